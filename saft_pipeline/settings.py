@@ -1,0 +1,175 @@
+"""The one place that reads settings: environment variables, and `.env` in the working folder.
+
+Nothing is read at import; `load` does it, and names every missing or wrong setting at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from saft_pipeline.sftp.model import SftpConfig
+
+
+class SettingsError(Exception):
+    """Settings that are missing, wrong or contradict each other; the message names all of them."""
+
+
+class Settings(BaseModel):
+    """Every setting, with its default; field names are the variables' names in lower case."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    sftp_host: str | None = None
+    sftp_port: int = Field(22, ge=1, le=65535)
+    sftp_username: str | None = None
+    sftp_password: SecretStr | None = None
+    sftp_private_key_path: Path | None = None
+    sftp_private_key_passphrase: SecretStr | None = None
+    sftp_known_hosts_path: Path | None = None
+    sftp_host_key_fingerprints: tuple[str, ...] = ()
+    sftp_remote_dir: str = "."
+    sftp_pattern: str = "*.xml"
+    sftp_recursive: bool = True
+    sftp_timeout_seconds: float = Field(30, gt=0)
+    sftp_archive_dir: str = "archive"
+    after_load: Literal["keep", "archive", "delete"] = "keep"
+
+    poll_interval_seconds: int = Field(300, ge=1)
+    max_files_per_batch: int = Field(50, ge=0)
+    run_per_file_up_to: int = Field(10, ge=0)
+    max_files_per_run: int = Field(500, ge=1)
+    max_concurrent_runs: int = Field(2, ge=1)
+    lease_seconds: int = Field(120, ge=5)
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+
+    batch_size_companies: int = Field(1000, ge=1)
+    batch_size_invoices: int = Field(500, ge=1)
+    batch_size_lines: int = Field(2000, ge=1)
+    batch_size_links: int = Field(500, ge=1)
+
+    supabase_db_url: SecretStr | None = None
+    supabase_url: str | None = None
+    supabase_key: SecretStr | None = None
+
+    saft_home: Path = Path(".saft")
+    dagster_port: int = Field(3000, ge=1, le=65535)
+
+    @field_validator("sftp_host_key_fingerprints", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("after_load", "log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @property
+    def home(self) -> Path:
+        """`SAFT_HOME`, absolute."""
+        return self.saft_home.expanduser().absolute()
+
+    @property
+    def dagster_home(self) -> Path:
+        """The DAGSTER_HOME of everything that `saft` starts."""
+        return self.home / "dagster"
+
+    @property
+    def source(self) -> str:
+        """How the ledger names this SFTP folder: `sftp://HOST:PORT/DIR`, without the login."""
+        return f"sftp://{self.sftp_host}:{self.sftp_port}/{self.sftp_remote_dir.strip('/') or '.'}"
+
+    def batch_size(self, table: str) -> int:
+        """Rows a write into `table` (`BATCH_SIZE_*`; customers are written like companies)."""
+        sizes = {
+            "companies": self.batch_size_companies,
+            "customers": self.batch_size_companies,
+            "invoices": self.batch_size_invoices,
+            "invoice_lines": self.batch_size_lines,
+        }
+        return sizes.get(table, self.batch_size_links)
+
+    def require_sftp(self) -> SftpConfig:
+        """The server to poll.
+
+        Raises:
+            SettingsError: naming every SFTP setting that is missing.
+        """
+        if problems := _sftp_problems(self):
+            raise SettingsError(_listing(problems))
+        return SftpConfig(
+            host=self.sftp_host or "",
+            port=self.sftp_port,
+            username=self.sftp_username or "",
+            password=_reveal(self.sftp_password),
+            private_key_path=self.sftp_private_key_path,
+            private_key_passphrase=_reveal(self.sftp_private_key_passphrase),
+            known_hosts_path=self.sftp_known_hosts_path,
+            host_key_fingerprints=self.sftp_host_key_fingerprints,
+            timeout=self.sftp_timeout_seconds,
+        )
+
+
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
+    """Read the settings; an empty variable is an unset one, and hides the same name in `.env`.
+
+    Raises:
+        SettingsError: naming every wrong or contradictory setting, never a secret's value.
+    """
+    environ = os.environ if environ is None else environ
+    given = {**dotenv_values(dotenv or Path(".env")), **environ}
+    named = {name.lower(): v for name, v in given.items() if v and name == name.upper()}
+    known: dict[str, Any] = {k: v for k, v in named.items() if k in Settings.model_fields}
+    try:
+        settings = Settings(**known)
+    except ValidationError as error:
+        raise SettingsError(_listing([_explain(e) for e in error.errors()])) from None
+    if problems := _contradictions(settings):
+        raise SettingsError(_listing(problems))
+    return settings
+
+
+def _explain(error: Any) -> str:
+    return f"{str(error['loc'][0]).upper()}: {error['msg'].lower()}"
+
+
+def _listing(problems: list[str]) -> str:
+    lines = "\n".join(f"  {p}" for p in problems)
+    return f"settings to mend, in the environment or in .env (see .env.example):\n{lines}"
+
+
+def _reveal(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _contradictions(s: Settings) -> list[str]:
+    problems = []
+    if bool(s.supabase_url) != bool(s.supabase_key):
+        missing = "SUPABASE_KEY" if s.supabase_url else "SUPABASE_URL"
+        problems.append(f"{missing}: missing; SUPABASE_URL and SUPABASE_KEY belong together")
+    if s.supabase_url and not s.supabase_db_url:
+        problems.append(
+            "SUPABASE_DB_URL: missing; this version writes straight to Postgres only, so give "
+            "the project's connection string (Supabase: Connect, Session pooler)"
+        )
+    if s.sftp_known_hosts_path and s.sftp_host_key_fingerprints:
+        problems.append(
+            "SFTP_KNOWN_HOSTS_PATH, SFTP_HOST_KEY_FINGERPRINTS: both set; keep the one to trust"
+        )
+    if s.sftp_private_key_passphrase and not s.sftp_private_key_path:
+        problems.append("SFTP_PRIVATE_KEY_PATH: missing, though SFTP_PRIVATE_KEY_PASSPHRASE is set")
+    return problems
+
+
+def _sftp_problems(s: Settings) -> list[str]:
+    needed = {"SFTP_HOST": s.sftp_host, "SFTP_USERNAME": s.sftp_username}
+    problems = [f"{name}: missing" for name, value in needed.items() if not value]
+    if not (s.sftp_password or s.sftp_private_key_path):
+        problems.append("SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH: missing")
+    return problems
