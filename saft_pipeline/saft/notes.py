@@ -1,0 +1,30 @@
+"""The warnings on a file, at most a hundred of a kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from saft_pipeline.saft.records import Warning_
+
+_MOST = 100
+
+
+class Notes:
+    """Collects warnings: dicts with `code`, `message` and `line`."""
+
+    def __init__(self) -> None:
+        self.warnings: list[Warning_] = []
+        self._counts: Counter[str] = Counter()
+
+    def add(self, code: str, message: str, line: int | None = None) -> None:
+        """Note a warning, unless there are a hundred of its kind."""
+        self._counts[code] += 1
+        if self._counts[code] <= _MOST:
+            self.warnings.append({"code": code, "message": message, "line": line})
+
+    def finish(self) -> None:
+        """Say of each kind how many there were beyond those noted."""
+        for code, count in self._counts.items():
+            if count > _MOST:
+                message = f"and {count - _MOST} more of this kind"
+                self.warnings.append({"code": code, "message": message, "line": None})

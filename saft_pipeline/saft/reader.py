@@ -1,0 +1,115 @@
+"""Reading a SAF-T (PT) file: its records one by one, in constant memory.
+
+The text goes to libxml2 first, which judges whether it is well-formed, and only then, a piece
+later, to our own reading of tags and values: so that nothing is read from what isn't XML, and
+each value's line and column is known.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from saft_pipeline.saft.content import Content
+from saft_pipeline.saft.encoding import detect, pieces
+from saft_pipeline.saft.errors import SaftError
+from saft_pipeline.saft.notes import Notes
+from saft_pipeline.saft.records import Record, Warning_
+from saft_pipeline.saft.sniff import refuse_other_formats
+from saft_pipeline.saft.wellformed import Judge
+
+_HEAD = 1 << 12
+_IN_MEMORY = 1 << 20
+
+
+def read(source: BinaryIO | Path, *, name: str) -> Document:
+    """Open a SAF-T (PT) file, or take an open one from its current position on.
+
+    `name` is what messages call it. Raises OSError if it can't be opened. What can't be read
+    twice (a pipe) is copied to a temporary file first: the encoding is told from all the bytes.
+    """
+    if isinstance(source, Path):
+        return Document(source.open("rb"), name=name, owned=True)
+    if source.seekable():
+        return Document(source, name=name, owned=False)
+    copy = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the Document closes it
+    shutil.copyfileobj(source, copy)
+    copy.seek(0)
+    return Document(copy, name=name, owned=True)  # type: ignore[arg-type]
+
+
+class Document:
+    """A file's records, once: the Header first, Totals last. A context manager.
+
+    Iterating raises SaftError where the file can't be read: nothing that was yielded before may
+    then be published. `warnings` is complete after the last record.
+    """
+
+    def __init__(self, source: BinaryIO, *, name: str, owned: bool) -> None:
+        self._source = source
+        self._name = name
+        self._owned = owned
+        self._notes = Notes()
+
+    @property
+    def warnings(self) -> list[Warning_]:
+        """What is odd but could be read: dicts with `code`, `message` and `line` (or None)."""
+        return self._notes.warnings
+
+    def __iter__(self) -> Iterator[Record]:
+        try:
+            yield from self._records()
+        except SaftError as error:
+            error.name = self._name
+            raise
+
+    def _records(self) -> Iterator[Record]:
+        content = Content(self._notes)
+        for text, last in self._judged():
+            content.structure.markup.feed(text, last=last)
+            if last:
+                content.finish()
+            yield from content.records
+            content.records.clear()
+        self._notes.finish()
+
+    def _judged(self) -> Iterator[tuple[str, bool]]:
+        """Each piece of text once libxml2 has taken the next, the last once it has taken all."""
+        judge, waiting = Judge(), ""
+        for text in self._pieces():
+            judge.feed(text)
+            if waiting:
+                yield waiting, False
+            waiting = text
+        judge.close()
+        yield waiting, True
+
+    def _pieces(self) -> Iterator[str]:
+        start = self._source.tell()
+        refuse_other_formats(self._source.read(_HEAD))
+        self._source.seek(start)
+        encoding = detect(self._source)
+        self._source.seek(start)
+        yield from pieces(self._source, encoding)
+        for warning in encoding.warnings:
+            self._notes.add(**warning)
+
+    def close(self) -> None:
+        """Close the file if it was opened here."""
+        if self._owned:
+            self._source.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,145 @@
+"""What a document is read into. All values are text ready for Postgres, or None where absent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, NamedTuple, overload
+
+Row = tuple[str | None, ...]
+Extra = dict[str, Any]
+Value = str | Extra | list[Any] | None  # all that is in an element
+
+
+@dataclass(slots=True)
+class Header:
+    """The Header: `values` are `COMPANY_FIELDS`, `extra` all that has no column."""
+
+    values: Row
+    line: int
+    audit_file_version: str | None = None
+    date_created: str | None = None
+    start_date: str | None = None
+    end_date: str | None = None
+    fiscal_year: str | None = None
+    tax_accounting_basis: str | None = None
+    extra: Extra = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Customer:
+    """A MasterFiles/Customer: `values` are `CUSTOMER_FIELDS`."""
+
+    values: Row
+    line: int
+    extra: Extra = field(default_factory=dict)
+
+
+class Lines(Sequence[Row]):
+    """An invoice's lines, rows of `LINE_FIELDS`, kept compactly once there are many.
+
+    A row of 21 strings takes a kilobyte; an invoice may have 100,000 of them.
+    """
+
+    _PACK = 1000
+    # Characters that XML 1.0 forbids, so that no value holds them.
+    _FIELD, _ROW, _NONE = "\x1f", "\x1e", "\x1d"
+
+    def __init__(self) -> None:
+        self._rows: list[Row] = []
+        self._extras: dict[int, Extra] = {}
+        self._packs: list[str] = []
+        self.numbered_by_position = False
+
+    def append(self, row: Row, extra: Extra | None) -> None:
+        """Add a line and what it holds beyond the columns."""
+        if extra:
+            self._extras[len(self._rows)] = extra
+        self._rows.append(row)
+        if len(self._rows) == self._PACK:
+            self._packs.append(self._packed())
+            self._rows, self._extras = [], {}
+
+    def _packed(self) -> str:
+        extras = (json.dumps(e) if (e := self._extras.get(i)) else "" for i in range(self._PACK))
+        return self._ROW.join(
+            self._FIELD.join(chain((self._NONE if v is None else v for v in row), (extra,)))
+            for row, extra in zip(self._rows, extras, strict=True)
+        )
+
+    def _unpacked(self, pack: str) -> Iterator[tuple[Row, Extra]]:
+        for text in pack.split(self._ROW):
+            *values, extra = text.split(self._FIELD)
+            row = tuple(None if v == self._NONE else v for v in values)
+            yield row, json.loads(extra) if extra else {}
+
+    def with_extra(self) -> Iterator[tuple[Row, Extra]]:
+        """Each line with what it holds beyond the columns."""
+        last = ((row, self._extras.get(i, {})) for i, row in enumerate(self._rows))
+        both = chain(chain.from_iterable(map(self._unpacked, self._packs)), last)
+        if not self.numbered_by_position:
+            return both
+        return (((str(n), *row[1:]), extra) for n, (row, extra) in enumerate(both, 1))
+
+    def __iter__(self) -> Iterator[Row]:
+        if not self._packs and not self.numbered_by_position:
+            return iter(self._rows)
+        return (row for row, _ in self.with_extra())
+
+    def __len__(self) -> int:
+        return len(self._packs) * self._PACK + len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        return list(self)[index]
+
+
+@dataclass(slots=True)
+class Invoice:
+    """A SalesInvoices/Invoice: `values` are `INVOICE_FIELDS`, each line is `LINE_FIELDS`."""
+
+    values: Row
+    lines: Lines
+    line: int
+    extra: Extra = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Other:
+    """Anything else that is kept: `kind` is product, supplier or tax_table_entry."""
+
+    kind: str
+    row: Extra
+    line: int
+
+
+class ControlTotals(NamedTuple):
+    """NumberOfEntries, TotalDebit and TotalCredit, amounts as exact decimals."""
+
+    number_of_entries: int | None
+    total_debit: str | None
+    total_credit: str | None
+
+
+@dataclass(slots=True)
+class Totals:
+    """What the file declares of its invoices and what they come to, and how much was read.
+
+    `sections` has the same of MovementOfGoods, WorkingDocuments and Payments, where they are.
+    """
+
+    declared: ControlTotals
+    computed: ControlTotals
+    invoices: int = 0
+    lines: int = 0
+    customers: int = 0
+    sections: dict[str, dict[str, dict[str, int | str | None]]] = field(default_factory=dict)
+
+
+Record = Header | Customer | Invoice | Other | Totals
+Warning_ = dict[str, Any]

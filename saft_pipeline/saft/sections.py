@@ -1,0 +1,126 @@
+"""The four sections of SourceDocuments: what each declares and what its documents come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from saft_pipeline.saft.notes import Notes
+from saft_pipeline.saft.records import ControlTotals
+from saft_pipeline.saft.values import ZERO, add, plain
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A section's names: its documents' element, the states that its totals leave out."""
+
+    key: str
+    document: str
+    left_out: frozenset[str]
+
+
+# What the totals leave out is in Portaria 302/2016, tables 4.1 to 4.4: cancelled documents, and
+# of invoices also those billed by another (F).
+KINDS = {
+    "SalesInvoices": Kind("sales_invoices", "Invoice", frozenset("AF")),
+    "MovementOfGoods": Kind("movement_of_goods", "StockMovement", frozenset("A")),
+    "WorkingDocuments": Kind("working_documents", "WorkDocument", frozenset("A")),
+    "Payments": Kind("payments", "Payment", frozenset("A")),
+}
+STATUS_TAGS = frozenset(("InvoiceStatus", "MovementStatus", "WorkStatus", "PaymentStatus"))
+DECLARED_TAGS = {
+    "NumberOfEntries": "number_of_entries",
+    "TotalDebit": "total_debit",
+    "TotalCredit": "total_credit",
+    "NumberOfMovementLines": "number_of_movement_lines",
+    "TotalQuantityIssued": "total_quantity_issued",
+}
+
+
+@dataclass
+class Section:
+    """One section as it is read."""
+
+    kind: Kind
+    line: int
+    declared: dict[str, str] = field(default_factory=dict)
+    documents: int = 0
+    lines: int = 0
+    debit: Decimal = ZERO
+    credit: Decimal = ZERO
+    quantity: Decimal = ZERO
+
+    def computed(self) -> dict[str, str]:
+        """What the documents come to, of all that the section may declare."""
+        if self.kind.key == "movement_of_goods":
+            return {
+                "number_of_movement_lines": str(self.lines),
+                "total_quantity_issued": plain(self.quantity),
+            }
+        return {
+            "number_of_entries": str(self.documents),
+            "total_debit": plain(self.debit),
+            "total_credit": plain(self.credit),
+        }
+
+    def totals(self) -> dict[str, dict[str, int | str | None]]:
+        """Declared and computed, and how many documents and lines there are."""
+        return {
+            "declared": dict(self.declared),
+            "computed": dict(self.computed()),
+            "read": {"documents": self.documents, "lines": self.lines},
+        }
+
+    def note_differences(self, notes: Notes) -> None:
+        """Warn of each declared total that the documents don't come to."""
+        computed = self.computed()
+        for name, declared in self.declared.items():
+            found = computed.get(name)
+            if found is not None and Decimal(found) != Decimal(declared):
+                message = f"{self.kind.key}: {name} is declared as {declared}, and is {found}"
+                notes.add("control_totals", message, self.line)
+
+
+def control_totals(values: dict[str, str]) -> ControlTotals:
+    """The three control totals of invoices."""
+    entries = values.get("number_of_entries")
+    return ControlTotals(
+        int(entries) if entries is not None else None,
+        values.get("total_debit"),
+        values.get("total_credit"),
+    )
+
+
+class Sums:
+    """The debit, credit and quantity of one document's lines."""
+
+    __slots__ = ("credit", "debit", "lines", "quantity", "status")
+
+    def __init__(self) -> None:
+        self.status: str | None = None
+        self.lines = 0
+        self.debit = self.credit = self.quantity = ZERO
+
+    def line(self, debit: str | None, credit: str | None, quantity: str | None = None) -> None:
+        """Count a line."""
+        self.lines += 1
+        if credit is not None:
+            self.credit = add(self.credit, credit)
+        if debit is not None:
+            self.debit = add(self.debit, debit)
+        if quantity is not None:
+            self.quantity = add(self.quantity, quantity)
+
+    def into(self, section: Section) -> None:
+        """Add the document to its section's totals."""
+        section.documents += 1
+        section.lines += self.lines
+        if self.status not in section.kind.left_out:
+            section.debit = add_exact(section.debit, self.debit)
+            section.credit = add_exact(section.credit, self.credit)
+            section.quantity = add_exact(section.quantity, self.quantity)
+
+
+def add_exact(total: Decimal, more: Decimal) -> Decimal:
+    """The sum of two, without rounding."""
+    return add(total, plain(more)) if more else total

@@ -1,0 +1,125 @@
+"""What a typed element may hold (XSD: SAFmonetaryType, SAFdecimalType, SAFdateType, ...).
+
+Each check takes stripped text and returns it ready for Postgres, or raises ValueError with what
+was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from functools import lru_cache
+
+# Adding with this context is exact: decimal allots only the digits that are there.
+_add_exactly = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN).add
+ZERO = Decimal(0)
+
+_AMOUNT = re.compile(r"(-?)([0-9]*)(\.[0-9]+)?")
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?")
+_TIMESTAMP = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})"
+    r"T(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?|24:00:00(?:\.0+)?)"
+    r"(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
+)
+_WHOLE = re.compile(r"[0-9]+")
+_MOST_DIGITS = 1000  # far beyond money, far below what Postgres' numeric takes
+_MOST = {"Period": 32_767, "LineNumber": 2_147_483_647}  # the columns' types
+
+
+@lru_cache(maxsize=4096)
+def is_real_date(text: str) -> bool:
+    """Whether `YYYY-MM-DD` names a day of the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def amount(text: str) -> str:
+    """An exact decimal, `-?digits[.digits]`; `-0` loses its sign.
+
+    Real exports write `.57`, as xs:decimal allows: that is taken as `0.57`.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if not match or not (match[2] or match[3]):
+        raise ValueError("a decimal number such as 1234.56")
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number of at most {_MOST_DIGITS} digits")
+    sign = match[1] if text.strip("-0.") else ""
+    return f"{sign}{match[2] or '0'}{match[3] or ''}"
+
+
+def day(text: str) -> str:
+    """An xs:date as `YYYY-MM-DD`; a time zone, which the schema allows, is dropped."""
+    match = _DATE.fullmatch(text)
+    if not match or not is_real_date(match[1]):
+        raise ValueError("a date such as 2025-01-31")
+    return match[1]
+
+
+def timestamp(text: str) -> str:
+    """An xs:dateTime, as written."""
+    match = _TIMESTAMP.fullmatch(text)
+    if not match or not is_real_date(match[1]):
+        raise ValueError("a date and time such as 2025-01-31T23:59:59")
+    return text
+
+
+def whole(text: str, most: int = 10**18) -> str:
+    """A number without sign or fraction, at most `most`; leading zeros are dropped."""
+    if not _WHOLE.fullmatch(text) or len(text) > _MOST_DIGITS or int(text) > most:
+        raise ValueError(f"a whole number of at most {most}" if most < 10**18 else "a whole number")
+    return str(int(text))
+
+
+def exact_sum(amounts: Iterable[str]) -> Decimal:
+    """The sum of amounts, without rounding."""
+    total = ZERO
+    for text in amounts:
+        total = _add_exactly(total, Decimal(text))
+    return total
+
+
+def add(total: Decimal, text: str) -> Decimal:
+    """`total` and one amount more, without rounding."""
+    return _add_exactly(total, Decimal(text))
+
+
+def plain(number: Decimal) -> str:
+    """A decimal as text, never with an exponent."""
+    return format(number, "f")
+
+
+Check = Callable[[str], str]
+
+_AMOUNTS = (
+    "CreditAmount CurrencyAmount CurrencyCreditAmount CurrencyDebitAmount DebitAmount ExchangeRate "
+    "GrossTotal IECAmount NetTotal PaymentAmount Quantity SettlementAmount TaxAmount TaxBase "
+    "TaxPayable TaxPercentage TotalCredit TotalDebit TotalQuantityIssued UnitPrice "
+    "WithholdingTaxAmount"
+)
+_DATES = (
+    "DateCreated DeliveryDate EndDate InvoiceDate OrderDate PaymentDate SettlementDate StartDate "
+    "TaxExpirationDate TaxPointDate"
+)
+_TIMESTAMPS = "InvoiceStatusDate MovementEndTime MovementStartTime SystemEntryDate"
+_WHOLES = "LineNumber NumberOfEntries NumberOfMovementLines Period"
+
+KINDS: dict[str, str] = {
+    **dict.fromkeys(_AMOUNTS.split(), "amount"),
+    **dict.fromkeys(_DATES.split(), "date"),
+    **dict.fromkeys(_TIMESTAMPS.split(), "timestamp"),
+    **dict.fromkeys(_WHOLES.split(), "whole"),
+}
+
+
+def _check_of(tag: str, kind: str) -> Check:
+    if kind == "whole" and tag in _MOST:
+        return lambda text: whole(text, _MOST[tag])
+    return {"amount": amount, "date": day, "timestamp": timestamp, "whole": whole}[kind]
+
+
+CHECKS: dict[str, Check] = {tag: _check_of(tag, kind) for tag, kind in KINDS.items()}
