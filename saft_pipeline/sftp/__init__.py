@@ -1,0 +1,1 @@
+"""The client of the SFTP server: listing, fetching, archiving, and every fault on the way."""

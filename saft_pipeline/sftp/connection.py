@@ -1,0 +1,204 @@
+"""From a configuration to an authenticated SFTP channel, every wait bounded.
+
+The server's key is judged before anything is sent to it.
+"""
+
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import paramiko
+from paramiko.ssh_exception import IncompatiblePeer
+
+from saft_pipeline.sftp import login
+from saft_pipeline.sftp.deadline import deadline, silence
+from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.model import SftpConfig
+from saft_pipeline.sftp.session import Session
+from saft_pipeline.sftp.trust import Trust, load_trust
+
+# Bytes that the server may send before we have read them.
+_CHANNEL_WINDOW = 8 << 20
+_KEEPALIVE_SECONDS = 15
+_KINDS = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa")
+# A kind of key whose signatures are named otherwise.
+_ALGORITHMS = {
+    "ssh-rsa": ("rsa-sha2-512", "rsa-sha2-256"),
+}
+
+
+def open_session(config: SftpConfig) -> tuple[paramiko.Transport, Session]:
+    """Connect, check the server's key, log in, open the SFTP channel.
+
+    Raises TransientSftpError, PermanentSftpError (HostKeyError among them). The caller closes the
+    transport, which ends the session.
+    """
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # else tracebacks on stderr
+    key = login.load_key(config)
+    transport = _trusted_transport(config)
+    try:
+        login.log_in(transport, config, key)
+        return transport, _open_channel(transport, config)
+    except BaseException:
+        transport.close()
+        raise
+
+
+def _trusted_transport(config: SftpConfig) -> paramiko.Transport:
+    """Connect to a server whose key is trusted, asking for its other keys if the first isn't."""
+    trust = load_trust(
+        config.host,
+        config.port,
+        config.host_key_fingerprints,
+        config.known_hosts_path,
+        Path.home() / ".ssh" / "known_hosts",
+    )
+    transport = _connect(config, trust.kinds)
+    try:
+        return _checked(transport, trust)
+    except HostKeyError as error:
+        if not trust.pins or error.revoked:
+            raise
+        return _with_pinned_key(config, trust, error)
+
+
+def _with_pinned_key(config: SftpConfig, trust: Trust, error: HostKeyError) -> paramiko.Transport:
+    """Look for the pinned key among the kinds that the server didn't show; a pin names no kind."""
+    for kind in _KINDS:
+        if kind == error.kind:
+            continue
+        with contextlib.suppress(PermanentSftpError):
+            return _checked(_connect(config, [kind], only=True), trust)
+    raise error
+
+
+def _checked(transport: paramiko.Transport, trust: Trust) -> paramiko.Transport:
+    key = transport.get_remote_server_key()
+    try:
+        trust.check(key.get_name(), key.asbytes())
+    except HostKeyError:
+        transport.close()
+        raise
+    return transport
+
+
+def _connect(config: SftpConfig, kinds: Sequence[str], *, only: bool = False) -> paramiko.Transport:
+    """Make the encrypted connection; keys of `kinds` are asked for before others (or alone)."""
+    sock = _dial(config)
+    transport = paramiko.Transport(sock, default_window_size=_CHANNEL_WINDOW)
+    try:
+        _set_up(transport, config.timeout, kinds, only=only)
+        _shake_hands(transport, config)
+    except BaseException:
+        transport.close()
+        sock.close()
+        raise
+    return transport
+
+
+def _set_up(
+    transport: paramiko.Transport, timeout: float, kinds: Sequence[str], *, only: bool
+) -> None:
+    # We bound every wait as a whole; these only end the thread behind it.
+    transport.banner_timeout = transport.handshake_timeout = 2 * timeout
+    transport.auth_timeout = 2 * timeout
+    options = transport.get_security_options()
+    wanted = [name for kind in kinds for name in _ALGORITHMS.get(kind, (kind,))]
+    first = [name for name in wanted if name in options.key_types]
+    others = [] if only else [name for name in options.key_types if name not in first]
+    options.key_types = tuple(first + others)
+
+
+def _dial(config: SftpConfig) -> socket.socket:
+    try:
+        sock = socket.create_connection((config.host, config.port), config.timeout)
+    except socket.gaierror as error:
+        if error.errno == socket.EAI_AGAIN:
+            raise TransientSftpError(
+                f"The name {config.host} can't be looked up now (DNS doesn't answer)."
+            ) from error
+        raise PermanentSftpError(f"No host is called {config.host}: check SFTP_HOST.") from error
+    except TimeoutError as error:
+        raise TransientSftpError(silence(config, "to the connection")) from error
+    except OSError as error:
+        raise TransientSftpError(
+            f"{config.peer} can't be reached: {error.strerror or error}. "
+            "Check SFTP_HOST, SFTP_PORT and the firewall if it lasts."
+        ) from error
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def _shake_hands(transport: paramiko.Transport, config: SftpConfig) -> None:
+    done = threading.Event()
+    try:
+        transport.start_client(event=done)
+        if not done.wait(config.timeout):
+            raise TransientSftpError(silence(config, "to the SSH handshake"))
+        if not transport.is_active():
+            raise transport.get_exception() or EOFError
+    except IncompatiblePeer as error:
+        raise PermanentSftpError(_no_common_algorithm(config, error)) from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise _handshake_error(config, error) from error
+
+
+def _handshake_error(config: SftpConfig, error: Exception) -> Exception:
+    if "Indecipherable" in str(error):
+        return PermanentSftpError(
+            f"What listens on {config.peer} isn't an SSH server: check SFTP_HOST and SFTP_PORT."
+        )
+    return TransientSftpError(
+        f"{config.peer} broke off the SSH handshake ({_plain(error)}): it may be busy "
+        "(MaxStartups) or refuse this address."
+    )
+
+
+def _no_common_algorithm(config: SftpConfig, error: Exception) -> str:
+    if "host key" in str(error):
+        return (
+            f"{config.peer} has no host key of a kind that is still safe: most likely only ssh-rsa "
+            "with SHA-1. Its owner must update it (OpenSSH 7.2 or newer signs with rsa-sha2) or "
+            "add an ed25519 or ECDSA key."
+        )
+    return (
+        f"{config.peer} and we have no SSH algorithm in common ({_plain(error)}): its owner must "
+        "update it."
+    )
+
+
+def _open_channel(transport: paramiko.Transport, config: SftpConfig) -> Session:
+    with deadline(transport, config, "to the request for a session"):
+        try:
+            channel = transport.open_session(timeout=2 * config.timeout)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise TransientSftpError(
+                f"{config.peer} opens no session ({_plain(error)}): it may be busy (MaxSessions)."
+            ) from error
+        _start_sftp(transport, channel, config)
+    channel.settimeout(config.timeout)
+    transport.set_keepalive(_KEEPALIVE_SECONDS)
+    return Session(channel, config.peer)
+
+
+def _start_sftp(
+    transport: paramiko.Transport, channel: paramiko.Channel, config: SftpConfig
+) -> None:
+    try:
+        channel.invoke_subsystem("sftp")
+    except (paramiko.SSHException, EOFError, OSError) as error:
+        if not transport.is_active():
+            raise TransientSftpError(
+                f"{config.peer} ended the connection after the login."
+            ) from error
+        raise PermanentSftpError(
+            f"{config.peer} lets {config.username} in but offers no SFTP: its owner must turn the "
+            "sftp subsystem on."
+        ) from error
+
+
+def _plain(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,46 @@
+"""What can go wrong with the server, told apart by whether trying again can help."""
+
+
+class SftpError(Exception):
+    """A fault of the server or on the way to it; the message says what, and the cure."""
+
+
+class TransientSftpError(SftpError):
+    """May pass by itself: a timeout, a lost or refused connection, a busy server."""
+
+
+class PermanentSftpError(SftpError):
+    """Stays until someone changes something: login, rights, a missing folder, algorithms."""
+
+
+class HostKeyError(PermanentSftpError):
+    """The server's key isn't one that we trust; nothing was sent to it, no password either.
+
+    `kind`, `fingerprint` (`SHA256:…`) and `known_hosts_line` are of the key that it showed;
+    `changed` is true if other keys are known for it, `revoked` if this one must never be accepted.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        fingerprint: str,
+        known_hosts_line: str,
+        changed: bool,
+        revoked: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.fingerprint = fingerprint
+        self.known_hosts_line = known_hosts_line
+        self.changed = changed
+        self.revoked = revoked
+
+
+class FileChanged(SftpError):  # noqa: N818  # names what happened to the file, not a fault
+    """The file is no longer the one that was loaded, so it was neither moved nor deleted."""
+
+
+class FileGone(FileChanged):
+    """The file isn't there any more: moved or deleted before, by us or by another."""

@@ -1,0 +1,194 @@
+"""Walking the server's folders: which entries are files to take, folders to visit, or problems."""
+
+import re
+import stat
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from saft_pipeline.sftp import paths, wire
+from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.faults import describe
+from saft_pipeline.sftp.model import Listing, Problem, RemoteFile
+from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each
+from saft_pipeline.sftp.wire import Attributes, Entry, Handle, Names, Reply, Request, Status
+
+FOLDERS_AT_ONCE = 16
+READ_AHEADS = 64
+# Deeper than anybody's tree: a server whose folders never end must not keep us for ever.
+MAX_DEPTH = 50
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a listing looks for below `root` (absolute); `excluded` is a folder never visited."""
+
+    root: bytes
+    pattern: re.Pattern[str]
+    recursive: bool
+    excluded: bytes | None
+
+    def wants(self, name: bytes) -> bool:
+        """Tell whether a file of this name is to be taken."""
+        text = name.decode("utf-8", "surrogateescape")
+        return not paths.is_left_alone(name) and self.pattern.match(text) is not None
+
+    def visits(self, folder: bytes) -> bool:
+        """Tell whether a folder, relative to the root, is to be visited."""
+        hidden = paths.split(folder)[1].startswith(b".")
+        return self.recursive and not hidden and paths.join(self.root, folder) != self.excluded
+
+
+@dataclass
+class Folder:
+    """What one folder holds, its paths relative to the root; `refused` if it can't be opened."""
+
+    path: bytes
+    files: list[RemoteFile] = field(default_factory=list)
+    folders: list[bytes] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    refused: Status | None = None
+
+    def add(self, path: bytes, attributes: Attributes) -> None:
+        """Take an entry that is a regular file; anything else (FIFO, device, folder) is none."""
+        kind = stat.S_IFMT(attributes.mode or 0)
+        if kind not in (stat.S_IFREG, 0):
+            return
+        if attributes.size is None or attributes.modified_at is None:
+            self.reject(path, "the server gives no size or time for it")
+        else:
+            self.files.append(RemoteFile(path, attributes.size, attributes.modified_at))
+
+    def reject(self, path: bytes, reason: str, *, folder: bool = False) -> None:
+        """Note something that can't be taken."""
+        self.problems.append(Problem(path, reason, folder))
+
+
+def find(session: Session, selection: Selection) -> Listing:
+    """List everything that `selection` wants, in many folders at once.
+
+    Raises PermanentSftpError if the root itself can't be listed, TransientSftpError if the
+    connection is lost; a folder below it that can't be read is a problem of the listing.
+    """
+    queue = deque([b""])
+    files: list[RemoteFile] = []
+    problems: list[Problem] = []
+
+    def next_task() -> Task[Folder] | None:
+        if not queue:
+            return None
+        path = queue.popleft()
+        return Task(look_into(path, selection), f"listing {_shown(selection, path)}")
+
+    for folder in session.run(next_task, at_once=FOLDERS_AT_ONCE):
+        _check_root(folder, selection)
+        queue.extend(folder.folders)
+        files.extend(folder.files)
+        problems.extend(folder.problems)
+    return Listing(sorted(files, key=lambda file: (file.modified_at, file.path)), problems)
+
+
+def look_into(path: bytes, selection: Selection) -> Conversation[Folder]:
+    """List one folder, relative to the root, many requests ahead."""
+    folder = Folder(path)
+    opened = yield from ask(wire.open_folder(paths.join(selection.root, path)))
+    if not isinstance(opened, Handle):
+        folder.refused = opened if isinstance(opened, Status) else Status(wire.FAILURE, "")
+        folder.reject(path, f"the folder can't be read: {describe(folder.refused)}", folder=True)
+        return folder
+    unsure = yield from _read_entries(opened, folder, selection)
+    yield from ask(wire.close(opened))
+    yield from _settle_links(folder, unsure, selection)
+    return folder
+
+
+def _read_entries(
+    handle: Handle, folder: Folder, selection: Selection
+) -> Conversation[Sequence[bytes]]:
+    """Sort the folder's entries into `folder`; give the paths that need a look at their target."""
+    unsure: list[bytes] = []
+    ended = False
+    requests: Sequence[Request] = [wire.read_folder(handle)] * 2
+    in_flight = 0
+    while requests or in_flight:
+        in_flight += len(requests)
+        _, reply = yield requests
+        in_flight -= 1
+        if isinstance(reply, Names):
+            unsure += _sort(reply.entries, folder, selection)
+        elif not ended:
+            ended = True
+            _note_early_end(reply, folder)
+        # Two for each answer: a small folder costs few requests, a large one soon has many ahead.
+        requests = [] if ended else [wire.read_folder(handle)] * min(2, READ_AHEADS - in_flight)
+    return unsure
+
+
+def _note_early_end(reply: Reply, folder: Folder) -> None:
+    if not isinstance(reply, Status):
+        folder.reject(folder.path, "the server's listing makes no sense", folder=True)
+    elif reply.code != wire.EOF:
+        folder.reject(folder.path, f"its listing broke off: {describe(reply)}", folder=True)
+
+
+def _sort(entries: Sequence[Entry], folder: Folder, selection: Selection) -> list[bytes]:
+    unsure = []
+    for name, attributes in entries:
+        if name in (b".", b".."):
+            continue
+        path = paths.join(folder.path, name)
+        if paths.is_unsafe(name):
+            reason = f"the server listed the name {paths.text_path(name)!r}, which is no file name"
+            folder.reject(paths.join(folder.path, name.lstrip(b"/")), reason)
+        elif stat.S_ISDIR(attributes.mode or 0):
+            _add_folder(path, folder, selection)
+        elif selection.wants(name):
+            if _is_settled(attributes):
+                folder.add(path, attributes)
+            else:
+                unsure.append(path)
+    return unsure
+
+
+def _is_settled(attributes: Attributes) -> bool:
+    kind = stat.S_IFMT(attributes.mode or 0)
+    known = attributes.size is not None and attributes.modified_at is not None
+    return kind not in (0, stat.S_IFLNK) and known
+
+
+def _add_folder(path: bytes, folder: Folder, selection: Selection) -> None:
+    if not selection.visits(path):
+        return
+    if path.count(b"/") >= MAX_DEPTH:
+        folder.reject(path, f"folders deeper than {MAX_DEPTH} levels aren't visited", folder=True)
+    else:
+        folder.folders.append(path)
+
+
+def _settle_links(
+    folder: Folder, unsure: Sequence[bytes], selection: Selection
+) -> Conversation[None]:
+    """Take links to regular files; never visit links to folders, which can lead anywhere."""
+    requests = [wire.stat(paths.join(selection.root, path)) for path in unsure]
+    replies = yield from ask_each(requests, READ_AHEADS)
+    for path, reply in zip(unsure, replies, strict=True):
+        if isinstance(reply, Attributes):
+            folder.add(path, reply)
+        elif isinstance(reply, Status):
+            folder.reject(path, f"a link that leads nowhere: {describe(reply)}")
+
+
+def _check_root(folder: Folder, selection: Selection) -> None:
+    if folder.path or not folder.refused:
+        return
+    shown = _shown(selection, b"")
+    if folder.refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
+        raise PermanentSftpError(
+            f"The folder {shown} can't be listed: {describe(folder.refused)}. "
+            "Check SFTP_REMOTE_DIR and the rights of this user."
+        )
+    raise TransientSftpError(f"The folder {shown} can't be listed: {describe(folder.refused)}.")
+
+
+def _shown(selection: Selection, path: bytes) -> str:
+    return paths.text_path(paths.join(selection.root, path))

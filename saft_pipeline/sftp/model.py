@@ -1,0 +1,102 @@
+"""What the client hands out: files, listings and what fetching them gave."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from saft_pipeline.sftp import paths
+
+
+@dataclass(frozen=True)
+class SftpConfig:
+    """How to reach, trust and log in to the server; `timeout` in seconds bounds every wait."""
+
+    host: str
+    username: str
+    port: int = 22
+    password: str | None = field(default=None, repr=False)
+    private_key_path: Path | None = None
+    private_key_passphrase: str | None = field(default=None, repr=False)
+    known_hosts_path: Path | None = None
+    host_key_fingerprints: tuple[str, ...] = ()
+    timeout: float = 30
+
+    @property
+    def peer(self) -> str:
+        """The server as messages name it."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A regular file: path as on the wire, relative to the listed folder; bytes; epoch seconds."""
+
+    path: bytes
+    size: int
+    modified_at: int
+
+    @property
+    def text(self) -> str:
+        """The path as the ledger writes it."""
+        return paths.text_path(self.path)
+
+    @property
+    def filename(self) -> str:
+        """The last name of the path, as text."""
+        return paths.text_path(paths.split(self.path)[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the listing that can't be taken; with `folder`, nor can what is below it."""
+
+    path: bytes
+    reason: str
+    folder: bool = False
+
+    @property
+    def text(self) -> str:
+        """The path as the ledger writes it."""
+        return paths.text_path(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files found, oldest first, and what couldn't be looked at."""
+
+    files: Sequence[RemoteFile]
+    problems: Sequence[Problem]
+
+    @property
+    def whole(self) -> bool:
+        """Whether every folder was seen: only then is a file that isn't listed gone."""
+        return not any(problem.folder for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file's bytes, with size and time as they stood before and after the read.
+
+    `content` is bytes up to 1 MB, else a file in the spill folder that the caller deletes.
+    """
+
+    file: RemoteFile
+    sha256: str
+    content: bytes | Path
+
+    def open(self) -> BinaryIO:
+        """Open the bytes for reading."""
+        return (
+            io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """A file that wasn't fetched; the others of the same call are not affected."""
+
+    file: RemoteFile
+    reason: str
+    kind: Literal["gone", "changed", "unreadable", "transient"]

@@ -1,0 +1,63 @@
+"""Names on the server: bytes on the wire, text in the ledger, and which of them to leave alone."""
+
+import fnmatch
+import re
+
+PARTIAL_SUFFIXES = (b".part", b".tmp", b".filepart")
+_ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
+
+
+def text_path(raw: bytes) -> str:
+    r"""Give the contract's text of a path: a byte not UTF-8 as `\xNN`, a backslash doubled."""
+    return raw.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+
+
+def raw_path(text: str) -> bytes:
+    """Give the bytes that `text_path` made `text` of.
+
+    Raises ValueError for a text that `text_path` never gives.
+    """
+    parts, end = [], 0
+    for found in _ESCAPE.finditer(text):
+        parts.append(text[end : found.start()].encode())
+        parts.append(bytes.fromhex(found[1]) if found[1] else b"\\")
+        end = found.end()
+    raw = b"".join([*parts, text[end:].encode()])
+    if text_path(raw) != text:
+        raise ValueError(f"not a path as the ledger writes them: {text!r}")
+    return raw
+
+
+def setting_path(text: str) -> bytes:
+    """Give the bytes of a folder named in a setting, undecodable ones included (PEP 383)."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def join(folder: bytes, name: bytes) -> bytes:
+    """Join two paths of the server, where an absolute `name` stands alone, as in POSIX."""
+    if name.startswith(b"/") or not folder:
+        return name
+    if not name:
+        return folder
+    return folder.rstrip(b"/") + b"/" + name
+
+
+def split(path: bytes) -> tuple[bytes, bytes]:
+    """Split a path into its folder (may be empty) and its last name."""
+    folder, _, name = path.rpartition(b"/")
+    return folder, name
+
+
+def is_unsafe(name: bytes) -> bool:
+    """Tell whether a listed name isn't one name: a server can thus point outside the folder."""
+    return not name or b"/" in name or b"\0" in name
+
+
+def is_left_alone(name: bytes) -> bool:
+    """Tell whether a name is hidden or says that its upload isn't over."""
+    return name.startswith(b".") or name.lower().endswith(PARTIAL_SUFFIXES)
+
+
+def name_pattern(pattern: str) -> re.Pattern[str]:
+    """Compile a shell pattern for names as text, upper and lower case alike."""
+    return re.compile(fnmatch.translate(pattern), re.IGNORECASE)

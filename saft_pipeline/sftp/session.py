@@ -1,0 +1,261 @@
+"""Many conversations with the server at once over one channel.
+
+A conversation is a generator that yields requests and is sent the answers one by one; it never
+does I/O, so it can be tested without a server. `Session` sends what they ask for, hands each
+answer to whom it belongs, and turns a lost connection into one error that says what was under way.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from paramiko import SSHException
+
+from saft_pipeline.sftp import wire
+from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.wire import Reply, Request
+
+T = TypeVar("T")
+
+Answer = tuple[Request, Reply]
+Conversation = Generator[Sequence[Request], Answer, T]
+
+# What every server gives at once; OpenSSH says by itself that it gives more.
+DEFAULT_READ = 32 * 1024
+_RECEIVE = 1 << 20
+_CUT = (OSError, EOFError, SSHException)
+_LOSSES = (*_CUT, wire.GarbledError)
+
+
+class Channel(Protocol):
+    """The part of paramiko's Channel that is used; its timeout bounds send and recv."""
+
+    def send(self, data: bytes, /) -> int:
+        """Send some of the bytes."""
+
+    def recv(self, size: int, /) -> bytes:
+        """Receive some bytes, none at the end."""
+
+
+@dataclass(eq=False)
+class Task(Generic[T]):
+    """A conversation, what it does as messages name it, and the memory it may take in bytes.
+
+    `discard` is called with a result that nobody took.
+    """
+
+    conversation: Conversation[T]
+    about: str
+    weight: int = 0
+    discard: Callable[[T], None] | None = None
+
+
+NextTask = Callable[[], Task[T] | None]
+
+
+@dataclass(eq=False)
+class _Run(Generic[T]):
+    """The tasks of one call of `Session.run`: under way, and done but not yet handed out."""
+
+    next_task: NextTask[T]
+    at_once: int
+    budget: int
+    active: set[Task[T]] = field(default_factory=set)
+    done: deque[tuple[Task[T], T | None, Exception | None]] = field(default_factory=deque)
+    held: Task[T] | None = None
+    weight: int = 0
+
+    def next(self) -> Task[T] | None:
+        """Give the next task if there is room for it."""
+        if len(self.active) + len(self.done) >= self.at_once:
+            return None
+        task, self.held = self.held or self.next_task(), None
+        if task and self.weight and self.weight + task.weight > self.budget:
+            self.held, task = task, None
+        return task
+
+    def begin(self, task: Task[T]) -> None:
+        self.active.add(task)
+        self.weight += task.weight
+
+    def end(self, task: Task[T], value: T | None, error: Exception | None) -> None:
+        self.active.discard(task)
+        self.done.append((task, value, error))
+
+    def take(self) -> T:
+        task, value, error = self.done.popleft()
+        self.weight -= task.weight
+        if error:
+            raise error
+        return value  # type: ignore[return-value]  # a T whenever there is no error
+
+
+def ask(request: Request) -> Conversation[Reply]:
+    """Hold a conversation of one request."""
+    _, reply = yield [request]
+    return reply
+
+
+def ask_each(requests: Sequence[Request], at_once: int) -> Conversation[list[Reply]]:
+    """Send all requests, `at_once` in flight; give the replies in the order of the requests."""
+    replies: dict[Request, Reply] = {}
+    batch = requests[:at_once]
+    for sent in range(len(batch), len(requests) + len(batch)):
+        request, reply = yield batch
+        replies[request] = reply
+        batch = requests[sent : sent + 1]
+    return [replies[request] for request in requests]
+
+
+class Session:
+    """An SFTP session over an open channel. For one thread; runs may be nested in each other.
+
+    `max_read` is the most bytes that a read should ask for. Every method raises
+    TransientSftpError if the connection is lost, and whatever it then yielded stays good.
+    """
+
+    def __init__(self, channel: Channel, peer: str) -> None:
+        self._channel = channel
+        self._peer = peer
+        self._packets = wire.Packets()
+        self._outgoing = bytearray()
+        self._waiting: dict[int, tuple[_Run[Any], Task[Any], Request]] = {}
+        self._number = 0
+        self._lost: TransientSftpError | None = None
+        self.extensions = self._begin()
+        self.max_read = self._learn_max_read()
+
+    def do(self, conversation: Conversation[T], about: str) -> T:
+        """Hold one conversation to its end."""
+        tasks = iter([Task(conversation, about)])
+        (value,) = self.run(lambda: next(tasks, None), at_once=1)
+        return value
+
+    def run(self, next_task: NextTask[T], *, at_once: int, budget: int = 0) -> Iterator[T]:
+        """Hold many conversations, giving what each returned as it ends, in any order.
+
+        `next_task` gives None when it has none now; it is asked again while others go on. At most
+        `at_once` are under way, their weights at most `budget` (or one).
+        """
+        run = _Run(next_task, at_once, budget)
+        try:
+            self._fill(run)
+            while run.active or run.done:
+                while not run.done:
+                    self._pump()
+                yield run.take()
+                self._fill(run)
+        finally:
+            self._abandon(run)
+
+    def _fill(self, run: _Run[Any]) -> None:
+        while task := run.next():
+            run.begin(task)
+            self._advance(run, task, None)
+        # Ask for more while what is done is worked on, but not in a packet for each.
+        if len(run.done) * 2 < run.at_once:
+            self._flush()
+
+    def _advance(self, run: _Run[Any], task: Task[Any], answer: Answer | None) -> None:
+        try:
+            requests = task.conversation.send(answer) if answer else next(task.conversation)
+        except StopIteration as end:
+            run.end(task, end.value, None)
+        except Exception as error:  # raised where the run's results are taken
+            run.end(task, None, error)
+        else:
+            for request in requests:
+                self._waiting[self._enqueue(request)] = (run, task, request)
+
+    def _abandon(self, run: _Run[Any]) -> None:
+        """Let tasks that nobody waits for any more clean up; their answers will be dropped."""
+        numbers = [number for number, waiting in self._waiting.items() if waiting[0] is run]
+        for number in numbers:
+            del self._waiting[number]
+        for task in run.active:
+            task.conversation.close()
+        for task, value, error in run.done:
+            if task.discard and not error:
+                task.discard(value)
+
+    def _enqueue(self, request: Request) -> int:
+        self._number = (self._number + 1) & 0xFFFFFFFF
+        self._outgoing += wire.encode(self._number, request)
+        return self._number
+
+    def _pump(self) -> None:
+        self._flush()
+        with self._guarded():
+            answers = [wire.decode(packet) for packet in self._receive()]
+        for number, reply in answers:
+            waiting = self._waiting.pop(number, None)
+            if waiting:
+                run, task, request = waiting
+                self._advance(run, task, (request, reply))
+            elif isinstance(reply, wire.Handle):  # opened for a task that was abandoned meanwhile
+                self._enqueue(wire.close(reply))
+
+    def _flush(self) -> None:
+        with self._guarded():
+            while self._outgoing:
+                sent = self._channel.send(bytes(self._outgoing))
+                if not sent:
+                    raise EOFError
+                del self._outgoing[:sent]
+
+    def _receive(self) -> list[bytes]:
+        data = self._channel.recv(_RECEIVE)
+        if not data:
+            raise EOFError
+        return list(self._packets.feed(data))
+
+    @contextlib.contextmanager
+    def _guarded(self, losses: tuple[type[Exception], ...] = _LOSSES) -> Iterator[None]:
+        if self._lost:
+            raise self._lost
+        try:
+            yield
+        except losses as error:
+            self._lost = TransientSftpError(
+                f"The connection to {self._peer} was lost {self._activity()}: {_why(error)}. "
+                "What was fetched before is good; the rest is taken again at the next poll."
+            )
+            raise self._lost from error
+
+    def _activity(self) -> str:
+        abouts = list(dict.fromkeys(task.about for _, task, _ in self._waiting.values()))
+        if not abouts:
+            return "between two requests"
+        return f"while {abouts[0]}" + (f" and {len(abouts) - 1} more" if abouts[1:] else "")
+
+    def _begin(self) -> set[bytes]:
+        self._outgoing += wire.init()
+        self._flush()
+        packets: list[bytes] = []
+        try:
+            with self._guarded(_CUT):
+                while not packets:
+                    packets = self._receive()
+            return wire.decode_version(packets[0])
+        except wire.GarbledError as error:
+            raise PermanentSftpError(
+                f"{self._peer} lets us in but doesn't speak SFTP ({error}): check that the SFTP "
+                "subsystem is on for this user, and that no login script prints anything."
+            ) from error
+
+    def _learn_max_read(self) -> int:
+        if wire.LIMITS not in self.extensions:
+            return DEFAULT_READ
+        reply = self.do(ask(wire.limits()), "asking for its limits")
+        given = wire.max_read(reply) if isinstance(reply, wire.Extended) else 0
+        return min(given, 256 * 1024) if given else DEFAULT_READ
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer within the timeout"
+    if isinstance(error, EOFError):
+        return "the server closed it"
+    return str(error) or type(error).__name__

@@ -1,0 +1,363 @@
+"""Connecting: whom we trust, how we log in, and every way in which it can fail."""
+
+import contextlib
+import dataclasses
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from saft_pipeline.sftp.client import SftpConfig, connect
+from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError, TransientSftpError
+from saft_pipeline_tests.fixtures.sshd import Sshd, free_port, keygen, start_sshd
+from saft_pipeline_tests.sftp.conftest import config_of
+from saft_pipeline_tests.sftp.servers import Proxy, SshServer, ssh_server
+
+SECRET = "correct horse battery"
+
+
+@pytest.fixture
+def proxy(sshd: Sshd) -> Iterator[Proxy]:
+    proxy = Proxy(sshd.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An ssh-agent of the test's own, in a folder whose path is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="agent") as folder:
+        command = ["ssh-agent", "-D", "-a", f"{folder}/a"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+            while not Path(folder, "a").exists():
+                time.sleep(0.01)
+            monkeypatch.setenv("SSH_AUTH_SOCK", f"{folder}/a")
+            yield
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def many_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A server with host keys of three kinds, pinned by the last that it would show."""
+    kinds = ("rsa-2048", "ecdsa", "ed25519")
+    with start_sshd(tmp_path_factory.mktemp("many") / "s", host_keys=kinds) as server:
+        yield server
+
+
+def test_a_key_in_known_hosts_is_trusted(sshd: Sshd, config: SftpConfig) -> None:
+    connect(_by_file(config, sshd.known_hosts_path)).close()
+
+
+def test_hashed_known_hosts_of_a_port_are_trusted(
+    sshd: Sshd, config: SftpConfig, tmp_path: Path
+) -> None:
+    hashed = tmp_path / "known_hosts"
+    hashed.write_bytes(sshd.known_hosts_path.read_bytes())
+    subprocess.run(["ssh-keygen", "-q", "-H", "-f", str(hashed)], check=True, capture_output=True)
+    connect(_by_file(config, hashed)).close()
+
+
+@pytest.mark.parametrize("kind", ["ssh-rsa", "ecdsa-sha2-nistp256", "ssh-ed25519"])
+def test_the_kind_of_key_that_is_known_is_asked_for(
+    many_keys: Sshd, tmp_path: Path, kind: str
+) -> None:
+    lines = many_keys.known_hosts_path.read_text().splitlines()
+    one = tmp_path / "known_hosts"
+    one.write_text("".join(line for line in lines if f" {kind} " in line))
+    connect(_by_file(config_of(many_keys), one)).close()
+
+
+def test_a_pin_is_found_whatever_kind_of_key_the_server_shows_first(many_keys: Sshd) -> None:
+    connect(config_of(many_keys)).close()
+
+
+def test_a_pin_that_no_key_of_the_server_has_is_refused(many_keys: Sshd) -> None:
+    config = dataclasses.replace(config_of(many_keys), host_key_fingerprints=("SHA256:other",))
+    with pytest.raises(HostKeyError, match="IS NOT THE ONE EXPECTED"):
+        connect(config)
+
+
+def test_an_unknown_key_is_refused_before_any_password_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "known_hosts").touch()
+    with ssh_server(SECRET) as server:
+        config = _by_file(_with_password(server, SECRET), tmp_path / "known_hosts")
+        with pytest.raises(HostKeyError) as caught:
+            connect(config)
+    assert server.tries == []
+    assert caught.value.fingerprint == server.fingerprint
+
+
+def test_what_the_refusal_shows_is_what_makes_it_accepted(
+    sshd: Sshd, config: SftpConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "known_hosts").touch()
+    with pytest.raises(HostKeyError) as caught:
+        connect(_by_file(config, tmp_path / "known_hosts"))
+    (tmp_path / "known_hosts").write_text(caught.value.known_hosts_line)
+    connect(_by_file(config, tmp_path / "known_hosts")).close()
+    assert caught.value.fingerprint == sshd.fingerprint
+
+
+def test_a_changed_key_is_refused(sshd: Sshd, config: SftpConfig, tmp_path: Path) -> None:
+    other = Path(f"{keygen(tmp_path / 'other')}.pub").read_text()
+    (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{sshd.port} {other}")
+    with pytest.raises(HostKeyError, match="IS NOT THE ONE EXPECTED") as caught:
+        connect(_by_file(config, tmp_path / "known_hosts"))
+    assert caught.value.changed
+
+
+@pytest.mark.parametrize("methods", ["password", "keyboard-interactive"])
+def test_a_right_password_lets_in(methods: str) -> None:
+    with ssh_server(SECRET, methods) as server:
+        connect(_with_password(server, SECRET)).close()
+    assert server.tries == [SECRET]
+
+
+@pytest.mark.parametrize("methods", ["password", "keyboard-interactive"])
+def test_a_wrong_password_is_sent_once_and_never_shown(methods: str) -> None:
+    with (
+        ssh_server(SECRET, methods) as server,
+        pytest.raises(PermanentSftpError, match="SFTP_PASSWORD") as caught,
+    ):
+        connect(_with_password(server, "wrong password"))
+    assert server.tries == ["wrong password"]
+    assert "wrong password" not in f"{caught.value} {caught.value.__cause__}"
+
+
+def test_a_server_that_hangs_up_on_a_password_is_not_sent_it_again() -> None:
+    with (
+        ssh_server(SECRET, hangs_up=True) as server,
+        pytest.raises(PermanentSftpError, match="SFTP_PASSWORD"),
+    ):
+        connect(_with_password(server, SECRET))
+    assert server.tries == [SECRET]
+
+
+def test_a_server_that_hangs_up_on_a_key_may_take_it_later(sshd: Sshd) -> None:
+    with ssh_server(SECRET, "publickey", hangs_up=True) as server:
+        config = _with_password(server, SECRET)
+        config = dataclasses.replace(config, password=None, private_key_path=sshd.key_path)
+        with pytest.raises(TransientSftpError, match="ended the connection at the login"):
+            connect(config)
+
+
+def test_secrets_are_not_in_the_configurations_text() -> None:
+    config = SftpConfig("h", "u", password=SECRET, private_key_passphrase=SECRET)
+    assert SECRET not in repr(config)
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa-2048"])
+@pytest.mark.parametrize("passphrase", ["", "open sesame"])
+def test_keys_of_every_kind_let_in_with_and_without_passphrase(
+    tmp_path: Path, sshd_server: Sshd, kind: str, passphrase: str
+) -> None:
+    key = keygen(tmp_path / "key", kind, passphrase)
+    with _authorized(sshd_server, key):
+        config = dataclasses.replace(
+            config_of(sshd_server),
+            private_key_path=key,
+            private_key_passphrase=passphrase or None,
+        )
+        connect(config).close()
+
+
+@pytest.mark.parametrize("passphrase", [None, "wrong"])
+def test_a_wrong_or_missing_passphrase_is_named(
+    config: SftpConfig, tmp_path: Path, passphrase: str | None
+) -> None:
+    key = keygen(tmp_path / "key", passphrase="open sesame")
+    config = dataclasses.replace(config, private_key_path=key, private_key_passphrase=passphrase)
+    with pytest.raises(PermanentSftpError, match="passphrase is"):
+        connect(config)
+
+
+@pytest.mark.parametrize("content", [None, "not a key", "PuTTY-User-Key-File-3: ssh-ed25519"])
+def test_a_key_file_that_is_none_is_named(
+    config: SftpConfig, tmp_path: Path, content: str | None
+) -> None:
+    path = tmp_path / "key"
+    if content:
+        path.write_text(content)
+    with pytest.raises(PermanentSftpError, match=re.escape(f"private key {path} can't be used")):
+        connect(dataclasses.replace(config, private_key_path=path))
+
+
+def test_a_key_that_the_server_does_not_take_is_permanent(
+    config: SftpConfig, tmp_path: Path
+) -> None:
+    config = dataclasses.replace(config, private_key_path=keygen(tmp_path / "other"))
+    with pytest.raises(PermanentSftpError, match=r"refused the key of .*SFTP_PRIVATE_KEY_PATH"):
+        connect(config)
+
+
+def test_a_password_where_only_keys_are_taken_is_permanent(config: SftpConfig) -> None:
+    config = dataclasses.replace(config, private_key_path=None, password=SECRET)
+    with pytest.raises(PermanentSftpError, match="it takes publickey"):
+        connect(config)
+
+
+def test_with_neither_key_nor_password_the_agents_keys_are_offered(
+    sshd: Sshd, config: SftpConfig, agent: None
+) -> None:
+    subprocess.run(["ssh-add", "-q", str(sshd.key_path)], check=True, capture_output=True)
+    connect(dataclasses.replace(config, private_key_path=None)).close()
+
+
+def test_without_agent_key_and_password_the_settings_are_named(
+    config: SftpConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    with pytest.raises(PermanentSftpError, match="SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH"):
+        connect(dataclasses.replace(config, private_key_path=None))
+
+
+def test_a_refused_connection_may_pass(config: SftpConfig) -> None:
+    with pytest.raises(TransientSftpError, match="Connection refused"):
+        connect(dataclasses.replace(config, port=free_port()))
+
+
+def test_an_unknown_host_name_is_permanent(config: SftpConfig) -> None:
+    with pytest.raises((PermanentSftpError, TransientSftpError), match=r"sftp\.invalid"):
+        connect(dataclasses.replace(config, host="sftp.invalid"))
+
+
+def test_names_that_cannot_be_looked_up_now_may_pass(
+    config: SftpConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_dns(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "create_connection", no_dns)
+    with pytest.raises(TransientSftpError, match="DNS"):
+        connect(config)
+
+
+@pytest.mark.parametrize("after", [0, 30, 1500, 2000])
+def test_a_server_that_falls_silent_is_given_up_within_the_timeout(
+    config: SftpConfig, proxy: Proxy, after: int
+) -> None:
+    proxy.fail("silence", after)
+    began = time.monotonic()
+    with pytest.raises(TransientSftpError, match=r"within (1 s|the timeout)"):
+        connect(dataclasses.replace(config, port=proxy.port, timeout=1))
+    assert time.monotonic() - began < 4
+
+
+def test_a_server_that_never_starts_sftp_is_given_up_within_the_timeout() -> None:
+    with ssh_server(SECRET, stuck=True) as server:
+        config = dataclasses.replace(_with_password(server, SECRET), timeout=1)
+        with pytest.raises(TransientSftpError, match="for a session within 1 s"):
+            connect(config)
+
+
+def test_a_server_that_lets_no_more_logins_begin_may_pass(tmp_path: Path) -> None:
+    with (
+        start_sshd(tmp_path / "s", settings=["MaxStartups 1", "LoginGraceTime 10"]) as server,
+        socket.create_connection((server.host, server.port)) as other,
+    ):
+        other.recv(4)
+        with pytest.raises(TransientSftpError, match="MaxStartups"):
+            connect(config_of(server))
+
+
+@pytest.mark.parametrize("fault", ["FIN", "RST"])
+@pytest.mark.parametrize("after", [0, 30, 2000])
+def test_a_connection_that_ends_while_it_is_made_may_pass(
+    config: SftpConfig, proxy: Proxy, fault: str, after: int
+) -> None:
+    proxy.fail(fault, after)
+    with pytest.raises(TransientSftpError):
+        connect(dataclasses.replace(config, port=proxy.port))
+
+
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n" * 101, b"220 ftp\n" * 101])
+def test_another_service_on_the_port_is_permanent(config: SftpConfig, greeting: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, _greeting(listener, greeting):
+        port = listener.getsockname()[1]
+        with pytest.raises(PermanentSftpError, match="isn't an SSH server"):
+            connect(dataclasses.replace(config, port=port))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        (["HostKeyAlgorithms ssh-rsa"], PermanentSftpError, "only ssh-rsa with SHA-1"),
+        (["KexAlgorithms diffie-hellman-group1-sha1"], PermanentSftpError, "no SSH algorithm"),
+        (["Subsystem sftp /bin/false"], TransientSftpError, "server closed it"),
+        (["Subsystem sftp /bin/date"], PermanentSftpError, "doesn't speak SFTP"),
+        (["Subsystem nothing internal-sftp"], PermanentSftpError, "offers no SFTP"),
+        (["MaxSessions 0"], TransientSftpError, "MaxSessions"),
+        (["DenyUsers *"], PermanentSftpError, "refused the key"),
+    ],
+)
+def test_a_server_with_odd_settings_is_told_apart(
+    tmp_path: Path, settings: list[str], error: type[Exception], words: str
+) -> None:
+    with (
+        start_sshd(tmp_path / "s", host_keys=("rsa-2048",), settings=settings) as server,
+        pytest.raises(error, match=words),
+    ):
+        connect(config_of(server))
+
+
+def test_a_failed_login_leaves_no_connection_open(
+    config: SftpConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    dial = socket.create_connection
+
+    def remember(address: tuple[str, int], timeout: float) -> socket.socket:
+        made.append(dial(address, timeout))
+        return made[-1]
+
+    monkeypatch.setattr(socket, "create_connection", remember)
+    with pytest.raises(PermanentSftpError):
+        connect(dataclasses.replace(config, private_key_path=keygen(tmp_path / "other")))
+    assert [sock.fileno() for sock in made] == [-1]
+
+
+def _by_file(config: SftpConfig, known_hosts: Path) -> SftpConfig:
+    return dataclasses.replace(config, known_hosts_path=known_hosts, host_key_fingerprints=())
+
+
+def _with_password(server: SshServer, password: str) -> SftpConfig:
+    return SftpConfig(
+        "127.0.0.1",
+        "anna",
+        port=server.port,
+        password=password,
+        host_key_fingerprints=(server.fingerprint,),
+        timeout=10,
+    )
+
+
+@contextlib.contextmanager
+def _authorized(server: Sshd, key: Path) -> Iterator[None]:
+    """Let a key in for the length of a block."""
+    authorized = server.key_path.with_name("authorized_keys")
+    before = authorized.read_text()
+    authorized.write_text(before + Path(f"{key}.pub").read_text())
+    yield
+    authorized.write_text(before)
+
+
+@contextlib.contextmanager
+def _greeting(listener: socket.socket, greeting: bytes) -> Iterator[None]:
+    """Answer one connection with bytes that aren't SSH."""
+
+    def answer() -> None:
+        sock, _ = listener.accept()
+        with sock:
+            sock.sendall(greeting)
+            sock.recv(1000)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    yield
+    thread.join(timeout=10)

@@ -1,0 +1,206 @@
+"""Listing: on a real sshd what a file system can hold, in memory what only a bad server says."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from saft_pipeline.sftp import listing, paths, wire
+from saft_pipeline.sftp.client import Listing, RemoteFile, Sftp, connect
+from saft_pipeline.sftp.errors import PermanentSftpError
+from saft_pipeline.sftp.session import Session
+from saft_pipeline_tests.fixtures.sshd import Sshd
+from saft_pipeline_tests.sftp.conftest import config_of
+from saft_pipeline_tests.sftp.fake import FakeFile, FakeServer, status
+
+NAMES = st.binary(min_size=1, max_size=60).filter(lambda name: not set(name) & set(b"/\0"))
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sets(NAMES, max_size=8))
+def test_every_name_that_a_file_system_can_hold_is_listed(
+    sftp: Sftp, sshd: Sshd, stems: set[bytes]
+) -> None:
+    names = {stem.lstrip(b".") + b".xml" for stem in stems if stem.strip(b".")}
+    with _files(sshd.root, names):
+        assert _paths(sftp.list(str(sshd.root))) == names
+
+
+@contextlib.contextmanager
+def _files(root: Path, names: set[bytes]) -> Iterator[None]:
+    """Have empty files for the length of a block."""
+    paths = [root / os.fsdecode(name) for name in names]
+    for path in paths:
+        path.touch()
+    yield
+    for path in paths:
+        path.unlink()
+
+
+def test_size_time_and_path_are_those_of_the_file(sftp: Sftp, sshd: Sshd) -> None:
+    _write(sshd.root / "Lisboa" / "a.xml", b"abc", when=1_600_000_000)
+    assert sftp.list(str(sshd.root)).files == [RemoteFile(b"Lisboa/a.xml", 3, 1_600_000_000)]
+
+
+def test_files_come_oldest_first_future_dated_ones_too(sftp: Sftp, sshd: Sshd) -> None:
+    for name, when in (("future", 4_000_000_000), ("old", 1), ("new", 1_700_000_000)):
+        _write(sshd.root / f"{name}.xml", when=when)
+    assert [file.text for file in sftp.list(str(sshd.root)).files] == [
+        "old.xml",
+        "new.xml",
+        "future.xml",
+    ]
+
+
+@pytest.mark.parametrize("name", [".a.xml", "a.xml.part", "a.xml.tmp", "a.xml.filepart"])
+def test_hidden_and_unfinished_files_are_left_alone(sftp: Sftp, sshd: Sshd, name: str) -> None:
+    _write(sshd.root / name)
+    assert not sftp.list(str(sshd.root), pattern="*").files
+
+
+def test_only_names_that_fit_the_pattern_are_listed_in_either_case(sftp: Sftp, sshd: Sshd) -> None:
+    for name in ("FR1.XML", "FR2.xml", "other.xml", "FR3.pdf"):
+        _write(sshd.root / name)
+    assert _paths(sftp.list(str(sshd.root), pattern="fr*.Xml")) == {b"FR1.XML", b"FR2.xml"}
+
+
+def test_a_fifo_is_not_listed(sftp: Sftp, sshd: Sshd) -> None:
+    os.mkfifo(sshd.root / "a.xml")
+    assert sftp.list(str(sshd.root)) == Listing([], [])
+
+
+def test_a_folder_with_a_files_name_is_visited_not_taken(sftp: Sftp, sshd: Sshd) -> None:
+    _write(sshd.root / "x.xml" / "a.xml")
+    assert _paths(sftp.list(str(sshd.root))) == {b"x.xml/a.xml"}
+
+
+def test_a_hidden_folder_is_left_alone(sftp: Sftp, sshd: Sshd) -> None:
+    _write(sshd.root / ".hidden" / "a.xml")
+    assert not sftp.list(str(sshd.root)).files
+
+
+def test_a_link_to_a_file_is_taken_with_the_files_size(sftp: Sftp, sshd: Sshd) -> None:
+    _write(sshd.root / "kept", b"12345", when=7)
+    (sshd.root / "a.xml").symlink_to("kept")
+    assert sftp.list(str(sshd.root)).files == [RemoteFile(b"a.xml", 5, 7)]
+
+
+def test_links_to_folders_are_not_followed_so_loops_end(sftp: Sftp, sshd: Sshd) -> None:
+    _write(sshd.root / "sub" / "a.xml")
+    (sshd.root / "sub" / "loop").symlink_to(sshd.root)
+    (sshd.root / "sub" / "loop.xml").symlink_to(sshd.root)
+    assert _paths(sftp.list(str(sshd.root))) == {b"sub/a.xml"}
+
+
+def test_a_link_that_leads_nowhere_is_reported(sftp: Sftp, sshd: Sshd) -> None:
+    (sshd.root / "a.xml").symlink_to("missing")
+    found = sftp.list(str(sshd.root))
+    assert [(problem.text, problem.folder) for problem in found.problems] == [("a.xml", False)]
+    assert found.whole
+
+
+def test_not_recursive_looks_at_one_folder_only(sftp: Sftp, sshd: Sshd) -> None:
+    _write(sshd.root / "a.xml")
+    _write(sshd.root / "sub" / "b.xml")
+    assert _paths(sftp.list(str(sshd.root), recursive=False)) == {b"a.xml"}
+
+
+@pytest.mark.parametrize("exclude", ["archive", "./archive/", "{root}/archive", "sub/../archive"])
+def test_the_archive_folder_is_never_listed(sftp: Sftp, sshd: Sshd, exclude: str) -> None:
+    _write(sshd.root / "archive" / "a.xml")
+    _write(sshd.root / "sub" / "archive" / "b.xml")
+    found = sftp.list(str(sshd.root), exclude=exclude.format(root=sshd.root))
+    assert _paths(found) == {b"sub/archive/b.xml"}
+
+
+def test_an_archive_folder_that_is_the_folder_itself_is_refused(sftp: Sftp, sshd: Sshd) -> None:
+    with pytest.raises(PermanentSftpError, match="SFTP_ARCHIVE_DIR"):
+        sftp.list(str(sshd.root), exclude=".")
+
+
+@pytest.mark.parametrize("missing", ["missing", "missing/deeper", "file"])
+def test_a_missing_folder_is_permanent_and_names_the_setting(
+    sftp: Sftp, sshd: Sshd, missing: str
+) -> None:
+    _write(sshd.root / "file")
+    with pytest.raises(PermanentSftpError, match=rf"{missing} can't .*SFTP_REMOTE_DIR"):
+        sftp.list(str(sshd.root / missing))
+
+
+def test_many_files_in_many_folders_are_all_found(sftp: Sftp, sshd: Sshd) -> None:
+    expected = {f"{sub}/deeper/{n}.xml".encode() for sub in range(30) for n in range(sub * 10)}
+    for path in expected:
+        _write(sshd.root / path.decode())
+    assert _paths(sftp.list(str(sshd.root))) == expected
+
+
+def test_a_folder_that_cannot_be_read_is_reported_and_the_others_go_on(
+    unprivileged: Sshd,
+) -> None:
+    _write(unprivileged.root / "open" / "a.xml")
+    _write(unprivileged.root / "closed" / "b.xml")
+    (unprivileged.root / "closed").chmod(0)
+    with connect(config_of(unprivileged)) as sftp:
+        found = sftp.list(str(unprivileged.root))
+    assert _paths(found) == {b"open/a.xml"}
+    assert [(problem.text, problem.folder) for problem in found.problems] == [("closed", True)]
+    assert not found.whole
+
+
+@pytest.mark.parametrize("name", [b"../a.xml", b"/etc/a.xml", b"sub/a.xml", b"a\0.xml", b""])
+def test_a_name_that_leads_elsewhere_is_refused_and_reported(name: bytes) -> None:
+    found = _fake_listing(FakeServer(folders={b"/in": [name, b"good.xml"]}))
+    assert _paths(found) == {b"good.xml"}
+    assert "which is no file name" in found.problems[0].reason
+
+
+def test_folders_without_end_are_given_up_and_reported() -> None:
+    endless = {b"/in" + b"/d" * depth: [b"d"] for depth in range(200)}
+    found = _fake_listing(FakeServer(folders=endless))
+    assert "deeper than 50" in found.problems[0].reason
+
+
+def test_a_listing_that_breaks_off_keeps_what_came_and_says_so() -> None:
+    server = FakeServer(folders={b"/in": [b"a.xml"]})
+    server.before = lambda kind, count: (
+        status(wire.FAILURE, b"disk error") if kind == wire.READDIR and count > 1 else None
+    )
+    found = _fake_listing(server)
+    assert _paths(found) == {b"a.xml"}
+    assert "disk error" in found.problems[0].reason
+    assert not found.whole
+
+
+def test_the_folders_handle_is_closed() -> None:
+    server = FakeServer(folders={b"/in": [b"a.xml"]})
+    _fake_listing(server)
+    assert server.counts[wire.CLOSE] == server.counts[wire.OPENDIR] == 1
+
+
+def test_an_entry_without_a_type_is_looked_at() -> None:
+    server = FakeServer({b"/in/a.xml": FakeFile(b"abc", mode=0)}, {b"/in": [b"a.xml"]})
+    assert [file.size for file in _fake_listing(server).files] == [3]
+    assert server.counts[wire.STAT] == 1
+
+
+def _fake_listing(server: FakeServer) -> Listing:
+    selection = listing.Selection(
+        b"/in", paths.name_pattern("*.xml"), recursive=True, excluded=None
+    )
+    return listing.find(Session(server, "test:22"), selection)
+
+
+def _write(path: Path, content: bytes = b"", when: int = 1_700_000_000) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (when, when))
+
+
+def _paths(found: Listing) -> set[bytes]:
+    return {file.path for file in found.files}
