@@ -1,0 +1,1 @@
+"""Tables, ledger and publishing, over Postgres. Knows nothing of Dagster."""
