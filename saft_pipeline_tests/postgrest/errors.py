@@ -1,0 +1,123 @@
+"""What PostgREST answers when it can't do as it was asked: `{code, message, details, hint}`.
+
+Codes, texts and statuses are those of docs.postgrest.org, References, Errors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable
+
+import psycopg
+
+_STATUS = {
+    "08": 503, "09": 500, "0L": 403, "0P": 403, "21": 500, "23503": 409, "23505": 409,
+    "25006": 405, "25": 500, "28": 403, "2D": 500, "38": 500, "39": 500, "3B": 500, "40": 500,
+    "53400": 500, "53": 503, "54": 500, "55": 500, "57P01": 503, "57": 500, "58": 500, "F0": 500,
+    "HV": 500, "P0001": 400, "P0": 500, "XX": 500, "42883": 404, "42P01": 404, "42P17": 500,
+}  # fmt: skip
+"""HTTP status by SQLSTATE, before its class; 42501 and PTxyz apart, all others 400."""
+
+
+class ApiError(Exception):
+    """An answer that is an error."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None,
+        message: str,
+        details: object = None,
+        hint: object = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "Proxy-Status": f"PostgREST; error={code}",
+        }
+        self.body = {"code": code, "message": message, "details": details, "hint": hint}
+
+
+def cannot_parse(what: str, text: str, position: int, details: str) -> ApiError:
+    """A parameter of the query string that the grammar doesn't allow; `position` from 0."""
+    message = f'"failed to parse {what} ({text})" (line 1, column {position + 1})'
+    return ApiError(400, "PGRST100", message, details)
+
+
+def invalid_body(message: str) -> ApiError:
+    """A body that is no JSON, or whose objects differ in their keys."""
+    return ApiError(400, "PGRST102", message)
+
+
+def unsatisfiable_range(details: str) -> ApiError:
+    """A negative limit, an offset past the end, or a Range that ends before it begins."""
+    return ApiError(416, "PGRST103", "Requested range not satisfiable", details)
+
+
+def schema_not_exposed(schema: str, exposed: Iterable[str]) -> ApiError:
+    """A profile header that names a schema which isn't served."""
+    hint = f"Only the following schemas are exposed: {', '.join(exposed)}"
+    return ApiError(406, "PGRST106", f"Invalid schema: {schema}", hint=hint)
+
+
+def unacceptable(media_types: str) -> ApiError:
+    """An Accept header of which nothing can be served."""
+    return ApiError(406, "PGRST107", f"None of these media types are available: {media_types}")
+
+
+def not_singular(rows: int) -> ApiError:
+    """Not exactly one row where one object was asked for."""
+    details = f"The result contains {rows} rows"
+    return ApiError(406, "PGRST116", "Cannot coerce the result to a single JSON object", details)
+
+
+def unsupported_method(method: str) -> ApiError:
+    """A method that no table or view takes."""
+    return ApiError(405, "PGRST117", f"Unsupported HTTP method: {method}")
+
+
+def not_implemented(what: str) -> ApiError:
+    """What PostgREST can do, but not this stand-in."""
+    return ApiError(400, "PGRST127", "Feature not implemented", f"{what}, by this stand-in")
+
+
+def from_postgres(error: psycopg.Error, *, anonymous: bool) -> ApiError:
+    """An error of the server with the status of its SQLSTATE; without one, a lost connection."""
+    state, diagnostic = error.sqlstate, error.diag
+    message, details = diagnostic.message_primary or "", diagnostic.message_detail
+    if state is None:
+        lost = "Database client error. Retrying the connection."
+        return ApiError(503, "PGRST001", lost, str(error))
+    if state == "PGRST":
+        return _raised(message, details)
+    status = _status(state, message, anonymous=anonymous)
+    answer = ApiError(status, state, message, details, diagnostic.message_hint)
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def _status(state: str, message: str, *, anonymous: bool) -> int:
+    if state == "42501":
+        return 401 if anonymous else 403
+    if state == "22023" and message.startswith("role") and message.endswith("does not exist"):
+        return 401
+    if state.startswith("PT"):
+        return int(state[2:]) if state[2:].isdigit() else 500
+    return next((status for start, status in _STATUS.items() if state.startswith(start)), 400)
+
+
+def _raised(message: str, details: str | None) -> ApiError:
+    """`raise sqlstate 'PGRST'`: message and detail are JSON and decide the whole answer."""
+    with contextlib.suppress(ValueError, TypeError, KeyError):
+        body, control = json.loads(message), json.loads(details or "")
+        answer = ApiError(
+            control["status"], body["code"], body["message"], body.get("details"), body.get("hint")
+        )
+        answer.headers |= control["headers"]
+        return answer
+    text = "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
+    return ApiError(500, "PGRST121", text)

@@ -1,0 +1,53 @@
+"""Faults on demand, as a client meets them."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import postgrest
+import pytest
+
+from saft_pipeline_tests.postgrest.conftest import Api
+
+
+def test_a_lost_answer_is_of_a_request_that_was_committed(api: Api) -> None:
+    api.server.faults.lose_answer("/rpc/add_item")
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.client.rpc("add_item", {"id": 1}).execute()
+    assert api.rows("select id from items") == [(1,)]
+
+
+def test_a_fault_waits_for_its_path(api: Api) -> None:
+    api.server.faults.lose_answer("/rpc/add_item")
+    api.client.rpc("nothing", {}).execute()
+    assert api.server.faults.pending == 1
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.client.rpc("add_item", {"id": 1}).execute()
+
+
+def test_a_fault_happens_once(api: Api) -> None:
+    api.server.faults.answer(502)
+    statuses = [api.http.get("/items").status_code for _ in range(2)]
+    assert statuses == [502, 200]
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateways_answer_is_of_a_request_that_did_not_run(api: Api, status: int) -> None:
+    api.server.faults.answer(status, "/items")
+    with pytest.raises(postgrest.APIError) as raised:
+        api.client.table("items").insert({"id": 1}).execute()
+    assert raised.value.code == str(status)
+    assert api.rows("select id from items") == []
+
+
+def test_a_delayed_request_runs_though_its_client_gave_up(api: Api) -> None:
+    api.server.faults.delay(1)
+    with pytest.raises(httpx.ReadTimeout):
+        api.http.post("/rpc/add_item", json={"id": 1}, timeout=0.05)
+    assert api.rows("select id from items") == []
+    for _ in range(1000):
+        if rows := api.rows("select id from items"):
+            break
+        time.sleep(0.01)
+    assert rows == [(1,)]
