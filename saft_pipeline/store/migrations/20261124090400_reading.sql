@@ -1,0 +1,139 @@
+-- What people and reports read: views over the tables, and rows for a DataFrame.
+
+-- Computed at each look, so that the order in which files arrive does not matter. Amounts are net,
+-- as lines are: a credit note may refer to several invoices, its total to none of them.
+create view public.invoice_credits with (security_invoker = true) as
+select i.id as invoice_id, i.company_id, i.invoice_no, i.net_total,
+    coalesce(c.credit_notes, 0) as credit_notes,
+    coalesce(c.credited, 0) as credited,
+    c.last_credited_on,
+    i.invoice_status is distinct from 'A'
+        and not (coalesce(c.credited, 0) > 0 and c.credited >= i.net_total) as active
+from public.invoices i
+left join lateral (
+    select count(distinct note.id) as credit_notes,
+        sum(coalesce(line.debit_amount, 0) - coalesce(line.credit_amount, 0)) as credited,
+        max(note.invoice_date) as last_credited_on
+    from public.invoice_lines line
+    join public.invoices note on note.id = line.invoice_id
+    where line.reference = i.invoice_no and note.company_id = i.company_id
+        and note.invoice_type = 'NC' and note.invoice_status is distinct from 'A'
+) c on true;
+
+create view public.invoice_overview with (security_invoker = true) as
+select i.id, i.company_id, company.company_name, i.invoice_no, i.invoice_type, i.invoice_date,
+    i.invoice_status, i.customer_id, customer.company_name as customer_name,
+    customer.customer_tax_id, i.net_total, i.tax_payable, i.gross_total, i.line_count,
+    c.credit_notes, c.credited, c.active, f.branch, f.path as newest_file, f.loaded_at,
+    i.updated_at
+from public.invoices i
+join public.companies company on company.company_id = i.company_id
+join public.invoice_credits c on c.invoice_id = i.id
+left join public.customers customer
+    on customer.company_id = i.company_id and customer.customer_id = i.customer_id
+left join lateral (
+    select file.branch, file.path, file.loaded_at
+    from public.invoice_file_links l
+    join public.invoice_files file on file.id = l.invoice_file_id
+    where l.invoice_id = i.id
+    order by file.id desc
+    limit 1
+) f on true;
+
+-- Taxable base and VAT of what was sold less what was credited; status A and F are left out, as in
+-- the control totals. A line of 1.04 with a TaxBase is taxed on that, its amount being zero.
+create view public.vat_by_month with (security_invoker = true) as
+select i.company_id, date_trunc('month', i.invoice_date)::date as month,
+    coalesce(line.tax_country_region, 'PT') as tax_country_region, line.tax_code,
+    line.tax_percentage, sum(base.amount) as taxable_base,
+    round(sum(base.amount * line.tax_percentage / 100), 2) as vat
+from public.invoices i
+join public.invoice_lines line on line.invoice_id = i.id
+cross join lateral (
+    select case
+        when line.tax_base is not null and i.invoice_type = 'NC' then -line.tax_base
+        when line.tax_base is not null then line.tax_base
+        else coalesce(line.credit_amount, 0) - coalesce(line.debit_amount, 0) end as amount
+) base
+where i.invoice_status is distinct from 'A' and i.invoice_status is distinct from 'F'
+    and line.tax_type is distinct from 'IS' and line.tax_percentage is not null
+group by 1, 2, 3, 4, 5;
+
+-- Some rows of a table that files hold, as JSON text: numbers in it are exact, which a client that
+-- parses JSON by itself may not keep. `keys` are files by their key (their newest loaded version),
+-- `ids` versions by ledger id. A file's customers are those of its invoices.
+create function public.saft_rows(
+    table_name text, keys text[] default null, ids bigint[] default null,
+    "offset" bigint default 0, "limit" bigint default 10000)
+returns text
+language plpgsql stable
+set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_variable
+declare
+    files bigint[] := ids;
+    held text;
+    columns json;
+    listed text;
+    rows text;
+begin
+    if keys is not null then
+        files := array(
+            select distinct on (f.source, f.path) f.id from public.invoice_files f
+            where left(md5(f.source || ' ' || f.path), 12) = any(keys) and f.loaded_at is not null
+            order by f.source, f.path, f.version desc);
+    end if;
+    held := case table_name
+        when 'invoice_files' then 't.id = any($1)'
+        when 'invoice_file_links' then 't.invoice_file_id = any($1)'
+        when 'companies' then 't.company_id in (
+            select f.company_id from public.invoice_files f where f.id = any($1))'
+        when 'customers' then '(t.company_id, t.customer_id) in (
+            select i.company_id, i.customer_id from public.invoices i
+            join public.invoice_file_links l on l.invoice_id = i.id
+            where l.invoice_file_id = any($1))'
+        when 'invoices' then 't.id in (
+            select l.invoice_id from public.invoice_file_links l where l.invoice_file_id = any($1))'
+        when 'invoice_lines' then 't.invoice_id in (
+            select l.invoice_id from public.invoice_file_links l where l.invoice_file_id = any($1))'
+        end;
+    if held is null then
+        raise exception 'no table is called %', table_name using errcode = 'undefined_table';
+    end if;
+    select json_agg(json_build_array(a.attname, format_type(a.atttypid, null)) order by a.attnum),
+        string_agg(format('t.%I', a.attname), ', ' order by a.attnum)
+    into columns, listed
+    from pg_catalog.pg_attribute a
+    where a.attrelid = format('public.%I', table_name)::regclass and a.attnum > 0
+        and not a.attisdropped
+        and a.attname <> all('{content_hash,publication,claimed_from,bytes_modified_at,departed_at}')
+        and (table_name = 'invoice_files' or a.attname not in ('date_created', 'invoice_file_id')
+             or table_name = 'invoice_file_links');
+    execute format(
+        'select json_agg(r) from (select %s from public.%I t where %s order by 1, 2 '
+        'offset $2 limit $3) r', listed, table_name, held)
+    into rows using files, "offset", "limit";
+    return json_build_object('columns', columns, 'rows', coalesce(rows::json, '[]'));
+end $$;
+
+-- Name, invoices, net, tax and gross of each company, as text; cancelled invoices left out.
+create function public.saft_company_totals() returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(jsonb_build_array(
+        t.company_name, t.invoices, t.net::text, t.tax::text, t.gross::text)
+        order by t.company_name), '[]')
+    from (
+        select c.company_name, count(*) as invoices,
+            sum(case when i.invoice_type = 'NC' then -i.net_total else i.net_total end) as net,
+            sum(case when i.invoice_type = 'NC' then -i.tax_payable else i.tax_payable end) as tax,
+            sum(case when i.invoice_type = 'NC' then -i.gross_total else i.gross_total end)
+                as gross
+        from public.invoices i
+        join public.companies c using (company_id)
+        where i.invoice_status is distinct from 'A'
+        group by c.company_id, c.company_name
+    ) t
+$$;
+
+insert into saft.migrations (version, name) values ('20261124090400', 'reading');

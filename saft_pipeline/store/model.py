@@ -1,0 +1,150 @@
+"""What the store is asked and what it answers, whichever way it goes. No SQL here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+
+from saft_pipeline.saft.records import ControlTotals
+
+STATES = ("pending", "incomplete", "running", "loaded", "failed", "gone", "unreadable")
+"""The states of a file in the ledger, as the contract names them."""
+
+FailedState = Literal["pending", "incomplete", "failed", "gone", "unreadable"]
+Warnings = list[dict[str, Any]]
+_UNKNOWN = ControlTotals(None, None, None)
+
+
+def file_key(source: str, path: str) -> str:
+    """The 12 hex digits that stand for a remote file, in Python and in the ledger's index."""
+    text = f"{source} {path}".encode()
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file as the listing shows it; `unreadable` is the reason why it can't be taken.
+
+    `modified_at` is UTC, `size` in bytes, `complete` whether its end is there.
+    """
+
+    path: str
+    filename: str
+    branch: str | None
+    size: int
+    modified_at: datetime
+    complete: bool = True
+    unreadable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """How many files a listing showed, and what it changed in the ledger."""
+
+    listed: int
+    new: int
+    changed: int
+    returned: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFile:
+    """One row of the ledger: a version of a remote file. Times are UTC."""
+
+    id: int
+    source: str
+    path: str
+    version: int
+    is_current: bool
+    filename: str
+    branch: str | None
+    size: int
+    modified_at: datetime
+    sha256: str | None
+    status: str
+    attempts: int
+    next_attempt_at: datetime | None
+    claimed_by: str | None
+    lease_expires_at: datetime | None
+    error: str | None
+    warnings: Warnings
+    run_id: str | None
+    saft_version: str | None
+    company_id: str | None
+    total_invoices: int | None
+    total_lines: int | None
+    first_seen_at: datetime
+    loaded_at: datetime | None
+
+    @property
+    def key(self) -> str:
+        """`file_key` of the file: the same for all its versions."""
+        return file_key(self.source, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What fetching a claimed file found: `sha256` in hex, size and time after the read."""
+
+    ledger_id: int
+    sha256: str
+    size: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The row to go on with; `same_as` is a loaded row with the same bytes, if there is one."""
+
+    ledger_id: int
+    same_as: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a claimed file was not loaded; with `retry_after` it is taken again by itself."""
+
+    ledger_id: int
+    reason: str
+    state: FailedState = "failed"
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is to be published of one file, and how many rows to expect in staging.
+
+    With `same_as`, nothing was staged: totals, warnings and links are those of that row.
+    """
+
+    ledger_id: int
+    company_id: str | None = None
+    date_created: date | None = None
+    invoices: int = 0
+    lines: int = 0
+    customers: int = 0
+    declared: ControlTotals = _UNKNOWN
+    computed: ControlTotals = _UNKNOWN
+    warnings: Warnings = field(default_factory=list)
+    same_as: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What publishing made of one file.
+
+    `rows` are those that the file holds, `written` those that were inserted or changed, by table.
+    `warnings` are the ledger row's, with conflicts. A file that is `failed` is still claimed: the
+    caller says with `fail` what becomes of it; `passing` says that trying again may help.
+    """
+
+    ledger_id: int
+    status: Literal["loaded", "failed", "lost"]
+    error: str | None = None
+    passing: bool = False
+    rows: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
+    warnings: Warnings = field(default_factory=list)

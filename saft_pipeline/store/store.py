@@ -1,0 +1,332 @@
+"""The ledger and the tables: the one store, over whichever transport."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from saft_pipeline.store.errors import StoreError, TransientStoreError
+from saft_pipeline.store.model import (
+    Content,
+    Failure,
+    LedgerFile,
+    Observation,
+    Outcome,
+    Publication,
+    Seen,
+    Settled,
+)
+from saft_pipeline.store.spool import TABLES, Spool
+from saft_pipeline.store.transport import Transport
+
+# A group up to this many characters is published in one call that brings its rows along.
+SMALL = 4 << 20
+_PAGE = 10_000  # rows
+_FIELDS = tuple(field.name for field in fields(LedgerFile))
+_TIMES = ("modified_at", "next_attempt_at", "lease_expires_at", "first_seen_at", "loaded_at")
+_CONVERT: dict[str, Callable[[Any], Any]] = {
+    "numeric": lambda v: v if isinstance(v, Decimal) else Decimal(v),
+    "date": date.fromisoformat,
+    "timestamp without time zone": datetime.fromisoformat,
+    "timestamp with time zone": datetime.fromisoformat,
+}
+
+
+class Store:
+    """All methods raise `StoreError`, or `TransientStoreError` where waiting may help.
+
+    Safe for use by several threads, except for `stage` and `publish`, which belong together.
+    """
+
+    def __init__(self, transport: Transport, batch_size: Callable[[str], int]) -> None:
+        self._transport = transport
+        self._rows_a_write = {table: batch_size(table) for table in TABLES}
+        self._staged: list[Spool] = []
+
+    def observe(
+        self, source: str, seen: Sequence[Seen], *, whole: bool, age: timedelta = timedelta(0)
+    ) -> Observation:
+        """Bring the ledger up to what a listing shows.
+
+        Args:
+            source: the folder, as the ledger names it.
+            seen: every file of the listing, each path once.
+            whole: nothing is missing from the listing, so that what it lacks is gone.
+            age: how long ago the listing began: what happened since then it can't know.
+        """
+        listed = json.dumps([_seen(s) for s in seen], ensure_ascii=False)
+        return Observation(
+            **self._transport.call(
+                "saft_observe",
+                {
+                    "source": source,
+                    "seen": listed,
+                    "whole": whole,
+                    "age_seconds": age.total_seconds(),
+                },
+            )
+        )
+
+    def claim(
+        self,
+        owner: str,
+        *,
+        lease: timedelta,
+        source: str | None = None,
+        limit: int | None = None,
+        ids: Sequence[int] | None = None,
+    ) -> list[LedgerFile]:
+        """Take files for `owner`, oldest first: pending, due again, or of an expired lease.
+
+        With `ids`: those, whatever their state, unless another's claim on them is alive.
+        """
+        if ids is not None and not ids:
+            return []
+        arguments = {
+            "owner": owner,
+            "lease_seconds": lease.total_seconds(),
+            "source": source,
+            "limit": limit,
+            "ids": None if ids is None else list(ids),
+        }
+        return _files(self._transport.call("saft_claim", arguments))
+
+    def claimed(self, owner: str) -> list[LedgerFile]:
+        """What `owner` holds, oldest first."""
+        return _files(self._transport.call("saft_claimed", {"owner": owner}))
+
+    def hand_over(self, owner: str, parts: Mapping[str, Sequence[int]], lease: timedelta) -> int:
+        """Give parts of a claim (ledger ids) to new owners; how many files."""
+        arguments = {
+            "owner": owner,
+            "parts": {new: list(ids) for new, ids in parts.items()},
+            "lease_seconds": lease.total_seconds(),
+        }
+        return int(self._transport.call("saft_hand_over", arguments))
+
+    def renew(self, owner: str, lease: timedelta) -> int:
+        """Extend a claim; how many files. May be called from another thread at any time."""
+        arguments = {"owner": owner, "lease_seconds": lease.total_seconds()}
+        return int(self._transport.call("saft_renew", arguments))
+
+    def release(self, owner: str) -> int:
+        """Put what `owner` holds back to what it was before the claim; how many files."""
+        return int(self._transport.call("saft_release", {"owner": owner}))
+
+    def expired_owners(self, source: str) -> list[str]:
+        """Who holds files of `source` with a lease that has ended."""
+        return list(self._transport.call("saft_expired_owners", {"source": source}))
+
+    def settle(self, owner: str, contents: Sequence[Content], saft_version: str) -> list[Settled]:
+        """Record what was fetched; the answers are in the order of `contents`."""
+        if not contents:
+            return []
+        told = [{**asdict(c), "modified_at": c.modified_at.isoformat()} for c in contents]
+        arguments = {"owner": owner, "contents": told, "saft_version": saft_version}
+        return [Settled(**s) for s in self._transport.call("saft_settle", arguments)]
+
+    def fail(self, owner: str, failures: Sequence[Failure], *, run_id: str | None = None) -> None:
+        """Note why files were not loaded; one that was loaded before stays loaded.
+
+        Nothing happens to a file that `owner` no longer holds.
+        """
+        if not failures:
+            return
+        told = [
+            {
+                "ledger_id": f.ledger_id,
+                "reason": f.reason,
+                "state": f.state,
+                "retry_after_seconds": f.retry_after and f.retry_after.total_seconds(),
+            }
+            for f in failures
+        ]
+        self._transport.call("saft_fail", {"owner": owner, "failures": told, "run_id": run_id})
+
+    def departed(self, ledger_ids: Sequence[int]) -> None:
+        """Note that we archived or deleted files: if a path comes back it is a new version."""
+        if ledger_ids:
+            self._transport.call("saft_departed", {"ids": list(ledger_ids)})
+
+    def counts(self, source: str | None = None) -> dict[str, int]:
+        """How many files are in each state, by their newest version."""
+        return dict(self._transport.call("saft_counts", {"source": source}))
+
+    def files(
+        self,
+        *,
+        source: str | None = None,
+        state: str | None = None,
+        path: str | None = None,
+        keys: Sequence[str] | None = None,
+        ids: Sequence[int] | None = None,
+        run_id: str | None = None,
+        limit: int | None = None,
+    ) -> list[LedgerFile]:
+        """Ledger rows, current and newest first; older versions for a path, ids or a run too."""
+        arguments = {
+            "source": source,
+            "state": state,
+            "path": path,
+            "keys": None if keys is None else list(keys),
+            "ids": None if ids is None else list(ids),
+            "run_id": run_id,
+            "limit": limit,
+        }
+        return _files(self._transport.call("saft_files", arguments))
+
+    def retry(self, *, paths: Sequence[str] | None) -> list[LedgerFile]:
+        """Let files that were not loaded be taken again; None is all that failed."""
+        arguments = {"paths": None if paths is None else list(paths)}
+        return _files(self._transport.call("saft_retry", arguments))
+
+    def stage(self, spools: Sequence[Spool]) -> int:
+        """Take a table's rows of a group of files for the `publish` that follows; how many."""
+        self._staged += spools
+        return sum(spool.count for spool in spools)
+
+    def publish(
+        self,
+        owner: str,
+        publications: Sequence[Publication],
+        *,
+        run_id: str | None,
+        saft_version: str,
+    ) -> list[Outcome]:
+        """Make a group's rows visible with their ledger rows, in one transaction.
+
+        A file that can't be published harms no other; the answers are in the order of
+        `publications`.
+        """
+        spools, self._staged = self._staged, []
+        facts = {"owner": owner, "run_id": run_id, "saft_version": saft_version}
+        outcomes = self._publish(facts, publications, spools)
+        # What a crash of the server emptied is staged again.
+        again = [p for p, o in zip(publications, outcomes, strict=True) if o.passing]
+        second = {o.ledger_id: o for o in self._publish(facts, again, _of(again, spools))}
+        return [second.get(o.ledger_id, o) for o in outcomes]
+
+    def _publish(
+        self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
+    ) -> list[Outcome]:
+        if not publications:
+            return []
+        try:
+            return self._publish_once(facts, publications, spools)
+        except TransientStoreError as error:
+            return [_failed(p, error, passing=True) for p in publications]
+        except StoreError as error:
+            if len(publications) == 1:
+                return [_failed(publications[0], error, passing=False)]
+        return [o for p in publications for o in self._publish(facts, [p], _of([p], spools))]
+
+    def _publish_once(
+        self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
+    ) -> list[Outcome]:
+        arguments = {**facts, "publications": [_publication(p) for p in publications]}
+        if sum(spool.size for spool in spools) <= SMALL:
+            arguments["staged"] = _texts(spools)
+            answers = self._transport.call("saft_publish", arguments)
+        else:
+            answers = self._transport.publish(arguments, spools, self._rows_a_write)
+        return [Outcome(**answer) for answer in answers]
+
+    def rows(
+        self, table: str, keys: Sequence[str] = (), *, ids: Sequence[int] = ()
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Columns and rows of `table` that files hold; amounts are Decimal, dates `date`.
+
+        Args:
+            table: a table of the contract.
+            keys: files by `file_key`: the newest version that was loaded.
+            ids: versions of files by ledger id.
+        """
+        names: list[str] = []
+        rows: list[tuple[Any, ...]] = []
+        for page in self._pages(table, keys, ids):
+            names = [name for name, _ in page["columns"]]
+            convert = [(name, _CONVERT.get(kind)) for name, kind in page["columns"]]
+            rows += (tuple(_value(row[n], to) for n, to in convert) for row in page["rows"])
+        return names, rows
+
+    def _pages(self, table: str, keys: Sequence[str], ids: Sequence[int]) -> Iterator[Any]:
+        offset = 0
+        while True:
+            arguments = {
+                "table_name": table,
+                "keys": list(keys) or None,
+                "ids": list(ids) or None,
+                "offset": offset,
+                "limit": _PAGE,
+            }
+            text = self._transport.call("saft_rows", arguments)
+            page = json.loads(text, parse_float=Decimal)
+            yield page
+            if len(page["rows"]) < _PAGE:
+                return
+            offset += _PAGE
+
+    def company_totals(self) -> list[tuple[str, int, str, str, str]]:
+        """Name, invoices, net, tax and gross of each company; cancelled invoices left out."""
+        return [tuple(row) for row in self._transport.call("saft_company_totals", {})]
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._transport.close()
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    return {**asdict(seen), "modified_at": seen.modified_at.astimezone(UTC).isoformat()}
+
+
+def _files(rows: Sequence[Mapping[str, Any]]) -> list[LedgerFile]:
+    return [_file(row) for row in rows]
+
+
+def _file(row: Mapping[str, Any]) -> LedgerFile:
+    known = {name: row[name] for name in _FIELDS}
+    times = {n: datetime.fromisoformat(known[n]).astimezone(UTC) for n in _TIMES if known[n]}
+    return LedgerFile(**{**known, **times})
+
+
+def _publication(publication: Publication) -> dict[str, Any]:
+    told = {
+        name: value
+        for name, value in _shallow(publication).items()
+        if name not in ("declared", "computed")
+    }
+    for prefix in ("declared", "computed"):
+        for name, value in getattr(publication, prefix)._asdict().items():
+            told[f"{prefix}_{name}"] = value
+    if publication.date_created:
+        told["date_created"] = publication.date_created.isoformat()
+    return told
+
+
+def _shallow(publication: Publication) -> dict[str, Any]:
+    """The fields of a publication, shallow: its totals stay tuples."""
+    return {field.name: getattr(publication, field.name) for field in fields(publication)}
+
+
+def _texts(spools: Sequence[Spool]) -> dict[str, str]:
+    texts: dict[str, list[bytes]] = {}
+    for spool in spools:
+        texts.setdefault(spool.table, []).extend(spool.batches(spool.count or 1))
+    return {table: b"".join(parts).decode() for table, parts in texts.items()}
+
+
+def _of(publications: Sequence[Publication], spools: Sequence[Spool]) -> list[Spool]:
+    ids = {p.ledger_id for p in publications}
+    return [spool for spool in spools if spool.ledger_id in ids]
+
+
+def _failed(publication: Publication, error: StoreError, *, passing: bool) -> Outcome:
+    return Outcome(publication.ledger_id, "failed", str(error), passing=passing)
+
+
+def _value(value: object, convert: Callable[[Any], Any] | None) -> object:
+    return value if value is None or convert is None else convert(value)

@@ -1,0 +1,33 @@
+"""The seam between what the store says and the way it goes: straight to Postgres, or over REST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from saft_pipeline.store.spool import Spool
+
+Arguments = Mapping[str, Any]
+"""Of a function of the migrations, by name: None, text, numbers, lists of those, JSON objects."""
+
+
+class Transport(Protocol):
+    """Calls functions of the migrations; each call is one transaction, and is repeated on faults
+    that pass: every function gives the same when it is asked again by the same owner.
+
+    All methods raise `StoreError`, or `TransientStoreError` when all tries failed.
+    """  # fmt: skip
+
+    def call(self, function: str, arguments: Arguments) -> Any:
+        """Call `public.FUNCTION` with named arguments; its JSON answer, decoded."""
+        ...
+
+    def publish(
+        self, arguments: Arguments, spools: Sequence[Spool], rows_a_write: Mapping[str, int]
+    ) -> Any:
+        """Stage all rows of `spools`, then call `public.saft_publish`; its JSON answer, decoded."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
