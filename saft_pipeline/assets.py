@@ -1,0 +1,170 @@
+"""The assets of a file, from its bytes to the tables, and the one step that makes them.
+
+One step, because a step costs more than the work on a tiny file; its outputs can't be subset,
+because the rows of a file are published together or not at all. The outputs are skippable and the
+step reports each file itself, so that in a run over many files each has its own success or failure.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+import dagster as dg
+
+from saft_pipeline import cards, partitions
+from saft_pipeline.events import FileEvents
+from saft_pipeline.io_managers import LINKS, PUBLISHING, GroupRows, TablesIOManager
+from saft_pipeline.leases import kept_alive
+from saft_pipeline.loading import TABLES, Load, Loader, groups
+from saft_pipeline.resources import Pipeline
+from saft_pipeline.sftp.errors import PermanentSftpError
+from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.store import Store
+
+CLAIM_TAG = "saft/claim"
+GROUP = "saft"
+
+_UPSTREAM: dict[str, tuple[str, ...]] = {
+    "raw_xml": (),
+    "parsed_json": ("raw_xml",),
+    "companies": ("parsed_json",),
+    "customers": ("parsed_json",),
+    "invoices": ("parsed_json",),
+    "invoice_lines": ("parsed_json",),
+    LINKS: ("invoices",),
+    PUBLISHING: ("companies", "customers", "invoice_lines", LINKS),
+}
+_DESCRIPTIONS = {
+    "raw_xml": "The file's bytes as they lay on the server, kept gzipped by their hash.",
+    "parsed_json": "What the file says, as `saft parse` prints it: NDJSON, kept gzipped.",
+    "companies": "Header: the company that the file is of, one row a TaxRegistrationNumber.",
+    "customers": "MasterFiles/Customer, by company and CustomerID.",
+    "invoices": "SourceDocuments/SalesInvoices/Invoice, one row a company and InvoiceNo.",
+    "invoice_lines": "Invoice/Line, by invoice and LineNumber.",
+    LINKS: "Which invoices each version of a file holds.",
+    PUBLISHING: "The ledger: every file seen, its version, state, totals and, if it failed, why.",
+}
+ASSETS = tuple(_UPSTREAM)
+_AFTER_READING = ASSETS[1:]
+
+
+def _out(name: str) -> dg.AssetOut:
+    stored = "gzip" if name in ("raw_xml", "parsed_json") else "postgres"
+    return dg.AssetOut(
+        key=name,
+        description=_DESCRIPTIONS[name],
+        group_name=GROUP,
+        kinds={stored, {"raw_xml": "xml", "parsed_json": "json"}.get(name, "table")},
+        io_manager_key="tables",
+        is_required=False,
+    )
+
+
+@dg.multi_asset(
+    name="load_files",
+    outs={name: _out(name) for name in ASSETS},
+    internal_asset_deps={n: {dg.AssetKey(u) for u in up} for n, up in _UPSTREAM.items()},
+    partitions_def=partitions.files,
+    can_subset=False,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterator[dg.Output[None]]:
+    """Load the files that this run claimed, group by group; fail at the end if one failed."""
+    store, settings = pipeline.store, pipeline.settings
+    lease = timedelta(seconds=settings.lease_seconds)
+    owner, files = _claimed(context, store, lease)
+    loader = Loader(settings, store, owner=owner, run_id=context.run_id)
+    report = _Report(context)
+    try:
+        with kept_alive(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
+            for group in groups(files):
+                _load_group(loader, group, context.resources.tables, report)
+    except PermanentSftpError as error:
+        store.release(owner)
+        raise dg.Failure(str(error), allow_retries=False) from None
+    except BaseException as error:
+        loader.abandon(f"the run ended early: {type(error).__name__}: {error}".rstrip(": "))
+        raise
+    finally:
+        loader.close()
+    report.finish()
+    yield from ()
+
+
+def _claimed(
+    context: dg.AssetExecutionContext, store: Store, lease: timedelta
+) -> tuple[str, list[LedgerFile]]:
+    """The files of this run: those of the sensor's claim, or those of the run's partitions."""
+    owner = context.run.tags.get(CLAIM_TAG, "")
+    files = store.claimed(owner) if owner else []
+    if files or not (context.has_partition_key or context.has_partition_key_range):
+        return owner, files
+    wanted = {partitions.file_key(p): p for p in context.partition_keys}
+    known = store.files(keys=list(wanted))
+    if missing := wanted.keys() - {f.key for f in known}:
+        names = ", ".join(wanted[k] for k in sorted(missing))
+        raise dg.Failure(
+            f"no file in the ledger for {names}; the sensor or `saft ingest` adds files",
+            allow_retries=False,
+        )
+    owner = f"run-{context.run_id}"
+    return owner, store.claim(owner, lease=lease, ids=[f.id for f in known])
+
+
+def _load_group(
+    loader: Loader, files: Sequence[LedgerFile], tables: TablesIOManager, report: "_Report"
+) -> None:
+    loads = loader.fetch(files)
+    try:
+        loader.read(loads)
+        rows = GroupRows(loads, loader)
+        for table in (*TABLES, LINKS, PUBLISHING):
+            tables.handle_output(dg.build_output_context(asset_key=dg.AssetKey(table)), rows)
+        report.add(loads, loader)
+    finally:
+        for load in loads:
+            load.discard()
+
+
+class _Report:
+    """Tells Dagster what became of each file, group by group."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._context = context
+        self._events = FileEvents(context)
+        self._failed: list[Load] = []
+        self._loaded = 0
+
+    def add(self, loads: Sequence[Load], loader: Loader) -> None:
+        """Materialize the good files' partitions; mark the others as meant but not made."""
+        fetched = [load for load in loads if load.fetched]
+        good = [load for load in loads if load.loaded]
+        bad = [load for load in loads if not load.loaded]
+        for asset in ASSETS:
+            made = fetched if asset == "raw_xml" else good
+            self._events.materialized(
+                asset, [(_partition(load), cards.card(asset, load, loader)) for load in made]
+            )
+        if not self._context.has_partition_key:
+            unfetched = [_partition(load) for load in bad if not load.fetched]
+            self._events.planned(_AFTER_READING, [_partition(load) for load in bad])
+            self._events.planned(["raw_xml"], unfetched)
+        self._events.observed(PUBLISHING, [(_partition(load), cards.failure(load)) for load in bad])
+        self._failed += bad
+        self._loaded += len(good)
+
+    def finish(self) -> None:
+        """End the run as failed if a file failed, naming each with its reason."""
+        total = self._loaded + len(self._failed)
+        self._context.log.info(f"{self._loaded} of {total} files loaded")
+        if self._failed:
+            reasons = "\n".join(f"{load.file.path}: {load.error}" for load in self._failed[:20])
+            raise dg.Failure(
+                f"{len(self._failed)} of {total} files not loaded; `saft status` has them all\n"
+                f"{reasons}",
+                metadata={"failed": cards.failures(self._failed)},
+                allow_retries=False,
+            )
+
+
+def _partition(load: Load) -> str:
+    return partitions.partition_key(load.file.path, load.file.key)

@@ -1,0 +1,93 @@
+"""What the web UI shows of a file: when, how many rows, which warnings, what failed and where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from saft_pipeline.loading import Load, Loader
+
+_MOST_FINDINGS = 20
+
+
+def card(asset: str, load: Load, loader: Loader) -> dict[str, Any]:
+    """The metadata of one asset's materialization for one file."""
+    if asset == "raw_xml":
+        return _raw(load, loader)
+    if asset == "parsed_json":
+        return _parsed(load, loader)
+    if asset == "invoice_files":
+        return _ledger(load)
+    rows = load.outcome.rows.get(asset, 0) if load.outcome else 0
+    return {"dagster/row_count": rows, "file": load.file.path}
+
+
+def failure(load: Load) -> dict[str, Any]:
+    """Why a file did not get into the tables."""
+    return {
+        "path": load.file.path,
+        "version": load.file.version,
+        "attempt": load.file.attempts,
+        "reason": load.error or "unknown",
+    }
+
+
+def failures(loads: Sequence[Load]) -> dg.TableMetadataValue:
+    """The failed files of a run, as a table."""
+    records = [dg.TableRecord({"file": x.file.path, "reason": x.error or ""}) for x in loads]
+    return dg.MetadataValue.table(records[:_MOST_FINDINGS])
+
+
+def _raw(load: Load, loader: Loader) -> dict[str, Any]:
+    assert load.fetched is not None
+    return {
+        "path": load.file.path,
+        "bytes": load.fetched.file.size,
+        "modified_at": dg.MetadataValue.timestamp(load.file.modified_at),
+        "sha256": load.fetched.sha256,
+        "artifact": dg.MetadataValue.path(loader.artifacts.raw_path(load.fetched.sha256)),
+    }
+
+
+def _parsed(load: Load, loader: Loader) -> dict[str, Any]:
+    assert load.fetched is not None
+    facts: dict[str, Any] = {
+        "records": load.records,
+        "seconds": round(load.seconds, 6),
+        "artifact": dg.MetadataValue.path(loader.artifacts.parsed_path(load.fetched.sha256)),
+        **_warnings(load.warnings),
+    }
+    if load.same_as is not None:
+        facts["same bytes as"] = f"ledger row {load.same_as}; not read again"
+    return facts
+
+
+def _ledger(load: Load) -> dict[str, Any]:
+    assert load.outcome is not None
+    rows = load.outcome.rows
+    return {
+        "path": load.file.path,
+        "version": load.file.version,
+        "attempt": load.file.attempts,
+        "invoices": rows.get("invoice_file_links", 0),
+        "lines": rows.get("invoice_lines", 0),
+        **_warnings(load.outcome.warnings),
+    }
+
+
+def _warnings(warnings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if not warnings:
+        return {"warnings": 0}
+    records = [dg.TableRecord({k: _cell(w.get(k)) for k in _COLUMNS}) for w in warnings]
+    table = dg.MetadataValue.table(records[:_MOST_FINDINGS])
+    return {"warnings": len(warnings), "first warnings": table}
+
+
+_COLUMNS = ("code", "line", "message")
+
+
+def _cell(value: object) -> str | int:
+    return value if isinstance(value, (str, int)) else json.dumps(value)

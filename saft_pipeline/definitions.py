@@ -1,0 +1,43 @@
+"""What Dagster loads, put together by one function. Loading reads settings, importing doesn't."""
+
+import logging
+
+import dagster as dg
+
+from saft_pipeline import settings
+from saft_pipeline.assets import load_files
+from saft_pipeline.io_managers import TablesIOManager
+from saft_pipeline.jobs import load_files_job
+from saft_pipeline.resources import Pipeline
+from saft_pipeline.sensors import build_sensor
+
+
+@dg.logger
+def console(_context: dg.InitLoggerContext) -> logging.Logger:
+    """What a run says on stderr, from `LOG_LEVEL` up; the UI keeps all of it."""
+    logger = logging.getLogger("saft_pipeline.run")
+    logger.setLevel(settings.load().log_level.upper())
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger.addHandler(handler)
+    logger.propagate = False
+    return logger
+
+
+def build(pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300) -> dg.Definitions:
+    """The definitions, with `pipeline` in the place of the one that reads the environment."""
+    pipeline = pipeline or Pipeline()
+    return dg.Definitions(
+        assets=[load_files],
+        jobs=[load_files_job],
+        sensors=[build_sensor(poll_interval_seconds)],
+        resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},
+        loggers={"console": console},
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster` and `saft` load."""
+    return build(poll_interval_seconds=settings.load().poll_interval_seconds)

@@ -1,0 +1,64 @@
+"""Dagster's instance in `$SAFT_HOME/dagster`: made on first use, the same for all who use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import yaml
+from dagster._core.instance.ref import InstanceRef
+
+from saft_pipeline.settings import Settings
+
+
+def config(settings: Settings) -> dict[str, Any]:
+    """The content of dagster.yaml; the file in the repository is this with the defaults."""
+    return {
+        "storage": {
+            "custom": {
+                "module": "saft_pipeline.dagster_storage",
+                "class": "EmbeddedPostgresStorage",
+                "config": {},
+            }
+        },
+        # Dagster's own keeper of stdout starts four processes a run; logs are events here.
+        "compute_logs": {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        },
+        "concurrency": {"runs": {"max_concurrent_runs": settings.max_concurrent_runs}},
+        "run_monitoring": {"enabled": True, "start_timeout_seconds": 180},
+        "telemetry": {"enabled": False},
+    }
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that every process started by `saft` shares."""
+    return {
+        **os.environ,
+        "SAFT_HOME": str(settings.home),
+        "DAGSTER_HOME": str(prepare(settings)),
+    }
+
+
+def prepare(settings: Settings) -> str:
+    """Write `$SAFT_HOME/dagster/dagster.yaml`, if it says something else; the folder's path."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    path, text = home / "dagster.yaml", yaml.safe_dump(config(settings), sort_keys=False)
+    if not path.exists() or path.read_text() != text:
+        aside = path.with_suffix(f".{os.getpid()}.part")
+        aside.write_text(text)
+        aside.replace(path)
+    return str(home)
+
+
+def open_instance(
+    settings: Settings, overrides: Mapping[str, Any] | None = None
+) -> dg.DagsterInstance:
+    """The instance, with parts of its configuration replaced for this process only."""
+    home = prepare(settings)
+    os.environ.update({"SAFT_HOME": str(settings.home), "DAGSTER_HOME": home})
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=dict(overrides or {})))

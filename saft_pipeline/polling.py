@@ -1,0 +1,157 @@
+"""One look at the SFTP folder: what is there, what of it is new to the ledger, what is taken now.
+
+What is new is decided against the ledger, never by a watermark. Nothing here knows of Dagster.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import stamina
+
+from saft_pipeline.saft.filename import branch_of
+from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
+from saft_pipeline.sftp.errors import TransientSftpError
+from saft_pipeline.store.model import LedgerFile, Seen
+from saft_pipeline.store.store import Store
+
+LARGE_FILE = 8 << 20
+_TRIES = 3
+# A tick has 60 s in Dagster; what one tick does not take, the next one does.
+_MOST_A_TICK = 5000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Files that one run will load; `owner` is the name that the ledger knows the claim by."""
+
+    owner: str
+    files: Sequence[LedgerFile]
+    alone: bool
+
+
+@dataclass
+class Poll:
+    """What one look found and took."""
+
+    listed: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    problems: Sequence[str] = ()
+    claims: list[Claim] = field(default_factory=list)
+
+    @property
+    def taken(self) -> int:
+        """Files claimed by this look."""
+        return sum(len(claim.files) for claim in self.claims)
+
+    def summary(self, settings: Settings) -> str:
+        """`12,406 listed, 12,351 loaded, 50 taken, 3 waiting, 1 incomplete, 1 failed`."""
+        waiting = self.counts.get("pending", 0)
+        words = [f"{self.listed:,} listed", f"{self.counts.get('loaded', 0):,} loaded"]
+        words += [f"{self.taken:,} taken", f"{waiting:,} waiting"]
+        words += [f"{n:,} {s}" for s in _TROUBLES if (n := self.counts.get(s, 0))]
+        if waiting and settings.max_files_per_batch:
+            polls = -(-waiting // settings.max_files_per_batch)
+            minutes = polls * settings.poll_interval_seconds / 60
+            words.append(f"the rest in {polls:,} more polls (about {minutes:,.0f} min)")
+        return "; ".join([", ".join(words), *self.problems])
+
+
+_TROUBLES = ("incomplete", "failed", "gone", "unreadable")
+
+
+def poll(settings: Settings, store: Store, *, is_waiting: Callable[[str], bool]) -> Poll:
+    """List the folder, bring the ledger up to date, claim what is to be loaded now.
+
+    Args:
+        settings: which folder, and how much to take.
+        store: the ledger.
+        is_waiting: whether a claim whose lease ended belongs to a run that still waits its turn.
+
+    Raises:
+        TransientSftpError: the server could not be reached in three tries.
+        PermanentSftpError: login, host key or folder; the message has the cure.
+        SettingsError: naming the SFTP settings that are missing.
+    """
+    source = settings.source
+    listing = look(settings)
+    seen = [*map(_seen, listing.files), *map(_unreadable, listing.problems)]
+    store.observe(source, seen, whole=listing.whole)
+    for owner in store.expired_owners(source):
+        if is_waiting(owner):
+            store.renew(owner, _lease(settings))
+    claims = _take(settings, store, source)
+    problems = [f"{p.text}: {p.reason}" for p in listing.problems]
+    return Poll(len(listing.files), store.counts(source), problems, claims)
+
+
+def look(settings: Settings) -> Listing:
+    """The files on the server that the settings ask for; a passing fault is tried again."""
+    config = settings.require_sftp()
+    for attempt in stamina.retry_context(on=TransientSftpError, attempts=_TRIES, timeout=20):
+        with attempt, connect(config) as sftp:
+            return sftp.list(
+                settings.sftp_remote_dir,
+                pattern=settings.sftp_pattern,
+                recursive=settings.sftp_recursive,
+                exclude=settings.sftp_archive_dir,
+            )
+    raise AssertionError("stamina raises after its last attempt")
+
+
+def _take(settings: Settings, store: Store, source: str) -> list[Claim]:
+    owner = _new_owner()
+    limit = settings.max_files_per_batch or _MOST_A_TICK
+    files = store.claim(owner, lease=_lease(settings), source=source, limit=limit)
+    claims = [Claim(_new_owner(), part, alone) for part, alone in _split(files, settings)]
+    if claims:
+        parts = {claim.owner: [f.id for f in claim.files] for claim in claims}
+        store.hand_over(owner, parts, _lease(settings))
+    return claims
+
+
+def _split(
+    files: Sequence[LedgerFile], settings: Settings
+) -> Iterator[tuple[list[LedgerFile], bool]]:
+    """Runs for a poll's files: one each if they are few, else shared ones; a large one alone."""
+    if len(files) <= settings.run_per_file_up_to:
+        yield from (([f], True) for f in files)
+        return
+    yield from (([f], True) for f in files if f.size >= LARGE_FILE)
+    small = [f for f in files if f.size < LARGE_FILE]
+    most = settings.max_files_per_run
+    yield from ((small[i : i + most], False) for i in range(0, len(small), most))
+
+
+def _seen(file: RemoteFile) -> Seen:
+    return Seen(
+        path=file.text,
+        filename=file.filename,
+        branch=branch_of(file.filename),
+        size=file.size,
+        modified_at=datetime.fromtimestamp(file.modified_at, UTC),
+    )
+
+
+def _unreadable(problem: Problem) -> Seen:
+    name = problem.text.rpartition("/")[2]
+    return Seen(
+        path=problem.text,
+        filename=name,
+        branch=branch_of(name),
+        size=0,
+        modified_at=datetime.fromtimestamp(0, UTC),
+        unreadable=problem.reason,
+    )
+
+
+def _new_owner() -> str:
+    return f"claim-{uuid.uuid4().hex[:12]}"
+
+
+def _lease(settings: Settings) -> timedelta:
+    return timedelta(seconds=settings.lease_seconds)

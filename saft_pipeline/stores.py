@@ -1,0 +1,31 @@
+"""Which store the settings ask for, opened and ready to be written to."""
+
+from __future__ import annotations
+
+from saft_pipeline.settings import Settings
+from saft_pipeline.store import migrate
+from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.store import Store
+
+DATABASE = "saft"
+
+
+def database_url(settings: Settings) -> str:
+    """`SUPABASE_DB_URL`, or the embedded Postgres, which is started if it does not run yet."""
+    if settings.supabase_db_url:
+        return settings.supabase_db_url.get_secret_value()
+    server = EmbeddedPostgres(settings.home)
+    server.start()
+    return server.url(DATABASE)
+
+
+def open_store(settings: Settings) -> Store:
+    """A store whose tables are there: made in an empty database, upgraded in the embedded one.
+
+    Raises:
+        StoreError: the tables are older or newer than this program, or are not ours.
+    """
+    url = database_url(settings)
+    migrate.ready(url, upgrade=settings.supabase_db_url is None)
+    return Store(PostgresTransport(url), settings.batch_size)
