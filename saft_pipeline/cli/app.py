@@ -1,0 +1,48 @@
+"""The commands put together, and the one place where an error becomes a sentence and a status."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from saft_pipeline.cli import bench, db, demo, files, poll, up
+from saft_pipeline.cli.output import COULD_NOT, CannotRunError, words
+from saft_pipeline.saft.errors import SaftError
+from saft_pipeline.settings import SettingsError
+
+app = typer.Typer(
+    name="saft",
+    help="SAF-T (PT) invoices from an SFTP folder into Supabase.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (demo, up, poll, files, bench):
+    module.register(app)
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run `saft`; what could not be done is told in a sentence, with status 2."""
+    try:
+        app()
+    except (CannotRunError, SettingsError, SaftError) as error:
+        _give_up(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        _give_up(str(error))
+
+
+def _is_ours(error: Exception) -> bool:
+    """SftpError and StoreError, without importing their drivers for commands that use neither."""
+    return type(error).__module__.startswith("saft_pipeline.")
+
+
+def _give_up(reason: str) -> None:
+    words.print(reason, markup=False, soft_wrap=True)
+    sys.exit(COULD_NOT)

@@ -1,0 +1,38 @@
+"""`saft db`: the tables, where they are, and their SQL."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from saft_pipeline.cli.output import words
+from saft_pipeline.settings import load
+
+app = typer.Typer(help="The tables: make or upgrade them, find them.", no_args_is_help=True)
+
+
+@app.command()
+def migrate() -> None:
+    """Create or upgrade the tables, in one transaction."""
+    from saft_pipeline.store import migrate as migrations
+    from saft_pipeline.stores import database_url
+
+    applied = migrations.migrate(database_url(load()))
+    words.print(f"applied: {', '.join(applied)}" if applied else "nothing to do: up to date")
+
+
+@app.command()
+def url() -> None:
+    """Print the address of the database in use, for psql and the like."""
+    from saft_pipeline.stores import database_url
+
+    sys.stdout.write(f"{database_url(load())}\n")
+
+
+@app.command()
+def sql() -> None:
+    """Print the migrations as SQL, for Supabase's SQL editor."""
+    from saft_pipeline.store import migrate as migrations
+
+    sys.stdout.write(migrations.sql())
