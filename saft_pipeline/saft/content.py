@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from saft_pipeline.saft.elements import Element, ElementError, as_value, place_all
 from saft_pipeline.saft.errors import ContentError, NotXmlError, SaftError
 from saft_pipeline.saft.fields import CUSTOMER_FIELDS, CUSTOMER_PATHS
-from saft_pipeline.saft.fingerprints import Fingerprints
-from saft_pipeline.saft.forms import Form, forms
+from saft_pipeline.saft.forms import Forms, forms
 from saft_pipeline.saft.header import (
     header_of,
     is_nif,
@@ -19,17 +18,16 @@ from saft_pipeline.saft.header import (
     refuse_foreign_namespace,
 )
 from saft_pipeline.saft.invoices import InvoiceDraft
-from saft_pipeline.saft.notes import Notes
-from saft_pipeline.saft.records import ControlTotals, Customer, Extra, Header, Other, Record, Totals
+from saft_pipeline.saft.records import Customer, Extra, Header, Other, Record
 from saft_pipeline.saft.sections import (
     DECLARED_TAGS,
     KINDS,
     STATUS_TAGS,
     Section,
     Sums,
-    control_totals,
 )
 from saft_pipeline.saft.structure import Structure
+from saft_pipeline.saft.tally import Tally
 
 _NAMESPACE = r"\bxmlns{}\s*=\s*(?:\"([^\"]*)\"|'([^']*)')"
 _CUSTOMER_ID = CUSTOMER_FIELDS.index("customer_id")
@@ -40,19 +38,18 @@ _CUSTOMER_COUNTRY = CUSTOMER_FIELDS.index("country")
 class Content:
     """A structure.Receiver that leaves what it finds in `records` and `notes`."""
 
-    def __init__(self, notes: Notes) -> None:
+    def __init__(self, tally: Tally) -> None:
         self.records: list[Record] = []
+        self.tally = tally
+        self.invoice_tag = "<Invoice>"
         self.structure = Structure(self)
         self._line = self.structure.markup.line
-        self._notes = notes
-        self._forms: dict[str, Form] = {}
+        self._notes = tally.notes
+        self._forms: Forms | None = None
         self._header: Header | None = None
-        self._sections: dict[str, Section] = {}
         self._section: Section | None = None
         self._invoice: InvoiceDraft | None = None
         self._sums: Sums | None = None
-        self._seen_invoices, self._seen_customers = Fingerprints(), Fingerprints()
-        self._invoices = self._lines = self._customers = 0
         self._endings: dict[str, Callable[[Element], None]] = {
             "header": self._end_header,
             "customer": self._end_customer,
@@ -64,6 +61,28 @@ class Content:
             "part": self._end_part,
             "document": self._end_document,
         }
+
+    def read(self, text: str, *, ended: bool = False, last: bool = False) -> Iterator[Record]:
+        """Read a piece more: the records that are complete.
+
+        `ended` tells that a tag follows, `last` that nothing does.
+        """
+        self.structure.markup.feed(text, ended=ended or last)
+        if last:
+            self._finish()
+        yield from self.records
+        self.records.clear()
+
+    def branch(self, line: int, column: int) -> Content:
+        """A Content of its own that goes on between two invoices, as if at this place."""
+        branch = Content(Tally())
+        branch._header, branch._forms = self._header, self._forms
+        branch.structure.go_on_as(self.structure)
+        branch.structure.markup.begin_at(line, column)
+        if self._section:
+            branch._section = Section(self._section.kind, line)
+            branch.tally.sections[self._section.kind.key] = branch._section
+        return branch
 
     def root(self, prefix: str, tag: str, attributes: str) -> SaftError:
         """A root that isn't AuditFile: another country's, or no SAF-T at all."""
@@ -80,6 +99,7 @@ class Content:
         if element.role == "file":
             refuse_foreign_namespace(_namespace(prefix, attributes))
             self._forms = forms(prefix)
+            self.invoice_tag = self._forms.tag
         elif element.role == "document":
             self._begin_document(element)
         elif element.tag in KINDS and element.role == KINDS[element.tag].key:
@@ -93,34 +113,49 @@ class Content:
         if self._header is None:
             raise ElementError(f"<{element.tag}> comes before the Header", element)
         kind = KINDS[element.tag]
-        self._section = self._sections.setdefault(kind.key, Section(kind, self._line(element.at)))
+        self._section = self.tally.sections.setdefault(
+            kind.key, Section(kind, self._line(element.at))
+        )
 
     def _begin_document(self, element: Element) -> None:
         if element.tag == "Invoice":
-            self._invoice = InvoiceDraft(self._line(element.at))
-            self._sums = self._invoice.sums
+            self._open_invoice(InvoiceDraft(self._line(element.at)))
         else:
             self._invoice = None
             self._sums = Sums()
 
+    def _open_invoice(self, draft: InvoiceDraft) -> None:
+        self._invoice, self._sums = draft, draft.sums
+
     def whole(self, tag: str, text: str, at: int) -> int | None:
         """Read an invoice's lines or totals by their forms."""
-        invoice = self._invoice
-        if invoice is None:
+        invoice, known = self._invoice, self._forms
+        if invoice is None or known is None:
             return None
-        take = invoice.take_lines if tag == "Line" else invoice.take_totals
-        return take(self._forms[tag], text, at)
+        if tag == "Line":
+            return invoice.take_lines(known.line, text, at)
+        return invoice.take_totals(known.totals, text, at)
 
     def head(self, text: str, at: int) -> int | None:
-        """Read what an invoice begins with by its form, and what follows if it is there."""
-        invoice, known = self._invoice, self._forms
-        if invoice is None:
-            return None
-        end = invoice.take_head(known["Invoice"], text, at)
-        if end is None:
-            return None
-        end = invoice.take_lines(known["Line"], text, end) or end
-        return invoice.take_totals(known["DocumentTotals"], text, end) or end
+        """Read what an invoice begins with by its form, and all that follows as long as it fits:
+        its lines, its totals, and further invoices.
+        """
+        invoice, known, end = self._invoice, self._forms, None
+        while invoice is not None and known is not None:
+            found = invoice.take_head(known.head, text, at)
+            if found is None:
+                break
+            if end is not None:
+                self._end_document()
+                self._open_invoice(invoice)
+            end = invoice.take_lines(known.line, text, found) or found
+            end = invoice.take_totals(known.totals, text, end) or end
+            following = known.following(text, end)
+            if following is None:
+                break
+            at = following.end()
+            invoice = InvoiceDraft(self._line(self.structure.markup.base + at))
+        return end
 
     def end(self, element: Element) -> None:
         """Something ends."""
@@ -148,7 +183,7 @@ class Content:
         values[0] = self._company_id
         line = self._line(element.at)
         if self._is_new_customer(values, line):
-            self._customers += 1
+            self.tally.customers += 1
             self._check_nif(values, line)
             self.records.append(Customer(tuple(values), line, extra))
 
@@ -157,7 +192,7 @@ class Content:
         if number is None:
             self._notes.add("customer", "a Customer without CustomerID is left out", line)
             return False
-        same = self._seen_customers.add(number, tuple(values))
+        same = self.tally.seen_customers.add(number, tuple(values))
         if same is not None:
             differs = "the same" if same else "other"
             message = f"CustomerID {number!r} again, with {differs} content: the first is taken"
@@ -195,7 +230,7 @@ class Content:
                 if child.tag in STATUS_TAGS:
                     self._sums.status = child.text
 
-    def _end_document(self, _: Element) -> None:
+    def _end_document(self, _: Element | None = None) -> None:
         if self._invoice is not None:
             self._end_invoice(self._invoice)
         if self._section is not None and self._sums is not None:
@@ -209,11 +244,12 @@ class Content:
         if draft.number_lines():
             message = f"invoice {number}: LineNumber missing or repeated, numbered by position"
             self._notes.add("line_numbers", message, line)
-        same = self._seen_invoices.add(number, draft.content())
+        invoice, content = draft.finish(self._company_id)
+        same = self.tally.seen_invoices.add(number, content)
         if same is None:
-            self._invoices += 1
-            self._lines += len(draft.lines)
-            self.records.append(draft.finish(self._company_id))
+            self.tally.invoices += 1
+            self.tally.lines += len(draft.lines)
+            self.records.append(invoice)
         elif same:
             message = f"InvoiceNo {number!r} again, with the same content: taken once"
             self._notes.add("repeated_invoice", message, line)
@@ -221,23 +257,17 @@ class Content:
             reason = f"InvoiceNo {number!r} stands twice in the file, with different content"
             raise ContentError(reason, line=line)
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """The document has ended: its totals, and what was odd in all of it."""
         if self._header is None:
             raise ContentError("the file has no Header: whose file is it?")
         for tag, text, line in self.structure.stray[:100]:
             message = f"text between the elements of <{tag}> is left out: {text[:60]!r}"
             self._notes.add("stray_text", message, line)
-        for section in self._sections.values():
+        for section in self.tally.sections.values():
             section.note_differences(self._notes)
-        self.records.append(self._totals())
-
-    def _totals(self) -> Totals:
-        sales = self._sections.pop("sales_invoices", None)
-        declared = control_totals(sales.declared if sales else {})
-        computed = control_totals(sales.computed()) if sales else ControlTotals(0, "0", "0")
-        others = {key: section.totals() for key, section in self._sections.items()}
-        return Totals(declared, computed, self._invoices, self._lines, self._customers, others)
+        self.records.append(self.tally.totals())
+        self._notes.finish()
 
 
 def _namespace(prefix: str, attributes: str) -> str | None:

@@ -35,9 +35,10 @@ class Fingerprints:
 
     def add(self, key: Hashable, content: Hashable = None) -> bool | None:
         """Note a key; None if it is new, else whether its content is the same as before."""
-        if self._used * 3 > self._mask * 2:
-            self._grow()
-        hashed, value = _hash(key) or 1, _hash(content)
+        self._make_room()
+        return self._add(_hash(key) or 1, _hash(content))
+
+    def _add(self, hashed: int, value: int) -> bool | None:
         slot = self._slot(hashed)
         if self._keys[slot] == hashed:
             return self._contents[slot] == value
@@ -45,7 +46,19 @@ class Fingerprints:
         self._used += 1
         return None
 
-    def _grow(self) -> None:
+    def add_all(self, other: Fingerprints) -> bool:
+        """Note all that `other` has; False, and nothing is noted, if one of them isn't new."""
+        pairs = [(k, c) for k, c in zip(other._keys, other._contents, strict=True) if k != _FREE]
+        if any(self._keys[self._slot(key)] == key for key, _ in pairs):
+            return False
+        for key, content in pairs:
+            self._make_room()
+            self._add(key, content)
+        return True
+
+    def _make_room(self) -> None:
+        if self._used * 3 <= self._mask * 2:
+            return
         keys, contents = self._keys, self._contents
         self._resize(2 * len(keys))
         for key, content in zip(keys, contents, strict=True):

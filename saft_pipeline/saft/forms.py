@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from itertools import groupby
 from operator import itemgetter
+from typing import NamedTuple
 
 from saft_pipeline.saft.elements import key_of
 from saft_pipeline.saft.fields import (
+    INVOICE_FIELDS,
     INVOICE_HEAD_ORDER,
     INVOICE_PATHS,
     LINE_ORDER,
@@ -23,11 +24,16 @@ from saft_pipeline.saft.fields import (
     TOTALS_ORDER,
     Order,
 )
+from saft_pipeline.saft.json_text import Path, Template
 from saft_pipeline.saft.markup import XML_BLANKS, unescaped
-from saft_pipeline.saft.records import Extra, Row
-from saft_pipeline.saft.values import KINDS, is_real_date
+from saft_pipeline.saft.records import Row
+from saft_pipeline.saft.values import KINDS
 
-_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+# Days that every year has; the 29th of February is left to the general way.
+_DAY = (
+    "(?!0000)[0-9]{4}-(?:02-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)"
+    "|(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01]))"
+)
 _VALUE = {
     "text": r"[^\s<][^<]*+(?<!\s)",
     "amount": r"[0-9]{1,30}+(?:\.[0-9]{1,30}+)?+",
@@ -36,6 +42,9 @@ _VALUE = {
     "whole": "0|[1-9][0-9]{0,3}",
     "LineNumber": "0|[1-9][0-9]{0,8}",
 }
+
+_PAID = ("DocumentTotals", "Payment", "PaymentAmount")  # a column, and kept with its Payment
+_TOTALS_PATHS = {**INVOICE_PATHS, "/".join(_PAID): INVOICE_FIELDS.index("payment_amount")}
 
 
 class Form:
@@ -76,87 +85,65 @@ class Form:
 
     def _sort_groups(self, columns: Mapping[str, int], width: int) -> None:
         slots = [columns.get("/".join(path)) for path in self._paths]
-        self._columns = [(g, slot) for g, slot in enumerate(slots) if slot is not None]
-        first = {slot: group for group, slot in reversed(self._columns)}
+        taken = [(slot, group) for group, slot in enumerate(slots) if slot is not None]
+        first = dict(reversed(taken))
         none = len(self._paths)
+        self.slots = sorted(first)
         self._pick = itemgetter(*(first.get(slot, none) for slot in range(width)))
-        # A second element for the same column (of another version) is left to the general way.
-        self._second = [g for g, slot in self._columns if first[slot] != g]
-        kinds = [KINDS.get(path[-1]) for path in self._paths]
-        self._days = [g for g, kind in enumerate(kinds) if kind in ("date", "timestamp")]
-        rest = [group for group, slot in enumerate(slots) if slot is None]
-        # In the document's order, as the general way finds them.
-        self._extras = [
-            (above, [(group, key_of(self._paths[group][-1])) for group in groups])
-            for above, groups in groupby(rest, key=lambda group: self._paths[group][:-1])
-        ]
-        self._pick_extras: Callable[[Row], Row] = itemgetter(*rest)
+        # A column's element of another version, where it stands in another place.
+        self._seconds = [(slot, group) for slot, group in taken if first[slot] != group]
+        kept = [g for g, slot in enumerate(slots) if slot is None or self._paths[g] == _PAID]
+        kept.sort(key=lambda group: _keys(self._paths[group]))
+        self._pick_rest: Callable[[Row], Row] = itemgetter(*kept)
+        self._rest = Template([_keys(self._paths[group]) for group in kept])
 
-    def _groups(self, text: str, at: int) -> tuple[tuple[str | None, ...], int] | None:
+    def read(self, text: str, at: int) -> tuple[Row, str, int] | None:
+        """The columns' values, all else as members of a JSON object, and where the element ends.
+
+        None if it can't be read.
+        """
         found = self._match(text, at)
         if found is None:
             return None
-        groups, end = found.groups(), found.end()
+        groups: Row = found.groups()
+        end = found.end()
         if text.find("&", at, end) >= 0:
-            groups = tuple(v and (unescaped(v).strip(XML_BLANKS) or None) for v in groups)
-        for group in self._days:
-            value = groups[group]
-            if value is not None and not is_real_date(value[:10]):
-                return None
-        return groups, end
-
-    def read(self, text: str, at: int) -> tuple[Row, Extra | None, int] | None:
-        """The columns' values, all else, and where the element ends; None if it can't be read."""
-        found = self._groups(text, at)
-        if found is None:
-            return None
-        groups, end = found
+            groups = tuple([v and (unescaped(v).strip(XML_BLANKS) or None) for v in groups])
         row: Row = self._pick((*groups, None))
-        if self._second and any(groups[group] is not None for group in self._second):
-            return None
-        if not any(self._pick_extras(groups)):
-            return row, None, end
-        extra: Extra = {}
-        self._put_extras(groups, extra)
-        return row, extra, end
-
-    def read_into(self, text: str, at: int, values: list[str | None], extra: Extra) -> int | None:
-        """The same for an element of a record that has values already."""
-        found = self._groups(text, at)
-        if found is None:
-            return None
-        groups, end = found
-        new = [(slot, groups[g]) for g, slot in self._columns if groups[g] is not None]
-        if any(values[slot] not in (None, value) for slot, value in new):
-            return None
-        for slot, value in new:
-            values[slot] = value
-        self._put_extras(groups, extra)
-        return end
-
-    def _put_extras(self, groups: tuple[str | None, ...], extra: Extra) -> None:
-        for above, leaves in self._extras:
-            inner = {key: groups[g] for g, key in leaves if groups[g] is not None}
-            if inner and above:
-                _put(extra, above, inner)
-            elif inner:
-                extra.update(inner)
+        for slot, group in self._seconds:
+            if groups[group] is not None:
+                if row[slot] is not None:
+                    return None
+                row = (*row[:slot], groups[group], *row[slot + 1 :])
+        rest = self._pick_rest(groups)
+        return row, self._rest.members(rest) if any(rest) else "", end
 
 
-def _put(extra: Extra, above: tuple[str, ...], inner: Extra) -> None:
-    for tag in above[:-1]:
-        extra = extra.setdefault(key_of(tag), {})
-    last = above[-1]
-    extra[key_of(last)] = [inner] if last in REPEATABLE else inner
+def _keys(path: tuple[str, ...]) -> Path:
+    return tuple([key_of(tag) + "[]" * (tag in REPEATABLE) for tag in path])
+
+
+class Forms(NamedTuple):
+    """The forms of an invoice's parts, and where the next invoice begins after one has ended."""
+
+    tag: str
+    head: Form
+    line: Form
+    totals: Form
+    following: Callable[[str, int], re.Match[str] | None]
 
 
 @lru_cache(maxsize=4)
-def forms(prefix: str) -> dict[str, Form]:
-    """The forms of an invoice's beginning, of its lines and of its totals, by element name."""
-    return {
-        "Invoice": Form(prefix, "Invoice", INVOICE_HEAD_ORDER, "", INVOICE_PATHS),
-        "Line": Form(prefix, "Line", LINE_ORDER, "Line", LINE_PATHS),
-        "DocumentTotals": Form(
-            prefix, "DocumentTotals", TOTALS_ORDER, "DocumentTotals/DocumentTotals", INVOICE_PATHS
+def forms(prefix: str) -> Forms:
+    """The forms for a document whose elements have this prefix."""
+    tag = f"<{prefix}:Invoice>" if prefix else "<Invoice>"
+    name = re.escape(tag[1:-1])
+    return Forms(
+        tag,
+        Form(prefix, "Invoice", INVOICE_HEAD_ORDER, "", INVOICE_PATHS),
+        Form(prefix, "Line", LINE_ORDER, "Line", LINE_PATHS),
+        Form(
+            prefix, "DocumentTotals", TOTALS_ORDER, "DocumentTotals/DocumentTotals", _TOTALS_PATHS
         ),
-    }
+        re.compile(rf"</{name}>\s*+(?=<{name}>)", re.ASCII).match,
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import json
 
 from saft_pipeline.saft.elements import Element, place, place_all
 from saft_pipeline.saft.fields import INVOICE_FIELDS, INVOICE_PATHS, LINE_FIELDS, LINE_PATHS
 from saft_pipeline.saft.forms import Form
-from saft_pipeline.saft.records import Extra, Invoice, Lines, Row, Value
+from saft_pipeline.saft.json_text import encode_sorted
+from saft_pipeline.saft.records import Extra, Invoice, Lines, Row
 from saft_pipeline.saft.sections import Sums
 from saft_pipeline.saft.values import exact_sum, plain
 
@@ -19,18 +20,23 @@ _EXTRACT, _STATUS = _SLOT["hash_extract"], _SLOT["invoice_status"]
 _CURRENCY, _PAID = _SLOT["currency_amount"], _SLOT["payment_amount"]
 _WITHHELD, _LINE_COUNT = _SLOT["withholding_tax_amount"], _SLOT["line_count"]
 _DEBIT, _CREDIT = LINE_FIELDS.index("debit_amount"), LINE_FIELDS.index("credit_amount")
+_TOTALS = "document_totals"
 _PRINTED = (0, 10, 20, 30)
 
 
 class InvoiceDraft:
     """An Invoice while it is open."""
 
-    __slots__ = ("_digest", "_last", "_numbers_fail", "extra", "line", "lines", "sums", "values")
+    __slots__ = (
+        *("_digest", "_extra", "_last", "_members", "_numbers_fail", "line", "lines", "sums"),
+        "values",
+    )
 
     def __init__(self, line: int) -> None:
         self.line = line
         self.values = _NO_VALUES.copy()
-        self.extra: Extra = {}
+        self._extra: Extra = {}  # what has no column, as far as it was read the general way
+        self._members: list[str] = []  # and by the forms, as members of a JSON object
         self.lines = Lines()
         self.sums = Sums()
         self._digest = 0
@@ -42,23 +48,36 @@ class InvoiceDraft:
         found = form.read(text, at)
         if found is None:
             return None
-        row, extra, end = found
+        row, members, end = found
         self.values[: len(row)] = row
-        self.extra = extra or {}
+        if members:
+            self._members.append(members)
         return end
 
     def take_totals(self, form: Form, text: str, at: int) -> int | None:
         """Read DocumentTotals at once, unless there were some already."""
-        if "document_totals" in self.extra:
+        found = form.read(text, at)
+        if found is None:
             return None
-        return form.read_into(text, at, self.values, self.extra)
+        row, members, end = found
+        values, slots = self.values, form.slots
+        if _TOTALS in self._extra:
+            return None
+        for slot in slots:
+            if values[slot] is not None:
+                return None
+        for slot in slots:
+            values[slot] = row[slot]
+        if members:
+            self._members.append(members)
+        return end
 
     def take_lines(self, form: Form, text: str, at: int) -> int | None:
         """Read a Line, and those that follow it, at once."""
         end = None
         while (found := form.read(text, at)) is not None:
-            row, extra, at = found
-            self._add(row, extra)
+            row, extra_json, at = found
+            self._add(row, extra_json)
             end = at
         return end
 
@@ -66,16 +85,22 @@ class InvoiceDraft:
         """Add a Line that was read the general way."""
         values, extra = _NO_LINE.copy(), Extra()
         place_all(element, LINE_PATHS, values, extra)
-        self._add(tuple(values), extra)
+        self._add(tuple(values), _members(extra))
 
     def add_part(self, element: Element) -> None:
         """Add any other child of the Invoice."""
-        place(element, INVOICE_PATHS, self.values, self.extra)
+        self._unfold()
+        place(element, INVOICE_PATHS, self.values, self._extra)
 
-    def _add(self, row: Row, extra: Extra | None) -> None:
-        self.lines.append(row, extra)
+    def _unfold(self) -> None:
+        for members in self._members:
+            self._extra.update(json.loads(f"{{{members}}}"))
+        self._members.clear()
+
+    def _add(self, row: Row, extra_json: str) -> None:
+        self.lines.append(row, extra_json)
         self.sums.line(row[_DEBIT], row[_CREDIT])
-        self._digest = hash((self._digest, row, _canonical(extra) if extra else None))
+        self._digest = hash((self._digest, row, extra_json))
         number = int(row[0]) if row[0] is not None else -1
         if number <= self._last:
             self._numbers_fail = True
@@ -85,10 +110,6 @@ class InvoiceDraft:
     def number(self) -> str | None:
         """InvoiceNo."""
         return self.values[_NO]
-
-    def content(self) -> int:
-        """A hash of all that the invoice says."""
-        return hash((tuple(self.values), _canonical(self.extra), self._digest))
 
     def number_lines(self) -> bool:
         """Number the lines by position if a LineNumber is missing or repeated: whether it is so.
@@ -101,19 +122,34 @@ class InvoiceDraft:
             self.lines.numbered_by_position = None in numbers or len(set(numbers)) < len(numbers)
         return self.lines.numbered_by_position
 
-    def finish(self, company_id: str | None) -> Invoice:
-        """The invoice, with the columns that are computed."""
-        values, extra = self.values, self.extra
+    def finish(self, company_id: str | None) -> tuple[Invoice, int]:
+        """The invoice, with the columns that are computed, and a hash of all that it says."""
+        values = self.values
         values[_COMPANY] = company_id
         values[_EXTRACT] = _printed(values[_HASH])
         values[_LINE_COUNT] = str(len(self.lines))
-        totals = extra.get("document_totals")
+        if self._extra:
+            self._unfold()
+            self._from_extra()
+            self._members = [_members(self._extra)]
+        row, extra_json = tuple(values), ",".join(self._members)
+        content = hash((row, extra_json, self._digest))
+        return Invoice(row, self.lines, self.line, extra_json), content
+
+    def _from_extra(self) -> None:
+        values, extra = self.values, self._extra
+        totals = extra.get(_TOTALS)
         if isinstance(totals, dict):
             values[_PAID] = _total(totals.get("payment"), "payment_amount")
             if values[_CURRENCY] is None and "currency" in totals:
                 values[_CURRENCY] = _old_currency(totals["currency"])
         values[_WITHHELD] = _total(extra.get("withholding_tax"), "withholding_tax_amount")
-        return Invoice(tuple(values), self.lines, self.line, extra)
+
+
+def _members(extra: Extra) -> str:
+    """The members of a JSON object, the totals last and else by name: as the forms write it."""
+    keys = sorted(extra, key=lambda key: (key == _TOTALS, key))
+    return ",".join([f'"{key}":{encode_sorted(extra[key])}' for key in keys])
 
 
 def _old_currency(currency: object) -> str | None:
@@ -123,15 +159,6 @@ def _old_currency(currency: object) -> str | None:
     found = [currency.get(f"currency_{side}_amount") for side in ("credit", "debit")]
     given = [amount for amount in found if isinstance(amount, str)]
     return next((a for a in given if a.strip("0.")), given[0] if given else None)
-
-
-def _canonical(value: Value) -> Hashable:
-    """The same for the same elements, in whatever order those of different names stand."""
-    if isinstance(value, dict):
-        return tuple(sorted((key, _canonical(inner)) for key, inner in value.items()))
-    if isinstance(value, list):
-        return tuple(map(_canonical, value))
-    return value
 
 
 def _printed(signature: str | None) -> str | None:

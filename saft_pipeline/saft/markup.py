@@ -54,6 +54,14 @@ def _passed_over(text: str, at: int) -> int:
     return run.end() if run else at
 
 
+def advanced(line: int, column: int, text: str) -> tuple[int, int]:
+    """The line and column after `text` that begins at these."""
+    newline = text.rfind("\n")
+    if newline < 0:
+        return line, column + len(text)
+    return line + text.count("\n"), len(text) - newline
+
+
 class Handler(Protocol):
     """Who is told what stands in the document, in its order; offsets count from its beginning."""
 
@@ -87,29 +95,54 @@ class Markup:
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
         self._text = ""
-        self._last = False
+        self._ended = False
         self._next = 0  # offset of what wasn't told yet
-        self._base = 0  # offset of _text[0] in the document
+        self.base = 0  # offset of _text[0] in the document
         self._line, self._column = 1, 1  # of _text[0]
         self._mark, self._mark_line = 0, 1  # an index in _text and its line
 
-    def feed(self, text: str, *, last: bool = False) -> None:
-        """Take a piece more; raises what the handler raises, ContentError for too long a text."""
+    def feed(self, text: str, *, ended: bool = False) -> None:
+        """Take a piece more; raises what the handler raises, ContentError for too long a text.
+
+        `ended` tells that the document ends after it, or goes on with a tag.
+        """
         self._text += text
-        self._last = last
-        if last:
-            self._text += "<"  # what is after the root needs an end too
+        self._ended = ended
+        if ended:
+            self._text += "<"  # what closes the last text
         at = self._tags(self._text)
         if len(self._text) - at > MOST_TEXT:
-            line, column = self.place(self._base + at)
+            line, column = self.place(self.base + at)
             reason = f"more than {MOST_TEXT} characters without a tag"
             raise ContentError(reason, line=line, column=column)
-        keep = self._handler.needed_from(self._base + at) - self._base
+        keep = self._handler.needed_from(self.base + at) - self.base
         self._drop(min(at, max(keep, 0)))
+        if ended:
+            self._text = self._text[:-1]
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the handler was told of all that was fed."""
+        return not self._text
+
+    @property
+    def end(self) -> tuple[int, int]:
+        """The line and column of what is fed next, if all is told."""
+        return self._line, self._column
+
+    def begin_at(self, line: int, column: int) -> None:
+        """Say where what is fed first stands in its file."""
+        self._line, self._column, self._mark_line = line, column, line
+
+    def pass_over(self, text: str) -> None:
+        """Count text that another reads, so that the places of what follows are right."""
+        self._text = text
+        self._drop(len(text))
+        self._next = self.base
 
     def _tags(self, text: str) -> int:
         """Tell the handler of all whole tags in `text`; the index of what isn't whole yet."""
-        handler, at, base = self._handler, self._next - self._base, self._base
+        handler, at, base = self._handler, self._next - self.base, self.base
         while True:
             if handler.skipping:
                 at = _passed_over(text, at)
@@ -137,7 +170,7 @@ class Markup:
                 end = handler.whole(tag, text, at)
                 if end is not None or self._is_cut(name, text, at):
                     return end
-            handler.opened(prefix, tag, attributes, self._base + at)
+            handler.opened(prefix, tag, attributes, self.base + at)
             if attributes.endswith("/"):
                 handler.closed()
             elif tag == "Invoice" and (end := handler.head(text, at)) is not None:
@@ -148,7 +181,7 @@ class Markup:
 
     def _is_cut(self, name: str, text: str, at: int) -> bool:
         """Whether an element may be read at once when the next piece has come."""
-        near_end = not self._last and len(text) - at < _NEAR
+        near_end = not self._ended and len(text) - at < _NEAR
         return near_end and text.find(f"</{name}>", at) < 0
 
     def _odd(self, text: str, at: int) -> int | None:
@@ -178,26 +211,21 @@ class Markup:
 
     def _drop(self, count: int) -> None:
         """Let go of the text before index `count`."""
-        gone = self._text.count("\n", 0, count)
-        if gone:
-            self._column = count - self._text.rfind("\n", 0, count)
-        else:
-            self._column += count
-        self._line += gone
+        self._line, self._column = advanced(self._line, self._column, self._text[:count])
         self._text = self._text[count:]
-        self._base += count
+        self.base += count
         self._mark, self._mark_line = 0, self._line
 
     def place(self, offset: int) -> tuple[int, int]:
         """The line and column, from 1, of an offset; of the oldest text kept if it is gone."""
-        index = max(offset - self._base, 0)
+        index = max(offset - self.base, 0)
         newline = self._text.rfind("\n", 0, index)
         column = index - newline if newline >= 0 else self._column + index
         return self.line(offset), column
 
     def line(self, offset: int) -> int:
         """The line, from 1, of an offset: cheap if asked for in order."""
-        index = max(offset - self._base, 0)
+        index = max(offset - self.base, 0)
         if index < self._mark:
             self._mark, self._mark_line = 0, self._line
         self._mark_line += self._text.count("\n", self._mark, index)

@@ -22,6 +22,13 @@ class Notes:
         if self._counts[code] <= _MOST:
             self.warnings.append({"code": code, "message": message, "line": line})
 
+    def add_all(self, other: Notes) -> None:
+        """Note those of `other`, which isn't finished."""
+        noted = Counter(warning["code"] for warning in other.warnings)
+        for warning in other.warnings:
+            self.add(**warning)
+        self._counts.update(other._counts - noted)
+
     def finish(self) -> None:
         """Say of each kind how many there were beyond those noted."""
         for code, count in self._counts.items():

@@ -7,9 +7,11 @@ each value's line and column is known.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -17,9 +19,9 @@ from typing import BinaryIO, Self
 from saft_pipeline.saft.content import Content
 from saft_pipeline.saft.encoding import detect, pieces
 from saft_pipeline.saft.errors import SaftError
-from saft_pipeline.saft.notes import Notes
 from saft_pipeline.saft.records import Record, Warning_
 from saft_pipeline.saft.sniff import refuse_other_formats
+from saft_pipeline.saft.tally import Tally
 from saft_pipeline.saft.wellformed import Judge
 
 _HEAD = 1 << 12
@@ -53,31 +55,36 @@ class Document:
         self._source = source
         self._name = name
         self._owned = owned
-        self._notes = Notes()
+        self.content = Content(Tally())
 
     @property
     def warnings(self) -> list[Warning_]:
         """What is odd but could be read: dicts with `code`, `message` and `line` (or None)."""
-        return self._notes.warnings
+        return self.content.tally.notes.warnings
+
+    @property
+    def size(self) -> int:
+        """Bytes from the current position to the end."""
+        start = self._source.tell()
+        end = self._source.seek(0, os.SEEK_END)
+        self._source.seek(start)
+        return end - start
 
     def __iter__(self) -> Iterator[Record]:
+        with self.named():
+            for text, last in self.judged():
+                yield from self.content.read(text, last=last)
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Put the file's name into errors."""
         try:
-            yield from self._records()
+            yield
         except SaftError as error:
             error.name = self._name
             raise
 
-    def _records(self) -> Iterator[Record]:
-        content = Content(self._notes)
-        for text, last in self._judged():
-            content.structure.markup.feed(text, last=last)
-            if last:
-                content.finish()
-            yield from content.records
-            content.records.clear()
-        self._notes.finish()
-
-    def _judged(self) -> Iterator[tuple[str, bool]]:
+    def judged(self) -> Iterator[tuple[str, bool]]:
         """Each piece of text once libxml2 has taken the next, the last once it has taken all."""
         judge, waiting = Judge(), ""
         for text in self._pieces():
@@ -96,7 +103,7 @@ class Document:
         self._source.seek(start)
         yield from pieces(self._source, encoding)
         for warning in encoding.warnings:
-            self._notes.add(**warning)
+            self.content.tally.notes.add(**warning)
 
     def close(self) -> None:
         """Close the file if it was opened here."""

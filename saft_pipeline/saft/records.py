@@ -49,44 +49,47 @@ class Lines(Sequence[Row]):
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
-        self._extras: dict[int, Extra] = {}
+        self._extras: dict[int, str] = {}
         self._packs: list[str] = []
         self.numbered_by_position = False
 
-    def append(self, row: Row, extra: Extra | None) -> None:
-        """Add a line and what it holds beyond the columns."""
-        if extra:
-            self._extras[len(self._rows)] = extra
+    def append(self, row: Row, extra_json: str) -> None:
+        """Add a line and what it holds beyond the columns, as members of a JSON object."""
+        if extra_json:
+            self._extras[len(self._rows)] = extra_json
         self._rows.append(row)
         if len(self._rows) == self._PACK:
             self._packs.append(self._packed())
             self._rows, self._extras = [], {}
 
     def _packed(self) -> str:
-        extras = (json.dumps(e) if (e := self._extras.get(i)) else "" for i in range(self._PACK))
+        extras = (self._extras.get(i, "") for i in range(self._PACK))
         return self._ROW.join(
             self._FIELD.join(chain((self._NONE if v is None else v for v in row), (extra,)))
             for row, extra in zip(self._rows, extras, strict=True)
         )
 
-    def _unpacked(self, pack: str) -> Iterator[tuple[Row, Extra]]:
+    def _unpacked(self, pack: str) -> Iterator[tuple[Row, str]]:
         for text in pack.split(self._ROW):
             *values, extra = text.split(self._FIELD)
-            row = tuple(None if v == self._NONE else v for v in values)
-            yield row, json.loads(extra) if extra else {}
+            yield tuple(None if v == self._NONE else v for v in values), extra
 
-    def with_extra(self) -> Iterator[tuple[Row, Extra]]:
-        """Each line with what it holds beyond the columns."""
-        last = ((row, self._extras.get(i, {})) for i, row in enumerate(self._rows))
+    def with_extra_json(self) -> Iterator[tuple[Row, str]]:
+        """Each line with what it holds beyond the columns, as members of a JSON object."""
+        last = ((row, self._extras.get(i, "")) for i, row in enumerate(self._rows))
         both = chain(chain.from_iterable(map(self._unpacked, self._packs)), last)
         if not self.numbered_by_position:
             return both
         return (((str(n), *row[1:]), extra) for n, (row, extra) in enumerate(both, 1))
 
+    def with_extra(self) -> Iterator[tuple[Row, Extra]]:
+        """Each line with what it holds beyond the columns."""
+        return ((row, _object(extra)) for row, extra in self.with_extra_json())
+
     def __iter__(self) -> Iterator[Row]:
         if not self._packs and not self.numbered_by_position:
             return iter(self._rows)
-        return (row for row, _ in self.with_extra())
+        return (row for row, _ in self.with_extra_json())
 
     def __len__(self) -> int:
         return len(self._packs) * self._PACK + len(self._rows)
@@ -101,12 +104,26 @@ class Lines(Sequence[Row]):
 
 @dataclass(slots=True)
 class Invoice:
-    """A SalesInvoices/Invoice: `values` are `INVOICE_FIELDS`, each line is `LINE_FIELDS`."""
+    """A SalesInvoices/Invoice: `values` are `INVOICE_FIELDS`, each line is `LINE_FIELDS`.
+
+    `extra_json` is what has no column, as the members of a JSON object: most readers of invoices
+    don't ask for it, and it is written as it is.
+    """
 
     values: Row
     lines: Lines
     line: int
-    extra: Extra = field(default_factory=dict)
+    extra_json: str = ""
+
+    @property
+    def extra(self) -> Extra:
+        """What has no column."""
+        return _object(self.extra_json)
+
+
+def _object(members: str) -> Extra:
+    found: Extra = json.loads(f"{{{members}}}") if members else {}
+    return found
 
 
 @dataclass(slots=True)

@@ -50,6 +50,15 @@ class Section:
     credit: Decimal = ZERO
     quantity: Decimal = ZERO
 
+    def add(self, other: Section) -> None:
+        """Add what documents of the same kind, read apart, come to."""
+        self.declared |= other.declared
+        self.documents += other.documents
+        self.lines += other.lines
+        self.debit = add_exact(self.debit, other.debit)
+        self.credit = add_exact(self.credit, other.credit)
+        self.quantity = add_exact(self.quantity, other.quantity)
+
     def computed(self) -> dict[str, str]:
         """What the documents come to, of all that the section may declare."""
         if self.kind.key == "movement_of_goods":

@@ -103,6 +103,17 @@ class Structure:
         self._unit_elements = 0
         self.stray: list[tuple[str, str, int]] = []
 
+    def go_on_as(self, other: Structure) -> None:
+        """Begin with the elements open that are open in `other`."""
+        self._stack = [Element(e.tag, e.role, 0) for e in other._stack]
+
+    @property
+    def is_between_invoices(self) -> bool:
+        """Whether SalesInvoices is the innermost open element, all was told and nothing is odd."""
+        stack = self._stack
+        inside = len(stack) == 3 and stack[-1].role == "sales_invoices" and not self.skipping
+        return inside and self.markup.is_told and not any(e.parts for e in stack)
+
     def opened(self, prefix: str, tag: str, attributes: str, at: int) -> None:
         """An element begins: find its role."""
         stack = self._stack
@@ -121,7 +132,9 @@ class Structure:
             stack.append(element)
             return
         stack.append(element)
-        if role not in _CONTAINERS:
+        if role == "document":
+            self._unit_elements = 0
+        elif role not in _CONTAINERS:
             self._begin_unit(element)
         self._tell(self._receiver.begin, element, prefix, attributes)
 

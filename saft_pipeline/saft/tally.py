@@ -1,0 +1,42 @@
+"""What a document comes to as it is read: counts, sums, keys seen and warnings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from saft_pipeline.saft.fingerprints import Fingerprints
+from saft_pipeline.saft.notes import Notes
+from saft_pipeline.saft.records import ControlTotals, Totals
+from saft_pipeline.saft.sections import Section, control_totals
+
+
+@dataclass(slots=True)
+class Tally:
+    """The running figures of a document, or of some of its invoices."""
+
+    notes: Notes = field(default_factory=Notes)
+    sections: dict[str, Section] = field(default_factory=dict)
+    invoices: int = 0
+    lines: int = 0
+    customers: int = 0
+    seen_invoices: Fingerprints = field(default_factory=Fingerprints)
+    seen_customers: Fingerprints = field(default_factory=Fingerprints)
+
+    def add_invoices(self, other: Tally) -> bool:
+        """Add those of invoices read apart; False, and nothing is added, if one was seen before."""
+        if not self.seen_invoices.add_all(other.seen_invoices):
+            return False
+        for key, section in other.sections.items():
+            self.sections[key].add(section)
+        self.invoices += other.invoices
+        self.lines += other.lines
+        self.notes.add_all(other.notes)
+        return True
+
+    def totals(self) -> Totals:
+        """The figures as the last record of a document."""
+        others = {k: s.totals() for k, s in self.sections.items() if k != "sales_invoices"}
+        sales = self.sections.get("sales_invoices")
+        declared = control_totals(sales.declared if sales else {})
+        computed = control_totals(sales.computed()) if sales else ControlTotals(0, "0", "0")
+        return Totals(declared, computed, self.invoices, self.lines, self.customers, others)
