@@ -13,8 +13,7 @@ from typing import Self
 import paramiko
 
 from saft_pipeline.sftp import connection, fetching, listing, paths, removal, wire
-from saft_pipeline.sftp.errors import PermanentSftpError
-from saft_pipeline.sftp.faults import describe
+from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
 from saft_pipeline.sftp.model import (
     Fetched,
     FetchFailed,
@@ -23,7 +22,7 @@ from saft_pipeline.sftp.model import (
     RemoteFile,
     SftpConfig,
 )
-from saft_pipeline.sftp.session import Session, ask
+from saft_pipeline.sftp.session import Conversation, Session, ask_each
 
 __all__ = [
     "FetchFailed",
@@ -84,9 +83,9 @@ class Sftp:
         `exclude`, absolute or relative to `remote_dir`, is a folder that is never visited. Raises
         PermanentSftpError if `remote_dir` itself can't be listed.
         """
-        root = self._real_path(remote_dir)
-        excluded = _below(root, exclude) if exclude else None
-        if excluded == root:
+        root = paths.setting_path(remote_dir)
+        excluded = self._relative(root, paths.setting_path(exclude)) if exclude else None
+        if excluded == b".":
             raise PermanentSftpError(
                 f"The archive folder is {remote_dir} itself: set SFTP_ARCHIVE_DIR to another."
             )
@@ -102,6 +101,36 @@ class Sftp:
         the number and size of the files.
         """
         return fetching.fetch(self._session, paths.setting_path(remote_dir), files, spill)
+
+    def archive_all(
+        self, remote_dir: str, files: Sequence[RemoteFile], archive_dir: str
+    ) -> Iterator[tuple[RemoteFile, SftpError | None]]:
+        """Move files that are still as they were loaded into `archive_dir`, made if missing.
+
+        Many at once and in any order, each under a name of its own. Gives each file with None, or
+        why it stays: FileChanged, FileGone (moved before, if not by another), or SftpError.
+        """
+        root, folder = paths.setting_path(remote_dir), paths.setting_path(archive_dir)
+        can_replace = wire.POSIX_RENAME in self._session.extensions
+
+        def work(file: RemoteFile) -> Conversation[bytes]:
+            return removal.archive(root, file, folder, can_replace=can_replace)
+
+        return removal.clear(self._session, files, work, "archiving")
+
+    def remove_all(
+        self, remote_dir: str, files: Sequence[RemoteFile]
+    ) -> Iterator[tuple[RemoteFile, SftpError | None]]:
+        """Delete files that are still as they were loaded, many at once and in any order.
+
+        Gives each file with None, or why it stays: FileChanged, FileGone (deleted before, if not
+        by another), or SftpError. SFTP has no way to delete only what didn't change: a file
+        replaced within the round trip between look and deletion is lost; archiving puts it back.
+        """
+        root = paths.setting_path(remote_dir)
+        return removal.clear(
+            self._session, files, lambda file: removal.remove(root, file), "deleting"
+        )
 
     def archive(self, remote_dir: str, file: RemoteFile, archive_dir: str) -> str:
         """Move a file that is still as it was loaded into `archive_dir`, made if missing.
@@ -124,17 +153,17 @@ class Sftp:
         removing = removal.remove(paths.setting_path(remote_dir), file)
         self._session.do(removing, f"deleting {file.text}")
 
-    def _real_path(self, remote_dir: str) -> bytes:
-        request = wire.real_path(paths.setting_path(remote_dir))
-        reply = self._session.do(ask(request), f"looking for {remote_dir}")
-        if isinstance(reply, wire.Names) and reply.entries:
-            return reply.entries[0].name
-        status = reply if isinstance(reply, wire.Status) else wire.Status(wire.FAILURE, "")
-        raise PermanentSftpError(
-            f"The folder {remote_dir} can't be found: {describe(status)}. Check SFTP_REMOTE_DIR."
-        )
+    def _relative(self, root: bytes, folder: bytes) -> bytes:
+        """Give the path of a folder relative to `root`, which names it so or absolutely."""
+        if not folder.startswith(b"/"):
+            return posixpath.normpath(folder)
+        questions = [wire.real_path(root), wire.real_path(folder)]
+        replies = self._session.do(ask_each(questions, 2), f"looking for {paths.text_path(folder)}")
+        start, end = map(_absolute, (root, folder), replies)
+        return posixpath.relpath(end, start)
 
 
-def _below(root: bytes, folder: str) -> bytes:
-    """Give the absolute path of a folder named relative to `root`, without `.` and `..`."""
-    return posixpath.normpath(paths.join(root, paths.setting_path(folder)))
+def _absolute(path: bytes, reply: wire.Reply) -> bytes:
+    """Give what the server answered to REALPATH; some know no folder that isn't there yet."""
+    named = reply.entries[0].name if isinstance(reply, wire.Names) and reply.entries else path
+    return posixpath.join(b"/", named)

@@ -1,20 +1,21 @@
 """Reading files: small ones in two round trips, large ones through a window of reads.
 
 A file counts as read only if its size and time were the same before and after and every byte of
-that size came; anything else is a `FetchFailed` of its own and harms no other file.
+that size came, and none more; else it is a `FetchFailed` of its own and harms no other file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from saft_pipeline.sftp import paths, wire
+from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.model import Fetched, FetchFailed, RemoteFile
 from saft_pipeline.sftp.pieces import WINDOW, Ranges, Sink
-from saft_pipeline.sftp.session import Conversation, Session, Task, ask
-from saft_pipeline.sftp.wire import Attributes, Data, Handle, Reply, Request, Status
+from saft_pipeline.sftp.session import Conversation, Session, Task, ask, leave
+from saft_pipeline.sftp.wire import Attributes, Data, Handle, Reply, Status
 
-FILES_AT_ONCE = 64
+FILES_AT_ONCE = 256
 # Bytes asked for and not yet handed out, over all files.
 BUDGET = 16 << 20
 
@@ -40,10 +41,14 @@ def fetch(
         file = next(waiting, None)
         if file is None:
             return None
-        conversation = take(file, paths.join(root, file.path), session.max_read, spill)
+        conversation = take(file, root, lambda: session.limits.max_read, spill)
         return Task(conversation, f"reading {file.text}", min(file.size, WINDOW), _discard)
 
-    return session.run(next_task, at_once=FILES_AT_ONCE, budget=BUDGET)
+    def at_once() -> int:
+        """Use half of the handles: a server may close a little later than it says."""
+        return max(1, min(FILES_AT_ONCE, session.limits.handles // 2))
+
+    return session.run(next_task, at_once=at_once, budget=BUDGET)
 
 
 def _discard(result: Fetched | FetchFailed) -> None:
@@ -52,15 +57,18 @@ def _discard(result: Fetched | FetchFailed) -> None:
 
 
 def take(
-    file: RemoteFile, path: bytes, max_read: int, spill: Path
+    file: RemoteFile, root: bytes, max_read: Callable[[], int], spill: Path
 ) -> Conversation[Fetched | FetchFailed]:
     """Read one file; if it isn't any more what the listing said, read it as it is now."""
     try:
-        if file.size < max_read:
+        path = paths.below(root, file.path)
+        if file.size < max_read():
             fetched = yield from _take_small(file, path, spill)
             if fetched:
                 return fetched
         return (yield from _take_large(file, path, max_read, spill))
+    except PermanentSftpError as error:
+        return FetchFailed(file, str(error), "unreadable")
     except _FailedError as error:
         return error.failure
 
@@ -68,36 +76,32 @@ def take(
 def _take_small(file: RemoteFile, path: bytes, spill: Path) -> Conversation[Fetched | None]:
     """Read a file in one piece; None if it doesn't match the listing."""
     handle = yield from _open(file, path)
-    requests = [wire.read(handle, 0, file.size + 1), wire.fstat(handle), wire.close(handle)]
-    replies: dict[Request, Reply] = {}
-    batch: Sequence[Request] = requests
-    for _ in requests:
-        request, reply = yield batch
-        replies[request], batch = reply, ()
-    data, after = replies[requests[0]], replies[requests[1]]
+    data, looked = yield from _read_last(handle, 0, file.size + 1)
     if isinstance(data, Status) and data.code == wire.EOF:
         data = Data(memoryview(b""))
-    if not isinstance(data, Data) or not isinstance(after, Attributes):
-        raise _FailedError(_failure(file, data if isinstance(data, Status) else after))
-    if _as_listed(file, after) != file or len(data.value) != file.size:
+    if not isinstance(data, Data):
+        raise _FailedError(_failure(file, data))
+    if _found(file, looked) != file or len(data.value) != file.size:
         return None
     sink = Sink(file.size, spill)
     sink.add(0, data.value)
     return Fetched(file, *sink.finish())
 
 
-def _take_large(file: RemoteFile, path: bytes, max_read: int, spill: Path) -> Conversation[Fetched]:
+def _take_large(
+    file: RemoteFile, path: bytes, max_read: Callable[[], int], spill: Path
+) -> Conversation[Fetched]:
     """Read a file through a window, with its attributes asked for before and after."""
     handle = yield from _open(file, path)
-    before = yield from _attributes(handle, file)
+    before = yield from _look(handle, file)
     sink = Sink(before.size, spill)
     try:
-        broken = yield from _read_through(handle, before.size, max_read, sink)
-        after = yield from _attributes(handle, file)
-        yield from ask(wire.close(handle))
+        broken = yield from _read_through(handle, before.size, max_read(), sink)
+        beyond, looked = yield from _read_last(handle, before.size, 1)
         if broken and broken.code != wire.EOF:
             raise _FailedError(_failure(file, broken))
-        if broken or after != before:
+        after = _found(file, looked)
+        if broken or isinstance(beyond, Data) or after != before:
             raise _FailedError(_changed(before, after))
         return Fetched(after, *sink.finish())
     finally:
@@ -111,16 +115,32 @@ def _open(file: RemoteFile, path: bytes) -> Conversation[Handle]:
     raise _FailedError(_failure(file, reply))
 
 
-def _attributes(handle: Handle, file: RemoteFile) -> Conversation[RemoteFile]:
+def _look(handle: Handle, file: RemoteFile) -> Conversation[RemoteFile]:
+    """Give an open file's size and time, or close it if they can't be had."""
     reply = yield from ask(wire.fstat(handle))
-    if isinstance(reply, Attributes):
-        return _as_listed(file, reply)
-    yield from ask(wire.close(handle))
-    raise _FailedError(_failure(file, reply))
+    try:
+        return _found(file, reply)
+    except _FailedError:
+        yield from leave(handle)
+        raise
 
 
-def _as_listed(file: RemoteFile, attributes: Attributes) -> RemoteFile:
-    return RemoteFile(file.path, attributes.size or 0, attributes.modified_at or 0)
+def _read_last(handle: Handle, start: int, length: int) -> Conversation[tuple[Reply, Reply]]:
+    """Read one more piece, ask for the attributes and close the file, in one round trip."""
+    one = yield [wire.read(handle, start, length), wire.fstat(handle), wire.close(handle)]
+    other = yield ()
+    replies = {request.kind: reply for request, reply in (one, other)}
+    return replies[wire.READ], replies[wire.FSTAT]
+
+
+def _found(file: RemoteFile, looked: Reply) -> RemoteFile:
+    """Give the file as it stands by the answer to FSTAT."""
+    if not isinstance(looked, Attributes):
+        raise _FailedError(_failure(file, looked))
+    if looked.size is None or looked.modified_at is None:
+        reason = "the server gives no size or time for it: whether it is whole can't be told"
+        raise _FailedError(FetchFailed(file, reason, "unreadable"))
+    return RemoteFile(file.path, looked.size, looked.modified_at)
 
 
 def _read_through(
@@ -129,7 +149,7 @@ def _read_through(
     """Read `size` bytes into `sink`, a window of reads in flight; gives what a read failed with."""
     ranges = Ranges(size, max_read)
     broken: Status | None = None
-    requests = [wire.read(handle, *piece) for piece in ranges.take(0)]
+    requests = [wire.read(handle, *piece) for piece in ranges.take(0, 0)]
     in_flight = 0
     while requests or in_flight:
         in_flight += len(requests)
@@ -140,7 +160,7 @@ def _read_through(
             ranges.came(request.start, request.length, len(reply.value))
         else:
             broken = broken or _as_status(reply)
-        pieces = () if broken else ranges.take(in_flight)
+        pieces = () if broken else ranges.take(in_flight, sink.position)
         requests = [wire.read(handle, *piece) for piece in pieces]
     return broken
 

@@ -10,23 +10,30 @@ from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.model import Listing, Problem, RemoteFile
-from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each
+from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each, leave
 from saft_pipeline.sftp.wire import Attributes, Entry, Handle, Names, Reply, Request, Status
 
 FOLDERS_AT_ONCE = 16
+FIRST_READS = 4
 READ_AHEADS = 64
-# Deeper than anybody's tree: a server whose folders never end must not keep us for ever.
+# Deeper and larger than anybody's tree: a server whose folders or listings never end must not keep
+# us for ever, nor fill the memory (a million files take 250 MB).
 MAX_DEPTH = 50
+MAX_ENTRIES = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Selection:
-    """What a listing looks for below `root` (absolute); `excluded` is a folder never visited."""
+    """What a listing looks for below `root`; `excluded`, relative to it, is never visited.
+
+    `left` entries may still come.
+    """
 
     root: bytes
     pattern: re.Pattern[str]
     recursive: bool
     excluded: bytes | None
+    left: int = MAX_ENTRIES
 
     def wants(self, name: bytes) -> bool:
         """Tell whether a file of this name is to be taken."""
@@ -36,16 +43,29 @@ class Selection:
     def visits(self, folder: bytes) -> bool:
         """Tell whether a folder, relative to the root, is to be visited."""
         hidden = paths.split(folder)[1].startswith(b".")
-        return self.recursive and not hidden and paths.join(self.root, folder) != self.excluded
+        return self.recursive and not hidden and folder != self.excluded
+
+    def count(self, entries: int) -> None:
+        """Note that entries came; an answer of none counts, too. Raises PermanentSftpError."""
+        self.left -= max(1, entries)
+        if self.left < 0:
+            raise PermanentSftpError(
+                f"The folder {paths.text_path(self.root)} holds more than {MAX_ENTRIES:,} names, "
+                "or its listing never ends: point SFTP_REMOTE_DIR to a smaller folder, or set "
+                "AFTER_LOAD=archive."
+            )
 
 
 @dataclass
 class Folder:
-    """What one folder holds, its paths relative to the root; `refused` if it can't be opened."""
+    """What one folder holds, its paths relative to the root; `refused` if it can't be opened.
+
+    A name that is listed twice, as may happen while others are renamed, is kept once.
+    """
 
     path: bytes
-    files: list[RemoteFile] = field(default_factory=list)
-    folders: list[bytes] = field(default_factory=list)
+    files: dict[bytes, RemoteFile] = field(default_factory=dict)
+    folders: set[bytes] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     refused: Status | None = None
 
@@ -57,7 +77,7 @@ class Folder:
         if attributes.size is None or attributes.modified_at is None:
             self.reject(path, "the server gives no size or time for it")
         else:
-            self.files.append(RemoteFile(path, attributes.size, attributes.modified_at))
+            self.files[path] = RemoteFile(path, attributes.size, attributes.modified_at)
 
     def reject(self, path: bytes, reason: str, *, folder: bool = False) -> None:
         """Note something that can't be taken."""
@@ -80,10 +100,10 @@ def find(session: Session, selection: Selection) -> Listing:
         path = queue.popleft()
         return Task(look_into(path, selection), f"listing {_shown(selection, path)}")
 
-    for folder in session.run(next_task, at_once=FOLDERS_AT_ONCE):
+    for folder in session.run(next_task, at_once=lambda: FOLDERS_AT_ONCE):
         _check_root(folder, selection)
         queue.extend(folder.folders)
-        files.extend(folder.files)
+        files.extend(folder.files.values())
         problems.extend(folder.problems)
     return Listing(sorted(files, key=lambda file: (file.modified_at, file.path)), problems)
 
@@ -97,7 +117,7 @@ def look_into(path: bytes, selection: Selection) -> Conversation[Folder]:
         folder.reject(path, f"the folder can't be read: {describe(folder.refused)}", folder=True)
         return folder
     unsure = yield from _read_entries(opened, folder, selection)
-    yield from ask(wire.close(opened))
+    yield from leave(opened)
     yield from _settle_links(folder, unsure, selection)
     return folder
 
@@ -108,13 +128,14 @@ def _read_entries(
     """Sort the folder's entries into `folder`; give the paths that need a look at their target."""
     unsure: list[bytes] = []
     ended = False
-    requests: Sequence[Request] = [wire.read_folder(handle)] * 2
+    requests: Sequence[Request] = [wire.read_folder(handle)] * FIRST_READS
     in_flight = 0
     while requests or in_flight:
         in_flight += len(requests)
         _, reply = yield requests
         in_flight -= 1
         if isinstance(reply, Names):
+            selection.count(len(reply.entries))
             unsure += _sort(reply.entries, folder, selection)
         elif not ended:
             ended = True
@@ -162,7 +183,7 @@ def _add_folder(path: bytes, folder: Folder, selection: Selection) -> None:
     if path.count(b"/") >= MAX_DEPTH:
         folder.reject(path, f"folders deeper than {MAX_DEPTH} levels aren't visited", folder=True)
     else:
-        folder.folders.append(path)
+        folder.folders.add(path)
 
 
 def _settle_links(

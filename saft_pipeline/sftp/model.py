@@ -58,8 +58,8 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """The path as the ledger writes it."""
-        return paths.text_path(self.path)
+        """The path as the ledger writes it; the listed folder itself is `.`."""
+        return paths.text_path(self.path or b".")
 
 
 @dataclass(frozen=True, slots=True)

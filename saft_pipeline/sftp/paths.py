@@ -3,13 +3,19 @@
 import fnmatch
 import re
 
+from saft_pipeline.sftp.errors import PermanentSftpError
+
 PARTIAL_SUFFIXES = (b".part", b".tmp", b".filepart")
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 
 
 def text_path(raw: bytes) -> str:
-    r"""Give the contract's text of a path: a byte not UTF-8 as `\xNN`, a backslash doubled."""
-    return raw.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+    r"""Give the contract's text of a path: a byte not UTF-8 as `\xNN`, a backslash doubled.
+
+    A NUL, which only a bad server gives and Postgres can't store, is escaped too.
+    """
+    escaped = raw.replace(b"\\", b"\\\\").replace(b"\0", rb"\x00")
+    return escaped.decode("utf-8", "backslashreplace")
 
 
 def raw_path(text: str) -> bytes:
@@ -42,10 +48,27 @@ def join(folder: bytes, name: bytes) -> bytes:
     return folder.rstrip(b"/") + b"/" + name
 
 
+def below(root: bytes, path: bytes) -> bytes:
+    """Join a file's relative path to the folder it was listed in.
+
+    Raises PermanentSftpError for a path that leads out of it.
+    """
+    names = path.split(b"/")
+    if any(is_unsafe(name) for name in names) or b".." in names:
+        raise PermanentSftpError(f"{text_path(path)!r} isn't the path of a file in the folder.")
+    return join(root, path)
+
+
 def split(path: bytes) -> tuple[bytes, bytes]:
     """Split a path into its folder (may be empty) and its last name."""
     folder, _, name = path.rpartition(b"/")
     return folder, name
+
+
+def ancestry(path: bytes) -> list[bytes]:
+    """Give the folders on the way to a path, outermost first, and the path itself."""
+    ends = [at for at in range(1, len(path)) if path[at : at + 1] == b"/"]
+    return [path[:end] for end in (*ends, len(path)) if path]
 
 
 def is_unsafe(name: bytes) -> bool:

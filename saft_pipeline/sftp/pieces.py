@@ -25,11 +25,15 @@ class Ranges:
         self._next = 0
         self._again: deque[tuple[int, int]] = deque()
 
-    def take(self, in_flight: int) -> list[tuple[int, int]]:
-        """Give the pieces to ask for now, while `in_flight` others are on their way."""
+    def take(self, in_flight: int, position: int) -> list[tuple[int, int]]:
+        """Give the pieces to ask for now, while `in_flight` others are on their way.
+
+        All bytes before `position` came; those after it, which wait for it in memory, stay few.
+        """
         room = WINDOW // self._length - in_flight
+        end = min(self._size, position + 2 * WINDOW)
         pieces: list[tuple[int, int]] = []
-        while len(pieces) < room and (self._again or self._next < self._size):
+        while len(pieces) < room and (self._again or self._next < end):
             pieces.append(self._again.popleft() if self._again else self._new())
         return pieces
 
@@ -46,12 +50,15 @@ class Ranges:
 
 
 class Sink:
-    """Puts pieces together in order, hashing on the way; up to 1 MB in memory, else in a file."""
+    """Puts pieces together in order, hashing on the way; up to 1 MB in memory, else in a file.
+
+    All bytes before `position` came.
+    """
 
     def __init__(self, size: int, spill: Path) -> None:
         self._hash = hashlib.sha256()
         self._early: dict[int, memoryview] = {}
-        self._position = 0
+        self.position = 0
         self._parts: list[memoryview] = []
         self._path: Path | None = None
         self._file: BinaryIO | None = None
@@ -63,8 +70,8 @@ class Sink:
     def add(self, start: int, data: memoryview) -> None:
         """Take a piece; it may come before those it follows."""
         self._early[start] = data
-        while (piece := self._early.pop(self._position, None)) is not None:
-            self._position += len(piece)
+        while (piece := self._early.pop(self.position, None)) is not None:
+            self.position += len(piece)
             self._hash.update(piece)
             if self._file:
                 self._file.write(piece)

@@ -1,8 +1,9 @@
 """Many conversations with the server at once over one channel.
 
-A conversation is a generator that yields requests and is sent the answers one by one; it never
-does I/O, so it can be tested without a server. `Session` sends what they ask for, hands each
-answer to whom it belongs, and turns a lost connection into one error that says what was under way.
+A conversation is a generator that yields requests and is sent the answers one by one (those to
+CLOSE excepted, on which nothing depends); it never does I/O, so it can be tested without a server.
+`Session` sends what they ask for, hands each answer to whom it belongs, and turns a lost
+connection into one error that says what was under way.
 """
 
 import contextlib
@@ -15,15 +16,13 @@ from paramiko import SSHException
 
 from saft_pipeline.sftp import wire
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
-from saft_pipeline.sftp.wire import Reply, Request
+from saft_pipeline.sftp.wire import Handle, Reply, Request
 
 T = TypeVar("T")
 
 Answer = tuple[Request, Reply]
 Conversation = Generator[Sequence[Request], Answer, T]
 
-# What every server gives at once; OpenSSH says by itself that it gives more.
-DEFAULT_READ = 32 * 1024
 _RECEIVE = 1 << 20
 _CUT = (OSError, EOFError, SSHException)
 _LOSSES = (*_CUT, wire.GarbledError)
@@ -60,7 +59,7 @@ class _Run(Generic[T]):
     """The tasks of one call of `Session.run`: under way, and done but not yet handed out."""
 
     next_task: NextTask[T]
-    at_once: int
+    at_once: Callable[[], int]
     budget: int
     active: set[Task[T]] = field(default_factory=set)
     done: deque[tuple[Task[T], T | None, Exception | None]] = field(default_factory=deque)
@@ -69,7 +68,7 @@ class _Run(Generic[T]):
 
     def next(self) -> Task[T] | None:
         """Give the next task if there is room for it."""
-        if len(self.active) + len(self.done) >= self.at_once:
+        if len(self.active) + len(self.done) >= self.at_once():
             return None
         task, self.held = self.held or self.next_task(), None
         if task and self.weight and self.weight + task.weight > self.budget:
@@ -98,6 +97,11 @@ def ask(request: Request) -> Conversation[Reply]:
     return reply
 
 
+def leave(handle: Handle) -> Conversation[None]:
+    """Close a file or folder without waiting for the answer."""
+    yield [wire.close(handle)]
+
+
 def ask_each(requests: Sequence[Request], at_once: int) -> Conversation[list[Reply]]:
     """Send all requests, `at_once` in flight; give the replies in the order of the requests."""
     replies: dict[Request, Reply] = {}
@@ -112,8 +116,8 @@ def ask_each(requests: Sequence[Request], at_once: int) -> Conversation[list[Rep
 class Session:
     """An SFTP session over an open channel. For one thread; runs may be nested in each other.
 
-    `max_read` is the most bytes that a read should ask for. Every method raises
-    TransientSftpError if the connection is lost, and whatever it then yielded stays good.
+    `limits` are the usual ones until the server's own are known, which is waited for nowhere. Every
+    method raises TransientSftpError if the connection is lost; what it then yielded stays good.
     """
 
     def __init__(self, channel: Channel, peer: str) -> None:
@@ -124,20 +128,26 @@ class Session:
         self._waiting: dict[int, tuple[_Run[Any], Task[Any], Request]] = {}
         self._number = 0
         self._lost: TransientSftpError | None = None
+        self.limits = wire.USUAL_LIMITS
         self.extensions = self._begin()
-        self.max_read = self._learn_max_read()
+        if wire.LIMITS in self.extensions:
+            learning = Task(self._learn_limits(), "asking for its limits")
+            self._advance(_Run(lambda: None, lambda: 1, 0), learning, None)
 
     def do(self, conversation: Conversation[T], about: str) -> T:
         """Hold one conversation to its end."""
         tasks = iter([Task(conversation, about)])
-        (value,) = self.run(lambda: next(tasks, None), at_once=1)
+        (value,) = self.run(lambda: next(tasks, None), at_once=lambda: 1)
         return value
 
-    def run(self, next_task: NextTask[T], *, at_once: int, budget: int = 0) -> Iterator[T]:
+    def run(
+        self, next_task: NextTask[T], *, at_once: Callable[[], int], budget: int = 0
+    ) -> Iterator[T]:
         """Hold many conversations, giving what each returned as it ends, in any order.
 
         `next_task` gives None when it has none now; it is asked again while others go on. At most
-        `at_once` are under way, their weights at most `budget` (or one).
+        `at_once` are under way (a function, as it may be learnt on the way), their weights at most
+        `budget` (or one).
         """
         run = _Run(next_task, at_once, budget)
         try:
@@ -155,19 +165,26 @@ class Session:
             run.begin(task)
             self._advance(run, task, None)
         # Ask for more while what is done is worked on, but not in a packet for each.
-        if len(run.done) * 2 < run.at_once:
+        if len(run.done) * 2 < run.at_once():
             self._flush()
 
     def _advance(self, run: _Run[Any], task: Task[Any], answer: Answer | None) -> None:
         try:
-            requests = task.conversation.send(answer) if answer else next(task.conversation)
+            requests = task.conversation.send(answer)  # type: ignore[arg-type]  # None begins it
+            while self._ask(run, task, requests):
+                requests = next(task.conversation)
         except StopIteration as end:
             run.end(task, end.value, None)
         except Exception as error:  # raised where the run's results are taken
             run.end(task, None, error)
-        else:
-            for request in requests:
-                self._waiting[self._enqueue(request)] = (run, task, request)
+
+    def _ask(self, run: _Run[Any], task: Task[Any], requests: Sequence[Request]) -> bool:
+        """Send requests; tell whether they were only a CLOSE, so that the task goes on at once."""
+        for request in requests:
+            number = self._enqueue(request)
+            if request.kind != wire.CLOSE:
+                self._waiting[number] = (run, task, request)
+        return len(requests) == 1 and requests[0].kind == wire.CLOSE
 
     def _abandon(self, run: _Run[Any]) -> None:
         """Let tasks that nobody waits for any more clean up; their answers will be dropped."""
@@ -245,12 +262,8 @@ class Session:
                 "subsystem is on for this user, and that no login script prints anything."
             ) from error
 
-    def _learn_max_read(self) -> int:
-        if wire.LIMITS not in self.extensions:
-            return DEFAULT_READ
-        reply = self.do(ask(wire.limits()), "asking for its limits")
-        given = wire.max_read(reply) if isinstance(reply, wire.Extended) else 0
-        return min(given, 256 * 1024) if given else DEFAULT_READ
+    def _learn_limits(self) -> Conversation[None]:
+        self.limits = wire.decode_limits((yield from ask(wire.limits())))
 
 
 def _why(error: BaseException) -> str:

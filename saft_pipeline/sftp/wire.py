@@ -19,15 +19,29 @@ POSIX_RENAME = b"posix-rename@openssh.com"
 LIMITS = b"limits@openssh.com"
 
 MAX_PACKET = 1 << 20
+MAX_READ = 256 * 1024
+MAX_HANDLES = 1000
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES = 1, 2, 4, 8
 _HAS_EXTENDED = 0x80000000
 _FOR_READING = 1
 _UINT32, _UINT64 = struct.Struct(">I"), struct.Struct(">Q")
 _USUAL_ATTRIBUTES = struct.Struct(">IQIIIII")  # flags, size, uid, gid, mode, atime, mtime
+_LIMITS = struct.Struct(">QQQQ")  # longest packet, read and write, open handles
 
 
 class GarbledError(Exception):
     """The bytes received aren't the protocol."""
+
+
+class Limits(NamedTuple):
+    """What a server gives at once: the longest read in bytes, the most handles in a session."""
+
+    max_read: int
+    handles: int
+
+
+# What every server gives; OpenSSH says by itself that it gives more.
+USUAL_LIMITS = Limits(32 * 1024, 128)
 
 
 class Request(NamedTuple):
@@ -134,6 +148,11 @@ def stat(path: bytes) -> Request:
     return Request(STAT, _string(path))
 
 
+def lstat(path: bytes) -> Request:
+    """Ask for the attributes of what has a path, be it a link."""
+    return Request(LSTAT, _string(path))
+
+
 def real_path(path: bytes) -> Request:
     """Ask for the absolute form of a path."""
     return Request(REALPATH, _string(path))
@@ -164,11 +183,12 @@ def limits() -> Request:
     return Request(EXTENDED, _string(LIMITS))
 
 
-def max_read(reply: Extended) -> int:
-    """Give the most bytes a read may ask for, from the answer to `limits`; 0 is no limit."""
-    if len(reply.value) < 16:
-        raise GarbledError("the answer about limits is too short")
-    return int(_UINT64.unpack_from(reply.value, 8)[0])
+def decode_limits(reply: Reply) -> Limits:
+    """Read the answer to `limits`, where 0 is no limit; anything else tells nothing new."""
+    if not isinstance(reply, Extended) or len(reply.value) < _LIMITS.size:
+        return USUAL_LIMITS
+    _, longest, _, handles = _LIMITS.unpack_from(reply.value)
+    return Limits(min(longest or MAX_READ, MAX_READ), min(handles or MAX_HANDLES, MAX_HANDLES))
 
 
 def decode_version(packet: bytes) -> set[bytes]:

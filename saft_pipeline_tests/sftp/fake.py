@@ -23,23 +23,29 @@ class FakeFile:
 class FakeServer:
     """An SFTP server that is its own channel: what is sent to it is answered at once.
 
+    `round_trips` are the times that something was sent.
+
     `before` is called with the kind and the number (from 1) of each request of that kind, and may
-    change `files`, raise OSError, or give the bytes of another answer.
+    change `files`, raise OSError, or give the bytes of another answer (none: it isn't answered).
     """
 
     files: dict[bytes, FakeFile] = field(default_factory=dict)
     folders: dict[bytes, list[bytes]] = field(default_factory=dict)
     max_read: int = 32 * 1024
     extensions: tuple[bytes, ...] = ()
+    limits: wire.Limits = wire.USUAL_LIMITS
     before: Callable[[int, int], bytes | None] = lambda _kind, _count: None
     counts: Counter[int] = field(default_factory=Counter)
+    round_trips: int = 0
     out: bytearray = field(default_factory=bytearray)
     _in: wire.Packets = field(default_factory=wire.Packets)
     _read: set[bytes] = field(default_factory=set)
 
     def send(self, data: bytes, /) -> int:
+        self.round_trips += 1
         for packet in self._in.feed(data):
-            self.out += _framed(self._answer(packet))
+            if answer := self._answer(packet):
+                self.out += _framed(answer)
         return len(data)
 
     def recv(self, size: int, /) -> bytes:
@@ -58,7 +64,7 @@ class FakeServer:
         number = packet[1:5]
         other = self.before(kind, self.counts[kind])
         answer = other if other is not None else _ANSWERS[kind](self, packet[5:])
-        return answer[:1] + number + answer[1:]
+        return answer[:1] + number + answer[1:] if answer else b""
 
     def open(self, body: bytes) -> bytes:
         path, _ = take_string(body)
@@ -88,6 +94,10 @@ class FakeServer:
         entries = [self._entry(path, name) for name in self.folders[path]]
         return bytes([wire.NAME]) + struct.pack(">I", len(entries)) + b"".join(entries)
 
+    def tell_limits(self, _body: bytes) -> bytes:
+        sizes = (wire.MAX_PACKET, self.limits.max_read, self.limits.max_read, self.limits.handles)
+        return bytes([wire.EXTENDED_REPLY]) + struct.pack(">QQQQ", *sizes)
+
     def rename(self, body: bytes) -> bytes:
         old, rest = take_string(body)
         new, _ = take_string(rest)
@@ -95,6 +105,10 @@ class FakeServer:
             return status(wire.FAILURE)
         self.files[new] = self.files.pop(old)
         return status(wire.OK)
+
+    def remove(self, body: bytes) -> bytes:
+        path, _ = take_string(body)
+        return status(wire.OK if self.files.pop(path, None) else wire.NO_SUCH_FILE)
 
     def _entry(self, folder: bytes, name: bytes) -> bytes:
         path = folder + b"/" + name
@@ -137,10 +151,14 @@ _ANSWERS: dict[int, Handler] = {
     wire.READ: FakeServer.read,
     wire.FSTAT: FakeServer.stat,
     wire.STAT: FakeServer.stat,
+    wire.LSTAT: FakeServer.stat,
     wire.RENAME: FakeServer.rename,
+    wire.REMOVE: FakeServer.remove,
+    wire.EXTENDED: FakeServer.tell_limits,
     wire.OPENDIR: FakeServer.open_folder,
     wire.READDIR: FakeServer.read_folder,
     wire.CLOSE: lambda _server, _body: status(wire.OK),
+    wire.MKDIR: lambda _server, _body: status(wire.FAILURE),  # it is there
     wire.REALPATH: lambda _server, body: (
         bytes([wire.NAME]) + struct.pack(">I", 1) + body + string(b"") + struct.pack(">I", 0)
     ),

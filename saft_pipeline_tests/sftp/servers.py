@@ -73,7 +73,6 @@ class Proxy:
 
 
 class _Login(paramiko.ServerInterface):
-    # ruff: noqa: ARG002  # paramiko calls these with all their arguments
     def __init__(self, password: str, methods: str) -> None:
         self._password = password
         self._methods = methods

@@ -17,25 +17,37 @@ def test_every_byte_comes_once_whatever_the_order_and_length_of_answers(
     random: "st.random_module",  # type: ignore[valid-type]
 ) -> None:
     ranges, sink = Ranges(len(content), 8192), Sink(len(content), Path("unused"))
-    in_flight = ranges.take(0)
+    in_flight = ranges.take(0, 0)
     while in_flight:
         start, length = in_flight.pop(random.randrange(len(in_flight)))  # type: ignore[attr-defined]
         got = min(length, longest)
         sink.add(start, memoryview(content)[start : start + got])
         ranges.came(start, length, got)
-        in_flight += ranges.take(len(in_flight))
+        in_flight += ranges.take(len(in_flight), sink.position)
     assert sink.finish() == (hashlib.sha256(content).hexdigest(), content)
 
 
 def test_no_more_than_a_window_is_asked_for_at_once() -> None:
-    assert sum(length for _, length in Ranges(10**12, 32768).take(0)) == WINDOW
+    assert sum(length for _, length in Ranges(10**12, 32768).take(0, 0)) == WINDOW
 
 
 def test_after_a_short_answer_less_is_asked_for() -> None:
     ranges = Ranges(10**9, 256_000)
-    ranges.take(0)
+    ranges.take(0, 0)
     ranges.came(0, 256_000, 32_768)
-    assert ranges.take(0)[1][1] == 32_768
+    assert ranges.take(0, 32_768)[1][1] == 32_768
+
+
+def test_what_waits_in_memory_for_a_piece_that_never_comes_is_bounded() -> None:
+    ranges = Ranges(10**12, 32_768)
+    _first, *others = ranges.take(0, 0)
+    asked = 32_768
+    while others:
+        start, length = others.pop()
+        ranges.came(start, length, length)
+        asked += length
+        others += ranges.take(len(others) + 1, position=0)
+    assert asked == 2 * WINDOW
 
 
 def test_a_large_file_is_put_into_the_spill_folder(tmp_path: Path) -> None:

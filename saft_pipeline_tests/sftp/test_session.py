@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from saft_pipeline.sftp import wire
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
-from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each
+from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each, leave
 from saft_pipeline.sftp.wire import Attributes
 from saft_pipeline_tests.sftp.fake import FakeFile, FakeServer, handle, status
 
@@ -24,7 +24,7 @@ def size(path: bytes) -> Conversation[int]:
 
 def sizes(session: Session, at_once: int = 4, weight: int = 0, budget: int = 0) -> Iterator[int]:
     tasks = iter([Task(size(path), f"asking {path!r}", weight) for path in FILES])
-    return session.run(lambda: next(tasks, None), at_once=at_once, budget=budget)
+    return session.run(lambda: next(tasks, None), at_once=lambda: at_once, budget=budget)
 
 
 @given(st.integers(1, 30), st.integers(0, 10), st.integers(0, 50))
@@ -104,13 +104,33 @@ def test_a_login_script_that_prints_is_named_with_its_cure() -> None:
         Session(server, "test:22")
 
 
-def test_reads_are_of_32_kb_unless_the_server_says_that_it_gives_more() -> None:
-    assert Session(FakeServer(), "test:22").max_read == 32768
+def test_the_usual_limits_hold_unless_the_server_gives_others() -> None:
+    assert Session(FakeServer(), "test:22").limits == wire.USUAL_LIMITS
 
 
-def test_limits_that_the_server_does_not_explain_change_nothing() -> None:
-    server = FakeServer(extensions=(wire.LIMITS,), before=lambda *_: status(wire.FAILURE))
-    assert Session(server, "test:22").max_read == 32768
+def test_the_servers_own_limits_are_learnt_with_its_first_answer() -> None:
+    given = wire.Limits(200_000, 300)
+    server = FakeServer(FILES, extensions=(wire.LIMITS,), limits=given)
+    session = Session(server, "test:22")
+    session.do(size(b"1"), "asking")
+    assert session.limits == given
+
+
+@pytest.mark.parametrize("answer", [status(wire.FAILURE), b"\xc9"])
+def test_limits_that_the_server_does_not_explain_change_nothing(answer: bytes) -> None:
+    server = FakeServer(FILES, extensions=(wire.LIMITS,))
+    server.before = lambda kind, _: answer if kind == wire.EXTENDED else None
+    session = Session(server, "test:22")
+    session.do(size(b"1"), "asking")
+    assert session.limits == wire.USUAL_LIMITS
+
+
+def test_the_answer_to_a_close_is_not_waited_for() -> None:
+    server = FakeServer(FILES)
+    session = Session(server, "test:22")
+    server.before = lambda kind, _: b"" if kind == wire.CLOSE else None
+    session.do(leave(wire.Handle(b"1")), "closing")
+    assert server.counts[wire.CLOSE] == 1
 
 
 def _silent(_kind: int, _count: int) -> bytes:
