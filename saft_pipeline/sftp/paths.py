@@ -65,10 +65,11 @@ def split(path: bytes) -> tuple[bytes, bytes]:
     return folder, name
 
 
-def ancestry(path: bytes) -> list[bytes]:
-    """Give the folders on the way to a path, outermost first, and the path itself."""
-    ends = [at for at in range(1, len(path)) if path[at : at + 1] == b"/"]
-    return [path[:end] for end in (*ends, len(path)) if path]
+def way(root: bytes, folder: bytes) -> list[bytes]:
+    """Give a folder and those above it, outermost first, without `root` and what is above that."""
+    ends = [at for at in range(1, len(folder)) if folder[at : at + 1] == b"/"]
+    steps = [folder[:end] for end in (*ends, len(folder))]
+    return [step for step in steps if not (root + b"/").startswith(step + b"/")]
 
 
 def is_unsafe(name: bytes) -> bool:

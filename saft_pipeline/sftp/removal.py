@@ -77,7 +77,11 @@ def archive(
     rename = (wire.posix_rename if can_replace else wire.rename)(source, absolute)
     reply = yield from ask(rename)
     if _as_status(reply).code not in (wire.OK, wire.PERMISSION_DENIED):
-        reply = yield from _move_into_new_folder(rename, source, absolute, file)
+        made = yield from _make_folders(paths.way(root, paths.split(absolute)[0]))
+        reply = yield from ask(rename)
+        if _as_status(reply).code == wire.NO_SUCH_FILE:
+            _check_unchanged((yield from ask(wire.stat(source))), file)
+            raise _refused(made, f"The archive folder of {file.text} can't be made")
     _check_done(reply, file, f"{file.text} can't be moved to {paths.text_path(target)}")
     # Back with the rename that never replaces: a third upload may have come.
     yield from _check_moved(wire.rename(absolute, source), absolute, file)
@@ -104,20 +108,14 @@ def _free_name(root: bytes, source: bytes, file: RemoteFile, folder: bytes) -> C
     raise TransientSftpError(f"{file.text} can't be archived: every name tried for it is taken.")
 
 
-def _move_into_new_folder(
-    rename: Request, source: bytes, target: bytes, file: RemoteFile
-) -> Conversation[Reply]:
-    """Make the target's folder and try again; that the folder is there already is as good."""
-    folder = paths.split(target)[0]
-    made = yield from ask_each([wire.make_folder(path) for path in paths.ancestry(folder)], 1)
-    reply = yield from ask(rename)
-    if _as_status(reply).code == wire.NO_SUCH_FILE:
-        _check_unchanged((yield from ask(wire.stat(source))), file)
-        # The deepest that wasn't refused only because the one above it is missing.
-        telling = [status for status in map(_as_status, made) if status.code != wire.NO_SUCH_FILE]
-        status = (telling or [Status(wire.FAILURE, "")])[-1]
-        raise _refused(status, f"The archive folder {paths.text_path(folder)} can't be made")
-    return reply
+def _make_folders(folders: Sequence[bytes]) -> Conversation[Status]:
+    """Make folders, outermost first; that they are there already is as good.
+
+    Gives how that ended for the deepest that wasn't refused because the one above it is missing.
+    """
+    made = yield from ask_each([wire.make_folder(folder) for folder in folders], 1)
+    telling = [status for status in map(_as_status, made) if status.code != wire.NO_SUCH_FILE]
+    return telling[-1] if telling else Status(wire.FAILURE, "")
 
 
 def _check_unchanged(looked: Reply, file: RemoteFile) -> None:
