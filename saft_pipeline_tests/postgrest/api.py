@@ -103,7 +103,7 @@ class Api:
         counts = preferences["count"] is not None
         statement = statements.read(table, query, shape, counts=counts)
         result = self._run(request, statement, preferences, accept, is_read_only=True)
-        return _rows_answer(result, query, preferences, accept, request)
+        return _rows_answer(result, query, preferences, accept)
 
     def _change(self, request: Request, name: str) -> Answer:
         table = self._database.cache.table(self._schema(request), name)
@@ -155,7 +155,7 @@ class Api:
             request, statement, preferences, accept, settings=routine.settings,
             is_read_only=reads or not routine.is_volatile,
         )  # fmt: skip
-        answer = _rows_answer(result, query, preferences, accept, request)
+        answer = _rows_answer(result, query, preferences, accept)
         if routine.returns_void:
             del answer.headers["Content-Type"]
             return Answer(204, answer.headers)
@@ -226,9 +226,7 @@ def _call_shape(routine: Routine, accept: _Accept, *, has_body: bool) -> Shape:
     )
 
 
-def _rows_answer(
-    result: Result, query: Query, preferences: Preferences, accept: _Accept, request: Request
-) -> Answer:
+def _rows_answer(result: Result, query: Query, preferences: Preferences, accept: _Accept) -> Answer:
     first, last = query.range.offset, query.range.offset + result.rows - 1
     if result.total is not None and first > result.total:
         raise unsatisfiable_range(
