@@ -5,123 +5,31 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import psycopg
 import pytest
 import sqlalchemy
 
-from saft_pipeline.store import embedded_place, embedded_server, embedded_watch
-from saft_pipeline.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from saft_pipeline.store.embedded_place import claim, place_of
-
-REPOSITORY = Path(__file__).parents[2]
-
-Process: TypeAlias = subprocess.Popen[str]
-Starts: TypeAlias = Callable[..., Process]
-Ordinary: TypeAlias = tuple[str, dict[str, Any]]
-
-USER_PROCESS = """
-import sys, time
-from pathlib import Path
+from saft_pipeline.store import embedded_server
 from saft_pipeline.store.embedded import EmbeddedPostgres
-server = EmbeddedPostgres(Path(sys.argv[1]))
-print(server.url("postgres"), flush=True)
-sys.stdin.read()
-"""
+from saft_pipeline.store.embedded_place import place_of
+from saft_pipeline_tests.store.homes import (
+    Starts,
+    bare,
+    eventually,
+    home,
+    made,
+    postmaster,
+    said,
+    server,
+    stopped,
+    user,
+    value,
+)
 
-
-@pytest.fixture
-def bare() -> Iterator[Path]:
-    """A home with nothing in it yet."""
-    folder = Path(tempfile.mkdtemp(prefix="saft-"))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def made() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="saft-"))
-    folder.chmod(0o711)
-    with EmbeddedPostgres(folder):
-        pass
-    yield folder / "postgres"
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def home(bare: Path, made: Path) -> Path:
-    """A home with a cluster; a copy takes a tenth of the time of an initdb."""
-    subprocess.run(["cp", "-a", made, bare], check=True)
-    return bare
-
-
-@pytest.fixture
-def server(home: Path) -> Iterator[EmbeddedPostgres]:
-    with EmbeddedPostgres(home) as running:
-        yield running
-
-
-@pytest.fixture
-def user(bare: Path) -> Iterator[Starts]:
-    """Starts other processes that use the server of the home until their stdin ends."""
-    started: list[Process] = []
-
-    def start(python: str = sys.executable, how: dict[str, Any] | None = None) -> Process:
-        process = subprocess.Popen(
-            [python, "-B", "-c", USER_PROCESS, str(bare)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            **(how or {}),
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def said(process: Process) -> str:
-    assert process.stdout is not None
-    return process.stdout.readline().strip()
-
-
-def value(url: str, query: str) -> object:
-    with psycopg.connect(url) as connection:
-        row = connection.execute(query.encode()).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def postmaster(home: Path) -> int:
-    return int((home / "postgres/data/postmaster.pid").read_text().split("\n")[0])
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def stopped(home: Path) -> bool:
-    return not embedded_server.running(place_of(home))
-
+__all__ = ["bare", "home", "made", "server", "user"]
 
 STARTED_AT = "select pg_postmaster_start_time()::text"
 
@@ -310,173 +218,3 @@ def test_port_in_the_environment_has_no_say(home: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PGPORT", "6543")
     with EmbeddedPostgres(home) as server:
         assert value(server.url("postgres"), "select 1") == 1
-
-
-def test_link_in_place_of_the_socket_folder_is_refused(bare: Path) -> None:
-    (bare / "postgres").mkdir()
-    (bare / "postgres/run").symlink_to("/tmp")
-    with pytest.raises(EmbeddedPostgresError, match="somebody else may have put it there"):
-        EmbeddedPostgres(bare).start()
-
-
-def test_socket_folder_open_to_others_is_refused(bare: Path) -> None:
-    (bare / "run").mkdir()
-    (bare / "run").chmod(0o777)
-    with pytest.raises(EmbeddedPostgresError, match="mode 700"):
-        claim(bare / "run", os.geteuid(), os.getegid(), 0o700)
-
-
-def test_missing_wheel_is_named_with_the_cure(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> None:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "files", missing)
-    with pytest.raises(EmbeddedPostgresError, match=r"not installed.*SUPABASE_DB_URL"):
-        EmbeddedPostgres(bare).start()
-
-
-def test_home_that_cannot_be_made_is_named_with_the_cure(bare: Path) -> None:
-    (bare / "file").touch()
-    with pytest.raises(EmbeddedPostgresError, match=r"file/postgres.*SUPABASE_DB_URL"):
-        EmbeddedPostgres(bare / "file").start()
-
-
-def test_failing_initdb_is_quoted(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = bare / "initdb"
-    broken.write_text("#!/bin/sh\necho 'error while loading shared libraries: libx.so'; exit 127\n")
-    broken.chmod(0o755)
-    monkeypatch.setattr(embedded_server, "binary", lambda _name: broken)
-    with pytest.raises(EmbeddedPostgresError, match=r"(?s)shared libraries: libx\.so.*SUPABASE"):
-        EmbeddedPostgres(bare).start()
-
-
-def test_failing_server_is_quoted_from_its_log(home: Path) -> None:
-    with EmbeddedPostgres(home):
-        pass
-    with (home / "postgres/data/postgresql.conf").open("a") as settings:
-        settings.write("no_such_setting = 1\n")
-    with pytest.raises(EmbeddedPostgresError, match=r"(?s)server\.log.*no_such_setting"):
-        EmbeddedPostgres(home).start()
-
-
-def test_log_above_its_limit_is_moved_aside(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded_watch, "LOG_LIMIT", 10)
-    log = bare / "server.log"
-    log.write_text("a" * 11)
-    embedded_watch.bound_log(log)
-    assert (log.read_text(), (bare / "server.log.1").read_text()) == ("", "a" * 11)
-
-
-def test_import_needs_no_unix() -> None:
-    code = (
-        "import sys; sys.platform = 'win32'; sys.modules.update(fcntl=None, pwd=None)\n"
-        "import saft_pipeline.store.embedded_place, saft_pipeline.store.embedded_watch"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-
-
-@as_root
-def test_root_closes_nothing_and_opens_nothing(bare: Path) -> None:
-    bare.chmod(0o700)
-    with EmbeddedPostgres(bare / "below") as server:
-        assert value(server.url("postgres"), "select 1") == 1
-        assert Path(f"/proc/{postmaster(bare / 'below')}").stat().st_uid != 0
-    assert bare.stat().st_mode & 0o777 == 0o700
-
-
-@as_root
-def test_root_needs_no_capability_where_the_account_may_pass(home: Path) -> None:
-    with EmbeddedPostgres(home):
-        status = Path(f"/proc/{postmaster(home)}/status").read_text()
-    assert "CapEff:\t0000000000000000" in status
-
-
-@as_root
-def test_account_of_roots_server_is_no_user_of_it(home: Path, server: EmbeddedPostgres) -> None:
-    place, url = place_of(home), server.url("postgres")
-
-    def connect() -> None:
-        os.setgid(place.gid)
-        os.setuid(place.uid)
-        psycopg.connect(url)
-
-    child = multiprocessing.get_context("fork").Process(target=connect)
-    child.start()
-    child.join()
-    assert child.exitcode == 1
-
-
-@as_root
-def test_missing_capability_is_named_with_the_cure(
-    bare: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bare.chmod(0o700)
-    monkeypatch.setattr(embedded_place, "_permitted_capabilities", lambda: 0)
-    with pytest.raises(EmbeddedPostgresError, match=r"can't get to .* ordinary user"):
-        EmbeddedPostgres(bare).start()
-
-
-@as_root
-def test_folder_of_another_user_is_refused(bare: Path) -> None:
-    (bare / "run").mkdir(mode=0o700)
-    os.chown(bare / "run", 12345, 12345)
-    with pytest.raises(EmbeddedPostgresError, match="uid 12345"):
-        claim(bare / "run", 0, 0, 0o700)
-
-
-@pytest.fixture
-def ordinary(bare: Path) -> Ordinary:
-    """Command and settings to run Python as `nobody`, who gets to no folder of root's."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    found = [path for path in (sys.executable, f"/usr/bin/{version}") if public(Path(path))]
-    packages = [path for path in sys.path if "site-packages" in path and public(Path(path))]
-    if not found or not packages or not public(REPOSITORY):
-        pytest.skip(f"nobody can't get to {version}, its packages and {REPOSITORY}")
-    os.chown(bare, 65534, 65534)
-    environment = {"PYTHONPATH": ":".join([str(REPOSITORY), *packages]), "HOME": "/nonexistent"}
-    how = {"user": 65534, "group": 65534, "extra_groups": [], "env": environment, "cwd": "/"}
-    return found[0], how
-
-
-def public(path: Path) -> bool:
-    return path.exists() and all(
-        step.stat().st_mode & 0o1 for step in (path.resolve(), *path.resolve().parents)
-    )
-
-
-@as_root
-def test_ordinary_user_runs_the_server_as_himself(
-    bare: Path,
-    user: Starts,
-    ordinary: Ordinary,
-) -> None:
-    url = said(user(*ordinary))
-    assert value(url, "select 1") == 1
-    assert Path(f"/proc/{postmaster(bare)}").stat().st_uid == 65534
-
-
-@as_root
-def test_home_of_an_ordinary_user_stays_his_after_root_used_it(
-    bare: Path,
-    user: Starts,
-    ordinary: Ordinary,
-) -> None:
-    (bare / "postgres").mkdir(mode=0o700)
-    os.chown(bare / "postgres", 65534, 65534)
-    with EmbeddedPostgres(bare):
-        url = said(user(*ordinary))
-    assert value(url, "select 1") == 1
-
-
-@as_root
-def test_home_of_root_is_refused_to_an_ordinary_user(
-    home: Path,
-    server: EmbeddedPostgres,
-    user: Starts,
-    ordinary: Ordinary,
-) -> None:
-    process = user(*ordinary)
-    assert "belongs to uid 0, and this is uid 65534" in process.communicate("")[1]
