@@ -13,7 +13,9 @@ from typing import Self
 import paramiko
 
 from saft_pipeline.sftp import connection, fetching, listing, paths, removal, wire
+from saft_pipeline.sftp.connection import host_key
 from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
+from saft_pipeline.sftp.host_key import HostKey
 from saft_pipeline.sftp.model import (
     Fetched,
     FetchFailed,
@@ -27,12 +29,14 @@ from saft_pipeline.sftp.session import Conversation, Session, ask_each
 __all__ = [
     "FetchFailed",
     "Fetched",
+    "HostKey",
     "Listing",
     "Problem",
     "RemoteFile",
     "Sftp",
     "SftpConfig",
     "connect",
+    "host_key",
 ]
 
 

@@ -1,5 +1,7 @@
 """What can go wrong with the server, told apart by whether trying again can help."""
 
+from saft_pipeline.sftp.host_key import HostKey
+
 
 class SftpError(Exception):
     """A fault of the server or on the way to it; the message says what, and the cure."""
@@ -16,24 +18,13 @@ class PermanentSftpError(SftpError):
 class HostKeyError(PermanentSftpError):
     """The server's key isn't one that we trust; nothing was sent to it, no password either.
 
-    `kind`, `fingerprint` (`SHA256:…`) and `known_hosts_line` are of the key that it showed;
-    `changed` is true if other keys are known for it, `revoked` if this one must never be accepted.
+    `key` is the one that it showed; `changed` is true if other keys are known for it, `revoked` if
+    this one must never be accepted.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        kind: str,
-        fingerprint: str,
-        known_hosts_line: str,
-        changed: bool,
-        revoked: bool = False,
-    ) -> None:
+    def __init__(self, message: str, *, key: HostKey, changed: bool, revoked: bool = False) -> None:
         super().__init__(message)
-        self.kind = kind
-        self.fingerprint = fingerprint
-        self.known_hosts_line = known_hosts_line
+        self.key = key
         self.changed = changed
         self.revoked = revoked
 

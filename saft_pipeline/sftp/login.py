@@ -99,11 +99,12 @@ def _answer_prompt(
 
 
 def _log_in_with_agent(transport: paramiko.Transport, config: SftpConfig) -> None:
-    for key in paramiko.Agent().get_keys()[:_MOST_AGENT_KEYS]:
-        with contextlib.suppress(PermanentSftpError):
-            _offer_key(transport, config, key)
-        if transport.is_authenticated():
-            return
+    with contextlib.closing(paramiko.Agent()) as agent:
+        for key in agent.get_keys()[:_MOST_AGENT_KEYS]:
+            with contextlib.suppress(PermanentSftpError):
+                _offer_key(transport, config, key)
+            if transport.is_authenticated():
+                return
     raise PermanentSftpError(
         f"Nothing to log in to {config.peer} with: set SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH "
         "(ssh-agent isn't running or holds no key that the server takes)."

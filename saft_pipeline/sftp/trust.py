@@ -3,14 +3,17 @@
 import base64
 import binascii
 import fnmatch
-import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError
+from saft_pipeline.sftp.host_key import HostKey
+
+_FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
 class KnownKey(NamedTuple):
@@ -35,47 +38,37 @@ class Trust:
         """The kinds of key by which the server is known, to be asked for before others."""
         return list(dict.fromkeys(key.kind for key in self.keys if not key.marker))
 
-    def check(self, kind: str, blob: bytes) -> None:
+    def check(self, shown: HostKey) -> None:
         """Return if the key is trusted. Raises HostKeyError."""
-        if any(key.marker == "@revoked" and key.blob == blob for key in self.keys):
-            raise self._error(kind, blob, "is revoked there: someone may pose as it", revoked=True)
-        known = any(key.blob == blob for key in self.keys if not key.marker)
-        if not known and fingerprint(blob) not in self.pins:
-            raise self._refusal(kind, blob)
+        if any(key.marker == "@revoked" and key.blob == shown.blob for key in self.keys):
+            raise self._error(shown, "is revoked there: someone may pose as it", revoked=True)
+        known = any(key.blob == shown.blob for key in self.keys if not key.marker)
+        if not known and shown.fingerprint not in self.pins:
+            raise self._error(shown, self._reason())
 
-    def _refusal(self, kind: str, blob: bytes) -> HostKeyError:
+    def _reason(self) -> str:
         if self.kinds or self.pins:
-            return self._error(kind, blob, "IS NOT THE ONE EXPECTED: someone may pose as it")
+            return "IS NOT THE ONE EXPECTED: someone may pose as it"
         if any(key.marker == "@cert-authority" for key in self.keys):
-            return self._error(
-                kind, blob, "is known only through @cert-authority, which isn't supported"
-            )
-        return self._error(kind, blob, "is not known")
+            return "is known only through @cert-authority, which isn't supported"
+        return "is not known"
 
-    def _error(self, kind: str, blob: bytes, what: str, *, revoked: bool = False) -> HostKeyError:
-        shown = fingerprint(blob)
-        line = f"{self.address} {kind} {base64.b64encode(blob).decode()}"
+    def _error(self, shown: HostKey, what: str, *, revoked: bool = False) -> HostKeyError:
         where = f" (looked for in {self.source})" if self.source else ""
-        cure = (
-            "" if revoked else f" Ask who runs the server for its fingerprint; {self._cure(shown)}."
-        )
+        cure = f" Ask who runs the server for its fingerprint; {self._cure(shown)}."
         return HostKeyError(
-            f"The host key of {self.address}, {kind} {shown}, {what}{where}. "
-            f"Nothing was sent to it.{cure}",
-            kind=kind,
-            fingerprint=shown,
-            known_hosts_line=line,
+            f"The host key of {self.address}, {shown.kind} {shown.fingerprint}, {what}{where}. "
+            f"Nothing was sent to it.{'' if revoked else cure}",
+            key=shown,
             changed=bool(self.kinds or self.pins),
             revoked=revoked,
         )
 
-    def _cure(self, shown: str) -> str:
-        host, port = split_address(self.address)
-        scan = f"ssh-keyscan -p {port} {host}"
-        into = self.source or "FILE and set SFTP_KNOWN_HOSTS_PATH=FILE"
+    def _cure(self, shown: HostKey) -> str:
+        into = self.source or "a file and set SFTP_KNOWN_HOSTS_PATH to it"
         return (
-            f"only if it is this one, set SFTP_HOST_KEY_FINGERPRINTS={shown}, or put the output of "
-            f"`{scan}` into {into}"
+            f"only if it is this one, set SFTP_HOST_KEY_FINGERPRINTS={shown.fingerprint}, or put "
+            f"this line into {into}: {shown.known_hosts_line}"
         )
 
 
@@ -84,31 +77,29 @@ def load_trust(
 ) -> Trust:
     """Collect what is known of a server: the pins, and `known_hosts`, or `default` with neither.
 
-    Raises PermanentSftpError if a file that was named can't be read; `default` may be missing.
+    Raises PermanentSftpError if a file that was named can't be read (`default` may be missing), or
+    if a pin is no fingerprint.
     """
-    pinned = frozenset(pin.strip().rstrip("=") for pin in pins)
+    pinned = frozenset(map(_pin, pins))
     source = known_hosts or (None if pinned else default)
     name = address(host, port)
     text = _read(source, named=known_hosts is not None) if source else ""
     return Trust(name, parse_known_hosts(text, name), pinned, source)
 
 
+def _pin(text: str) -> str:
+    pin = text.strip().rstrip("=")
+    if not _FINGERPRINT.fullmatch(pin):
+        raise PermanentSftpError(
+            f"SFTP_HOST_KEY_FINGERPRINTS holds {text!r}, which is no fingerprint: it must be "
+            "SHA256: and 43 characters, as `ssh-keygen -l -f KEY` shows it."
+        )
+    return pin
+
+
 def address(host: str, port: int) -> str:
     """Give the name under which known_hosts files know a server."""
     return host.lower() if port == 22 else f"[{host.lower()}]:{port}"
-
-
-def split_address(name: str) -> tuple[str, str]:
-    """Give host and port of what `address` made."""
-    if not name.startswith("["):
-        return name, "22"
-    host, _, port = name[1:].rpartition("]:")
-    return host, port
-
-
-def fingerprint(blob: bytes) -> str:
-    """Give the fingerprint of a public key as OpenSSH shows it."""
-    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
 def parse_known_hosts(text: str, name: str) -> list[KnownKey]:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.sftp.client import SftpConfig, connect
+from saft_pipeline.sftp.client import SftpConfig, connect, host_key
 from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError, TransientSftpError
 from saft_pipeline_tests.fixtures.sshd import Sshd, free_port, keygen, start_sshd
 from saft_pipeline_tests.sftp.conftest import config_of
 from saft_pipeline_tests.sftp.servers import Proxy, SshServer, ssh_server
 
 SECRET = "correct horse battery"
+OTHER_PIN = "SHA256:" + "A" * 43
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_pin_is_found_whatever_kind_of_key_the_server_shows_first(many_keys: S
 
 
 def test_a_pin_that_no_key_of_the_server_has_is_refused(many_keys: Sshd) -> None:
-    config = dataclasses.replace(config_of(many_keys), host_key_fingerprints=("SHA256:other",))
+    config = dataclasses.replace(config_of(many_keys), host_key_fingerprints=(OTHER_PIN,))
     with pytest.raises(HostKeyError, match="IS NOT THE ONE EXPECTED"):
         connect(config)
 
@@ -90,7 +91,7 @@ def test_an_unknown_key_is_refused_before_any_password_is_sent(tmp_path: Path) -
         with pytest.raises(HostKeyError) as caught:
             connect(config)
     assert server.tries == []
-    assert caught.value.fingerprint == server.fingerprint
+    assert caught.value.key.fingerprint == server.fingerprint
 
 
 def test_what_the_refusal_shows_is_what_makes_it_accepted(
@@ -99,9 +100,26 @@ def test_what_the_refusal_shows_is_what_makes_it_accepted(
     (tmp_path / "known_hosts").touch()
     with pytest.raises(HostKeyError) as caught:
         connect(_by_file(config, tmp_path / "known_hosts"))
-    (tmp_path / "known_hosts").write_text(caught.value.known_hosts_line)
+    assert caught.value.key.known_hosts_line in str(caught.value)
+    (tmp_path / "known_hosts").write_text(caught.value.key.known_hosts_line)
     connect(_by_file(config, tmp_path / "known_hosts")).close()
-    assert caught.value.fingerprint == sshd.fingerprint
+    assert caught.value.key.fingerprint == sshd.fingerprint
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_the_servers_key_can_be_asked_for_whether_it_is_trusted_or_not(
+    sshd: Sshd, config: SftpConfig, trusted: bool
+) -> None:
+    pin = sshd.fingerprint if trusted else OTHER_PIN
+    key = host_key(dataclasses.replace(config, host_key_fingerprints=(pin,)))
+    assert key.fingerprint == sshd.fingerprint
+    assert key.known_hosts_line == sshd.known_hosts_path.read_text().rstrip()
+
+
+def test_asking_for_the_servers_key_needs_no_login_that_works(tmp_path: Path) -> None:
+    with ssh_server(SECRET) as server:
+        assert host_key(_with_password(server, "wrong")).fingerprint == server.fingerprint
+    assert server.tries == []
 
 
 def test_a_changed_key_is_refused(sshd: Sshd, config: SftpConfig, tmp_path: Path) -> None:

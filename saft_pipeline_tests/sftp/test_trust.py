@@ -7,9 +7,10 @@ import pytest
 
 from saft_pipeline.sftp import trust
 from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError
+from saft_pipeline.sftp.host_key import HostKey
 from saft_pipeline.sftp.trust import KnownKey, Trust, load_trust, parse_known_hosts
 
-A, B = b"key a", b"key b"
+A, B = HostKey("h", "ssh-ed25519", b"key a"), HostKey("h", "ssh-ed25519", b"key b")
 LINE_A, LINE_B = "ssh-ed25519 a2V5IGE=", "ssh-ed25519 a2V5IGI="
 UNUSED = Path("unused")
 
@@ -51,59 +52,67 @@ def test_names_and_patterns_are_matched_as_openssh_does(patterns: str, found: bo
 
 def test_comments_blank_and_broken_lines_are_passed_over() -> None:
     text = f"# h {LINE_A}\n\nh\nh ssh-ed25519 !!!\nh {LINE_A} a comment\n"
-    assert parse_known_hosts(text, "h") == [KnownKey("", "ssh-ed25519", A)]
+    assert parse_known_hosts(text, "h") == [KnownKey("", "ssh-ed25519", A.blob)]
 
 
-@pytest.mark.parametrize("blob", [A, B])
-def test_any_of_several_keys_of_a_type_is_trusted(blob: bytes) -> None:
-    known(f"h {LINE_A}\nh {LINE_B}").check("ssh-ed25519", blob)
+@pytest.mark.parametrize("key", [A, B])
+def test_any_of_several_keys_of_a_type_is_trusted(key: HostKey) -> None:
+    known(f"h {LINE_A}\nh {LINE_B}").check(key)
 
 
 def test_an_unknown_key_is_refused_with_its_fingerprint_and_the_way_to_accept_it() -> None:
     with pytest.raises(HostKeyError, match="is not known") as caught:
-        known("").check("ssh-ed25519", A)
-    assert f"set SFTP_HOST_KEY_FINGERPRINTS={trust.fingerprint(A)}" in str(caught.value)
-    assert caught.value.known_hosts_line == f"h {LINE_A}"
+        known("").check(A)
+    assert f"set SFTP_HOST_KEY_FINGERPRINTS={A.fingerprint}" in str(caught.value)
+    assert caught.value.key.known_hosts_line == f"h {LINE_A}"
     assert not caught.value.changed
 
 
 def test_a_changed_key_is_refused_loudly() -> None:
     with pytest.raises(HostKeyError, match="IS NOT THE ONE EXPECTED") as caught:
-        known(f"h {LINE_A}").check("ssh-ed25519", B)
+        known(f"h {LINE_A}").check(B)
     assert caught.value.changed
 
 
 def test_a_revoked_key_is_refused_even_if_it_is_also_known() -> None:
     with pytest.raises(HostKeyError, match="revoked") as caught:
-        known(f"h {LINE_A}\n@revoked * {LINE_A}").check("ssh-ed25519", A)
+        known(f"h {LINE_A}\n@revoked * {LINE_A}").check(A)
     assert caught.value.revoked
 
 
 def test_a_certificate_authority_is_refused_by_name() -> None:
     with pytest.raises(HostKeyError, match="@cert-authority, which isn't supported"):
-        known(f"@cert-authority * {LINE_A}").check("ssh-ed25519", A)
+        known(f"@cert-authority * {LINE_A}").check(A)
 
 
 def test_one_of_several_pins_is_enough() -> None:
-    pins = ["SHA256:other", f" {trust.fingerprint(A)}= "]
-    load_trust("h", 22, pins, None, UNUSED).check("ssh-ed25519", A)
+    pins = [B.fingerprint, f" {A.fingerprint}= "]
+    load_trust("h", 22, pins, None, UNUSED).check(A)
+
+
+@pytest.mark.parametrize(
+    "pin", ["", "other", "MD5:16:27:ac", "SHA256:short", f"256 {A.fingerprint} server (ED25519)"]
+)
+def test_a_pin_that_is_no_fingerprint_is_named_with_how_to_get_one(pin: str) -> None:
+    with pytest.raises(PermanentSftpError, match=r"SFTP_HOST_KEY_FINGERPRINTS.*ssh-keygen"):
+        load_trust("h", 22, [pin], None, UNUSED)
 
 
 def test_a_key_that_is_not_pinned_is_refused() -> None:
     with pytest.raises(HostKeyError, match="IS NOT THE ONE EXPECTED"):
-        load_trust("h", 22, [trust.fingerprint(A)], None, UNUSED).check("ssh-ed25519", B)
+        load_trust("h", 22, [A.fingerprint], None, UNUSED).check(B)
 
 
 def test_with_neither_setting_the_users_own_file_counts(tmp_path: Path) -> None:
     (tmp_path / "known_hosts").write_text(f"h {LINE_A}\n")
-    load_trust("h", 22, [], None, tmp_path / "known_hosts").check("ssh-ed25519", A)
+    load_trust("h", 22, [], None, tmp_path / "known_hosts").check(A)
 
 
 def test_the_users_own_file_does_not_count_beside_pins(tmp_path: Path) -> None:
     (tmp_path / "known_hosts").write_text(f"h {LINE_A}\n")
-    pinned = load_trust("h", 22, ["SHA256:other"], None, tmp_path / "known_hosts")
+    pinned = load_trust("h", 22, [B.fingerprint], None, tmp_path / "known_hosts")
     with pytest.raises(HostKeyError):
-        pinned.check("ssh-ed25519", A)
+        pinned.check(A)
 
 
 def test_the_users_own_file_may_be_missing(tmp_path: Path) -> None:
