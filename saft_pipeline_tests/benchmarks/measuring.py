@@ -1,0 +1,125 @@
+"""A command run as a whole: its time, the memory of all its processes, and what it printed."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+_ROOT = Path(__file__).parents[2]
+_SAMPLE_SECONDS = 0.2
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command took and said; megabytes are 10^6 bytes."""
+
+    seconds: float
+    peak_megabytes: float  # all processes together, what they share counted once
+    largest_megabytes: float  # the most that one process ever had resident
+    document: Any  # the JSON on its last line
+
+
+def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Outcome:
+    """Run a command in the checkout, with `given` added to the environment, to its end.
+
+    Raises RuntimeError, with the end of its stderr, when it fails or takes longer than `timeout`
+    seconds; all its processes are then killed.
+    """
+    # With orphans handed to this process, those that detach themselves are measured too.
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
+        before = _children(os.getpid())
+        started = perf_counter()
+        process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(_ROOT), **given},
+            start_new_session=True,
+        )
+        with _Memory(before) as memory:
+            output, status = _finish(process, timeout)
+        seconds = perf_counter() - started
+        if status:
+            errors.seek(0)
+            tail = errors.read()[-4000:].decode(errors="replace")
+            raise RuntimeError(f"{command!r} ended with {status}:\n{tail}")
+    document = json.loads(output.splitlines()[-1])
+    return Outcome(seconds, memory.together / 1e6, memory.largest / 1e6, document)
+
+
+def _finish(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, int | str]:
+    try:
+        output, _ = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return b"", f"nothing after {timeout:g} s"
+    return output, process.returncode
+
+
+class _Memory:
+    """Looks again and again how much memory this process's new children have, and theirs."""
+
+    def __init__(self, servers: set[int]) -> None:
+        self.together = 0
+        self.largest = 0
+        self._servers = servers
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> _Memory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(_SAMPLE_SECONDS):
+            sizes = [_sizes(pid) for pid in self._processes()]
+            self.together = max(self.together, sum(shared for shared, _ in sizes))
+            self.largest = max(self.largest, *(peak for _, peak in sizes), 0)
+
+    def _processes(self) -> set[int]:
+        found: set[int] = set()
+        fresh = _children(os.getpid()) - self._servers
+        while fresh:
+            found |= fresh
+            fresh = {child for pid in fresh for child in _children(pid)} - found
+        return found
+
+
+def _children(pid: int) -> set[int]:
+    """The processes that any of a process's threads started, or that were handed to it."""
+    found: set[int] = set()
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found.update(map(int, path.read_text().split()))
+    return found
+
+
+def _sizes(pid: int) -> tuple[int, int]:
+    """Bytes: proportional set size now, and the peak resident set (proc(5))."""
+    with suppress(OSError, LookupError):
+        return _kilobytes(pid, "smaps_rollup", "Pss:"), _kilobytes(pid, "status", "VmHWM:")
+    return 0, 0
+
+
+def _kilobytes(pid: int, file: str, name: str) -> int:
+    words = Path(f"/proc/{pid}/{file}").read_text().split()
+    return 1024 * int(words[words.index(name) + 1])
