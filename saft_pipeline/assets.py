@@ -11,7 +11,7 @@ from datetime import timedelta
 import dagster as dg
 
 from saft_pipeline import cards, partitions
-from saft_pipeline.events import FileEvents
+from saft_pipeline.events import FileEvents, output_context
 from saft_pipeline.io_managers import LINKS, PUBLISHING, GroupRows, TablesIOManager
 from saft_pipeline.leases import kept_alive
 from saft_pipeline.loading import TABLES, Load, Loader, groups
@@ -77,7 +77,7 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     try:
         with kept_alive(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
             for group in groups(files):
-                _load_group(loader, group, context.resources.tables, report)
+                _load_group(context, loader, group, report)
     except PermanentSftpError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -111,14 +111,18 @@ def _claimed(
 
 
 def _load_group(
-    loader: Loader, files: Sequence[LedgerFile], tables: TablesIOManager, report: "_Report"
+    context: dg.AssetExecutionContext,
+    loader: Loader,
+    files: Sequence[LedgerFile],
+    report: "_Report",
 ) -> None:
+    tables: TablesIOManager = context.resources.tables
     loads = loader.fetch(files)
     try:
         loader.read(loads)
         rows = GroupRows(loads, loader)
         for table in (*TABLES, LINKS, PUBLISHING):
-            tables.handle_output(dg.build_output_context(asset_key=dg.AssetKey(table)), rows)
+            tables.handle_output(output_context(context, table), rows)
         report.add(loads, loader)
     finally:
         for load in loads:
@@ -149,6 +153,7 @@ class _Report:
             self._events.planned(_AFTER_READING, [_partition(load) for load in bad])
             self._events.planned(["raw_xml"], unfetched)
         self._events.observed(PUBLISHING, [(_partition(load), cards.failure(load)) for load in bad])
+        self._events.store()
         self._failed += bad
         self._loaded += len(good)
 

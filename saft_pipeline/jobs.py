@@ -7,7 +7,7 @@ from saft_pipeline.partitions import files
 
 JOB = "load_files_job"
 # Without it a run logs to stderr as Dagster likes, whatever LOG_LEVEL says.
-RUN_CONFIG = {"loggers": {"console": {}}}
+RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {"console": {}}}
 
 load_files_job = dg.define_asset_job(
     JOB,
