@@ -23,7 +23,7 @@ from saft_pipeline.sftp.trust import Trust, address, load_trust
 
 # Bytes that the server may send before we have read them.
 _CHANNEL_WINDOW = 8 << 20
-_KEEPALIVE_SECONDS = 15
+KEEPALIVE_SECONDS = 15
 # The kinds of host key, each with the algorithms that it signs with; a server has one of each kind.
 _ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
@@ -204,7 +204,7 @@ def _open_channel(transport: paramiko.Transport, config: SftpConfig) -> Session:
             ) from error
         _start_sftp(transport, channel, config)
     channel.settimeout(config.timeout)
-    transport.set_keepalive(_KEEPALIVE_SECONDS)
+    transport.set_keepalive(KEEPALIVE_SECONDS)
     return Session(channel, config.peer)
 
 

@@ -125,6 +125,7 @@ class Session:
         self._peer = peer
         self._packets = wire.Packets()
         self._outgoing = bytearray()
+        self._unsent = 0
         self._waiting: dict[int, tuple[_Run[Any], Task[Any], Request]] = {}
         self._number = 0
         self._lost: TransientSftpError | None = None
@@ -159,13 +160,15 @@ class Session:
                 self._fill(run)
         finally:
             self._abandon(run)
+        with contextlib.suppress(TransientSftpError):  # all that was wanted has come
+            self._flush()
 
     def _fill(self, run: _Run[Any]) -> None:
         while task := run.next():
             run.begin(task)
             self._advance(run, task, None)
         # Ask for more while what is done is worked on, but not in a packet for each.
-        if len(run.done) * 2 < run.at_once():
+        if self._unsent * 4 >= run.at_once():
             self._flush()
 
     def _advance(self, run: _Run[Any], task: Task[Any], answer: Answer | None) -> None:
@@ -200,6 +203,7 @@ class Session:
     def _enqueue(self, request: Request) -> int:
         self._number = (self._number + 1) & 0xFFFFFFFF
         self._outgoing += wire.encode(self._number, request)
+        self._unsent += 1
         return self._number
 
     def _pump(self) -> None:
@@ -221,6 +225,7 @@ class Session:
                 if not sent:
                     raise EOFError
                 del self._outgoing[:sent]
+        self._unsent = 0
 
     def _receive(self) -> list[bytes]:
         data = self._channel.recv(_RECEIVE)
@@ -268,7 +273,7 @@ class Session:
 
 def _why(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer within the timeout"
+        return "no answer within the timeout (SFTP_TIMEOUT_SECONDS)"
     if isinstance(error, EOFError):
         return "the server closed it"
     return str(error) or type(error).__name__

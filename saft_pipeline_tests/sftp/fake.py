@@ -91,6 +91,9 @@ class FakeServer:
         if path in self._read:
             return status(wire.EOF)
         self._read.add(path)
+        return self.entries(path)
+
+    def entries(self, path: bytes) -> bytes:
         entries = [self._entry(path, name) for name in self.folders[path]]
         return bytes([wire.NAME]) + struct.pack(">I", len(entries)) + b"".join(entries)
 

@@ -16,6 +16,7 @@ class Proxy:
     """A TCP proxy on loopback in front of a server, that can fail when told to.
 
     `fault` is "FIN", "RST" or "silence", and comes once `after` more bytes came from the server.
+    `sent` are the bytes that came from the client.
     """
 
     def __init__(self, port: int) -> None:
@@ -24,11 +25,19 @@ class Proxy:
         self.port: int = self._listener.getsockname()[1]
         self._left: int | None = None
         self._fault = ""
+        self.sent = 0
+        self._clients: list[socket.socket] = []
         self._sockets: list[socket.socket] = [self._listener]
         threading.Thread(target=self._accept, daemon=True).start()
 
     def fail(self, fault: str, after: int = 0) -> None:
         self._fault, self._left = fault, after
+
+    def drop(self, fault: str) -> None:
+        """Let the fault come now, while nothing is on its way."""
+        self.fail(fault)
+        for client in self._clients:
+            self._break(client)
 
     def close(self) -> None:
         for sock in self._sockets:
@@ -41,6 +50,7 @@ class Proxy:
             while True:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(("127.0.0.1", self._target))
+                self._clients.append(client)
                 self._sockets += [client, server]
                 threading.Thread(target=self._copy, args=(client, server), daemon=True).start()
                 threading.Thread(target=self._copy_back, args=(server, client), daemon=True).start()
@@ -48,6 +58,7 @@ class Proxy:
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while piece := source.recv(65536):
+                self.sent += len(piece)
                 target.sendall(piece)
             target.shutdown(socket.SHUT_WR)
 

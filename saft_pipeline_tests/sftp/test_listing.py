@@ -32,6 +32,40 @@ def test_every_name_that_a_file_system_can_hold_is_listed(
         assert _paths(sftp.list(str(sshd.root))) == names
 
 
+ODD_NAMES = [
+    b"with space.xml",
+    b" .xml",
+    b"quote'\"`$(id).xml",
+    b"new\nline.xml",
+    b"tab\tand\rreturn.xml",
+    b"-rf.xml",
+    b"--.xml",
+    b"back\\slash.xml",
+    b"Caf\xe9.xml",
+    b"\xff\xfe.xml",
+    b"*[a]?.xml",
+    b"#%&;|<>.xml",
+    "ção\u202e\U0001f9fe.xml".encode(),
+    b"x" * 251 + b".xml",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_a_file_of_an_odd_name_is_listed_fetched_archived_and_deleted(
+    sftp: Sftp, sshd: Sshd, spill: Path, name: bytes
+) -> None:
+    root = str(sshd.root)
+    for _ in range(2):
+        (sshd.root / os.fsdecode(name)).write_bytes(name)
+    (file,) = sftp.list(root, exclude="archive").files
+    assert paths.raw_path(file.text) == name
+    (fetched,) = sftp.fetch(root, [file], spill)
+    assert getattr(fetched, "content", None) == name
+    assert [error for _, error in sftp.archive_all(root, [file], "archive")] == [None]
+    assert [error for _, error in sftp.remove_all(root, sftp.list(root).files)] == [None]
+    assert not sftp.list(root).files
+
+
 @contextlib.contextmanager
 def _files(root: Path, names: set[bytes]) -> Iterator[None]:
     """Have empty files for the length of a block."""
@@ -105,6 +139,14 @@ def test_a_link_that_leads_nowhere_is_reported(sftp: Sftp, sshd: Sshd) -> None:
     assert found.whole
 
 
+def test_links_that_lead_to_each_other_are_reported(sftp: Sftp, sshd: Sshd) -> None:
+    (sshd.root / "a.xml").symlink_to("b.xml")
+    (sshd.root / "b.xml").symlink_to("a.xml")
+    found = sftp.list(str(sshd.root))
+    assert not found.files
+    assert {problem.text for problem in found.problems} == {"a.xml", "b.xml"}
+
+
 def test_not_recursive_looks_at_one_folder_only(sftp: Sftp, sshd: Sshd) -> None:
     _write(sshd.root / "a.xml")
     _write(sshd.root / "sub" / "b.xml")
@@ -119,9 +161,30 @@ def test_the_archive_folder_is_never_listed(sftp: Sftp, sshd: Sshd, exclude: str
     assert _paths(found) == {b"sub/archive/b.xml"}
 
 
-def test_an_archive_folder_that_is_the_folder_itself_is_refused(sftp: Sftp, sshd: Sshd) -> None:
+@pytest.mark.parametrize("made", [True, False])
+def test_the_archive_folder_is_known_by_its_absolute_path_behind_a_link(
+    sftp: Sftp, sshd: Sshd, tmp_path: Path, made: bool
+) -> None:
+    (tmp_path / "link").symlink_to(sshd.root)
+    _write(sshd.root / "a.xml")
+    if made:
+        _write(sshd.root / "archive" / "b.xml")
+    found = sftp.list(str(tmp_path / "link"), exclude=str(sshd.root / "archive"))
+    assert _paths(found) == {b"a.xml"}
+
+
+def test_an_archive_folder_elsewhere_hides_nothing(sftp: Sftp, sshd: Sshd, tmp_path: Path) -> None:
+    _write(sshd.root / "archive" / "a.xml")
+    for elsewhere in (str(tmp_path / "archive"), "../archive"):
+        assert _paths(sftp.list(str(sshd.root), exclude=elsewhere)) == {b"archive/a.xml"}
+
+
+@pytest.mark.parametrize("itself", [".", "./", "sub/..", "{root}"])
+def test_an_archive_folder_that_is_the_folder_itself_is_refused(
+    sftp: Sftp, sshd: Sshd, itself: str
+) -> None:
     with pytest.raises(PermanentSftpError, match="SFTP_ARCHIVE_DIR"):
-        sftp.list(str(sshd.root), exclude=".")
+        sftp.list(str(sshd.root), exclude=itself.format(root=sshd.root))
 
 
 @pytest.mark.parametrize("missing", ["missing", "missing/deeper", "file"])
@@ -160,6 +223,36 @@ def test_a_name_that_leads_elsewhere_is_refused_and_reported(name: bytes) -> Non
     assert "which is no file name" in found.problems[0].reason
 
 
+def test_a_nul_in_a_name_is_not_in_the_text_of_its_problem() -> None:
+    found = _fake_listing(FakeServer(folders={b"/in": [b"a\0.xml"]}))
+    assert [problem.text for problem in found.problems] == [r"a\x00.xml"]
+
+
+def test_names_that_are_listed_twice_are_kept_once() -> None:
+    names = [b"a.xml", b"sub", b"a.xml", b"sub"]
+    server = FakeServer(folders={b"/in": names, b"/in/sub": [b"b.xml"]})
+    assert [file.path for file in _fake_listing(server).files] == [b"a.xml", b"sub/b.xml"]
+
+
+@pytest.mark.parametrize("names", [[], [b"a.xml"]])
+def test_a_listing_that_never_ends_is_given_up(
+    names: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "MAX_ENTRIES", 1000)
+    server = FakeServer(folders={b"/in": names})
+    server.before = lambda kind, _: server.entries(b"/in") if kind == wire.READDIR else None
+    with pytest.raises(PermanentSftpError, match="never ends"):
+        _fake_listing(server)
+
+
+def test_a_listing_takes_few_round_trips() -> None:
+    folders = {b"/in": [b"%d" % number for number in range(15)]}
+    folders |= {b"/in/%d" % number: [b"a.xml"] for number in range(15)}
+    server = FakeServer(folders=folders)
+    assert len(_fake_listing(server).files) == 15
+    assert server.round_trips < 10
+
+
 def test_folders_without_end_are_given_up_and_reported() -> None:
     endless = {b"/in" + b"/d" * depth: [b"d"] for depth in range(200)}
     found = _fake_listing(FakeServer(folders=endless))
@@ -173,6 +266,7 @@ def test_a_listing_that_breaks_off_keeps_what_came_and_says_so() -> None:
     )
     found = _fake_listing(server)
     assert _paths(found) == {b"a.xml"}
+    assert found.problems[0].text == "."
     assert "disk error" in found.problems[0].reason
     assert not found.whole
 
@@ -190,9 +284,8 @@ def test_an_entry_without_a_type_is_looked_at() -> None:
 
 
 def _fake_listing(server: FakeServer) -> Listing:
-    selection = listing.Selection(
-        b"/in", paths.name_pattern("*.xml"), recursive=True, excluded=None
-    )
+    pattern = paths.name_pattern("*.xml")
+    selection = listing.Selection(b"/in", pattern, True, None, left=listing.MAX_ENTRIES)
     return listing.find(Session(server, "test:22"), selection)
 
 

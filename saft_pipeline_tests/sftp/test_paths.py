@@ -5,6 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from saft_pipeline.sftp import paths
+from saft_pipeline.sftp.errors import PermanentSftpError
 
 
 @given(st.binary())
@@ -49,3 +50,34 @@ def test_the_pattern_takes_upper_and_lower_case_and_odd_names(name: bytes) -> No
 
 def test_the_pattern_takes_whole_names_only() -> None:
     assert not paths.name_pattern("*.xml").match("a.xml.gz")
+
+
+def test_a_nul_stands_as_an_escape() -> None:
+    assert paths.text_path(b"a\0b") == r"a\x00b"
+
+
+@pytest.mark.parametrize("path", [b"a.xml", b"sub/a.xml", b"..a", b"-", b"a\\..\\b"])
+def test_a_path_in_the_folder_is_joined_to_it(path: bytes) -> None:
+    assert paths.below(b"/in", path) == b"/in/" + path
+
+
+@pytest.mark.parametrize("path", [b"", b"..", b"../a", b"a/../../b", b"/a", b"a//b", b"a\0b"])
+def test_a_path_out_of_the_folder_is_refused(path: bytes) -> None:
+    with pytest.raises(PermanentSftpError):
+        paths.below(b"/in", path)
+
+
+@pytest.mark.parametrize(
+    ("root", "folder", "way"),
+    [
+        (b"/in", b"/in/a/b", [b"/in/a", b"/in/a/b"]),
+        (b"/in", b"/input/a", [b"/input", b"/input/a"]),
+        (b"/in/sub", b"/in/a", [b"/in/a"]),
+        (b".", b"./a", [b"./a"]),
+        (b"in", b"/a", [b"/a"]),
+    ],
+)
+def test_the_way_to_a_folder_leaves_out_what_must_be_there(
+    root: bytes, folder: bytes, way: list[bytes]
+) -> None:
+    assert paths.way(root, folder) == way
