@@ -137,12 +137,17 @@ class _Report:
         self._events = FileEvents(context)
         self._failed: list[Load] = []
         self._loaded = 0
+        self._total = 0
 
     def add(self, loads: Sequence[Load], loader: Loader) -> None:
-        """Materialize the good files' partitions; mark the others as meant but not made."""
+        """Materialize the good files' partitions; mark failed ones as meant but not made.
+
+        A file that is still being uploaded is no failure: it comes again.
+        """
         fetched = [load for load in loads if load.fetched]
         good = [load for load in loads if load.loaded]
-        bad = [load for load in loads if not load.loaded]
+        rest = [load for load in loads if not load.loaded]
+        bad = [load for load in rest if load.state != "incomplete"]
         for asset in ASSETS:
             made = fetched if asset == "raw_xml" else good
             self._events.materialized(
@@ -152,14 +157,15 @@ class _Report:
             unfetched = [_partition(load) for load in bad if not load.fetched]
             self._events.planned(_AFTER_READING, [_partition(load) for load in bad])
             self._events.planned(["raw_xml"], unfetched)
-        self._events.observed(PUBLISHING, [(_partition(load), cards.failure(load)) for load in bad])
+        self._events.observed(PUBLISHING, [(_partition(load), cards.failure(load)) for load in rest])
         self._events.store()
         self._failed += bad
         self._loaded += len(good)
+        self._total += len(loads)
 
     def finish(self) -> None:
         """End the run as failed if a file failed, naming each with its reason."""
-        total = self._loaded + len(self._failed)
+        total = self._total
         self._context.log.info(f"{self._loaded} of {total} files loaded")
         if self._failed:
             reasons = "\n".join(f"{load.file.path}: {load.error}" for load in self._failed[:20])

@@ -34,6 +34,7 @@ def build(pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300)
         sensors=[build_sensor(poll_interval_seconds)],
         resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},
         loggers={"console": console},
+        executor=dg.in_process_executor,
     )
 
 

@@ -31,6 +31,8 @@ def config(settings: Settings) -> dict[str, Any]:
         "concurrency": {"runs": {"max_concurrent_runs": settings.max_concurrent_runs}},
         "run_monitoring": {"enabled": True, "start_timeout_seconds": 180},
         "telemetry": {"enabled": False},
+        # The page asks newcomers for their e-mail address otherwise.
+        "nux": {"enabled": False},
     }
 
 

@@ -13,7 +13,6 @@ load_files_job = dg.define_asset_job(
     JOB,
     selection=dg.AssetSelection.assets(load_files),
     partitions_def=files,
-    executor_def=dg.in_process_executor,
     config=RUN_CONFIG,
     description="Fetch, read and publish files: one partition a file, one or many files a run.",
 )

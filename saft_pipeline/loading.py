@@ -41,7 +41,7 @@ _STATE_OF: dict[str, Failed] = {"gone": "gone", "changed": "incomplete", "unread
 
 @dataclass
 class Load:
-    """One file on its way; `error` says why it got no further."""
+    """One file on its way; `error` says why it got no further, `state` what that makes of it."""
 
     file: LedgerFile
     fetched: Fetched | None = None
@@ -54,6 +54,7 @@ class Load:
     warnings: list[dict[str, Any]] = field(default_factory=list)
     outcome: Outcome | None = None
     error: str | None = None
+    state: Failed | None = None
     seconds: float = 0.0
 
     @property
@@ -227,7 +228,7 @@ class Loader:
 
     def _fail(self, load: Load, reason: str, state: Failed, *, passing: bool = False) -> None:
         again = passing and load.file.attempts < MAX_ATTEMPTS
-        load.error = reason
+        load.error, load.state = reason, state
         after = timedelta(seconds=30 * 2**load.file.attempts) if again else None
         self._failures.append(Failure(load.file.id, reason, state, after))
 

@@ -6,7 +6,9 @@ Nothing is read at import; `load` does it, and names every missing or wrong sett
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -59,11 +61,20 @@ class Settings(BaseModel):
 
     saft_home: Path = Path(".saft")
     dagster_port: int = Field(3000, ge=1, le=65535)
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(8000, ge=1, le=65535)
+    api_token: SecretStr | None = None
+    incomplete_after: timedelta = timedelta(hours=24)
 
     @field_validator("sftp_host_key_fingerprints", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("incomplete_after", mode="before")
+    @classmethod
+    def _duration(cls, value: object) -> object:
+        return duration(value) if isinstance(value, str) else value
 
     @field_validator("after_load", "log_level", mode="before")
     @classmethod
@@ -133,6 +144,19 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     if problems := _contradictions(settings):
         raise SettingsError(_listing(problems))
     return settings
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `15m`, `24h` or `30d`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = re.fullmatch(r"([0-9]+)([smhd])", text.strip().lower())
+    if not match:
+        raise ValueError("a number and a unit, such as 90s, 15m, 24h or 30d")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
+    return timedelta(**{unit: int(match[1])})
 
 
 def _explain(error: Any) -> str:

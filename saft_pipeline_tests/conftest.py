@@ -1,4 +1,4 @@
-"""Fixtures for every test: the real servers, and an environment without the developer's settings."""
+"""Fixtures for every test: real servers, and an environment without the developer's settings."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from saft_pipeline.settings import Settings
 
 pytest_plugins = [
     "saft_pipeline_tests.fixtures.postgres",
+    "saft_pipeline_tests.fixtures.postgrest",
+    "saft_pipeline_tests.fixtures.project",
     "saft_pipeline_tests.fixtures.sshd",
 ]
 

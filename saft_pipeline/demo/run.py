@@ -1,0 +1,134 @@
+"""The demo put together: sample files, SFTP server, Dagster, and what became of each file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
+
+from saft_pipeline.demo.generator import Sample, samples
+from saft_pipeline.demo.sftp_server import DemoSftpServer
+from saft_pipeline.instance import open_instance
+from saft_pipeline.settings import Settings, load
+from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.store import Store
+from saft_pipeline.stores import open_store
+from saft_pipeline.supervisor import Supervisor, free_port, is_free, running
+
+_FIRST_PORT = 2222
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the ledger says of the samples now."""
+
+    settled: bool
+    summary: dict[str, int]
+    not_loaded: Sequence[LedgerFile]
+    companies: Sequence[tuple[Any, ...]]
+    surprises: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A demo that runs."""
+
+    supervisor: Supervisor
+    inbox: Path
+    logs: Path
+    expected: dict[str, Sample]
+    store: Store
+    source: str
+    instance: dg.DagsterInstance
+
+    def look(self) -> Shown:
+        """How far the samples are."""
+        self.supervisor.check()
+        files = [f for f in self.store.files(source=self.source) if f.path in self.expected]
+        there = len(files) == len(self.expected) and all(f.status in _SETTLED for f in files)
+        # A run goes on a little after its last file: it reports and ends.
+        settled = there and not self.instance.get_runs_count(_UNFINISHED)
+        return Shown(
+            settled=settled,
+            summary=_summary(files),
+            not_loaded=[f for f in files if f.status != "loaded"],
+            companies=self.store.company_totals() if settled else (),
+            surprises=[
+                f"{f.path}: {f.status}, not {self.expected[f.path].expected}"
+                for f in files
+                if f.status != self.expected[f.path].expected
+            ],
+        )
+
+
+_SETTLED = {"loaded", "failed", "incomplete"}
+_UNFINISHED = dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))
+
+
+def _summary(files: Sequence[LedgerFile]) -> dict[str, int]:
+    states = {s: sum(f.status == s for f in files) for s in ("loaded", "failed", "incomplete")}
+    loaded = [f for f in files if f.status == "loaded"]
+    invoices = sum(f.total_invoices or 0 for f in loaded)
+    return {**states, "invoices": invoices, "lines": sum(f.total_lines or 0 for f in loaded)}
+
+
+@contextmanager
+def running_demo(count: int, say: Callable[[str], object]) -> Iterator[Demo]:
+    """Everything started, on this machine only, whatever servers the settings name."""
+    home = load().home / "demo"
+    expected = {s.path: s for s in samples(count)}
+    say(f"writing {len(expected)} sample files into {home / 'inbox'}")
+    write_samples(home / "inbox", expected.values())
+    with DemoSftpServer(home / "inbox", port=_port(home)) as server:
+        (home / "port").write_text(str(server.port))
+        settings = _point_at(server, home)
+        say("starting Postgres")
+        store = open_store(settings)
+        say("starting Dagster: daemon, web server, code server")
+        logs = home / "logs"
+        with running(settings, free_port(settings.dagster_port), logs=logs) as supervisor:
+            say(f"Dagster at {supervisor.url}; the sensor polls the SFTP server")
+            with open_instance(settings) as instance:
+                inbox = home / "inbox"
+                yield Demo(supervisor, inbox, logs, expected, store, settings.source, instance)
+        store.close()
+
+
+def write_samples(inbox: Path, wanted: Iterable[Sample]) -> None:
+    """Write what is not there yet with the same bytes, so that a second demo finds it unchanged."""
+    for sample in wanted:
+        path = inbox / sample.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_bytes() != sample.content:
+            path.write_bytes(sample.content)
+
+
+def _port(home: Path) -> int:
+    """The port of the last demo if it is free: the ledger knows the folder by host and port."""
+    kept = home / "port"
+    wanted = int(kept.read_text()) if kept.exists() else _FIRST_PORT
+    return wanted if is_free(wanted) else 0
+
+
+def _point_at(server: DemoSftpServer, home: Path) -> Settings:
+    """Let this process and its children see the demo's servers, and no other."""
+    given = {
+        "SFTP_HOST": server.host,
+        "SFTP_PORT": str(server.port),
+        "SFTP_USERNAME": server.username,
+        "SFTP_PASSWORD": server.password,
+        "SFTP_HOST_KEY_FINGERPRINTS": server.fingerprint,
+    }
+    hidden = [n.upper() for n in Settings.model_fields if n.startswith(("sftp_", "supabase_"))]
+    os.environ.update(dict.fromkeys(hidden, ""))
+    os.environ.update({"AFTER_LOAD": "keep", "POLL_INTERVAL_SECONDS": "5", **given})
+    env_file = home / "sftp.env"
+    env_file.touch(mode=0o600)
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
+    return load()
