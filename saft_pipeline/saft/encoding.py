@@ -45,6 +45,7 @@ _NEVER = {
     b"<\0\0\0": "UTF-32",
     b"\0\0\0<": "UTF-32",
     "<?xm".encode("cp037"): "EBCDIC",
+    "<Aud".encode("cp037"): "EBCDIC",
     b"+/v8": "UTF-7",
     b"+/v9": "UTF-7",
 }

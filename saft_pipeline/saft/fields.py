@@ -96,8 +96,8 @@ LINE_PATHS = _paths(_LINE)
 REPEATABLE = frozenset(
     {
         *("ARCNo", "CNCode", "DeliveryID", "OrderReferences", "Payment", "References"),
-        *("SerialNumber", "Settlement", "ShipFromAddress", "ShipToAddress", "UNNumber"),
-        "WithholdingTax",
+        *("LocationID", "SerialNumber", "Settlement", "ShipFromAddress", "ShipToAddress"),
+        *("UNNumber", "WarehouseID", "WithholdingTax"),
     }
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from saft_pipeline.saft.elements import Element, place, place_all
+from saft_pipeline.saft.errors import ContentError
 from saft_pipeline.saft.fields import INVOICE_FIELDS, INVOICE_PATHS, LINE_FIELDS, LINE_PATHS
 from saft_pipeline.saft.forms import Form
 from saft_pipeline.saft.json_text import encode_sorted
@@ -12,6 +13,8 @@ from saft_pipeline.saft.records import Extra, Invoice, Lines, Row
 from saft_pipeline.saft.sections import Sums
 from saft_pipeline.saft.values import exact_sum, plain
 
+_MOST_PACKED = 64_000_000  # a hundred thousand lines take a third of it
+_LARGE = 10_000  # characters of a line
 _NO_VALUES: list[str | None] = [None] * len(INVOICE_FIELDS)
 _NO_LINE: list[str | None] = [None] * len(LINE_FIELDS)
 _SLOT = {name: slot for slot, name in enumerate(INVOICE_FIELDS)}
@@ -85,7 +88,9 @@ class InvoiceDraft:
         """Add a Line that was read the general way."""
         values, extra = _NO_LINE.copy(), Extra()
         place_all(element, LINE_PATHS, values, extra)
-        self._add(tuple(values), _members(extra))
+        extra_json = _members(extra)
+        large = sum([len(v) for v in values if v]) + len(extra_json) > _LARGE
+        self._add(tuple(values), extra_json, large=large)
 
     def add_part(self, element: Element) -> None:
         """Add any other child of the Invoice."""
@@ -97,8 +102,11 @@ class InvoiceDraft:
             self._extra.update(json.loads(f"{{{members}}}"))
         self._members.clear()
 
-    def _add(self, row: Row, extra_json: str) -> None:
-        self.lines.append(row, extra_json)
+    def _add(self, row: Row, extra_json: str, *, large: bool = False) -> None:
+        self.lines.append(row, extra_json, large=large)
+        if self.lines.packed_size > _MOST_PACKED:
+            reason = f"the lines of one invoice hold more than {_MOST_PACKED} bytes"
+            raise ContentError(reason, line=self.line)
         self.sums.line(row[_DEBIT], row[_CREDIT])
         self._digest = hash((self._digest, row, extra_json))
         number = int(row[0]) if row[0] is not None else -1

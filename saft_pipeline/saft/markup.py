@@ -13,7 +13,8 @@ from typing import Protocol
 from saft_pipeline.saft.errors import ContentError, NotWellFormedError, SaftError
 
 XML_BLANKS = " \t\n\r"
-MOST_TEXT = 10_000_000  # libxml2's own limit, which it keeps only when it builds a tree
+MOST_TEXT = 10_000_000  # bytes: libxml2's limit, which it keeps only when it builds a tree
+_MOST_KEPT = 12_000_000  # of one customer or line, with its tags and comments
 
 # A tag and the text after it, up to the next `<`, so that a value is always seen whole.
 _TAG = re.compile(r"<(/?)([^\s<>/!?]++)([^<>]*+)>([^<]*+)(?=<)")
@@ -111,14 +112,18 @@ class Markup:
         if ended:
             self._text += "<"  # what closes the last text
         at = self._tags(self._text)
-        if len(self._text) - at > MOST_TEXT:
-            line, column = self.place(self.base + at)
-            reason = f"more than {MOST_TEXT} characters without a tag"
-            raise ContentError(reason, line=line, column=column)
-        keep = self._handler.needed_from(self.base + at) - self.base
-        self._drop(min(at, max(keep, 0)))
+        keep = min(at, max(self._handler.needed_from(self.base + at) - self.base, 0))
+        self._limit(at, len(self._text), MOST_TEXT, "without a tag")
+        self._limit(keep, at, _MOST_KEPT, "in one element that is kept as a whole")
+        self._drop(keep)
         if ended:
             self._text = self._text[:-1]
+
+    def _limit(self, start: int, end: int, most: int, what: str) -> None:
+        """Refuse more than `most` bytes of UTF-8 in a part of what is waiting."""
+        if 4 * (end - start) > most and len(self._text[start:end].encode()) > most:
+            line, column = self.place(self.base + start)
+            raise ContentError(f"more than {most} bytes {what}", line=line, column=column)
 
     @property
     def is_told(self) -> bool:

@@ -7,7 +7,6 @@ out; what has no column is under `extra`, named after its elements.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
@@ -18,7 +17,6 @@ from saft_pipeline.saft.records import (
     Extra,
     Header,
     Invoice,
-    Lines,
     Other,
     Record,
     Row,
@@ -37,6 +35,11 @@ _HEADER_FACTS = (
 
 def to_json(record: Record) -> bytes:
     """One line, ended by a line feed."""
+    return b"".join(blocks(record))
+
+
+def blocks(record: Record) -> Iterator[bytes]:
+    """The same, of a large invoice a part at a time."""
     if isinstance(record, Invoice):
         return _invoice(record)
     if isinstance(record, Header):
@@ -47,7 +50,7 @@ def to_json(record: Record) -> bytes:
         fields = _totals(record)
     else:
         fields = record.row
-    return _line({"record": _name(record), **fields})
+    return iter((_line({"record": _name(record), **fields}),))
 
 
 def _line(value: dict[str, Any]) -> bytes:
@@ -79,24 +82,18 @@ _invoice_row = Template([(field,) for field in INVOICE_FIELDS])
 _line_row = Template([(field,) for field in LINE_FIELDS])
 
 
-def _invoice(invoice: Invoice) -> bytes:
+def _invoice(invoice: Invoice) -> Iterator[bytes]:
     extra = f'"extra":{{{invoice.extra_json}}}' if invoice.extra_json else ""
     members = ('"record":"invoice"', _invoice_row.members(invoice.values), extra, '"lines":[')
-    start = "{" + ",".join(filter(None, members))
-    return b"".join((start.encode(), *_blocks(invoice.lines), b"]}\n"))
-
-
-def _blocks(lines: Lines) -> Iterator[bytes]:
-    """The lines as JSON, a thousand at a time: an invoice may have 100,000."""
-    both = lines.with_extra_json()
-    before = "{"
-    while block := list(islice(both, 1000)):
-        texts = _line_row.all_members([row for row, _ in block])
-        for n, (_, extra) in enumerate(block):
-            if extra:
-                texts[n] = f'{texts[n]},"extra":{{{extra}}}'
-        yield (before + "},{".join(texts) + "}").encode()
-        before = ",{"
+    text = "{" + ",".join(filter(None, members))
+    for block in invoice.lines.blocks():
+        lines = _line_row.all_members([row for row, _ in block])
+        for n, (_, line_extra) in enumerate(block):
+            if line_extra:
+                lines[n] = f'{lines[n]},"extra":{{{line_extra}}}'
+        yield f"{text}{{{'},{'.join(lines)}}}".encode()
+        text = ","
+    yield (text.removesuffix(",") + "]}\n").encode()
 
 
 def _totals(totals: Totals) -> dict[str, Any]:

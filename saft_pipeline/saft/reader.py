@@ -20,7 +20,7 @@ from saft_pipeline.saft.content import Content
 from saft_pipeline.saft.encoding import detect, pieces
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.records import Record, Warning_
-from saft_pipeline.saft.sniff import refuse_other_formats
+from saft_pipeline.saft.sniff import refuse_other_formats, refuse_other_text
 from saft_pipeline.saft.tally import Tally
 from saft_pipeline.saft.wellformed import Judge
 
@@ -101,7 +101,11 @@ class Document:
         self._source.seek(start)
         encoding = detect(self._source)
         self._source.seek(start)
-        yield from pieces(self._source, encoding)
+        text = pieces(self._source, encoding)
+        first = next(text, "")
+        refuse_other_text(first)
+        yield first
+        yield from text
         for warning in encoding.warnings:
             self.content.tally.notes.add(**warning)
 

@@ -50,49 +50,62 @@ class Lines(Sequence[Row]):
     def __init__(self) -> None:
         self._rows: list[Row] = []
         self._extras: dict[int, str] = {}
-        self._packs: list[str] = []
+        self._packs: list[bytes] = []
+        self._packed = 0
+        self.packed_size = 0  # bytes
         self.numbered_by_position = False
 
-    def append(self, row: Row, extra_json: str) -> None:
+    def append(self, row: Row, extra_json: str, *, large: bool = False) -> None:
         """Add a line and what it holds beyond the columns, as members of a JSON object."""
         if extra_json:
             self._extras[len(self._rows)] = extra_json
         self._rows.append(row)
-        if len(self._rows) == self._PACK:
-            self._packs.append(self._packed())
-            self._rows, self._extras = [], {}
+        if large or len(self._rows) == self._PACK:
+            self._pack()
 
-    def _packed(self) -> str:
-        extras = (self._extras.get(i, "") for i in range(self._PACK))
-        return self._ROW.join(
-            self._FIELD.join(chain((self._NONE if v is None else v for v in row), (extra,)))
-            for row, extra in zip(self._rows, extras, strict=True)
-        )
+    def _pack(self) -> None:
+        pack = self._ROW.join(
+            self._FIELD.join([*(self._NONE if v is None else v for v in row), extra])
+            for row, extra in self._last()
+        ).encode()
+        self._packs.append(pack)
+        self._packed += len(self._rows)
+        self.packed_size += len(pack)
+        self._rows, self._extras = [], {}
 
-    def _unpacked(self, pack: str) -> Iterator[tuple[Row, str]]:
-        for text in pack.split(self._ROW):
+    def _unpacked(self, pack: bytes) -> Iterator[tuple[Row, str]]:
+        for text in pack.decode().split(self._ROW):
             *values, extra = text.split(self._FIELD)
-            yield tuple(None if v == self._NONE else v for v in values), extra
+            yield tuple([None if v == self._NONE else v for v in values]), extra
 
-    def with_extra_json(self) -> Iterator[tuple[Row, str]]:
-        """Each line with what it holds beyond the columns, as members of a JSON object."""
-        last = ((row, self._extras.get(i, "")) for i, row in enumerate(self._rows))
-        both = chain(chain.from_iterable(map(self._unpacked, self._packs)), last)
-        if not self.numbered_by_position:
-            return both
-        return (((str(n), *row[1:]), extra) for n, (row, extra) in enumerate(both, 1))
+    def _last(self) -> Iterator[tuple[Row, str]]:
+        return ((row, self._extras.get(i, "")) for i, row in enumerate(self._rows))
+
+    def blocks(self) -> Iterator[list[tuple[Row, str]]]:
+        """Each line with what it holds beyond the columns as members of a JSON object.
+
+        As many at a time as memory should hold.
+        """
+        number = 1
+        for both in (*map(self._unpacked, self._packs), self._last()):
+            block = list(both)
+            if self.numbered_by_position:
+                block = [((str(n), *row[1:]), e) for n, (row, e) in enumerate(block, number)]
+                number += len(block)
+            if block:
+                yield block
 
     def with_extra(self) -> Iterator[tuple[Row, Extra]]:
         """Each line with what it holds beyond the columns."""
-        return ((row, _object(extra)) for row, extra in self.with_extra_json())
+        return ((row, _object(extra)) for row, extra in chain.from_iterable(self.blocks()))
 
     def __iter__(self) -> Iterator[Row]:
         if not self._packs and not self.numbered_by_position:
             return iter(self._rows)
-        return (row for row, _ in self.with_extra_json())
+        return (row for row, _ in chain.from_iterable(self.blocks()))
 
     def __len__(self) -> int:
-        return len(self._packs) * self._PACK + len(self._rows)
+        return self._packed + len(self._rows)
 
     @overload
     def __getitem__(self, index: int) -> Row: ...

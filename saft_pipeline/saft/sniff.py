@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from saft_pipeline.saft.errors import NotXmlError
+from saft_pipeline.saft.markup import XML_BLANKS
 
 _MAGIC = (
     (b"\x1f\x8b", "a gzip archive"),
@@ -16,7 +17,10 @@ _MAGIC = (
     (b"\xfd7zXZ", "an xz archive"),
     (b"%PDF", "a PDF document"),
 )
-_HTML = re.compile(rb"\s*<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
+_HTML = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
 _JSON = re.compile(rb'\s*(?:\{\s*["}]|\[\s*[\[\]{"0-9])')
 
 
@@ -34,3 +38,13 @@ def refuse_other_formats(head: bytes) -> None:
         raise NotXmlError("this is an HTML page, not a SAF-T file", line=1)
     if _JSON.match(text):
         raise NotXmlError("this is JSON, not XML", line=1)
+
+
+def refuse_other_text(text: str) -> None:
+    """Raise NotXmlError if a document that begins with `text` has something before its first tag.
+
+    NUL is left to who tells where it is.
+    """
+    start = text.lstrip(XML_BLANKS)
+    if start and start[0] not in "<\0":
+        raise NotXmlError(f"this is no XML: it begins with {start[:30]!r}", line=1)

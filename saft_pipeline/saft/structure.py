@@ -12,14 +12,15 @@ from typing import Protocol, TypeVarTuple
 
 from saft_pipeline.saft.elements import Element, ElementError
 from saft_pipeline.saft.errors import ContentError, SaftError
+from saft_pipeline.saft.leaves import LEAVES
 from saft_pipeline.saft.markup import MOST_TEXT, XML_BLANKS, Markup, not_well_formed, unescaped
-from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS, STATUS_TAGS
+from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS
 from saft_pipeline.saft.values import CHECKS
 
 Told = TypeVarTuple("Told")
 
 _DEEPEST = 256  # libxml2's own limit, which it keeps only when it builds a tree
-_MOST_ELEMENTS = 200_000  # in one unit: more is an attack, and would be kept in memory
+_OF_AN_ELEMENT = 50  # what an empty element counts as, in characters
 
 _ROLES: dict[tuple[str, str], str] = {
     ("", "AuditFile"): "file",
@@ -30,6 +31,7 @@ _ROLES: dict[tuple[str, str], str] = {
     ("masters", "Product"): "product",
     ("masters", "TaxTable"): "tax_table",
     ("tax_table", "TaxTableEntry"): "tax_table_entry",
+    ("tax_table", "TaxType"): "tax_table_entry",  # 1.00
     ("file", "SourceDocuments"): "sources",
     **{("sources", tag): "section" for tag in KINDS},
     **{(kind.key, tag): "declared" for kind in KINDS.values() for tag in DECLARED_TAGS},
@@ -39,33 +41,6 @@ _ROLES: dict[tuple[str, str], str] = {
 _SECTION_ROLES = {tag: kind.key for tag, kind in KINDS.items()}
 _CONTAINERS = frozenset(
     ("file", "masters", "tax_table", "sources", "document", *_SECTION_ROLES.values())
-)
-# Elements that hold text only, whatever their place.
-_LEAVES = (
-    frozenset(CHECKS)
-    | STATUS_TAGS
-    | {
-        *(
-            "ATCUD",
-            "CompanyName",
-            "CustomerID",
-            "CustomerTaxID",
-            "Description",
-            "Hash",
-            "HashControl",
-        ),
-        *("InvoiceNo", "InvoiceType", "ProductCode", "ProductDescription", "Reason", "Reference"),
-        *("SourceBilling", "TaxCode", "TaxCountryRegion", "TaxExemptionCode", "TaxExemptionReason"),
-        *(
-            "AccountID",
-            "TaxRegistrationNumber",
-            "TaxType",
-            "UnitOfMeasure",
-            "AddressDetail",
-            "City",
-        ),
-        *("BusinessName", "Country", "CurrencyCode", "PostalCode", "DateCreated"),
-    }
 )
 
 
@@ -100,7 +75,8 @@ class Structure:
         self._receiver = receiver
         self._stack: list[Element] = []
         self._unit: Element | None = None
-        self._unit_elements = 0
+        self._held = 0  # characters of the open unit, and of the open document's parts
+        self._parts_held = 0
         self.stray: list[tuple[str, str, int]] = []
 
     def go_on_as(self, other: Structure) -> None:
@@ -133,7 +109,7 @@ class Structure:
             return
         stack.append(element)
         if role == "document":
-            self._unit_elements = 0
+            self._parts_held = 0
         elif role not in _CONTAINERS:
             self._begin_unit(element)
         self._tell(self._receiver.begin, element, prefix, attributes)
@@ -157,16 +133,21 @@ class Structure:
     def _begin_unit(self, element: Element) -> None:
         self._unit = element
         # A document's parts are kept until it ends, so they count together.
-        self._unit_elements = self._unit_elements + 1 if element.role == "part" else 0
+        self._held = self._parts_held if element.role == "part" else 0
 
     def _nest(self, parent: Element, element: Element) -> None:
-        if parent.tag in _LEAVES:
+        if parent.tag in LEAVES and parent.role != "tax_table_entry":
             reason = f"<{element.tag}> stands inside <{parent.tag}>, which holds text only"
             raise self.error(reason, element.at)
         parent.children.append(element)
-        self._unit_elements += 1
-        if self._unit_elements > _MOST_ELEMENTS and self._unit:
-            reason = f"more than {_MOST_ELEMENTS} elements in one <{self._unit.tag}>"
+        self._hold(_OF_AN_ELEMENT, element)
+
+    def _hold(self, characters: int, element: Element) -> None:
+        """Count what is kept of a unit: more than a text may have is an attack."""
+        self._held += characters
+        if self._held > MOST_TEXT and self._unit:
+            name, number = self._unit.tag, MOST_TEXT
+            reason = f"<{name}>, or all that its document holds, is more than {number} characters"
             raise self.error(reason, element.at)
 
     def leaf(self, prefix: str, tag: str, text: str, at: int) -> None:
@@ -209,8 +190,13 @@ class Structure:
         if element.role != "inner":
             self._tell(self._receiver.end, element)
             if element is self._unit:
-                self._unit = None
+                self._end_unit(element)
         self._stack.pop()
+
+    def _end_unit(self, element: Element) -> None:
+        self._unit = None
+        if element.role == "part":
+            self._parts_held = self._held
 
     def _settle(self, element: Element) -> None:
         text = "".join(map(unescaped, element.parts)).strip(XML_BLANKS)
@@ -224,6 +210,7 @@ class Structure:
 
     def _set(self, element: Element, text: str) -> None:
         element.text = text
+        self._hold(len(text), element)
         # The Header is checked as a whole: it may turn out foreign or encrypted.
         if element.tag in CHECKS and not (self._unit and self._unit.role == "header"):
             self._tell(self.check, element)

@@ -79,7 +79,7 @@ AMOUNTS = {
 
 def wild(path: str) -> str:
     """A path whose steps match in any namespace."""
-    return "/".join(f"{{*}}{step}" for step in path.split("/"))
+    return "/".join("*" if step == "*" else f"{{*}}{step}" for step in path.split("/"))
 
 
 def text_at(element: etree._Element, path: str) -> str | None:

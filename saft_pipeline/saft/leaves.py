@@ -1,0 +1,29 @@
+"""The elements that hold text only in all schemas, 1.00 to 1.04_01, wherever they stand."""
+
+from __future__ import annotations
+
+_NAMES = """
+ARCNo ATCUD ATDocCodeID AccountDescription AccountID AddressDetail AuditFileVersion
+BuildingNumber BusinessName CNCode CashVATSchemeIndicator City ClosingCreditBalance
+ClosingDebitBalance CompanyID CompanyName Contact Country CreditAmount CurrencyAmount
+CurrencyCode CurrencyCreditAmount CurrencyDebitAmount CustomerID CustomerTaxID DateCreated
+DebitAmount DeliveryDate DeliveryID Description DocArchivalNumber DocumentNumber EACCode Email
+EndDate ExchangeRate Fax FiscalYear GLPostingDate GrossTotal GroupingCategory GroupingCode Hash
+HashControl HeaderComment IECAmount InvoiceDate InvoiceNo InvoiceStatus InvoiceStatusDate
+InvoiceType JournalID LineNumber LocationID MovementComments MovementDate MovementEndTime
+MovementStartTime MovementStatus MovementStatusDate MovementType NetTotal NumberOfEntries
+NumberOfMovementLines OpeningCreditBalance OpeningDebitBalance OrderDate OriginatingON
+PaymentAmount PaymentDate PaymentMechanism PaymentRefNo PaymentStatus PaymentStatusDate
+PaymentTerms PaymentType Period PostalCode ProductCode ProductCompanyTaxID ProductDescription
+ProductGroup ProductID ProductNumberCode ProductType ProductVersion Quantity Reason RecordID
+Reference Region SelfBillingIndicator SerialNumber SettlementAmount SettlementDate
+SettlementDiscount SoftwareCertificateNumber SourceBilling SourceID SourcePayment StartDate
+StreetName SupplierID SupplierTaxID SystemEntryDate SystemID TaxAccountingBasis TaxAmount
+TaxBase TaxCode TaxCountryRegion TaxEntity TaxExemptionCode TaxExemptionReason TaxExpirationDate
+TaxPayable TaxPercentage TaxPointDate TaxRegistrationNumber TaxType TaxVerificationDate
+TaxonomyCode TaxonomyReference Telephone ThirdPartiesBillingIndicator TotalCredit TotalDebit
+TotalQuantityIssued TransactionDate TransactionID TransactionType UNNumber UnitOfMeasure
+UnitPrice WarehouseID Website WithholdingTaxAmount WithholdingTaxDescription WithholdingTaxType
+WorkDate WorkStatus WorkStatusDate WorkType
+"""
+LEAVES = frozenset(_NAMES.split())
