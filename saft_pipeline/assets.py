@@ -14,7 +14,7 @@ from saft_pipeline import cards, partitions
 from saft_pipeline.events import FileEvents, output_context
 from saft_pipeline.io_managers import LINKS, PUBLISHING, GroupRows, TablesIOManager
 from saft_pipeline.leases import kept_alive
-from saft_pipeline.loading import TABLES, Load, Loader, groups
+from saft_pipeline.loading import TABLES, Load, Loader, groups, overlapped
 from saft_pipeline.resources import Pipeline
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.model import LedgerFile
@@ -76,11 +76,17 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     report = _Report(context)
     try:
         with kept_alive(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
-            for group in groups(files):
-                _load_group(context, loader, group, report)
+            overlapped(
+                groups(files),
+                loader.fetch_and_read,
+                lambda loads: _publish(context, loader, loads, report),
+            )
     except PermanentSftpError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None
+    except dg.DagsterExecutionInterruptedError:
+        _interrupted(context, store, loader, owner)
+        raise
     except BaseException as error:
         loader.abandon(f"the run ended early: {type(error).__name__}: {error}".rstrip(": "))
         raise
@@ -110,23 +116,31 @@ def _claimed(
     return owner, store.claim(owner, lease=lease, ids=[f.id for f in known])
 
 
-def _load_group(
+def _interrupted(
+    context: dg.AssetExecutionContext, store: Store, loader: Loader, owner: str
+) -> None:
+    """Who cancels a run gives its files up; who stops the program only puts them off."""
+    run = context.instance.get_run_by_id(context.run_id)
+    if run and run.status == dg.DagsterRunStatus.CANCELING:
+        loader.abandon("the run was cancelled; to load it after all: saft retry")
+    else:
+        store.release(owner)
+
+
+def _publish(
     context: dg.AssetExecutionContext,
     loader: Loader,
-    files: Sequence[LedgerFile],
+    loads: Sequence[Load],
     report: "_Report",
 ) -> None:
     tables: TablesIOManager = context.resources.tables
-    loads = loader.fetch(files)
     try:
-        loader.read(loads)
         rows = GroupRows(loads, loader)
         for table in (*TABLES, LINKS, PUBLISHING):
             tables.handle_output(output_context(context, table), rows)
         report.add(loads, loader)
     finally:
-        for load in loads:
-            load.discard()
+        loader.discard(loads)
 
 
 class _Report:
@@ -148,16 +162,19 @@ class _Report:
         good = [load for load in loads if load.loaded]
         rest = [load for load in loads if not load.loaded]
         bad = [load for load in rest if load.state != "incomplete"]
+        keys = {load.file.id: _partition(load) for load in loads}
         for asset in ASSETS:
             made = fetched if asset == "raw_xml" else good
             self._events.materialized(
-                asset, [(_partition(load), cards.card(asset, load, loader)) for load in made]
+                asset, [(keys[load.file.id], cards.card(asset, load, loader)) for load in made]
             )
         if not self._context.has_partition_key:
-            unfetched = [_partition(load) for load in bad if not load.fetched]
-            self._events.planned(_AFTER_READING, [_partition(load) for load in bad])
+            unfetched = [keys[load.file.id] for load in bad if not load.fetched]
+            self._events.planned(_AFTER_READING, [keys[load.file.id] for load in bad])
             self._events.planned(["raw_xml"], unfetched)
-        self._events.observed(PUBLISHING, [(_partition(load), cards.failure(load)) for load in rest])
+        self._events.observed(
+            PUBLISHING, [(keys[load.file.id], cards.failure(load)) for load in rest]
+        )
         self._events.store()
         self._failed += bad
         self._loaded += len(good)

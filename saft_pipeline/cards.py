@@ -22,7 +22,7 @@ def card(asset: str, load: Load, loader: Loader) -> dict[str, Any]:
     if asset == "invoice_files":
         return _ledger(load)
     rows = load.outcome.rows.get(asset, 0) if load.outcome else 0
-    return {"dagster/row_count": rows, "file": load.file.path}
+    return {"dagster/row_count": rows}
 
 
 def failure(load: Load) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from saft_pipeline import __version__
 from saft_pipeline.artifacts import Artifacts
@@ -31,10 +32,12 @@ _log = logging.getLogger(__name__)
 
 TABLES = ("companies", "customers", "invoices", "invoice_lines")
 
-GROUP_FILES = 50
+GROUP_FILES = 100
 GROUP_BYTES = 32 << 20
 MAX_ATTEMPTS = 6
 
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 Failed = Literal["failed", "incomplete", "gone", "unreadable"]
 _STATE_OF: dict[str, Failed] = {"gone": "gone", "changed": "incomplete", "unreadable": "unreadable"}
 
@@ -55,6 +58,7 @@ class Load:
     outcome: Outcome | None = None
     error: str | None = None
     state: Failed | None = None
+    passing: bool = False
     seconds: float = 0.0
 
     @property
@@ -93,15 +97,24 @@ class Loader:
         self._store = store
         self._owner = owner
         self._run_id = run_id
-        self._failures: list[Failure] = []
         self._sources: dict[str, Source] = {}
+        self._open: list[Load] = []
         self.artifacts = Artifacts(settings.home)
+
+    def fetch_and_read(self, files: Sequence[LedgerFile]) -> list[Load]:
+        """All that comes before publishing, for a group."""
+        loads = self.fetch(files)
+        self.read(loads)
+        return loads
 
     def fetch(self, files: Sequence[LedgerFile]) -> list[Load]:
         """Fetch a group and keep its bytes; those that came are recorded in the ledger."""
         spill = self._settings.home / "spill"
         spill.mkdir(parents=True, exist_ok=True)
-        loads = [self._arrived(a) for a in self._arrivals(files, spill)]
+        loads = []
+        for arrival in self._arrivals(files, spill):
+            loads.append(self._arrived(arrival))
+            self._open.append(loads[-1])
         self._settle([load for load in loads if load.error is None])
         return loads
 
@@ -181,7 +194,10 @@ class Loader:
         return self._store.stage([load.rows.spools[table] for load in fresh if load.rows])
 
     def publish(self, loads: Sequence[Load]) -> None:
-        """Make the group's rows visible together with their ledger rows, in one transaction."""
+        """Make the group's rows visible together with their ledger rows, in one transaction.
+
+        May go on in another thread while the next group is fetched and read.
+        """
         ready = [load for load in loads if load.error is None]
         publications = [_publication(load) for load in ready]
         outcomes = self._store.publish(
@@ -193,7 +209,7 @@ class Loader:
             if outcome.status == "failed":
                 reason = outcome.error or "not published"
                 self._fail(load, reason, "failed", passing=outcome.passing)
-        self._note_failures()
+        self._note_failures(loads)
         self._clear_away([load for load in ready if load.loaded])
 
     def _clear_away(self, loads: Sequence[Load]) -> None:
@@ -211,12 +227,21 @@ class Loader:
 
     def abandon(self, reason: str) -> None:
         """The run ends early: every file it still holds has failed with `reason`."""
-        for file in self._store.claimed(self._owner):
-            self._fail(Load(file), reason, "failed")
-        self._note_failures()
+        loads = [Load(file) for file in self._store.claimed(self._owner)]
+        for load in loads:
+            self._fail(load, reason, "failed")
+        self._note_failures(loads)
+
+    def discard(self, loads: Sequence[Load]) -> None:
+        """Let go of what was fetched and read of a group."""
+        for load in loads:
+            load.discard()
+        done = {id(load) for load in loads}
+        self._open = [load for load in self._open if id(load) not in done]
 
     def close(self) -> None:
-        """Close the connections to where files came from."""
+        """Let go of everything, and close the connections to where files came from."""
+        self.discard(self._open)
         for source in self._sources.values():
             source.close()
         self._sources.clear()
@@ -226,15 +251,36 @@ class Loader:
             self._sources[name] = source_of(name, self._settings)
         return self._sources[name]
 
-    def _fail(self, load: Load, reason: str, state: Failed, *, passing: bool = False) -> None:
-        again = passing and load.file.attempts < MAX_ATTEMPTS
-        load.error, load.state = reason, state
-        after = timedelta(seconds=30 * 2**load.file.attempts) if again else None
-        self._failures.append(Failure(load.file.id, reason, state, after))
+    @staticmethod
+    def _fail(load: Load, reason: str, state: Failed, *, passing: bool = False) -> None:
+        load.error, load.state, load.passing = reason, state, passing
 
-    def _note_failures(self) -> None:
-        failures, self._failures = self._failures, []
+    def _note_failures(self, loads: Sequence[Load]) -> None:
+        failures = [
+            _failure(load, load.error, load.state) for load in loads if load.error and load.state
+        ]
         self._store.fail(self._owner, failures, run_id=self._run_id)
+
+
+def overlapped(
+    items: Iterable[Item], first: Callable[[Item], Made], second: Callable[[Made], object]
+) -> None:
+    """`second(first(item))` for each item in order; the next `first` goes on meanwhile."""
+    with ThreadPoolExecutor(1, "second") as pool:
+        under_way: Future[object] | None = None
+        for item in items:
+            made = first(item)
+            if under_way is not None:
+                under_way.result()
+            under_way = pool.submit(second, made)
+        if under_way is not None:
+            under_way.result()
+
+
+def _failure(load: Load, reason: str, state: Failed) -> Failure:
+    again = load.passing and load.file.attempts < MAX_ATTEMPTS
+    after = timedelta(seconds=30 * 2**load.file.attempts) if again else None
+    return Failure(load.file.id, reason, state, after)
 
 
 def _content(ledger_id: int, fetched: Fetched) -> Content:
