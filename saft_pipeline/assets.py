@@ -23,8 +23,11 @@ from saft_pipeline.store.store import Store
 CLAIM_TAG = "saft/claim"
 GROUP = "saft"
 
+# The folder on the server, observed by the sensor of the same name.
+FOLDER = "sftp_folder"
+
 _UPSTREAM: dict[str, tuple[str, ...]] = {
-    "raw_xml": (),
+    "raw_xml": (FOLDER,),
     "parsed_json": ("raw_xml",),
     "companies": ("parsed_json",),
     "customers": ("parsed_json",),
@@ -44,6 +47,12 @@ _DESCRIPTIONS = {
     PUBLISHING: "The ledger: every file seen, its version, state, totals and, if it failed, why.",
 }
 ASSETS = tuple(_UPSTREAM)
+folder = dg.AssetSpec(
+    FOLDER,
+    description="The folder on the SFTP server, with the figures of each look at it.",
+    group_name=GROUP,
+    kinds={"sftp"},
+)
 _AFTER_READING = ASSETS[1:]
 
 
@@ -62,6 +71,7 @@ def _out(name: str) -> dg.AssetOut:
 @dg.multi_asset(
     name="load_files",
     outs={name: _out(name) for name in ASSETS},
+    deps=[FOLDER],
     internal_asset_deps={n: {dg.AssetKey(u) for u in up} for n, up in _UPSTREAM.items()},
     partitions_def=partitions.files,
     can_subset=False,

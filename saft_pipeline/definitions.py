@@ -5,7 +5,7 @@ import logging
 import dagster as dg
 
 from saft_pipeline import settings
-from saft_pipeline.assets import load_files
+from saft_pipeline.assets import folder, load_files
 from saft_pipeline.io_managers import TablesIOManager
 from saft_pipeline.jobs import load_files_job
 from saft_pipeline.resources import Pipeline
@@ -29,7 +29,7 @@ def build(pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300)
     """The definitions, with `pipeline` in the place of the one that reads the environment."""
     pipeline = pipeline or Pipeline()
     return dg.Definitions(
-        assets=[load_files],
+        assets=[folder, load_files],
         jobs=[load_files_job],
         sensors=[build_sensor(poll_interval_seconds)],
         resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},

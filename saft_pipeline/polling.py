@@ -5,6 +5,7 @@ What is new is decided against the ledger, never by a watermark. Nothing here kn
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
 from saft_pipeline.sftp.errors import TransientSftpError
-from saft_pipeline.store.model import LedgerFile, Seen
+from saft_pipeline.store.model import STATES, LedgerFile, Seen
 from saft_pipeline.store.store import Store
 
 LARGE_FILE = 8 << 20
@@ -48,6 +49,16 @@ class Poll:
         """Files claimed by this look."""
         return sum(len(claim.files) for claim in self.claims)
 
+    def figures(self, settings: Settings) -> dict[str, int | str]:
+        """The same as numbers, with the summary: for the tick and the folder's observation."""
+        states = {state: self.counts.get(state, 0) for state in STATES}
+        return {
+            "listed": self.listed,
+            "taken": self.taken,
+            **states,
+            "summary": self.summary(settings),
+        }
+
     def summary(self, settings: Settings) -> str:
         """`12,406 listed, 12,351 loaded, 50 taken, 3 waiting, 1 incomplete, 1 failed`."""
         waiting = self.counts.get("pending", 0)
@@ -78,9 +89,11 @@ def poll(settings: Settings, store: Store, *, is_waiting: Callable[[str], bool])
         SettingsError: naming the SFTP settings that are missing.
     """
     source = settings.source
+    began = time.monotonic()
     listing = look(settings)
     seen = [*map(_seen, listing.files), *map(_unreadable, listing.problems)]
-    store.observe(source, seen, whole=listing.whole)
+    age = timedelta(seconds=time.monotonic() - began)
+    store.observe(source, seen, whole=listing.whole, age=age)
     for owner in store.expired_owners(source):
         if is_waiting(owner):
             store.renew(owner, _lease(settings))

@@ -1,19 +1,19 @@
 """The sensor that polls the SFTP folder and launches runs for what is new."""
 
 import json
-from collections.abc import Iterator
 
 import dagster as dg
 
 from saft_pipeline import partitions
-from saft_pipeline.assets import CLAIM_TAG
+from saft_pipeline.assets import CLAIM_TAG, FOLDER
 from saft_pipeline.jobs import RUN_CONFIG, load_files_job
 from saft_pipeline.polling import Claim, poll
 from saft_pipeline.resources import Pipeline
 from saft_pipeline.settings import SettingsError
 from saft_pipeline.sftp.errors import TransientSftpError
+from saft_pipeline.store.errors import TransientStoreError
 
-SENSOR = "sftp_folder"
+SENSOR = FOLDER
 
 _WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 
@@ -28,17 +28,13 @@ def build_sensor(interval: int) -> dg.SensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Lists the SFTP folder, claims new files in the ledger, launches runs.",
     )
-    def sftp_folder(
-        context: dg.SensorEvaluationContext, pipeline: Pipeline
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        yield from tick(context, pipeline)
+    def sftp_folder(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
+        return tick(context, pipeline)
 
     return sftp_folder
 
 
-def tick(
-    context: dg.SensorEvaluationContext, pipeline: Pipeline
-) -> Iterator[dg.RunRequest | dg.SkipReason]:
+def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
     """One poll. A passing fault skips the tick with its reason; any other fails it.
 
     The cursor decides nothing: it keeps the poll's figures where the tick shows them.
@@ -50,20 +46,17 @@ def tick(
             settings, pipeline.store, is_waiting=lambda o: _is_waiting(context.instance, o)
         )
     except SettingsError as error:
-        yield dg.SkipReason(f"nothing to poll: {error}")
-        return
-    except TransientSftpError as error:
-        yield dg.SkipReason(f"tried again at the next tick: {error}")
-        return
-    context.update_cursor(
-        json.dumps(
-            {"listed": found.listed, "taken": found.taken, "summary": found.summary(settings)}
-        )
-    )
+        return dg.SensorResult(skip_reason=f"nothing to poll: {error}")
+    except (TransientSftpError, TransientStoreError) as error:
+        return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
     _register(context.instance, found.claims)
-    yield from map(_request, found.claims)
-    if not found.claims:
-        yield dg.SkipReason(found.summary(settings))
+    figures = found.figures(settings)
+    return dg.SensorResult(
+        run_requests=[_request(claim) for claim in found.claims],
+        skip_reason=None if found.claims else found.summary(settings),
+        cursor=json.dumps(figures),
+        asset_events=[dg.AssetObservation(FOLDER, metadata=figures)],
+    )
 
 
 def _is_waiting(instance: dg.DagsterInstance, owner: str) -> bool:
