@@ -23,7 +23,7 @@ T = TypeVar("T")
 Answer = tuple[Request, Reply]
 Conversation = Generator[Sequence[Request], Answer, T]
 
-_RECEIVE = 1 << 20
+_RECEIVE = 1 << 18
 _CUT = (OSError, EOFError, SSHException)
 _LOSSES = (*_CUT, wire.GarbledError)
 
