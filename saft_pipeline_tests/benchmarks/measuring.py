@@ -28,15 +28,16 @@ class Outcome:
     seconds: float
     peak_megabytes: float  # all processes together, what they share counted once
     largest_megabytes: float  # the most that one process ever had resident
-    document: Any  # the JSON on its last line
+    document: Any  # the JSON that it printed
 
 
 def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Outcome:
-    """Run a command in the checkout, with `given` added to the environment, to its end.
+    """Run a command to its end, with `given` added to the environment; an empty value unsets.
 
     Raises RuntimeError, with the end of its stderr, when it fails or takes longer than `timeout`
     seconds; all its processes are then killed.
     """
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT), **given}
     # With orphans handed to this process, those that detach themselves are measured too.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
@@ -47,7 +48,7 @@ def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Out
             stdout=subprocess.PIPE,
             stderr=errors,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(_ROOT), **given},
+            env={name: text for name, text in environment.items() if text},
             start_new_session=True,
         )
         with _Memory(before) as memory:
@@ -57,7 +58,7 @@ def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Out
             errors.seek(0)
             tail = errors.read()[-4000:].decode(errors="replace")
             raise RuntimeError(f"{command!r} ended with {status}:\n{tail}")
-    document = json.loads(output.splitlines()[-1])
+    document = json.loads(output)
     return Outcome(seconds, memory.together / 1e6, memory.largest / 1e6, document)
 
 

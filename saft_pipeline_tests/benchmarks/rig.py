@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 
+from saft_pipeline.settings import Settings
 from saft_pipeline.store.embedded_place import binary
 from saft_pipeline_tests.benchmarks.baselines.servers import Servers
 from saft_pipeline_tests.benchmarks.delay_proxy import delayed_all
@@ -59,8 +60,9 @@ class Rig:
         )
 
     def settings(self, remote: Path, database_url: str, home: Path) -> dict[str, str]:
-        """What `saft` is told, in the place of any settings of who runs the benchmark."""
+        """What `saft` is told; all else is at its default, whatever is set where this runs."""
         return {
+            **{name.upper(): "" for name in Settings.model_fields},
             "SAFT_HOME": str(home),
             "SFTP_HOST": self.sshd.host,
             "SFTP_PORT": str(self.sftp_port),

@@ -1,0 +1,143 @@
+"""Files of one invoice from SFTP to rows: `saft poll --drain` against Celery and dlt, near and far.
+
+The goals against dlt are set for its `records`, the way of its documentation; `tables` is dlt at
+its fastest. All rates are files a second. Takes about ten minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import psycopg
+
+from saft_pipeline.dagster_storage import DATABASE
+from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline_tests.benchmarks.designs import Saft, celery, dlt, saft, write_tiny
+from saft_pipeline_tests.benchmarks.measuring import run as measure
+from saft_pipeline_tests.benchmarks.report import Ratio
+from saft_pipeline_tests.benchmarks.rig import Rig, far, rig
+
+_FILES = 2_000
+_MANY = 10_000
+_MOST = 20_000
+_FEW = 100
+_FAR_CELERY = 500  # at its rate, 2,000 would take minutes and show nothing else
+_ROUND_TRIP = 0.020
+_PARTITIONS = 50_000
+
+_ADD_PARTITIONS = f"""
+from saft_pipeline import instance, partitions, settings
+with instance.open_instance(settings.load()) as opened:
+    keys = [f"older-{{number}}~0" for number in range({_PARTITIONS})]
+    opened.add_dynamic_partitions(partitions.files.name, keys)
+print(len(keys))
+"""
+
+
+def run() -> Iterable[Ratio]:
+    """All figures, in one run on the same servers."""
+    with rig() as near:
+        yield from _near(near)
+        yield from _many(near)
+        with far(near, _ROUND_TRIP) as distant:
+            yield from _far(distant)
+        yield from _flat(near)
+
+
+def _near(near: Rig) -> Iterator[Ratio]:
+    remote = _folder(near, "near", _FILES)
+    ours = _FILES / saft(near, remote).poll().seconds
+    theirs = _FILES / celery(near, remote).seconds
+    yield Ratio("2,000 files over Celery", ours / theirs, 1.0, note=_rates(ours, theirs))
+
+
+def _many(near: Rig) -> Iterator[Ratio]:
+    remote = near.remote_folder("many")
+    installation = saft(near, remote)
+    idle = installation.poll()
+    idle_bytes = _history_bytes(installation)
+    write_tiny(remote, _MANY)
+    outcome = installation.poll()
+    ours = _MANY / outcome.seconds
+    for way, wanted in (("records", 0.5), ("tables", None)):
+        theirs = _MANY / dlt(near, remote, way).seconds
+        note = _rates(ours, theirs)
+        yield Ratio(f"10,000 files over dlt {way}", ours / theirs, wanted, note=note)
+    memory = outcome.peak_megabytes - idle.peak_megabytes
+    note = f"{outcome.peak_megabytes:.0f} MB at most, {idle.peak_megabytes:.0f} with no file"
+    yield Ratio("memory for 10,000 files beyond idle", memory, 500, "MB", most=True, note=note)
+    history = (_history_bytes(installation) - idle_bytes) / _MANY / 1000
+    yield Ratio("Dagster's history, a file", history, 15, "KB", most=True)
+    yield from _single(installation, remote)
+
+
+def _single(installation: Saft, remote: Path) -> Iterator[Ratio]:
+    """One new file where 10,000 are loaded, by what the ledger says."""
+    write_tiny(remote, 1, first=_MANY)
+    outcome = installation.poll()
+    query = "select extract(epoch from loaded_at - first_seen_at) from public.invoice_files"
+    with psycopg.connect(installation.database_url) as connection:
+        (latest,) = connection.execute(f"{query} order by id desc limit 1").fetchone() or (None,)
+    assert latest is not None
+    note = f"the whole command {outcome.seconds:.1f} s"
+    yield Ratio("a single new file, seen to loaded", float(latest), 3, "s", most=True, note=note)
+
+
+def _far(distant: Rig) -> Iterator[Ratio]:
+    remote = _folder(distant, "far", _FILES)
+    ours = _FILES / saft(distant, remote).poll().seconds
+    for way, wanted in (("records", 1.5), ("tables", None)):
+        theirs = _FILES / dlt(distant, remote, way).seconds
+        note = _rates(ours, theirs)
+        yield Ratio(f"20 ms away, 2,000 files over dlt {way}", ours / theirs, wanted, note=note)
+    few = _folder(distant, "far-celery", _FAR_CELERY)
+    theirs = _FAR_CELERY / celery(distant, few).seconds
+    yield Ratio("20 ms away, over Celery", ours / theirs, 25, note=_rates(ours, theirs))
+
+
+def _flat(near: Rig) -> Iterator[Ratio]:
+    """What one more file costs, with the time of a command that finds nothing taken off."""
+    costs = {count: _cost(near, count) for count in (_FEW, _FILES, _MOST)}
+    for count, cost in costs.items():
+        yield Ratio(f"cost of a file among {count:,}", cost, unit="ms")
+    growth = costs[_MOST] / costs[_FILES]
+    yield Ratio("cost among 20,000 over among 2,000", growth, 1.5, most=True)
+    crowded = _cost(near, _FILES, partitions=True)
+    note = f"{crowded:.1f} ms over {costs[_FILES]:.1f}"
+    name = "cost with 50,000 partitions there over without"
+    yield Ratio(name, crowded / costs[_FILES], 1.5, most=True, note=note)
+
+
+def _cost(near: Rig, count: int, *, partitions: bool = False) -> float:
+    remote = near.remote_folder(f"flat-{count}-{partitions}")
+    installation = saft(near, remote)
+    if partitions:
+        measure([sys.executable, "-c", _ADD_PARTITIONS], installation.settings, 600)
+    installation.poll()
+    idle = installation.poll().seconds
+    write_tiny(remote, count)
+    return 1000 * (installation.poll().seconds - idle) / count
+
+
+def _folder(on: Rig, name: str, count: int) -> Path:
+    remote = on.remote_folder(name)
+    write_tiny(remote, count)
+    return remote
+
+
+def _history_bytes(installation: Saft) -> int:
+    """The size of Dagster's database."""
+    with (
+        EmbeddedPostgres(installation.home) as server,
+        psycopg.connect(server.url(DATABASE)) as connection,
+    ):
+        (size,) = connection.execute("select pg_database_size(current_database())").fetchone() or (
+            0,
+        )
+    return int(size)
+
+
+def _rates(ours: float, theirs: float) -> str:
+    return f"{ours:,.1f} files/s over {theirs:,.1f}"
