@@ -5,20 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from saft_pipeline.saft.elements import Element, ElementError, as_value, place_all
+from saft_pipeline.saft.elements import Element, ElementError
 from saft_pipeline.saft.errors import ContentError, NotXmlError, SaftError
-from saft_pipeline.saft.fields import CUSTOMER_FIELDS, CUSTOMER_PATHS
 from saft_pipeline.saft.forms import Forms, forms
 from saft_pipeline.saft.header import (
     header_of,
-    is_nif,
     note_oddities,
     refuse_encrypted,
     refuse_foreign_header,
     refuse_foreign_namespace,
 )
 from saft_pipeline.saft.invoices import InvoiceDraft
-from saft_pipeline.saft.records import Customer, Extra, Header, Other, Record
+from saft_pipeline.saft.masters import Masters
+from saft_pipeline.saft.records import Header, Record
 from saft_pipeline.saft.sections import (
     DECLARED_TAGS,
     KINDS,
@@ -30,9 +29,6 @@ from saft_pipeline.saft.structure import Structure
 from saft_pipeline.saft.tally import Tally
 
 _NAMESPACE = r"\bxmlns{}\s*=\s*(?:\"([^\"]*)\"|'([^']*)')"
-_CUSTOMER_ID = CUSTOMER_FIELDS.index("customer_id")
-_CUSTOMER_NIF = CUSTOMER_FIELDS.index("customer_tax_id")
-_CUSTOMER_COUNTRY = CUSTOMER_FIELDS.index("country")
 
 
 class Content:
@@ -44,6 +40,7 @@ class Content:
         self.invoice_tag = "<Invoice>"
         self.structure = Structure(self)
         self._line = self.structure.markup.line
+        self._masters = Masters(tally, self.records, self._line)
         self._notes = tally.notes
         self._forms: Forms | None = None
         self._header: Header | None = None
@@ -52,10 +49,8 @@ class Content:
         self._sums: Sums | None = None
         self._endings: dict[str, Callable[[Element], None]] = {
             "header": self._end_header,
-            "customer": self._end_customer,
-            "supplier": self._end_other,
-            "product": self._end_other,
-            "tax_table_entry": self._end_other,
+            "customer": self._masters.end_customer,
+            **dict.fromkeys(("supplier", "product", "tax_table_entry"), self._masters.end_other),
             "declared": self._end_declared,
             "line": self._end_line,
             "part": self._end_part,
@@ -77,6 +72,7 @@ class Content:
         """A Content of its own that goes on between two invoices, as if at this place."""
         branch = Content(Tally())
         branch._header, branch._forms = self._header, self._forms
+        branch._masters.company_id = self._masters.company_id
         branch.structure.go_on_as(self.structure)
         branch.structure.markup.begin_at(line, column)
         if self._section:
@@ -128,17 +124,21 @@ class Content:
         self._invoice, self._sums = draft, draft.sums
 
     def whole(self, tag: str, text: str, at: int) -> int | None:
-        """Read an invoice's lines or totals by their forms."""
+        """Read customers, products, an invoice's lines or another part of it by their forms."""
         invoice, known = self._invoice, self._forms
-        if invoice is None or known is None:
+        if known is None or self._header is None:
+            return None
+        if tag in ("Customer", "Product"):
+            return self._masters.take(tag, known.of(tag), text, at, self.structure.markup.base)
+        if invoice is None:
             return None
         if tag == "Line":
             return invoice.take_lines(known.line, text, at)
-        return invoice.take_totals(known.totals, text, at)
+        return invoice.take(known.of(tag), text, at)
 
     def head(self, text: str, at: int) -> int | None:
         """Read what an invoice begins with by its form, and all that follows as long as it fits:
-        its lines, its totals, and further invoices.
+        shipping, lines, totals, withheld taxes, and further invoices.
         """
         invoice, known, end = self._invoice, self._forms, None
         while invoice is not None and known is not None:
@@ -148,8 +148,10 @@ class Content:
             if end is not None:
                 self._end_document()
                 self._open_invoice(invoice)
-            end = invoice.take_lines(known.line, text, found) or found
-            end = invoice.take_totals(known.totals, text, end) or end
+            end = invoice.take(known.shipping, text, found) or found
+            end = invoice.take_lines(known.line, text, end) or end
+            end = invoice.take(known.totals, text, end) or end
+            end = invoice.take(known.withholding, text, end) or end
             following = known.following(text, end)
             if following is None:
                 break
@@ -169,47 +171,9 @@ class Content:
         for child in element.children:
             self.structure.check(child)
         self._header = header_of(element, self._line(element.at))
+        self._masters.company_id = self._header.values[0]
         note_oddities(self._header, self._notes)
         self.records.append(self._header)
-
-    @property
-    def _company_id(self) -> str | None:
-        return self._header.values[0] if self._header else None
-
-    def _end_customer(self, element: Element) -> None:
-        values: list[str | None] = [None] * len(CUSTOMER_FIELDS)
-        extra: Extra = {}
-        place_all(element, CUSTOMER_PATHS, values, extra)
-        values[0] = self._company_id
-        line = self._line(element.at)
-        if self._is_new_customer(values, line):
-            self.tally.customers += 1
-            self._check_nif(values, line)
-            self.records.append(Customer(tuple(values), line, extra))
-
-    def _is_new_customer(self, values: list[str | None], line: int) -> bool:
-        number = values[_CUSTOMER_ID]
-        if number is None:
-            self._notes.add("customer", "a Customer without CustomerID is left out", line)
-            return False
-        same = self.tally.seen_customers.add(number, tuple(values))
-        if same is not None:
-            differs = "the same" if same else "other"
-            message = f"CustomerID {number!r} again, with {differs} content: the first is taken"
-            self._notes.add("repeated_customer", message, line)
-        return same is None
-
-    def _check_nif(self, values: list[str | None], line: int) -> None:
-        """Only where the Customer is said to be Portuguese; others have numbers of their own."""
-        number = values[_CUSTOMER_NIF]
-        if number and values[_CUSTOMER_COUNTRY] == "PT" and not is_nif(number):
-            message = f"CustomerTaxID {number!r} of {values[_CUSTOMER_ID]!r} is not a valid NIF"
-            self._notes.add("nif", message, line)
-
-    def _end_other(self, element: Element) -> None:
-        value = as_value(element)
-        if isinstance(value, dict):
-            self.records.append(Other(element.role, value, self._line(element.at)))
 
     def _end_declared(self, element: Element) -> None:
         if self._section and element.text is not None:
@@ -244,7 +208,7 @@ class Content:
         if draft.number_lines():
             message = f"invoice {number}: LineNumber missing or repeated, numbered by position"
             self._notes.add("line_numbers", message, line)
-        invoice, content = draft.finish(self._company_id)
+        invoice, content = draft.finish(self._masters.company_id)
         same = self.tally.seen_invoices.add(number, content)
         if same is None:
             self.tally.invoices += 1

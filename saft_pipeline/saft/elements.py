@@ -7,9 +7,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from saft_pipeline.saft.fields import REPEATABLE
+from saft_pipeline.saft.json_text import encode_sorted
 from saft_pipeline.saft.records import Extra, Value
 
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+# The parts of an invoice that are written after all others: see forms.py.
+_RANKS = {
+    **dict.fromkeys(("ship_to", "ship_from", "movement_end_time", "movement_start_time"), 1),
+    "document_totals": 2,
+    "withholding_tax": 3,
+}
 
 
 class ElementError(Exception):
@@ -114,3 +122,9 @@ def place_all(
         if len(references) > 1:
             first = {"references": [as_value(child) for child in references]}
         extra.update(first)
+
+
+def members(extra: Extra) -> str:
+    """The members of a JSON object in the order that the forms write them in."""
+    keys = sorted(extra, key=lambda key: (_RANKS.get(key, 0), key))
+    return ",".join([f'"{key}":{encode_sorted(extra[key])}' for key in keys])

@@ -49,8 +49,8 @@ _INVOICE = {
     "gross_total": ("DocumentTotals/GrossTotal",),
     "currency_code": ("DocumentTotals/Currency/CurrencyCode",),
     "currency_amount": ("DocumentTotals/Currency/CurrencyAmount",),  # 1.01: see invoices.py
-    "payment_amount": (),  # the sum of DocumentTotals/Payment/PaymentAmount
-    "withholding_tax_amount": (),  # the sum of WithholdingTax/WithholdingTaxAmount
+    "payment_amount": (),  # see SUMMED
+    "withholding_tax_amount": (),
     "line_count": (),
 }
 _LINE = {
@@ -101,10 +101,32 @@ REPEATABLE = frozenset(
     }
 )
 
-# The order of the schemas, for the readers' short cut; all are optional there.
+# What records are made of, in the order of the schemas, for the short cut of forms.py. All is
+# optional; what may stand several times stands here as often as is usual.
 Order = tuple["str | tuple[str, Order]", ...]
 
-INVOICE_HEAD_ORDER: Order = (
+_ADDRESS: Order = (
+    *("BuildingNumber", "StreetName", "AddressDetail", "City", "PostalCode", "Region", "Country"),
+)
+_SHIPPING: Order = (
+    *("DeliveryID", "DeliveryDate", "WarehouseID", "LocationID"),
+    ("Address", _ADDRESS),
+)
+CUSTOMER_ORDER: Order = (
+    *("CustomerID", "AccountID", "CustomerTaxID", "CompanyName", "Contact"),
+    ("BillingAddress", _ADDRESS),
+    ("ShipToAddress", _ADDRESS),
+    *("Telephone", "Fax", "Email", "Website", "SelfBillingIndicator"),
+)
+PRODUCT_ORDER: Order = (
+    *("ProductType", "ProductCode", "ProductGroup", "ProductDescription", "ProductNumberCode"),
+    ("CustomsDetails", ("CNCode", "UNNumber")),
+)
+_PAYMENT: Order = ("PaymentMechanism", "PaymentAmount", "PaymentDate")
+_WITHHOLDING_TAX: Order = (
+    *("WithholdingTaxType", "WithholdingTaxDescription", "WithholdingTaxAmount"),
+)
+HEAD_ORDER: Order = (
     "InvoiceNo",
     "ATCUD",
     (
@@ -128,6 +150,12 @@ INVOICE_HEAD_ORDER: Order = (
     "TransactionID",
     "CustomerID",
 )
+SHIPPING_ORDER: Order = (
+    ("ShipTo", _SHIPPING),
+    ("ShipFrom", _SHIPPING),
+    "MovementEndTime",
+    "MovementStartTime",
+)
 LINE_ORDER: Order = (
     "LineNumber",
     ("OrderReferences", ("OriginatingON", "OrderDate")),
@@ -140,6 +168,7 @@ LINE_ORDER: Order = (
     "TaxPointDate",
     ("References", ("Reference", "Reason")),
     "Description",
+    ("ProductSerialNumber", ("SerialNumber",)),
     "DebitAmount",
     "CreditAmount",
     ("Tax", ("TaxType", "TaxCountryRegion", "TaxCode", "TaxPercentage", "TaxAmount")),
@@ -151,5 +180,21 @@ TOTALS_ORDER: Order = (
     "TaxPayable",
     "NetTotal",
     "GrossTotal",
-    ("Payment", ("PaymentMechanism", "PaymentAmount", "PaymentDate")),
+    ("Currency", ("CurrencyCode", "CurrencyAmount", "ExchangeRate")),
+    (
+        "Settlement",
+        ("SettlementDiscount", "SettlementAmount", "SettlementDate", "PaymentTerms"),
+    ),
+    ("Payment", _PAYMENT),
+    ("Payment", _PAYMENT),
 )
+WITHHOLDING_ORDER: Order = (
+    ("WithholdingTax", _WITHHOLDING_TAX),
+    ("WithholdingTax", _WITHHOLDING_TAX),
+)
+
+# Columns that are the sum of what these hold; each is kept beside it.
+SUMMED = {
+    "DocumentTotals/Payment/PaymentAmount": "payment_amount",
+    "WithholdingTax/WithholdingTaxAmount": "withholding_tax_amount",
+}

@@ -8,26 +8,32 @@ the general way, which finds the same or tells what is wrong: the short cut neve
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from saft_pipeline.saft.elements import key_of
 from saft_pipeline.saft.fields import (
+    CUSTOMER_ORDER,
+    CUSTOMER_PATHS,
+    HEAD_ORDER,
     INVOICE_FIELDS,
-    INVOICE_HEAD_ORDER,
     INVOICE_PATHS,
     LINE_ORDER,
     LINE_PATHS,
+    PRODUCT_ORDER,
     REPEATABLE,
+    SHIPPING_ORDER,
+    SUMMED,
     TOTALS_ORDER,
+    WITHHOLDING_ORDER,
     Order,
 )
 from saft_pipeline.saft.json_text import Path, Template
 from saft_pipeline.saft.markup import XML_BLANKS, unescaped
 from saft_pipeline.saft.records import Row
-from saft_pipeline.saft.values import KINDS
+from saft_pipeline.saft.values import KINDS, exact_sum, plain
 
 # Days that every year has; the 29th of February is left to the general way.
 _DAY = (
@@ -36,30 +42,49 @@ _DAY = (
 )
 _VALUE = {
     "text": r"[^\s<][^<]{0,1023}+(?<!\s)",
-    "amount": r"[0-9]{1,30}+(?:\.[0-9]{1,30}+)?+",
+    "amount": r"(?:-(?=[0.]*+[1-9]))?+[0-9]{1,30}+(?:\.[0-9]{1,30}+)?+",
     "date": _DAY,
     "timestamp": _DAY + "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]",
     "whole": "0|[1-9][0-9]{0,3}",
     "LineNumber": "0|[1-9][0-9]{0,8}",
 }
 
-_PAID = ("DocumentTotals", "Payment", "PaymentAmount")  # a column, and kept with its Payment
-_TOTALS_PATHS = {**INVOICE_PATHS, "/".join(_PAID): INVOICE_FIELDS.index("payment_amount")}
+# A comment may stand at an invoice's beginning, as in the samples of the tax authority.
+_BLANKS = r"\s*+(?:<!--(?:[^-]|-[^-])*+-->\s*+)?+"
+_SLOTS = {**INVOICE_PATHS, **{path: INVOICE_FIELDS.index(name) for path, name in SUMMED.items()}}
+_Place = tuple[tuple[str, int], ...]  # local names from the outermost in, and which of its name
 
 
 class Form:
-    """One element in the schema's order: `match` gives its column values and all else it holds."""
+    """A run of elements in the schema's order; `read` gives column values and all else they hold.
+
+    `opening` is the element they are in, whose opening tag is before them, or `closing` too;
+    `rank` tells which run of an invoice comes first.
+    """
 
     def __init__(
-        self, prefix: str, opening: str, order: Order, closing: str, columns: Mapping[str, int]
+        self,
+        prefix: str,
+        order: Order,
+        columns: Mapping[str, int],
+        *,
+        opening: str = "",
+        closing: str = "",
+        above: tuple[str, ...] = (),
+        rank: int = 0,
     ) -> None:
         self._tag = f"{prefix}:" if prefix else ""
-        self._paths: list[tuple[str, ...]] = []
-        body = self._pattern(order, tuple(closing.split("/")[:-1]))
-        end = closing.rsplit("/", 1)[-1]
-        start, end = self._open(opening), self._close(end) if end else ""
-        self._match = re.compile(rf"{start}\s*+{body}{end}\s*+(?=<)", re.ASCII).match
-        self._sort_groups(columns, max(columns.values()) + 1)
+        self._places: list[_Place] = []
+        self.rank = rank
+        body = self._pattern(order, tuple((tag, 0) for tag in above))
+        start = self._open(opening) + _BLANKS if opening else ""
+        end = self._close(closing) + r"\s*+" if closing else ""
+        self._match = re.compile(rf"{start}{body}{end}(?=<)", re.ASCII).match
+        self.starts = tuple(
+            f"<{self._tag}{step if isinstance(step, str) else step[0]}"
+            for step in ((opening,) if opening else order)
+        )
+        self._sort_groups(columns)
 
     def _open(self, tag: str) -> str:
         return f"<{re.escape(self._tag)}{tag}>"
@@ -67,35 +92,43 @@ class Form:
     def _close(self, tag: str) -> str:
         return f"</{re.escape(self._tag)}{tag}>"
 
-    def _pattern(self, order: Order, above: tuple[str, ...]) -> str:
+    def _pattern(self, order: Order, above: _Place) -> str:
+        tags = [step if isinstance(step, str) else step[0] for step in order]
         return "".join(
-            self._leaf(step, above) if isinstance(step, str) else self._branch(*step, above)
-            for step in order
+            self._leaf((*above, (step, tags[:n].count(step))))
+            if isinstance(step, str)
+            else self._branch((*above, (step[0], tags[:n].count(step[0]))), step[1])
+            for n, step in enumerate(order)
         )
 
-    def _leaf(self, tag: str, above: tuple[str, ...]) -> str:
-        self._paths.append((*above, tag))
+    def _leaf(self, place: _Place) -> str:
+        self._places.append(place)
+        tag = place[-1][0]
         value = _VALUE.get(tag) or _VALUE[KINDS.get(tag, "text")]
         name = re.escape(self._tag) + tag
         return rf"(?:<{name}(?:>\s*+(?:({value})\s*+)?+</{name}>|/>)\s*+)?+"
 
-    def _branch(self, tag: str, order: Order, above: tuple[str, ...]) -> str:
-        inner = self._pattern(order, (*above, tag))
-        return rf"(?:{self._open(tag)}\s*+{inner}{self._close(tag)}\s*+)?+"
+    def _branch(self, place: _Place, order: Order) -> str:
+        tag = place[-1][0]
+        return rf"(?:{self._open(tag)}\s*+{self._pattern(order, place)}{self._close(tag)}\s*+)?+"
 
-    def _sort_groups(self, columns: Mapping[str, int], width: int) -> None:
-        slots = [columns.get("/".join(path)) for path in self._paths]
-        taken = [(slot, group) for group, slot in enumerate(slots) if slot is not None]
-        first = dict(reversed(taken))
-        none = len(self._paths)
+    def _sort_groups(self, columns: Mapping[str, int]) -> None:
+        paths = ["/".join(tag for tag, _ in place) for place in self._places]
+        found = [(columns[path], group) for group, path in enumerate(paths) if path in columns]
+        first = dict(reversed(found))
+        none = len(paths)
         self.slots = sorted(first)
-        self._pick = itemgetter(*(first.get(slot, none) for slot in range(width)))
-        # A column's element of another version, where it stands in another place.
-        self._seconds = [(slot, group) for slot, group in taken if first[slot] != group]
-        kept = [g for g, slot in enumerate(slots) if slot is None or self._paths[g] == _PAID]
-        kept.sort(key=lambda group: _keys(self._paths[group]))
-        self._pick_rest: Callable[[Row], Row] = itemgetter(*kept)
-        self._rest = Template([_keys(self._paths[group]) for group in kept])
+        self._pick = itemgetter(
+            *(first.get(slot, none) for slot in range(max(first, default=0) + 1))
+        )
+        # A column's second element: another version's, in another place, or to be added.
+        self._seconds = [
+            (slot, group, paths[group] in SUMMED) for slot, group in found if first[slot] != group
+        ]
+        kept = [group for group, path in enumerate(paths) if path not in columns or path in SUMMED]
+        kept.sort(key=lambda group: _keys(self._places[group]))
+        self._pick_rest = _getter(kept)
+        self._rest = Template([_keys(self._places[group]) for group in kept])
 
     def read(self, text: str, at: int) -> tuple[Row, str, int] | None:
         """The columns' values, all else as members of a JSON object, and where the element ends.
@@ -110,27 +143,54 @@ class Form:
         if text.find("&", at, end) >= 0:
             groups = tuple([v and (unescaped(v).strip(XML_BLANKS) or None) for v in groups])
         row: Row = self._pick((*groups, None))
-        for slot, group in self._seconds:
-            if groups[group] is not None:
-                if row[slot] is not None:
-                    return None
-                row = (*row[:slot], groups[group], *row[slot + 1 :])
-        rest = self._pick_rest(groups)
+        for slot, group, summed in self._seconds:
+            second = groups[group]
+            if second is not None:
+                value = row[slot]
+                if value is not None:
+                    if not summed:
+                        return None
+                    second = plain(exact_sum((value, second)))
+                row = (*row[:slot], second, *row[slot + 1 :])
+        rest: Row = self._pick_rest(groups)
         return row, self._rest.members(rest) if any(rest) else "", end
 
 
-def _keys(path: tuple[str, ...]) -> Path:
-    return tuple([key_of(tag) + "[]" * (tag in REPEATABLE) for tag in path])
+def _getter(indices: Sequence[int]) -> Callable[[Row], Row]:
+    # An itemgetter of one index gives no tuple.
+    return itemgetter(*indices) if len(indices) > 1 else lambda row: tuple(row[i] for i in indices)
+
+
+def _keys(place: _Place) -> Path:
+    return tuple([f"{key_of(tag)}[{n}]" if tag in REPEATABLE else key_of(tag) for tag, n in place])
 
 
 class Forms(NamedTuple):
-    """The forms of an invoice's parts, and where the next invoice begins after one has ended."""
+    """The forms of a document, and where the next invoice begins after one has ended."""
 
-    tag: str
+    tag: str  # of an invoice's beginning
     head: Form
+    shipping: Form
     line: Form
     totals: Form
+    withholding: Form
+    customer: Form
+    product: Form
     following: Callable[[str, int], re.Match[str] | None]
+
+    def of(self, tag: str) -> Form:
+        """The form that may read an element."""
+        return _OF_TAGS[tag](self)
+
+
+_OF_TAGS: dict[str, Callable[[Forms], Form]] = {
+    "ShipTo": attrgetter("shipping"),
+    "ShipFrom": attrgetter("shipping"),
+    "DocumentTotals": attrgetter("totals"),
+    "WithholdingTax": attrgetter("withholding"),
+    "Customer": attrgetter("customer"),
+    "Product": attrgetter("product"),
+}
 
 
 @lru_cache(maxsize=4)
@@ -138,12 +198,15 @@ def forms(prefix: str) -> Forms:
     """The forms for a document whose elements have this prefix."""
     tag = f"<{prefix}:Invoice>" if prefix else "<Invoice>"
     name = re.escape(tag[1:-1])
+    totals = "DocumentTotals"
     return Forms(
         tag,
-        Form(prefix, "Invoice", INVOICE_HEAD_ORDER, "", INVOICE_PATHS),
-        Form(prefix, "Line", LINE_ORDER, "Line", LINE_PATHS),
-        Form(
-            prefix, "DocumentTotals", TOTALS_ORDER, "DocumentTotals/DocumentTotals", _TOTALS_PATHS
-        ),
+        Form(prefix, HEAD_ORDER, _SLOTS, opening="Invoice"),
+        Form(prefix, SHIPPING_ORDER, _SLOTS, rank=1),
+        Form(prefix, LINE_ORDER, LINE_PATHS, opening="Line", closing="Line"),
+        Form(prefix, TOTALS_ORDER, _SLOTS, opening=totals, closing=totals, above=(totals,), rank=2),
+        Form(prefix, WITHHOLDING_ORDER, _SLOTS, rank=3),
+        Form(prefix, CUSTOMER_ORDER, CUSTOMER_PATHS, opening="Customer", closing="Customer"),
+        Form(prefix, PRODUCT_ORDER, {}, opening="Product", closing="Product"),
         re.compile(rf"</{name}>\s*+(?=<{name}>)", re.ASCII).match,
     )

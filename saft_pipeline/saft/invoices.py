@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-from saft_pipeline.saft.elements import Element, place, place_all
+from saft_pipeline.saft.elements import Element, members, place, place_all
 from saft_pipeline.saft.errors import ContentError
 from saft_pipeline.saft.fields import INVOICE_FIELDS, INVOICE_PATHS, LINE_FIELDS, LINE_PATHS
 from saft_pipeline.saft.forms import Form
-from saft_pipeline.saft.json_text import encode_sorted
 from saft_pipeline.saft.records import Extra, Invoice, Lines, Row
 from saft_pipeline.saft.sections import Sums
 from saft_pipeline.saft.values import exact_sum, plain
@@ -31,8 +30,8 @@ class InvoiceDraft:
     """An Invoice while it is open."""
 
     __slots__ = (
-        *("_digest", "_extra", "_last", "_members", "_numbers_fail", "line", "lines", "sums"),
-        "values",
+        *("_digest", "_extra", "_last", "_members", "_numbers_fail", "_rank", "line", "lines"),
+        *("sums", "values"),
     )
 
     def __init__(self, line: int) -> None:
@@ -42,6 +41,7 @@ class InvoiceDraft:
         self._members: list[str] = []  # and by the forms, as members of a JSON object
         self.lines = Lines()
         self.sums = Sums()
+        self._rank = 0  # of the last form
         self._digest = 0
         self._last = -1
         self._numbers_fail = False
@@ -51,28 +51,29 @@ class InvoiceDraft:
         found = form.read(text, at)
         if found is None:
             return None
-        row, members, end = found
+        row, rest, end = found
         self.values[: len(row)] = row
-        if members:
-            self._members.append(members)
+        if rest:
+            self._members.append(rest)
         return end
 
-    def take_totals(self, form: Form, text: str, at: int) -> int | None:
-        """Read DocumentTotals at once, unless there were some already."""
+    def take(self, form: Form, text: str, at: int) -> int | None:
+        """Read more of what it holds at once, if nothing is there yet that has to be considered."""
+        if self._extra or form.rank <= self._rank or not text.startswith(form.starts, at):
+            return None
         found = form.read(text, at)
-        if found is None:
+        if found is None or found[2] == at:
             return None
-        row, members, end = found
+        row, rest, end = found
         values, slots = self.values, form.slots
-        if _TOTALS in self._extra:
-            return None
         for slot in slots:
             if values[slot] is not None:
                 return None
         for slot in slots:
             values[slot] = row[slot]
-        if members:
-            self._members.append(members)
+        self._rank = form.rank
+        if rest:
+            self._members.append(rest)
         return end
 
     def take_lines(self, form: Form, text: str, at: int) -> int | None:
@@ -88,9 +89,10 @@ class InvoiceDraft:
         """Add a Line that was read the general way."""
         values, extra = _NO_LINE.copy(), Extra()
         place_all(element, LINE_PATHS, values, extra)
-        extra_json = _members(extra)
-        large = sum([len(v) for v in values if v]) + len(extra_json) > _LARGE
-        self._add(tuple(values), extra_json, large=large)
+        extra_json = members(extra)
+        self._add(tuple(values), extra_json)
+        if sum([len(v) for v in values if v]) + len(extra_json) > _LARGE:
+            self.lines.pack()
 
     def add_part(self, element: Element) -> None:
         """Add any other child of the Invoice."""
@@ -98,12 +100,12 @@ class InvoiceDraft:
         place(element, INVOICE_PATHS, self.values, self._extra)
 
     def _unfold(self) -> None:
-        for members in self._members:
-            self._extra.update(json.loads(f"{{{members}}}"))
+        for rest in self._members:
+            self._extra.update(json.loads(f"{{{rest}}}"))
         self._members.clear()
 
-    def _add(self, row: Row, extra_json: str, *, large: bool = False) -> None:
-        self.lines.append(row, extra_json, large=large)
+    def _add(self, row: Row, extra_json: str) -> None:
+        self.lines.append(row, extra_json)
         if self.lines.packed_size > _MOST_PACKED:
             reason = f"the lines of one invoice hold more than {_MOST_PACKED} bytes"
             raise ContentError(reason, line=self.line)
@@ -139,7 +141,7 @@ class InvoiceDraft:
         if self._extra:
             self._unfold()
             self._from_extra()
-            self._members = [_members(self._extra)]
+            self._members = [members(self._extra)]
         row, extra_json = tuple(values), ",".join(self._members)
         content = hash((row, extra_json, self._digest))
         return Invoice(row, self.lines, self.line, extra_json), content
@@ -152,12 +154,6 @@ class InvoiceDraft:
             if values[_CURRENCY] is None and "currency" in totals:
                 values[_CURRENCY] = _old_currency(totals["currency"])
         values[_WITHHELD] = _total(extra.get("withholding_tax"), "withholding_tax_amount")
-
-
-def _members(extra: Extra) -> str:
-    """The members of a JSON object, the totals last and else by name: as the forms write it."""
-    keys = sorted(extra, key=lambda key: (key == _TOTALS, key))
-    return ",".join([f'"{key}":{encode_sorted(extra[key])}' for key in keys])
 
 
 def _old_currency(currency: object) -> str | None:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from saft_pipeline.saft.records import Extra, Row
 
-Path = tuple[str, ...]  # the keys from the outermost in; one that ends in [] holds a list of one
+Path = tuple[str, ...]  # the keys from the outermost in; `key[1]` is the second of a list
 
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 encode_sorted = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _MOST_FORMATS = 1000  # real files show some tens
-_ESCAPED = ("\\", "\n", "\t", "\r")  # with the quotes, all that XML allows and JSON escapes
 
 
 class Template:
@@ -56,19 +54,28 @@ class Template:
         found: Extra = {}
         for path, value in zip(self._paths, values, strict=True):
             if value:
-                _put(found, path, value)
-        return encode(found)[1:-1]
+                inner = found
+                for key in path[:-1]:
+                    inner = inner.setdefault(key, {})
+                inner[path[-1]] = value
+        return encode(_with_lists(found))[1:-1]
+
+
+def _with_lists(found: Extra) -> Extra:
+    """Lists in the place of keys like `key[0]` and `key[1]`."""
+    lists: Extra = {}
+    for key, value in found.items():
+        inner = _with_lists(value) if isinstance(value, dict) else value
+        name, bracket, _ = key.partition("[")
+        if bracket:
+            lists.setdefault(name, []).append(inner)
+        else:
+            lists[name] = inner
+    return lists
 
 
 def _is_plain(text: str, quotes: int) -> bool:
-    for character in _ESCAPED:
-        if character in text:
-            return False
+    """Whether it holds nothing that XML allows and JSON escapes, but its own quotes."""
+    if "\\" in text or "\n" in text or "\t" in text or "\r" in text:
+        return False
     return text.count('"') == quotes
-
-
-def _put(found: Extra, path: Path, value: str) -> None:
-    inner: Any = found
-    for key in path[:-1]:
-        inner = inner.setdefault(key[:-2], [{}])[0] if key[-1] == "]" else inner.setdefault(key, {})
-    inner[path[-1]] = value

@@ -26,7 +26,9 @@ _LEAF = re.compile(r"<([^\s<>/!?]++)>([^<]*+)</\1>\s*+(?=<)")
 _LEAVES = re.compile(r"(?:<([^\s<>/!?]++)>[^<]*+</\1>\s*+)++(?=<)")
 _TEXT = re.compile(r"[^<]*+(?=<)")
 _NEAR = 1 << 14  # as much of a line as is worth waiting for
-_WHOLE = frozenset(("Line", "DocumentTotals"))
+_WHOLE = frozenset(
+    ("Line", "DocumentTotals", "ShipTo", "ShipFrom", "WithholdingTax", "Customer", "Product")
+)
 _ODD = (("<!--", "-->", False), ("<![CDATA[", "]]>", True), ("<?", "?>", False))
 _ENTITY = re.compile(r"&(?:#x([0-9a-fA-F]+)|#([0-9]+)|([a-z]+));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}

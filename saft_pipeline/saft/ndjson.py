@@ -42,23 +42,22 @@ def blocks(record: Record) -> Iterator[bytes]:
     """The same, of a large invoice a part at a time."""
     if isinstance(record, Invoice):
         return _invoice(record)
+    if isinstance(record, Customer):
+        return _line("customer", _customer_row.members(record.values), _extra(record.extra_json))
+    if isinstance(record, Other):
+        return _line(record.kind, record.json)
     if isinstance(record, Header):
-        fields = _header(record)
-    elif isinstance(record, Customer):
-        fields = _with_extra(_present(CUSTOMER_FIELDS, record.values), record.extra)
-    elif isinstance(record, Totals):
-        fields = _totals(record)
-    else:
-        fields = record.row
-    return iter((_line({"record": _name(record), **fields}),))
+        return _line("header", encode(_header(record))[1:-1])
+    return _line("totals", encode(_totals(record))[1:-1])
 
 
-def _line(value: dict[str, Any]) -> bytes:
-    return (encode(value) + "\n").encode()
+def _line(name: str, *members: str) -> Iterator[bytes]:
+    text = ",".join(filter(None, (f'"record":"{name}"', *members)))
+    return iter((f"{{{text}}}\n".encode(),))
 
 
-def _name(record: Record) -> str:
-    return record.kind if isinstance(record, Other) else type(record).__name__.lower()
+def _extra(members: str) -> str:
+    return f'"extra":{{{members}}}' if members else ""
 
 
 def _present(fields: tuple[str, ...], values: Row) -> dict[str, Any]:
@@ -78,14 +77,14 @@ def _header(header: Header) -> dict[str, Any]:
     return _with_extra({**_present(COMPANY_FIELDS, header.values), **known}, rest)
 
 
+_customer_row = Template([(field,) for field in CUSTOMER_FIELDS])
 _invoice_row = Template([(field,) for field in INVOICE_FIELDS])
 _line_row = Template([(field,) for field in LINE_FIELDS])
 
 
 def _invoice(invoice: Invoice) -> Iterator[bytes]:
-    extra = f'"extra":{{{invoice.extra_json}}}' if invoice.extra_json else ""
-    members = ('"record":"invoice"', _invoice_row.members(invoice.values), extra, '"lines":[')
-    text = "{" + ",".join(filter(None, members))
+    members = _invoice_row.members(invoice.values), _extra(invoice.extra_json), '"lines":['
+    text = ",".join(filter(None, ('{"record":"invoice"', *members)))
     for block in invoice.lines.blocks():
         lines = _line_row.all_members([row for row, _ in block])
         for n, (_, line_extra) in enumerate(block):

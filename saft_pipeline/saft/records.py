@@ -30,11 +30,16 @@ class Header:
 
 @dataclass(slots=True)
 class Customer:
-    """A MasterFiles/Customer: `values` are `CUSTOMER_FIELDS`."""
+    """A MasterFiles/Customer: `values` are `CUSTOMER_FIELDS`; `extra_json` as of an Invoice."""
 
     values: Row
     line: int
-    extra: Extra = field(default_factory=dict)
+    extra_json: str = ""
+
+    @property
+    def extra(self) -> Extra:
+        """What has no column."""
+        return _object(self.extra_json)
 
 
 class Lines(Sequence[Row]):
@@ -55,15 +60,17 @@ class Lines(Sequence[Row]):
         self.packed_size = 0  # bytes
         self.numbered_by_position = False
 
-    def append(self, row: Row, extra_json: str, *, large: bool = False) -> None:
+    def append(self, row: Row, extra_json: str = "") -> None:
         """Add a line and what it holds beyond the columns, as members of a JSON object."""
+        rows = self._rows
         if extra_json:
-            self._extras[len(self._rows)] = extra_json
-        self._rows.append(row)
-        if large or len(self._rows) == self._PACK:
-            self._pack()
+            self._extras[len(rows)] = extra_json
+        rows.append(row)
+        if len(rows) == self._PACK:
+            self.pack()
 
-    def _pack(self) -> None:
+    def pack(self) -> None:
+        """Store what was added until now compactly."""
         pack = self._ROW.join(
             self._FIELD.join([*(self._NONE if v is None else v for v in row), extra])
             for row, extra in self._last()
@@ -144,8 +151,13 @@ class Other:
     """Anything else that is kept: `kind` is product, supplier or tax_table_entry."""
 
     kind: str
-    row: Extra
+    json: str  # its members, as those of `extra_json`
     line: int
+
+    @property
+    def row(self) -> Extra:
+        """All that it holds."""
+        return _object(self.json)
 
 
 class ControlTotals(NamedTuple):

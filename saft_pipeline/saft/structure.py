@@ -38,6 +38,7 @@ _ROLES: dict[tuple[str, str], str] = {
     **{(kind.key, kind.document): "document" for kind in KINDS.values()},
     ("document", "Line"): "line",
 }
+_OF_MASTERS = frozenset(("Customer", "Product"))
 _SECTION_ROLES = {tag: kind.key for tag, kind in KINDS.items()}
 _CONTAINERS = frozenset(
     ("file", "masters", "tax_table", "sources", "document", *_SECTION_ROLES.values())
@@ -227,8 +228,10 @@ class Structure:
             raise ElementError(f"{found}, not {error}", element) from None
 
     def whole(self, tag: str, text: str, at: int) -> int | None:
-        """Offer a child of a document to the receiver, to be read at once."""
-        if self.skipping or not self._stack or self._stack[-1].role != "document":
+        """Offer a child of a document or of MasterFiles to the receiver, to be read at once."""
+        if self.skipping or not self._stack:
+            return None
+        if self._stack[-1].role != ("masters" if tag in _OF_MASTERS else "document"):
             return None
         return self._receiver.whole(tag, text, at)
 

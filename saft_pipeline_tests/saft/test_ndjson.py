@@ -71,7 +71,7 @@ xml_text = st.text(
 )
 def test_every_value_survives(values: list[str | None], row: list[str | None]) -> None:
     lines = Lines()
-    lines.append(tuple(row), {})
+    lines.append(tuple(row))
     found = json.loads(to_json(Invoice(tuple(values), lines, 1)))
     (read,) = found.pop("lines")
     assert found.pop("record") == "invoice"
