@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from saft_pipeline.cli import bench, db, demo, files, poll, up
+from saft_pipeline.cli import bench, check, db, demo, files, poll, runs, serve, up
 from saft_pipeline.cli.output import COULD_NOT, CannotRunError, words
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.settings import SettingsError
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, up, poll, files, bench):
+for module in (demo, up, serve, poll, files, runs, check, bench):
     module.register(app)
 app.add_typer(db.app, name="db")
 

@@ -1,0 +1,196 @@
+"""`saft check`: every setting and every server tried; each problem is told with its cure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+
+from saft_pipeline.cli.output import COULD_NOT, FOUND, OK, print_json, words
+from saft_pipeline.settings import Settings, SettingsError, load
+
+_OLDEST_POSTGRES = 15
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was tried, whether it is well, and what was seen; for a problem the cure, too."""
+
+    check: str
+    ok: bool
+    message: str
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("check")(check)
+
+
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Try every setting and every server, and say what to mend."""
+    findings = []
+    status = OK
+    try:
+        for finding in _findings(load()):
+            findings.append(finding)
+            if not as_json:
+                _tell(finding)
+            if not finding.ok:
+                status = FOUND
+    except SettingsError as error:
+        findings.append(Finding("settings", ok=False, message=str(error)))
+        status = COULD_NOT
+        if not as_json:
+            _tell(findings[-1])
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    raise typer.Exit(status)
+
+
+def _tell(finding: Finding) -> None:
+    sign = "ok" if finding.ok else "PROBLEM"
+    words.print(f"{sign:8}{finding.check}: {finding.message}", markup=False, soft_wrap=True)
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield Finding("settings", ok=True, message="complete and without contradictions")
+    yield _home(settings)
+    yield from _sftp(settings)
+    yield from _database(settings)
+    yield _dagster(settings)
+    yield _api(settings)
+
+
+def _home(settings: Settings) -> Finding:
+    home = settings.home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{home} can't be made: {error.strerror}; set SAFT_HOME to another folder"
+        return Finding("home", ok=False, message=message)
+    if not os.access(home, os.W_OK | os.X_OK):
+        message = f"{home} can't be written to: mend its rights, or set SAFT_HOME to another folder"
+        return Finding("home", ok=False, message=message)
+    free = shutil.disk_usage(home).free / 1e9
+    return Finding("home", ok=True, message=f"{home}, {free:.1f} GB free")
+
+
+def _sftp(settings: Settings) -> Iterator[Finding]:
+    from saft_pipeline.sftp.client import connect, host_key
+    from saft_pipeline.sftp.errors import HostKeyError, SftpError
+
+    step = "sftp settings"
+    try:
+        config = settings.require_sftp()
+        step = "sftp host key"
+        key = host_key(config)
+        step = "sftp login"
+        with connect(config) as sftp:
+            yield Finding(
+                "sftp host key", ok=True, message=f"{key.kind} {key.fingerprint}, trusted"
+            )
+            yield Finding(step, ok=True, message=f"{config.username} at {config.peer}")
+            step = "sftp folder"
+            listing = sftp.list(
+                settings.sftp_remote_dir,
+                pattern=settings.sftp_pattern,
+                recursive=settings.sftp_recursive,
+                exclude=settings.sftp_archive_dir,
+            )
+        seen = f"{len(listing.files):,} files fit {settings.sftp_pattern}"
+        said = [seen, *(f"{p.text}: {p.reason}" for p in listing.problems[:5])]
+        yield Finding(step, ok=not listing.problems, message="; ".join(said))
+    except HostKeyError as error:
+        yield Finding("sftp host key", ok=False, message=str(error))
+    except (SftpError, SettingsError) as error:
+        yield Finding(step, ok=False, message=str(error))
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from saft_pipeline.store import migrate
+    from saft_pipeline.store.errors import StoreError
+    from saft_pipeline.store.operations import Operations
+    from saft_pipeline.store.postgres import PostgresTransport, connect
+    from saft_pipeline.stores import database_url
+
+    step, cure = "database", "check SUPABASE_DB_URL (Supabase: Connect, Session pooler)"
+    try:
+        url = database_url(settings)
+        with connect(url) as connection:
+            yield _server(connection.info.server_version, embedded=not settings.supabase_db_url)
+            step, cure = "schema", "saft db migrate"
+            missing = migrate._missing(connection)
+        yield _schema(len(missing), len(migrate.migrations()), settings)
+        if not missing:
+            step, cure = "rights", "log in as the owner of the tables, or grant what is missing"
+            transport = PostgresTransport(url)
+            yield _rights(Operations(transport).rights())
+            transport.close()
+    except StoreError as error:
+        yield Finding(step, ok=False, message=f"{error}; {cure}")
+
+
+def _server(version: int, *, embedded: bool) -> Finding:
+    major = version // 10_000
+    where = "embedded in SAFT_HOME" if embedded else "at SUPABASE_DB_URL"
+    message = f"PostgreSQL {major} {where}"
+    if major < _OLDEST_POSTGRES:
+        return Finding(
+            "database", ok=False, message=f"{message}; it must be {_OLDEST_POSTGRES} or newer"
+        )
+    return Finding("database", ok=True, message=message)
+
+
+def _schema(missing: int, known: int, settings: Settings) -> Finding:
+    if not missing:
+        return Finding("schema", ok=True, message=f"up to date ({known} migrations)")
+    if missing == known or not settings.supabase_db_url:
+        return Finding("schema", ok=True, message="no tables, or older ones: made at the first use")
+    message = f"{missing} migrations are to be applied; run: saft db migrate"
+    return Finding("schema", ok=False, message=message)
+
+
+def _rights(found: dict[str, list[str]]) -> Finding:
+    problems = []
+    if found["missing"]:
+        problems.append(f"this login may not: {', '.join(found['missing'])}; grant it that")
+    if found["open"]:
+        problems.append(
+            f"anyone may: {', '.join(found['open'])}; run: select saft.close_to_others()"
+        )
+    message = (
+        "; ".join(problems) or "this login may do all it needs, anon and authenticated nothing"
+    )
+    return Finding("rights", ok=not problems, message=message)
+
+
+def _dagster(settings: Settings) -> Finding:
+    from saft_pipeline.instance import open_instance
+
+    try:
+        with open_instance(settings) as instance:
+            statuses = instance.get_daemon_statuses(["SENSOR", "QUEUED_RUN_COORDINATOR"])
+    except Exception as error:
+        message = f"its history in {settings.dagster_home} can't be opened: {error}"
+        return Finding("dagster", ok=False, message=message)
+    alive = all(status.healthy for status in statuses.values())
+    daemon = "its daemon is at work" if alive else "its daemon is not at work; `saft up` starts it"
+    return Finding("dagster", ok=True, message=f"history in {settings.dagster_home}; {daemon}")
+
+
+def _api(settings: Settings) -> Finding:
+    from saft_pipeline.api.server import is_loopback
+
+    where = f"{settings.api_host}:{settings.api_port}"
+    if settings.api_token:
+        return Finding("api", ok=True, message=f"{where}, with a token")
+    if is_loopback(settings.api_host):
+        return Finding("api", ok=True, message=f"{where}, for this machine only, without a token")
+    message = f"{where} without API_TOKEN: it will not start; set one (openssl rand -hex 32)"
+    return Finding("api", ok=False, message=message)

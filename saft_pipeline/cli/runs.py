@@ -1,0 +1,72 @@
+"""`saft active` and `saft cancel`: the runs that wait or work, and ending one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from saft_pipeline.cli.output import CannotRunError, answer, print_json, words
+from saft_pipeline.settings import load
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (active, cancel):
+        app.command(command.__name__)(command)
+
+
+def active(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Show the runs that wait or work."""
+    from saft_pipeline import runs
+    from saft_pipeline.instance import open_instance
+
+    with open_instance(load()) as instance:
+        found = [
+            _row(record, runs.files_of(record.dagster_run)) for record in runs.unfinished(instance)
+        ]
+    if as_json:
+        print_json(found)
+        return
+    words.print(f"{len(found)} runs under way" if found else "nothing is under way")
+    if found:
+        table = Table("run", "status", "files", "since", "partition", box=None)
+        for row in found:
+            table.add_row(*("" if v is None else str(v) for v in row.values()))
+        answer.print(table)
+
+
+def _row(record: dg.RunRecord, files: int) -> dict[str, Any]:
+    run = record.dagster_run
+    since = datetime.fromtimestamp(record.start_time, UTC) if record.start_time else None
+    return {
+        "run": run.run_id,
+        "status": run.status.value.lower(),
+        "files": files,
+        "since": (since or record.create_timestamp).isoformat(timespec="seconds"),
+        "partition": run.tags.get("dagster/partition"),
+    }
+
+
+def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` names it.")]) -> None:
+    """End a run; files that it did not load become failed, as cancelled."""
+    settings = load()
+    from saft_pipeline import runs
+    from saft_pipeline.instance import open_instance
+    from saft_pipeline.stores import open_store
+
+    store = open_store(settings)
+    try:
+        with open_instance(settings) as instance:
+            words.print(runs.cancel(instance, store, run))
+    except (runs.UnknownRunError, runs.NotCancelledError) as error:
+        raise CannotRunError(str(error)) from None
+    finally:
+        store.close()

@@ -1,0 +1,31 @@
+"""`saft serve`: the HTTP API alone, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+
+import typer
+
+from saft_pipeline.cli.output import words
+from saft_pipeline.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve() -> None:
+    """Run the HTTP API (the runs that it launches need `saft up`, here or elsewhere)."""
+    settings = load()
+    from saft_pipeline.api import server
+    from saft_pipeline.supervisor import Stop
+
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
+    )
+    sock = server.listen(settings)
+    host, port = sock.getsockname()[:2]
+    words.print(f"the API answers at http://{host}:{port}; what it can: /docs")
+    with Stop(), sock:
+        server.serve(settings, sock)

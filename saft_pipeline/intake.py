@@ -1,0 +1,25 @@
+"""Files of this machine on their way into the ledger: what a folder's file is known as there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from saft_pipeline.saft.filename import branch_of
+from saft_pipeline.sources import LOCAL
+from saft_pipeline.store.model import LedgerFile, Seen
+from saft_pipeline.store.store import Store
+
+
+def enter(store: Store, path: Path) -> LedgerFile:
+    """Note a local file in the ledger, if it is new or has changed; its row. Raises OSError."""
+    stat = path.stat()
+    seen = Seen(
+        path=str(path),
+        filename=path.name,
+        branch=branch_of(path.name),
+        size=stat.st_size,
+        modified_at=datetime.fromtimestamp(int(stat.st_mtime), UTC),
+    )
+    store.observe(LOCAL, [seen], whole=False)
+    return store.files(source=LOCAL, path=seen.path)[0]

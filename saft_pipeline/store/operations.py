@@ -1,0 +1,47 @@
+"""What who operates the pipeline asks of the store: pages of the ledger, runs' files, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from saft_pipeline.store.transport import Transport
+
+Row = Mapping[str, Any]
+"""As JSON has it: times are text."""
+
+WAIT_BOUNDS = (1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
+"""Seconds between which waits are told apart."""
+
+
+class Operations:
+    """Questions over one transport; all methods raise `StoreError` like `Store`'s."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def page(
+        self, *, state: str | None, path: str | None, before: int | None, limit: int
+    ) -> list[Row]:
+        """Ledger rows, newest first, with ids below `before`; a path has all its versions."""
+        arguments = {"state": state, "path": path, "before": before, "limit": limit}
+        return list(self._transport.call("saft_page", arguments))
+
+    def run_files(self, run_ids: Sequence[str]) -> list[Row]:
+        """What became of the files that runs were the last to try: `run_id`, `path`, `status`,
+        `error` and `total_invoices`.
+        """  # fmt: skip
+        return list(self._transport.call("saft_run_files", {"run_ids": list(run_ids)}))
+
+    def figures(self) -> Mapping[str, Any]:
+        """Files by state, ages, what was loaded so far, counters; see the migration."""
+        bounds = [float(bound) for bound in WAIT_BOUNDS]
+        return dict(self._transport.call("saft_figures", {"bounds": bounds}))
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Add to the counters that the metrics show (`saft_pipeline.api.metrics` names them)."""
+        self._transport.call("saft_count", {"counts": dict(counts)})
+
+    def rights(self) -> dict[str, list[str]]:
+        """What this login lacks (`missing`), and what Supabase's public roles could do (`open`)."""
+        return dict(self._transport.call("saft_rights", {}))
