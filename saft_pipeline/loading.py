@@ -97,7 +97,7 @@ class Loader:
         self._store = store
         self._owner = owner
         self._run_id = run_id
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[tuple[str, str], Source] = {}
         self._open: list[Load] = []
         self.artifacts = Artifacts(settings.home)
 
@@ -121,7 +121,7 @@ class Loader:
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         for name in dict.fromkeys(f.source for f in files):
             of_source = [f for f in files if f.source == name]
-            yield from self._source(name).fetch(of_source, spill)
+            yield from self._source(name, "fetch").fetch(of_source, spill)
 
     def _arrived(self, arrival: Arrival) -> Load:
         load = Load(arrival.file, owned=arrival.owned)
@@ -217,7 +217,7 @@ class Loader:
         for name in dict.fromkeys(load.file.source for load in loads):
             of_source = [load.file for load in loads if load.file.source == name]
             gone = []
-            for file, problem in self._source(name).clear_away(of_source):
+            for file, problem in self._source(name, "clear").clear_away(of_source):
                 if problem is None:
                     gone.append(file.id)
                 else:
@@ -246,10 +246,11 @@ class Loader:
             source.close()
         self._sources.clear()
 
-    def _source(self, name: str) -> Source:
-        if name not in self._sources:
-            self._sources[name] = source_of(name, self._settings)
-        return self._sources[name]
+    def _source(self, name: str, use: str) -> Source:
+        """One for each use: clearing away goes on while the next group is fetched."""
+        if (name, use) not in self._sources:
+            self._sources[name, use] = source_of(name, self._settings)
+        return self._sources[name, use]
 
     @staticmethod
     def _fail(load: Load, reason: str, state: Failed, *, passing: bool = False) -> None:

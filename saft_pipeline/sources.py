@@ -12,7 +12,7 @@ import stamina
 
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile, Sftp, connect
-from saft_pipeline.sftp.errors import SftpError, TransientSftpError
+from saft_pipeline.sftp.errors import FileGone, SftpError, TransientSftpError
 from saft_pipeline.sftp.paths import raw_path
 from saft_pipeline.store.model import LedgerFile
 
@@ -120,22 +120,24 @@ class SftpSource:
         return self._sftp
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
-        """A file that is no longer the one that was read stays."""
+        """Many at once; a file that is no longer the one that was read stays."""
         if self._settings.after_load == "keep":
             return
-        for file in files:
-            yield file, self._clear_one(file)
-
-    def _clear_one(self, file: LedgerFile) -> str | None:
-        folder, (remote,) = self._settings.sftp_remote_dir, _remote([file])
+        waiting = {raw_path(f.path): f for f in files}
         try:
-            if self._settings.after_load == "delete":
-                self._connected().remove(folder, remote)
-            else:
-                self._connected().archive(folder, remote, self._settings.sftp_archive_dir)
-        except SftpError as error:
-            return str(error)
-        return None
+            for remote, error in self._clear(_remote(files)):
+                there = error is not None and not isinstance(error, FileGone)
+                yield waiting.pop(remote.path), str(error) if there else None
+        except TransientSftpError as error:
+            self.close()
+            for file in waiting.values():
+                yield file, str(error)
+
+    def _clear(self, files: Sequence[RemoteFile]) -> Iterator[tuple[RemoteFile, SftpError | None]]:
+        folder, sftp = self._settings.sftp_remote_dir, self._connected()
+        if self._settings.after_load == "delete":
+            return sftp.remove_all(folder, files)
+        return sftp.archive_all(folder, files, self._settings.sftp_archive_dir)
 
     def close(self) -> None:
         """End the connection."""
