@@ -6,6 +6,7 @@ import dagster as dg
 
 from saft_pipeline import partitions
 from saft_pipeline.assets import CLAIM_TAG, FOLDER
+from saft_pipeline.dead_runs import end_dead_runs
 from saft_pipeline.jobs import RUN_CONFIG, load_files_job
 from saft_pipeline.polling import Claim, poll
 from saft_pipeline.resources import Pipeline
@@ -42,6 +43,7 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
     try:
         settings = pipeline.settings
         settings.require_sftp()
+        end_dead_runs(context.instance, pipeline.store, settings.lease_seconds)
         found = poll(
             settings, pipeline.store, is_waiting=lambda o: _is_waiting(context.instance, o)
         )

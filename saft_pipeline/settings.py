@@ -49,6 +49,7 @@ class Settings(BaseModel):
     max_concurrent_runs: int = Field(2, ge=1)
     lease_seconds: int = Field(120, ge=5)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+    log_format: Literal["plain", "json"] = "plain"
 
     batch_size_companies: int = Field(1000, ge=1)
     batch_size_invoices: int = Field(500, ge=1)
@@ -76,7 +77,7 @@ class Settings(BaseModel):
     def _duration(cls, value: object) -> object:
         return duration(value) if isinstance(value, str) else value
 
-    @field_validator("after_load", "log_level", mode="before")
+    @field_validator("after_load", "log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value

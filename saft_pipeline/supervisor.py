@@ -1,4 +1,7 @@
-"""Dagster's daemon, web server and one code server as children that start and stop together."""
+"""Dagster's daemon, web server and code server, and the API, as children of one process.
+
+They start and stop together; what dies is started again. What they say comes out in one format.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +15,24 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
 
 import yaml
 
+from saft_pipeline.child_logs import Logs
 from saft_pipeline.instance import environment
 from saft_pipeline.settings import Settings
 
 LOCATION = "saft_pipeline.definitions"
 STOP_WITHIN = 25.0
 _START_WITHIN = 120.0
+_LONGEST_PAUSE = 60.0
+# A child that ran so long had started well: its next end is a new fault.
+_WELL_AFTER = 300.0
 
 
 class ChildDiedError(Exception):
@@ -35,41 +41,55 @@ class ChildDiedError(Exception):
 
 @dataclass
 class Child:
-    """One process that the supervisor started."""
+    """One process that the supervisor keeps running."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    deaths: int = 0
+    restart_at: float = 0.0
+
+    @property
+    def status(self) -> int | None:
+        """The exit status of a child that has ended."""
+        return self.process.poll() if self.process else None
 
 
+@dataclass
 class Supervisor:
     """Starts the processes, watches them, stops them in the opposite order."""
 
-    def __init__(self, settings: Settings, port: int, *, logs: Path | None = None) -> None:
-        self._settings = settings
-        self._logs = logs
-        self._children: list[Child] = []
+    settings: Settings
+    port: int
+    logs: Logs
+    api: bool = False
+    _children: list[Child] = field(default_factory=list)
+    _ended: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
         # A Unix socket's path may have 107 bytes at most, and SAFT_HOME may lie deep.
         self._folder = Path(tempfile.mkdtemp(prefix="saft-", dir="/tmp"))
-        self.url = f"http://127.0.0.1:{port}"
-        self._port = port
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._env = environment(self.settings)
 
     def start(self) -> None:
-        """Start code server, daemon and web server, and wait until the page answers.
+        """Start all, and wait until the page answers.
 
         Raises:
-            ChildDiedError: one of them ended.
+            ChildDiedError: one of them ended, or the page doesn't come.
         """
-        env = environment(self._settings)
         code = self._folder / "code.sock"
-        workspace = self._workspace(code)
+        where = ["-w", str(self._workspace(code))]
         python = [sys.executable, "-m"]
         serve = ["dagster", "api", "grpc", "-m", LOCATION, "--socket", str(code)]
-        where = ["-w", str(workspace)]
-        web = ["dagster_webserver", "-h", "127.0.0.1", "-p", str(self._port), *where]
-        self._spawn("code-server", [*python, *serve, "--location-name", LOCATION], env)
+        web = ["dagster_webserver", "-h", "127.0.0.1", "-p", str(self.port), *where]
+        self._keep("code-server", [*python, *serve, "--location-name", LOCATION])
         self._wait(code.exists)
-        self._spawn("daemon", [*python, "dagster._daemon", "run", *where], env)
-        self._spawn("web-server", [*python, *web], env)
+        self._keep("daemon", [*python, "dagster._daemon", "run", *where])
+        self._keep("web-server", [*python, *web])
+        if self.api:
+            self._keep("api", [sys.executable, "-c", _SERVE])
         self._wait(self._answers)
 
     def _workspace(self, code: Path) -> Path:
@@ -78,21 +98,16 @@ class Supervisor:
         path.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
         return path
 
-    def _spawn(self, name: str, command: Sequence[str], env: Mapping[str, str]) -> None:
-        with self._log(name) as log:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-                command, env=dict(env), stdout=log, stderr=log, start_new_session=True
-            )
-        self._children.append(Child(name, process))
+    def _keep(self, name: str, command: Sequence[str]) -> None:
+        self._children.append(Child(name, command))
+        self._spawn(self._children[-1])
 
-    @contextmanager
-    def _log(self, name: str) -> Iterator[IO[bytes] | None]:
-        if self._logs is None:
-            yield None
-            return
-        self._logs.mkdir(parents=True, exist_ok=True)
-        with (self._logs / f"{name}.log").open("ab") as log:
-            yield log
+    def _spawn(self, child: Child) -> None:
+        with self.logs.of(child.name) as log:
+            child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
+                child.command, env=self._env, stdout=log, stderr=log, start_new_session=True
+            )
+        child.started = time.monotonic()
 
     def _answers(self) -> bool:
         try:
@@ -101,36 +116,64 @@ class Supervisor:
         except OSError:
             return False
 
-    def _wait(self, ready: object) -> None:
-        assert callable(ready)
+    def _wait(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _START_WITHIN
         while not ready():
             self.check()
             if time.monotonic() > deadline:
-                raise ChildDiedError(f"not up after {_START_WITHIN:.0f} s{self._hint()}")
+                raise ChildDiedError(f"not up after {_START_WITHIN:.0f} s; {self.logs.where}")
             time.sleep(0.1)
 
     def check(self) -> None:
         """Raise `ChildDiedError` if a process has ended."""
         for child in self._children:
-            if (status := child.process.poll()) is not None:
-                raise ChildDiedError(f"{child.name} ended with status {status}{self._hint()}")
+            if child.status is not None:
+                raise ChildDiedError(
+                    f"{child.name} ended with status {child.status}; {self.logs.where}"
+                )
 
-    def _hint(self) -> str:
-        return f"; see {self._logs}" if self._logs else ""
+    def mend(self) -> Iterator[str]:
+        """Start again what has ended, after a pause that doubles; says what was found and done."""
+        now = time.monotonic()
+        for child in self._children:
+            if child.restart_at:
+                if now >= child.restart_at:
+                    child.restart_at = 0.0
+                    self._spawn(child)
+                    yield f"{child.name} started again"
+            elif child.status is not None:
+                yield self._plan_restart(child, now)
+
+    def _plan_restart(self, child: Child, now: float) -> str:
+        child.deaths = 1 if now - child.started > _WELL_AFTER else child.deaths + 1
+        pause = min(2.0 ** (child.deaths - 1), _LONGEST_PAUSE)
+        child.restart_at = now + pause
+        if child.process:
+            # Runs that it had started go on by themselves, until we stop.
+            self._ended.append(child.process)
+        return f"{child.name} ended with status {child.status}; starting it again in {pause:.0f} s"
 
     def stop(self) -> None:
         """SIGTERM to all, SIGKILL to what is left after 25 s; then nothing of them remains."""
-        for child in reversed(self._children):
-            _signal_group(child.process, signal.SIGTERM)
+        running = [child.process for child in reversed(self._children) if child.process]
+        running += self._ended
+        for process in running:
+            _signal_group(process, signal.SIGTERM)
         deadline = time.monotonic() + STOP_WITHIN
-        for child in reversed(self._children):
+        for process in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.process.wait(max(0.1, deadline - time.monotonic()))
-            _signal_group(child.process, signal.SIGKILL)
-            child.process.wait()
+                process.wait(max(0.1, deadline - time.monotonic()))
+        for process in running:
+            while _group_lives(process) and time.monotonic() < deadline:
+                time.sleep(0.05)
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
         self._children.clear()
+        self.logs.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+_SERVE = "import sys; sys.argv = ['saft', 'serve']; from saft_pipeline.cli import main; main()"
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
@@ -138,10 +181,21 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
+def _group_lives(process: subprocess.Popen[bytes]) -> bool:
+    """Whether anything of a child's own session is left: a run's process, say."""
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 @contextmanager
-def running(settings: Settings, port: int, *, logs: Path | None = None) -> Iterator[Supervisor]:
+def running(
+    settings: Settings, port: int, logs: Logs, *, api: bool = False
+) -> Iterator[Supervisor]:
     """A started supervisor, stopped when the block ends."""
-    supervisor = Supervisor(settings, port, logs=logs)
+    supervisor = Supervisor(settings, port, logs, api=api)
     try:
         supervisor.start()
         yield supervisor
@@ -173,12 +227,12 @@ def free_port(wanted: int) -> int:
     raise ChildDiedError(f"no free port from {wanted} to {wanted + 99}; set DAGSTER_PORT")
 
 
-def is_free(port: int) -> bool:
-    """Whether a server can listen on this port of the loopback."""
+def is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server can listen on this port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True

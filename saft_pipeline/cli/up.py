@@ -1,13 +1,18 @@
-"""`saft up`: the daemon and the web server, until SIGTERM or Ctrl-C."""
+"""`saft up`: daemon, web server, code server and API, until SIGTERM or Ctrl-C."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 
 from saft_pipeline.cli.output import CannotRunError, words
-from saft_pipeline.settings import load
+from saft_pipeline.settings import Settings, load
 
 
 def register(app: typer.Typer) -> None:
@@ -16,22 +21,58 @@ def register(app: typer.Typer) -> None:
 
 
 def up() -> None:
-    """Run the daemon (which polls) and the web server."""
+    """Run the daemon (which polls), the web server and the API."""
     settings = load()
     settings.require_sftp()
+    from saft_pipeline.child_logs import LogLines
     from saft_pipeline.stores import open_store
-    from saft_pipeline.supervisor import Stop, is_free, running
+    from saft_pipeline.supervisor import Stop, running
 
-    if not is_free(settings.dagster_port):
-        raise CannotRunError(
-            f"port {settings.dagster_port} is taken; stop what listens there or set DAGSTER_PORT"
+    _require_ports(settings)
+    logs = LogLines(settings.log_format)
+    with _alone(settings.home), Stop() as stop:
+        open_store(settings).close()
+        with running(settings, settings.dagster_port, logs, api=True) as supervisor:
+            words.print(
+                f"Dagster at {supervisor.url}, API at http://{settings.api_host}:"
+                f"{settings.api_port}/docs; polling every {settings.poll_interval_seconds} s",
+                soft_wrap=True,
+            )
+            while not stop.asked:
+                for line in supervisor.mend():
+                    logs.say("saft", line)
+                time.sleep(0.2)
+            words.print("stopping")
+
+
+def _require_ports(settings: Settings) -> None:
+    from saft_pipeline.supervisor import is_free
+
+    taken = [
+        f"port {port} is taken; stop what listens there or set {name}"
+        for name, host, port in (
+            ("DAGSTER_PORT", "127.0.0.1", settings.dagster_port),
+            ("API_PORT", settings.api_host, settings.api_port),
         )
-    open_store(settings).close()
-    with Stop() as stop, running(settings, settings.dagster_port) as supervisor:
-        words.print(
-            f"Dagster at {supervisor.url}; polling every {settings.poll_interval_seconds} s"
-        )
-        while not stop.asked:
-            supervisor.check()
-            time.sleep(0.2)
-        words.print("stopping")
+        if not is_free(port, host)
+    ]
+    if taken:
+        raise CannotRunError("\n".join(taken))
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold the home for this process: two daemons on one history would both launch every run."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotRunError(
+                f"`saft up` runs already with this SAFT_HOME ({home}), as process {lock.read()}"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

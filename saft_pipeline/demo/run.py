@@ -12,6 +12,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from saft_pipeline.child_logs import LogFiles
 from saft_pipeline.demo.generator import Sample, samples
 from saft_pipeline.demo.sftp_server import DemoSftpServer
 from saft_pipeline.instance import open_instance
@@ -92,7 +93,7 @@ def running_demo(count: int, say: Callable[[str], object]) -> Iterator[Demo]:
         store = open_store(settings)
         say("starting Dagster: daemon, web server, code server")
         logs = home / "logs"
-        with running(settings, free_port(settings.dagster_port), logs=logs) as supervisor:
+        with running(settings, free_port(settings.dagster_port), LogFiles(logs)) as supervisor:
             say(f"Dagster at {supervisor.url}; the sensor polls the SFTP server")
             with open_instance(settings) as instance:
                 inbox = home / "inbox"
