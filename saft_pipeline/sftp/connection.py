@@ -21,8 +21,8 @@ from saft_pipeline.sftp.model import SftpConfig
 from saft_pipeline.sftp.session import Session
 from saft_pipeline.sftp.trust import Trust, address, load_trust
 
-# Bytes that the server may send before we have read them: more than we ever ask for at once, so that
-# it never waits for a message that makes room.
+# Bytes that the server may send before we have read them: more than we ever ask for at once, so
+# that it never waits for a message that makes room.
 _CHANNEL_WINDOW = 32 << 20
 KEEPALIVE_SECONDS = 15
 # The kinds of host key, each with the algorithms that it signs with; a server has one of each kind.

@@ -15,7 +15,6 @@ from saft_pipeline.sftp.pieces import WINDOW, Ranges, Sink
 from saft_pipeline.sftp.session import Conversation, Session, Task, ask, leave
 from saft_pipeline.sftp.wire import Attributes, Data, Handle, Reply, Status
 
-FILES_AT_ONCE = 256
 # Bytes asked for and not yet handed out, over all files.
 BUDGET = 16 << 20
 
@@ -44,11 +43,7 @@ def fetch(
         conversation = take(file, root, lambda: session.limits.max_read, spill)
         return Task(conversation, f"reading {file.text}", min(file.size, WINDOW), _discard)
 
-    def at_once() -> int:
-        """Use half of the handles: a server may close a little later than it says."""
-        return max(1, min(FILES_AT_ONCE, session.limits.handles // 2))
-
-    return session.run(next_task, at_once=at_once, budget=BUDGET)
+    return session.run(next_task, at_once=session.open_at_once, budget=BUDGET)
 
 
 def _discard(result: Fetched | FetchFailed) -> None:

@@ -13,8 +13,6 @@ from saft_pipeline.sftp.model import Listing, Problem, RemoteFile
 from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each, leave
 from saft_pipeline.sftp.wire import Attributes, Entry, Handle, Names, Reply, Request, Status
 
-FOLDERS_AT_ONCE = 16
-FIRST_READS = 4
 READ_AHEADS = 64
 # Deeper and larger than anybody's tree: a server whose folders or listings never end must not keep
 # us for ever, nor fill the memory (a million files take 250 MB).
@@ -100,7 +98,7 @@ def find(session: Session, selection: Selection) -> Listing:
         path = queue.popleft()
         return Task(look_into(path, selection), f"listing {_shown(selection, path)}")
 
-    for folder in session.run(next_task, at_once=lambda: FOLDERS_AT_ONCE):
+    for folder in session.run(next_task, at_once=session.open_at_once):
         _check_root(folder, selection)
         queue.extend(folder.folders)
         files.extend(folder.files.values())
@@ -128,7 +126,7 @@ def _read_entries(
     """Sort the folder's entries into `folder`; give the paths that need a look at their target."""
     unsure: list[bytes] = []
     ended = False
-    requests: Sequence[Request] = [wire.read_folder(handle)] * FIRST_READS
+    requests: Sequence[Request] = [wire.read_folder(handle)] * 2
     in_flight = 0
     while requests or in_flight:
         in_flight += len(requests)

@@ -18,12 +18,11 @@ from saft_pipeline.sftp.errors import (
 )
 from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.model import RemoteFile
-from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each
+from saft_pipeline.sftp.session import AT_ONCE, Conversation, Session, Task, ask, ask_each
 from saft_pipeline.sftp.wire import Attributes, Reply, Request, Status
 
 Cleared = tuple[RemoteFile, SftpError | None]
 
-FILES_AT_ONCE = 256
 # The usual limit of a name is 255 bytes; what is left holds the date.
 _LONGEST_KEPT = 220
 _NAMES_TRIED = 5
@@ -45,7 +44,7 @@ def clear(
         file = next(waiting, None)
         return Task(_outcome(file, work(file)), f"{doing} {file.text}") if file else None
 
-    return session.run(next_task, at_once=lambda: FILES_AT_ONCE)
+    return session.run(next_task, at_once=lambda: AT_ONCE)
 
 
 def _outcome(file: RemoteFile, work: Conversation[object]) -> Conversation[Cleared]:

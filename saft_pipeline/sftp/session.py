@@ -23,6 +23,8 @@ T = TypeVar("T")
 Answer = tuple[Request, Reply]
 Conversation = Generator[Sequence[Request], Answer, T]
 
+# Most conversations at once; more would not be faster.
+AT_ONCE = 256
 _RECEIVE = 1 << 18
 _CUT = (OSError, EOFError, SSHException)
 _LOSSES = (*_CUT, wire.GarbledError)
@@ -134,6 +136,13 @@ class Session:
         if wire.LIMITS in self.extensions:
             learning = Task(self._learn_limits(), "asking for its limits")
             self._advance(_Run(lambda: None, lambda: 1, 0), learning, None)
+
+    def open_at_once(self) -> int:
+        """Give how many files or folders to have open at once.
+
+        Half of what the server allows: it may close one a little later than it is asked to.
+        """
+        return max(1, min(AT_ONCE, self.limits.handles // 2))
 
     def do(self, conversation: Conversation[T], about: str) -> T:
         """Hold one conversation to its end."""
