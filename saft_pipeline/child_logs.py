@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, TextIO, cast
 
 Format = Literal["plain", "json"]
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 _LEVEL_WITHIN = 120  # characters: further right a level's name is somebody's text
 
@@ -75,7 +77,7 @@ class LogLines:
     def _read(self, name: str, descriptor: int) -> None:
         with os.fdopen(descriptor, "rb") as lines:
             for line in lines:
-                self.say(name, line.decode(errors="replace").rstrip())
+                self.say(name, _COLOUR.sub("", line.decode(errors="replace").rstrip()))
 
     def say(self, name: str, message: str) -> None:
         """Write one line."""

@@ -28,7 +28,15 @@ def config(settings: Settings) -> dict[str, Any]:
             "module": "dagster._core.storage.noop_compute_log_manager",
             "class": "NoOpComputeLogManager",
         },
-        "concurrency": {"runs": {"max_concurrent_runs": settings.max_concurrent_runs}},
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {
+                "max_concurrent_runs": settings.max_concurrent_runs,
+                # A new file would wait five seconds otherwise.
+                "dequeue_interval_seconds": 1,
+            },
+        },
         "run_monitoring": {"enabled": True, "start_timeout_seconds": 180},
         "telemetry": {"enabled": False},
         # The page asks newcomers for their e-mail address otherwise.
