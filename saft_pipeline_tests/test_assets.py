@@ -13,6 +13,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 from saft_pipeline import partitions
 from saft_pipeline.assets import ASSETS
 from saft_pipeline.local_runs import LocalRuns
+from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
@@ -274,6 +275,19 @@ def test_a_run_that_dies_leaves_its_files_failed_with_the_reason(
     file = the_file(store)
     assert (file.status, file.claimed_by) == ("failed", None)
     assert "the run ended early: ZeroDivisionError: out of paper" in (file.error or "")
+
+
+def test_a_run_that_loses_the_database_leaves_its_files_to_be_tried_again(
+    project: Project, runs: LocalRuns, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*_args: object, **_named: object) -> None:
+        raise TransientStoreError("the connection is lost")
+
+    project.put("f.xml", one_invoice("FT B/1"))
+    monkeypatch.setattr(Store, "settle", lose)
+    poll(runs)
+    file = the_file(store)
+    assert file.status == "pending" or file.next_attempt_at
 
 
 def test_a_run_whose_claim_is_gone_touches_nothing(
