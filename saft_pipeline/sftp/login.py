@@ -11,7 +11,11 @@ from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.model import SftpConfig
 
 _INTERACTIVE = "keyboard-interactive"
-_KEY, _PASSWORD = "the key", "the password"
+_KEY, _RSA_KEY, _PASSWORD = "the key", "the RSA key", "the password"
+_ONLY_SHA1 = (
+    "takes RSA keys only with SHA-1, which is no longer safe: use an ed25519 or ECDSA key, or have "
+    "the server updated"
+)
 # As many as a server usually lets one try (MaxAuthTries 6).
 _MOST_AGENT_KEYS = 5
 
@@ -63,7 +67,7 @@ def _offer_key(
     transport: paramiko.Transport, config: SftpConfig, key: paramiko.PKey
 ) -> Sequence[str]:
     """Authenticate with a key; gives what the server wants beside it."""
-    with _faults(transport, config, _KEY):
+    with _faults(transport, config, _RSA_KEY if key.get_name() == "ssh-rsa" else _KEY):
         return transport.auth_publickey(config.username, key)
 
 
@@ -130,12 +134,10 @@ def _faults(transport: paramiko.Transport, config: SftpConfig, what: str) -> Ite
 
 def _refusal(config: SftpConfig, what: str, error: Exception) -> str:
     if "agree on a pubkey algorithm" in str(error):
-        return (
-            f"{config.peer} takes RSA keys only with SHA-1, which is no longer safe: use an "
-            "ed25519 or ECDSA key, or have the server updated."
-        )
+        return f"{config.peer} {_ONLY_SHA1}."
     setting = "SFTP_PASSWORD" if what == _PASSWORD else "SFTP_PRIVATE_KEY_PATH"
+    perhaps = f" Or it {_ONLY_SHA1}." if what == _RSA_KEY else ""
     return (
         f"{config.peer} refused {what} of {config.username}: check SFTP_USERNAME and {setting}. "
-        "It isn't tried again by itself."
+        f"It isn't tried again by itself.{perhaps}"
     )

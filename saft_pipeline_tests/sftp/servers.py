@@ -11,6 +11,8 @@ import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
 from paramiko.server import InteractiveQuery
 
+from saft_pipeline.sftp.client import SftpConfig
+
 
 class Proxy:
     """A TCP proxy on loopback in front of a server, that can fail when told to.
@@ -134,6 +136,18 @@ class SshServer:
     @property
     def fingerprint(self) -> str:
         return str(self.key.fingerprint)
+
+
+def with_password(server: SshServer, password: str) -> SftpConfig:
+    """Log in to it with a password, right or wrong."""
+    return SftpConfig(
+        "127.0.0.1",
+        "anna",
+        port=server.port,
+        password=password,
+        host_key_fingerprints=(server.fingerprint,),
+        timeout=10,
+    )
 
 
 @contextlib.contextmanager

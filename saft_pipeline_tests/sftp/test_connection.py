@@ -1,13 +1,10 @@
-"""Connecting: whom we trust, how we log in, and every way in which it can fail."""
+"""Connecting: whom we trust, and every way in which a connection is not made."""
 
 import contextlib
 import dataclasses
-import re
 import socket
 import subprocess
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from saft_pipeline.sftp.client import SftpConfig, connect, host_key
 from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError, TransientSftpError
 from saft_pipeline_tests.fixtures.sshd import Sshd, free_port, keygen, start_sshd
 from saft_pipeline_tests.sftp.conftest import config_of
-from saft_pipeline_tests.sftp.servers import Proxy, SshServer, ssh_server
+from saft_pipeline_tests.sftp.servers import Proxy, ssh_server, with_password
 
 SECRET = "correct horse battery"
 OTHER_PIN = "SHA256:" + "A" * 43
@@ -28,19 +25,6 @@ def proxy(sshd: Sshd) -> Iterator[Proxy]:
     proxy = Proxy(sshd.port)
     yield proxy
     proxy.close()
-
-
-@pytest.fixture
-def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An ssh-agent of the test's own, in a folder whose path is short enough for a socket."""
-    with tempfile.TemporaryDirectory(prefix="agent") as folder:
-        command = ["ssh-agent", "-D", "-a", f"{folder}/a"]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-            while not Path(folder, "a").exists():
-                time.sleep(0.01)
-            monkeypatch.setenv("SSH_AUTH_SOCK", f"{folder}/a")
-            yield
-            process.terminate()
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +71,7 @@ def test_a_pin_that_no_key_of_the_server_has_is_refused(many_keys: Sshd) -> None
 def test_an_unknown_key_is_refused_before_any_password_is_sent(tmp_path: Path) -> None:
     (tmp_path / "known_hosts").touch()
     with ssh_server(SECRET) as server:
-        config = _by_file(_with_password(server, SECRET), tmp_path / "known_hosts")
+        config = _by_file(with_password(server, SECRET), tmp_path / "known_hosts")
         with pytest.raises(HostKeyError) as caught:
             connect(config)
     assert server.tries == []
@@ -118,7 +102,7 @@ def test_the_servers_key_can_be_asked_for_whether_it_is_trusted_or_not(
 
 def test_asking_for_the_servers_key_needs_no_login_that_works(tmp_path: Path) -> None:
     with ssh_server(SECRET) as server:
-        assert host_key(_with_password(server, "wrong")).fingerprint == server.fingerprint
+        assert host_key(with_password(server, "wrong")).fingerprint == server.fingerprint
     assert server.tries == []
 
 
@@ -128,111 +112,6 @@ def test_a_changed_key_is_refused(sshd: Sshd, config: SftpConfig, tmp_path: Path
     with pytest.raises(HostKeyError, match="IS NOT THE ONE EXPECTED") as caught:
         connect(_by_file(config, tmp_path / "known_hosts"))
     assert caught.value.changed
-
-
-@pytest.mark.parametrize("methods", ["password", "keyboard-interactive"])
-def test_a_right_password_lets_in(methods: str) -> None:
-    with ssh_server(SECRET, methods) as server:
-        connect(_with_password(server, SECRET)).close()
-    assert server.tries == [SECRET]
-
-
-@pytest.mark.parametrize("methods", ["password", "keyboard-interactive"])
-def test_a_wrong_password_is_sent_once_and_never_shown(methods: str) -> None:
-    with (
-        ssh_server(SECRET, methods) as server,
-        pytest.raises(PermanentSftpError, match="SFTP_PASSWORD") as caught,
-    ):
-        connect(_with_password(server, "wrong password"))
-    assert server.tries == ["wrong password"]
-    assert "wrong password" not in f"{caught.value} {caught.value.__cause__}"
-
-
-def test_a_server_that_hangs_up_on_a_password_is_not_sent_it_again() -> None:
-    with (
-        ssh_server(SECRET, hangs_up=True) as server,
-        pytest.raises(PermanentSftpError, match="SFTP_PASSWORD"),
-    ):
-        connect(_with_password(server, SECRET))
-    assert server.tries == [SECRET]
-
-
-def test_a_server_that_hangs_up_on_a_key_may_take_it_later(sshd: Sshd) -> None:
-    with ssh_server(SECRET, "publickey", hangs_up=True) as server:
-        config = _with_password(server, SECRET)
-        config = dataclasses.replace(config, password=None, private_key_path=sshd.key_path)
-        with pytest.raises(TransientSftpError, match="ended the connection at the login"):
-            connect(config)
-
-
-def test_secrets_are_not_in_the_configurations_text() -> None:
-    config = SftpConfig("h", "u", password=SECRET, private_key_passphrase=SECRET)
-    assert SECRET not in repr(config)
-
-
-@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa-2048"])
-@pytest.mark.parametrize("passphrase", ["", "open sesame"])
-def test_keys_of_every_kind_let_in_with_and_without_passphrase(
-    tmp_path: Path, sshd_server: Sshd, kind: str, passphrase: str
-) -> None:
-    key = keygen(tmp_path / "key", kind, passphrase)
-    with _authorized(sshd_server, key):
-        config = dataclasses.replace(
-            config_of(sshd_server),
-            private_key_path=key,
-            private_key_passphrase=passphrase or None,
-        )
-        connect(config).close()
-
-
-@pytest.mark.parametrize("passphrase", [None, "wrong"])
-def test_a_wrong_or_missing_passphrase_is_named(
-    config: SftpConfig, tmp_path: Path, passphrase: str | None
-) -> None:
-    key = keygen(tmp_path / "key", passphrase="open sesame")
-    config = dataclasses.replace(config, private_key_path=key, private_key_passphrase=passphrase)
-    with pytest.raises(PermanentSftpError, match="passphrase is"):
-        connect(config)
-
-
-@pytest.mark.parametrize("content", [None, "not a key", "PuTTY-User-Key-File-3: ssh-ed25519"])
-def test_a_key_file_that_is_none_is_named(
-    config: SftpConfig, tmp_path: Path, content: str | None
-) -> None:
-    path = tmp_path / "key"
-    if content:
-        path.write_text(content)
-    with pytest.raises(PermanentSftpError, match=re.escape(f"private key {path} can't be used")):
-        connect(dataclasses.replace(config, private_key_path=path))
-
-
-def test_a_key_that_the_server_does_not_take_is_permanent(
-    config: SftpConfig, tmp_path: Path
-) -> None:
-    config = dataclasses.replace(config, private_key_path=keygen(tmp_path / "other"))
-    with pytest.raises(PermanentSftpError, match=r"refused the key of .*SFTP_PRIVATE_KEY_PATH"):
-        connect(config)
-
-
-def test_a_password_where_only_keys_are_taken_is_permanent(config: SftpConfig) -> None:
-    config = dataclasses.replace(config, private_key_path=None, password=SECRET)
-    with pytest.raises(PermanentSftpError, match="it takes publickey"):
-        connect(config)
-
-
-def test_with_neither_key_nor_password_the_agents_keys_are_offered(
-    sshd: Sshd, config: SftpConfig, agent: None
-) -> None:
-    subprocess.run(["ssh-add", "-q", str(sshd.key_path)], check=True, capture_output=True)
-    connect(dataclasses.replace(config, private_key_path=None)).close()
-
-
-def test_without_agent_key_and_password_the_settings_are_named(
-    config: SftpConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-    with pytest.raises(PermanentSftpError, match="SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH"):
-        connect(dataclasses.replace(config, private_key_path=None))
 
 
 def test_a_refused_connection_may_pass(config: SftpConfig) -> None:
@@ -267,7 +146,7 @@ def test_a_server_that_falls_silent_is_given_up_within_the_timeout(
 
 def test_a_server_that_never_starts_sftp_is_given_up_within_the_timeout() -> None:
     with ssh_server(SECRET, stuck=True) as server:
-        config = dataclasses.replace(_with_password(server, SECRET), timeout=1)
+        config = dataclasses.replace(with_password(server, SECRET), timeout=1)
         with pytest.raises(TransientSftpError, match="for a session within 1 s"):
             connect(config)
 
@@ -340,27 +219,6 @@ def test_a_failed_login_leaves_no_connection_open(
 
 def _by_file(config: SftpConfig, known_hosts: Path) -> SftpConfig:
     return dataclasses.replace(config, known_hosts_path=known_hosts, host_key_fingerprints=())
-
-
-def _with_password(server: SshServer, password: str) -> SftpConfig:
-    return SftpConfig(
-        "127.0.0.1",
-        "anna",
-        port=server.port,
-        password=password,
-        host_key_fingerprints=(server.fingerprint,),
-        timeout=10,
-    )
-
-
-@contextlib.contextmanager
-def _authorized(server: Sshd, key: Path) -> Iterator[None]:
-    """Let a key in for the length of a block."""
-    authorized = server.key_path.with_name("authorized_keys")
-    before = authorized.read_text()
-    authorized.write_text(before + Path(f"{key}.pub").read_text())
-    yield
-    authorized.write_text(before)
 
 
 @contextlib.contextmanager
