@@ -195,13 +195,19 @@ class _Report:
         total = self._total
         self._context.log.info(f"{self._loaded} of {total} files loaded")
         if self._failed:
-            reasons = "\n".join(f"{load.file.path}: {load.error}" for load in self._failed[:20])
+            reasons = "\n".join(map(_reason, self._failed[:20]))
             raise dg.Failure(
                 f"{len(self._failed)} of {total} files not loaded; `saft status` has them all\n"
                 f"{reasons}",
                 metadata={"failed": cards.failures(self._failed)},
                 allow_retries=False,
             )
+
+
+def _reason(load: Load) -> str:
+    """Why a file failed; what reading says begins with its path already."""
+    path, reason = load.file.path, load.error or "unknown"
+    return reason if reason.startswith(path) else f"{path}: {reason}"
 
 
 def _partition(load: Load) -> str:

@@ -1,0 +1,112 @@
+"""Takes the README's pictures: `python -m saft_pipeline_tests.pictures`.
+
+Runs the demo in a folder of its own and looks at it with headless Chromium (Debian: chromium and
+chromium-driver). The pictures are written to `.pictures/` of the checkout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from saft_pipeline.supervisor import free_port
+
+FOLDER = Path(__file__).parents[1] / ".pictures"
+_ARGUMENTS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+
+
+@contextlib.contextmanager
+def demo() -> Iterator[str]:
+    """A demo whose samples are settled; the address of its page."""
+    home, port = tempfile.mkdtemp(prefix="saft-"), free_port(3000)
+    env = {**os.environ, "SAFT_HOME": home, "DAGSTER_PORT": str(port)}
+    command = [sys.executable, "-c", "from saft_pipeline.cli import main; main()", "demo"]
+    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:
+            sys.stderr.write(line)
+            if "Ctrl-C" in line:
+                break
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def browser(width: int, height: int) -> Iterator[webdriver.Chrome]:
+    """Headless Chromium."""
+    options = Options()
+    options.binary_location = shutil.which("chromium") or "chromium"
+    for argument in (*_ARGUMENTS.split(), f"--window-size={width},{height}"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options, Service(shutil.which("chromedriver")))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def ask(url: str, query: str) -> Any:
+    """The answer of Dagster's GraphQL."""
+    request = urllib.request.Request(
+        f"{url}/graphql",
+        json.dumps({"query": query}).encode(),
+        {"content-type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)["data"]
+
+
+def take(driver: webdriver.Chrome, url: str, name: str, *, shows: str) -> None:
+    """One picture, once the page shows a text and has come to rest."""
+    driver.get(url)
+    WebDriverWait(driver, 60).until(
+        lambda d: shows in d.find_element(By.TAG_NAME, "body").text, f"{url} never shows {shows!r}"
+    )
+    time.sleep(4)
+    driver.save_screenshot(str(FOLDER / f"{name}.png"))
+
+
+def main() -> None:
+    """Take all pictures."""
+    FOLDER.mkdir(exist_ok=True)
+    with demo() as url, browser(1280, 720) as driver:
+        runs = ask(url, "{runsOrError(limit: 1) {... on Runs {results {runId}}}}")
+        run = runs["runsOrError"]["results"][0]["runId"]
+        statuses = "... on DefaultPartitionStatuses {failedPartitions materializedPartitions}"
+        asset = '{assetNodeOrError(assetKey: {path: ["invoice_files"]}) {... on AssetNode {'
+        found = ask(url, asset + "assetPartitionStatuses {" + statuses + "}}}}")
+        partitions = found["assetNodeOrError"]["assetPartitionStatuses"]
+        page = f"{url}/assets/invoice_files?view=partitions&partition="
+        failed, good = partitions["failedPartitions"][0], partitions["materializedPartitions"][0]
+        take(driver, f"{url}/asset-groups", "lineage", shows="invoice_file_links")
+        take(driver, page + failed, "failed-file", shows="Failed")
+        take(driver, page + good, "file", shows="invoices")
+        driver.set_window_size(1280, 1000)
+        take(driver, f"{url}/runs/{run}", "run", shows="RUN_FAILURE")
+
+
+if __name__ == "__main__":
+    main()
