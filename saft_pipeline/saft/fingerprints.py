@@ -46,6 +46,10 @@ class Fingerprints:
         self._used += 1
         return None
 
+    def __contains__(self, key: Hashable) -> bool:
+        hashed = _hash(key) or 1
+        return self._keys[self._slot(hashed)] == hashed
+
     def add_all(self, other: Fingerprints) -> bool:
         """Note all that `other` has; False, and nothing is noted, if one of them isn't new."""
         pairs = [(k, c) for k, c in zip(other._keys, other._contents, strict=True) if k != _FREE]

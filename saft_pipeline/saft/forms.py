@@ -106,7 +106,7 @@ class Form:
         tag = place[-1][0]
         value = _VALUE.get(tag) or _VALUE[KINDS.get(tag, "text")]
         name = re.escape(self._tag) + tag
-        return rf"(?:<{name}(?:>\s*+(?:({value})\s*+)?+</{name}>|/>)\s*+)?+"
+        return rf"(?:<{name}(?:>\s*+({value})\s*+</{name}>|/>|>\s*+</{name}>)\s*+)?+"
 
     def _branch(self, place: _Place, order: Order) -> str:
         tag = place[-1][0]

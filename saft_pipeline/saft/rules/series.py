@@ -1,0 +1,182 @@
+"""The series of a file's invoices: gaps, order of time, chain of signatures, references.
+
+Of each series only its runs of numbers are kept, 16 bytes a run: a series without gaps that is
+written in its order takes no more memory than one invoice.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
+
+from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
+from saft_pipeline.saft.records import Invoice, Row
+from saft_pipeline.saft.rules.findings import Finding, Severity
+from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number
+
+_NUMBER, _ATCUD, _HASH, _CONTROL, _DATE, _ENTERED = (
+    INVOICE_FIELDS.index(name)
+    for name in (
+        *("invoice_no", "atcud", "hash", "hash_control", "invoice_date", "system_entry_date"),
+    )
+)
+_REFERENCE = LINE_FIELDS.index("reference")
+_MOST_SERIES = 10_000  # a file has some tens
+_MOST_WAITING = 10_000
+_HIGHEST = 1 << 63
+
+
+class _Series:
+    """One series, and the invoice of it that was seen last."""
+
+    __slots__ = ("code", "ends", "last", "number", "starts")
+
+    def __init__(self, number: int) -> None:
+        self.starts = array("Q", (number,))
+        self.ends = array("Q", (number,))
+        self.number = number
+        self.last: Row = ()
+        self.code: str | None = None
+
+    def runs(self) -> list[tuple[int, int]]:
+        """The numbers seen, as ranges in their order."""
+        merged: list[tuple[int, int]] = []
+        for start, end in sorted(zip(self.starts, self.ends, strict=True)):
+            if merged and start <= merged[-1][1] + 1:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((start, end))
+        return merged
+
+
+class AllSeries:
+    """Follows every series of a file."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, _Series] = {}
+        self._waiting: list[tuple[int, str | None, str]] = []
+        self._left_out = 0
+
+    def series(self, invoice: Invoice) -> Iterator[Finding]:
+        """Order and chain: an invoice against the one before it in its series."""
+        parts = invoice_number(invoice.values[_NUMBER] or "")
+        if parts is None or len(parts[2]) > 18:
+            return
+        name, number = parts[1], int(parts[2])
+        known = self._series.get(name)
+        if known is None:
+            if len(self._series) == _MOST_SERIES:
+                self._left_out += 1
+                return
+            known = self._series[name] = _Series(number)
+        elif number == known.number + 1:
+            known.ends[-1] = number
+            yield from _after(known, invoice)
+        else:
+            known.starts.append(number)
+            known.ends.append(number)
+            if number > known.number:
+                yield from _in_time(known.last, invoice)
+        yield from _same_code(known, invoice)
+        known.number, known.last = number, invoice.values
+
+    def note_references(self, invoice: Invoice) -> None:
+        """Keep references to documents that aren't seen yet for the end of the file."""
+        for row in invoice.lines:
+            reference = row[_REFERENCE]
+            if reference is None or self._is_seen(reference):
+                continue
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting.append((invoice.line, invoice.values[_NUMBER], reference))
+            else:
+                self._left_out += 1
+
+    def _is_seen(self, reference: str) -> bool:
+        parts = invoice_number(reference)
+        known = self._series.get(parts[1]) if parts else None
+        if known is None or parts is None or len(parts[2]) > 18:
+            return False
+        return known.starts[-1] <= int(parts[2]) <= known.ends[-1]
+
+    def finish(self) -> Iterator[Finding]:
+        """Gaps, and the references that no document of the file answers."""
+        runs = {name: known.runs() for name, known in self._series.items()}
+        for name, ranges in runs.items():
+            for (_, before), (after, _) in pairwise(ranges):
+                expected = f"{name}/{before + 1}"
+                if after - before > 2:
+                    expected += f" to {name}/{after - 1}"
+                yield Finding("series_gap", "warning", None, f"{name}/{after}", expected, None)
+        for line, document, reference in self._waiting:
+            yield from _answered(runs, line, document, reference)
+        if self._left_out:
+            expected = f"at most {_MOST_SERIES} series and {_MOST_WAITING} open references"
+            yield Finding("series_limit", "info", None, None, expected, f"{self._left_out} more")
+
+
+def _answered(
+    runs: dict[str, list[tuple[int, int]]], line: int, document: str | None, reference: str
+) -> Iterator[Finding]:
+    parts = invoice_number(reference)
+    ranges = runs.get(parts[1]) if parts else None
+    if parts is None:
+        expected = "type, blank, series, /, number"
+        yield Finding("reference", "warning", line, document, expected, reference)
+    elif ranges is None or int(parts[2]) < ranges[0][0]:
+        expected = "a document of this file; it may be of an earlier one"
+        yield Finding("reference", "info", line, document, expected, reference)
+    else:
+        at = bisect_right(ranges, (int(parts[2]), _HIGHEST)) - 1
+        if int(parts[2]) > ranges[at][1]:
+            expected = "a document of this file, which has others of that series before it"
+            yield Finding("reference", "warning", line, document, expected, reference)
+
+
+def _after(known: _Series, invoice: Invoice) -> Iterator[Finding]:
+    """Against the very invoice before it."""
+    yield from _in_time(known.last, invoice)
+    before, now = known.last[_HASH], invoice.values[_HASH]
+    if now == before and now not in (None, "0"):
+        expected = f"another signature than that of {known.last[_NUMBER]}"
+        yield _chain(invoice, "error", expected, now)
+    elif (now in (None, "0")) != (before in (None, "0")):
+        is_was = "no signature" if before in (None, "0") else "a signature"
+        expected = f"{is_was}, as {known.last[_NUMBER]} has"
+        yield _chain(invoice, "error", expected, now)
+    control, control_before = invoice.values[_CONTROL], known.last[_CONTROL]
+    if control != control_before and _key(control) < _key(control_before):
+        expected = f"key {control_before} or a later one, as {known.last[_NUMBER]} has"
+        yield _chain(invoice, "warning", expected, control)
+
+
+def _chain(invoice: Invoice, severity: Severity, expected: str, found: str | None) -> Finding:
+    return Finding("hash_chain", severity, invoice.line, invoice.values[_NUMBER], expected, found)
+
+
+def _key(control: str | None) -> int:
+    """The version of the private key, which HashControl begins with."""
+    digits = (control or "").partition("-")[0].partition(".")[0]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _in_time(before: Row, invoice: Invoice) -> Iterator[Finding]:
+    """CIVA article 36: numbers follow the order of dates."""
+    for slot in (_DATE, _ENTERED):
+        earlier, now = before[slot], invoice.values[slot]
+        if now is not None and earlier is not None and now < earlier:
+            expected = f"{earlier} or later, as {before[_NUMBER]} has"
+            number = invoice.values[_NUMBER]
+            yield Finding("series_order", "error", invoice.line, number, expected, now)
+
+
+def _same_code(known: _Series, invoice: Invoice) -> Iterator[Finding]:
+    """A series has one validation code (Portaria 195/2020, article 3)."""
+    parts = atcud_parts(invoice.values[_ATCUD] or "")
+    code = parts[1] if parts else None
+    if code and known.code and code != known.code:
+        expected = f"{known.code}, as before in this series"
+        number = invoice.values[_NUMBER]
+        yield Finding("atcud", "error", invoice.line, number, expected, invoice.values[_ATCUD])
+    known.code = known.code or code
