@@ -47,9 +47,9 @@ class Launcher:
 
 
 @contextmanager
-def launcher(instance: dg.DagsterInstance) -> Iterator[Launcher]:
-    """Load the definitions in this process."""
+def loaded(instance: dg.DagsterInstance) -> Iterator[WorkspaceProcessContext]:
+    """The definitions, loaded in this process."""
     target = LoadableTargetOrigin(executable_path=sys.executable, module_name=LOCATION)
     origin = InProcessCodeLocationOrigin(loadable_target_origin=target, location_name=LOCATION)
     with WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(origin)) as workspace:
-        yield Launcher(instance, workspace)
+        yield workspace

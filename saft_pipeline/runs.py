@@ -27,7 +27,7 @@ UNFINISHED = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
-_CANCELLED = "its run was cancelled; to load it all the same: saft retry"
+_CANCELLED = "the run was cancelled; to load it after all: saft retry"
 
 
 class UnknownRunError(Exception):

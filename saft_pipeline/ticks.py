@@ -7,6 +7,7 @@ here and tested.
 
 from __future__ import annotations
 
+import threading
 import time
 
 import dagster as dg
@@ -79,13 +80,18 @@ def ask(instance: dg.DagsterInstance) -> int:
     return last.tick_id if last else 0
 
 
-def ask_until_begun(instance: dg.DagsterInstance, tick_id: int, patience: float = 120) -> None:
-    """Ask again until a newer tick begins: one that was under way sets the clock at its end."""
+def ask_until_begun(
+    instance: dg.DagsterInstance, tick_id: int, done: threading.Event, patience: float = 120
+) -> None:
+    """Ask again until a newer tick begins: one that was under way sets the clock at its end.
+
+    Ends after `patience` seconds, too, or when `done` is set.
+    """
     deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and not done.is_set():
         last = newest(instance)
         if last and last.tick_id > tick_id:
             return
         if last and last.status != TickStatus.STARTED:
             make_due(instance)
-        time.sleep(1)
+        done.wait(1)

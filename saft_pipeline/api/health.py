@@ -57,9 +57,10 @@ class Probe:
             return str(api_error(error)), False
 
     def _keep(self, asked: asyncio.Future[tuple[str, bool]]) -> None:
-        self._answer, refused = asked.result()
-        self._until = time.monotonic() + self._lasts[refused]
         self._asking = None
+        if not asked.cancelled():
+            self._answer, refused = asked.result()
+            self._until = time.monotonic() + self._lasts[refused]
 
     def close(self) -> None:
         """A question that is under way is not waited for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ from saft_pipeline import __version__
 from saft_pipeline.api import models
 from saft_pipeline.api.routes import ENDPOINTS, Endpoint
 
-_MODES: tuple[Literal["serialization"]] = ("serialization",)
+_MODE: Literal["serialization"] = "serialization"
 _REF = "#/components/schemas/{model}"
 _HEALTH = "Whether the SFTP server, the database and Dagster's daemon answer."
 _METRICS = "Figures for Prometheus; all names begin with `saft_`."
@@ -87,9 +87,9 @@ def _ref(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _schemas() -> dict[str, Any]:
-    answers: Sequence[type[BaseModel]] = [e.answer for e in ENDPOINTS]
-    used = dict.fromkeys([*answers, models.FilePath, models.Health, models.Error])
-    modes = [(model, mode) for model in used for mode in _MODES]
+    used: list[type[BaseModel]] = [e.answer for e in ENDPOINTS]
+    used += [models.FilePath, models.Health, models.Error]
+    modes = [(model, _MODE) for model in dict.fromkeys(used)]
     _, schemas = models_json_schema(modes, ref_template=_REF)
     return dict(schemas["$defs"])
 

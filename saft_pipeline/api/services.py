@@ -17,7 +17,7 @@ import dagster as dg
 
 from saft_pipeline import ticks
 from saft_pipeline.instance import open_instance
-from saft_pipeline.launching import Launcher, launcher
+from saft_pipeline.launching import Launcher, loaded
 from saft_pipeline.settings import Settings
 from saft_pipeline.store import migrate
 from saft_pipeline.store.operations import Operations
@@ -51,7 +51,8 @@ class Services:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="api")
         self._guard = threading.Lock()
         self._ledger: Ledger | None = None
-        self._asked = -1
+        self._closing = threading.Event()
+        self._watch: tuple[int, threading.Thread] | None = None
 
     async def call(self, work: Callable[[], T]) -> T:
         """Do something that waits for a server, without stopping other requests.
@@ -77,16 +78,18 @@ class Services:
         """Have the sensor tick now; the id of the tick after which it comes."""
         last = ticks.ask(self.instance)
         with self._guard:
-            known, self._asked = self._asked == last, last
-        if not known:
-            watch = threading.Thread(
-                target=ticks.ask_until_begun, args=(self.instance, last), name="tick", daemon=True
-            )
-            watch.start()
+            if self._watch is None or self._watch[0] != last or not self._watch[1].is_alive():
+                asking = (self.instance, last, self._closing)
+                thread = threading.Thread(target=ticks.ask_until_begun, args=asking, name="tick")
+                thread.start()
+                self._watch = (last, thread)
         return last
 
     def close(self) -> None:
         """Leave the ledger; calls that still wait for a server are not waited for."""
+        self._closing.set()
+        if self._watch:
+            self._watch[1].join()
         self._threads.shutdown(wait=False, cancel_futures=True)
         if self._ledger is not None:
             self._ledger.store.close()
@@ -95,8 +98,8 @@ class Services:
 @contextmanager
 def services(settings: Settings) -> Iterator[Services]:
     """Open Dagster's instance and load the definitions."""
-    with open_instance(settings) as instance, launcher(instance) as launching:
-        opened = Services(settings, instance, launching)
+    with open_instance(settings) as instance, loaded(instance) as workspace:
+        opened = Services(settings, instance, Launcher(instance, workspace))
         try:
             yield opened
         finally:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from saft_pipeline.cli.output import CannotRunError, answer, print_json, words
 from saft_pipeline.settings import load
@@ -36,11 +35,8 @@ def active(
         print_json(found)
         return
     words.print(f"{len(found)} runs under way" if found else "nothing is under way")
-    if found:
-        table = Table("run", "status", "files", "since", "partition", box=None)
-        for row in found:
-            table.add_row(*("" if v is None else str(v) for v in row.values()))
-        answer.print(table)
+    for row in found:
+        answer.print(*(v for v in row.values() if v is not None), markup=False, soft_wrap=True)
 
 
 def _row(record: dg.RunRecord, files: int) -> dict[str, Any]:
