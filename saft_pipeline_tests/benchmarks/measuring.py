@@ -34,7 +34,7 @@ class Outcome:
 def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Outcome:
     """Run a command to its end, with `given` added to the environment; an empty value unsets.
 
-    Raises RuntimeError, with the end of its stderr, when it fails or takes longer than `timeout`
+    Raises RuntimeError, with what it said, when it fails or takes longer than `timeout`
     seconds; all its processes are then killed.
     """
     environment = {**os.environ, "PYTHONPATH": str(_ROOT), **given}
@@ -56,8 +56,8 @@ def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Out
         seconds = perf_counter() - started
         if status:
             errors.seek(0)
-            tail = errors.read()[-4000:].decode(errors="replace")
-            raise RuntimeError(f"{command!r} ended with {status}:\n{tail}")
+            said = (output + errors.read()[-4000:]).decode(errors="replace")
+            raise RuntimeError(f"{command!r} ended with {status}:\n{said}")
     document = json.loads(output)
     return Outcome(seconds, memory.together / 1e6, memory.largest / 1e6, document)
 
@@ -116,7 +116,7 @@ def _children(pid: int) -> set[int]:
 
 def _sizes(pid: int) -> tuple[int, int]:
     """Bytes: proportional set size now, and the peak resident set (proc(5))."""
-    with suppress(OSError, LookupError):
+    with suppress(OSError, ValueError):
         return _kilobytes(pid, "smaps_rollup", "Pss:"), _kilobytes(pid, "status", "VmHWM:")
     return 0, 0
 
