@@ -111,28 +111,35 @@ class Loader:
         """Fetch a group and keep its bytes; those that came are recorded in the ledger."""
         spill = self._settings.home / "spill"
         spill.mkdir(parents=True, exist_ok=True)
-        loads = []
-        for arrival in self._arrivals(files, spill):
-            loads.append(self._arrived(arrival))
-            self._open.append(loads[-1])
-        self._settle([load for load in loads if load.error is None])
-        return loads
+        loads = {file.id: Load(file) for file in files}
+        self._open += loads.values()
+        try:
+            for arrival in self._arrivals(files, spill):
+                self._arrived(loads[arrival.file.id], arrival)
+        except OSError as error:  # a full disk: what came is whole
+            for load in loads.values():
+                if load.fetched is None and load.error is None:
+                    self._fail(load, f"{load.file.path}: {error}", "failed", passing=True)
+        self._settle([load for load in loads.values() if load.error is None])
+        return list(loads.values())
 
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         for name in dict.fromkeys(f.source for f in files):
             of_source = [f for f in files if f.source == name]
             yield from self._source(name, "fetch").fetch(of_source, spill)
 
-    def _arrived(self, arrival: Arrival) -> Load:
-        load = Load(arrival.file, owned=arrival.owned)
+    def _arrived(self, load: Load, arrival: Arrival) -> None:
+        load.owned = arrival.owned
         if not isinstance(arrival.result, Fetched):
             kind, reason = arrival.result.kind, arrival.result.reason
             self._fail(load, reason, _STATE_OF.get(kind, "failed"), passing=kind == "transient")
-            return load
+            return
         load.fetched = arrival.result
-        with load.fetched.open() as source:
-            self.artifacts.keep_raw(load.fetched.sha256, source)
-        return load
+        try:
+            with load.fetched.open() as source:
+                self.artifacts.keep_raw(load.fetched.sha256, source)
+        except OSError as error:
+            self._fail(load, f"{load.file.path}: {error}", "failed", passing=True)
 
     def _settle(self, loads: Sequence[Load]) -> None:
         contents = [_content(load.file.id, load.fetched) for load in loads if load.fetched]
