@@ -1,6 +1,7 @@
 """The one place that reads settings: environment variables, and `.env` in the working folder.
 
-Nothing is read at import; `load` does it, and names every missing or wrong setting at once.
+Nothing is read at import; `load` does it, and names every missing or wrong setting at once. A
+secret may lie in a file of its own: `API_TOKEN_FILE` names the file that holds `API_TOKEN`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
@@ -67,12 +69,23 @@ class Settings(BaseModel):
     api_token: SecretStr | None = None
     incomplete_after: timedelta = timedelta(hours=24)
 
-    @field_validator("sftp_host_key_fingerprints", mode="before")
+    alert_webhook_url: SecretStr | None = None
+    alert_smtp_url: SecretStr | None = None
+    alert_email_from: str | None = None
+    alert_email_to: tuple[str, ...] = ()
+    alert_pending_after: timedelta = timedelta(hours=6)
+    alert_silent_after: timedelta = timedelta(days=3)
+    prune_after: timedelta = timedelta(days=90)
+
+    @field_validator("sftp_host_key_fingerprints", "alert_email_to", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("incomplete_after", mode="before")
+    @field_validator(
+        "incomplete_after", "alert_pending_after", "alert_silent_after", "prune_after",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _duration(cls, value: object) -> object:
         return duration(value) if isinstance(value, str) else value
@@ -138,11 +151,12 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     given = {**dotenv_values(dotenv or Path(".env")), **environ}
     named = {name.lower(): v for name, v in given.items() if v and name == name.upper()}
     known: dict[str, Any] = {k: v for k, v in named.items() if k in Settings.model_fields}
+    in_files, problems = _from_files(named)
     try:
-        settings = Settings(**known)
+        settings = Settings(**{**known, **in_files})
     except ValidationError as error:
-        raise SettingsError(_listing([_explain(e) for e in error.errors()])) from None
-    if problems := _contradictions(settings):
+        raise SettingsError(_listing([*problems, *map(_explain, error.errors())])) from None
+    if problems := [*problems, *_contradictions(settings)]:
         raise SettingsError(_listing(problems))
     return settings
 
@@ -158,6 +172,36 @@ def duration(text: str) -> timedelta:
         raise ValueError("a number and a unit, such as 90s, 15m, 24h or 30d")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
     return timedelta(**{unit: int(match[1])})
+
+
+def _from_files(named: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The secrets that lie in files, and what is wrong with those files."""
+    found, problems = {}, []
+    for name, field in Settings.model_fields.items():
+        variable = f"{name}_file"
+        if variable not in named or field.annotation != SecretStr | None:
+            continue
+        try:
+            if name in named:
+                raise ValueError(f"both this and {name.upper()} are set; keep one")
+            found[name] = _secret_in(Path(named[variable]).expanduser())
+        except ValueError as error:
+            problems.append(f"{variable.upper()}: {error}")
+            # It was given, so nothing else is to call it missing.
+            found[name] = "unknown"
+    return found, problems
+
+
+def _secret_in(path: Path) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{path} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not text") from None
+    if not secret:
+        raise ValueError(f"{path} is empty")
+    return secret
 
 
 def _explain(error: Any) -> str:
@@ -189,7 +233,35 @@ def _contradictions(s: Settings) -> list[str]:
         )
     if s.sftp_private_key_passphrase and not s.sftp_private_key_path:
         problems.append("SFTP_PRIVATE_KEY_PATH: missing, though SFTP_PRIVATE_KEY_PASSPHRASE is set")
+    return [*problems, *_alert_problems(s)]
+
+
+def _alert_problems(s: Settings) -> list[str]:
+    problems = [
+        f"{name}: not an address that begins with {' or '.join(f'{k}://' for k in kinds)}"
+        for name, url, kinds in (
+            ("ALERT_WEBHOOK_URL", s.alert_webhook_url, ("http", "https")),
+            ("ALERT_SMTP_URL", s.alert_smtp_url, ("smtp", "smtps")),
+        )
+        if url and not _is_url(url.get_secret_value(), kinds)
+    ]
+    mail = {
+        "ALERT_SMTP_URL": s.alert_smtp_url,
+        "ALERT_EMAIL_FROM": s.alert_email_from,
+        "ALERT_EMAIL_TO": s.alert_email_to,
+    }
+    if any(mail.values()):
+        others = "the three settings of e-mail belong together"
+        problems += [f"{name}: missing; {others}" for name, value in mail.items() if not value]
     return problems
+
+
+def _is_url(text: str, kinds: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in kinds and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _sftp_problems(s: Settings) -> list[str]:

@@ -57,6 +57,10 @@ def test_all_missing_sftp_settings_are_named_at_once() -> None:
             {"SFTP_KNOWN_HOSTS_PATH": "/k", "SFTP_HOST_KEY_FINGERPRINTS": "SHA256:x"},
             "SFTP_HOST_KEY_FINGERPRINTS",
         ),
+        ({"ALERT_WEBHOOK_URL": "hooks.example.test/x"}, "ALERT_WEBHOOK_URL: not an address"),
+        ({"ALERT_SMTP_URL": "mail.example.test:25"}, "ALERT_SMTP_URL: not an address"),
+        ({"ALERT_SMTP_URL": "smtp://mail.example.test"}, "ALERT_EMAIL_FROM: missing"),
+        ({"ALERT_EMAIL_FROM": "saft@example.test"}, "ALERT_EMAIL_TO: missing"),
     ],
 )
 def test_contradictory_settings_are_refused(given: dict[str, str], named: str) -> None:
@@ -73,6 +77,81 @@ def test_a_wrong_value_is_not_repeated_in_the_message() -> None:
 def test_no_secret_stands_in_the_repr() -> None:
     settings = load({**SERVER, "SUPABASE_DB_URL": "postgresql://u:hunter2@db.example.test/x"})
     assert "hunter2" not in repr(settings) + repr(settings.require_sftp())
+
+
+SECRETS = [
+    "SFTP_PASSWORD",
+    "SFTP_PRIVATE_KEY_PASSPHRASE",
+    "SUPABASE_DB_URL",
+    "SUPABASE_KEY",
+    "API_TOKEN",
+    "ALERT_WEBHOOK_URL",
+    "ALERT_SMTP_URL",
+]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_lie_in_a_file(name: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("https://hunter2.example.test\n")
+    complete = {
+        "SFTP_PRIVATE_KEY_PATH": "/key",
+        "SUPABASE_URL": "https://x.example.test",
+        "SUPABASE_KEY": "k",
+        "SUPABASE_DB_URL": "postgresql://db.example.test/x",
+        "ALERT_EMAIL_FROM": "saft@example.test",
+        "ALERT_EMAIL_TO": "it@example.test",
+        "ALERT_SMTP_URL": "smtp://mail.example.test",
+    }
+    if name == "ALERT_SMTP_URL":
+        secret.write_text("smtp://hunter2.example.test\n")
+    complete.pop(name, None)
+    value = getattr(load({**complete, f"{name}_FILE": str(secret)}), name.lower())
+    assert value.get_secret_value() == secret.read_text().strip()
+
+
+def test_every_secret_is_known_to_be_one() -> None:
+    secrets = [n for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)]
+    assert {name.upper() for name in secrets} == set(SECRETS)
+
+
+def test_what_is_no_secret_is_not_read_from_a_file(tmp_path: Path) -> None:
+    port = tmp_path / "port"
+    port.write_text("2222")
+    assert load({"SFTP_PORT_FILE": str(port)}).sftp_port == 22
+
+
+def test_a_secret_and_its_file_contradict_each_other(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    with pytest.raises(SettingsError, match="API_TOKEN_FILE: both this and API_TOKEN are set"):
+        load({"API_TOKEN": "other", "API_TOKEN_FILE": str(secret)})
+
+
+def test_files_that_cannot_be_read_are_named_with_all_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    given = {
+        "SFTP_PASSWORD_FILE": str(tmp_path / "missing"),
+        "API_TOKEN_FILE": str(tmp_path / "empty"),
+        "SUPABASE_DB_URL_FILE": str(tmp_path / "binary"),
+        "SUPABASE_URL": "https://x.example.test",
+    }
+    with pytest.raises(SettingsError) as wrong_files:
+        load(given)
+    with pytest.raises(SettingsError) as wrong_value:
+        load({**given, "SFTP_PORT": "ssh"})
+    lines = [line.split(" ")[2] for line in str(wrong_files.value).splitlines()[1:]]
+    assert lines == [
+        "SFTP_PASSWORD_FILE:", "SUPABASE_DB_URL_FILE:", "API_TOKEN_FILE:", "SUPABASE_KEY:",
+    ]  # fmt: skip
+    assert all(name in str(wrong_value.value) for name in (*lines[:3], "SFTP_PORT"))
+
+
+def test_mail_addresses_are_split_at_commas() -> None:
+    mail = {"ALERT_SMTP_URL": "smtp://mail.example.test", "ALERT_EMAIL_FROM": "saft@example.test"}
+    settings = load({**mail, "ALERT_EMAIL_TO": "a@example.test, b@example.test"})
+    assert settings.alert_email_to == ("a@example.test", "b@example.test")
 
 
 def test_fingerprints_are_split_at_commas() -> None:
