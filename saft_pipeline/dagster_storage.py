@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 from dagster import AssetKey
@@ -61,9 +62,10 @@ class BatchedEventLog(PostgresEventLogStorage):
         }
         with self.index_transaction() as connection:
             ids = [int(found[0]) for found in connection.execute(_INSERT, columns)]
-            # The table of assets keeps the newest event of each.
-            newest = {event.asset: (event, n) for event, n in zip(events, ids, strict=True)}
-            for event, event_id in newest.values():
+            # The table of assets keeps something of the newest event of each kind.
+            numbered = zip(events, ids, strict=True)
+            newest = {(event.asset, event.kind): (n, event) for event, n in numbered}
+            for event_id, event in sorted(newest.values(), key=itemgetter(0)):
                 self._store_asset_event(connection, event.entry(step), event_id)
 
 
