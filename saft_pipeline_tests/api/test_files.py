@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from saft_pipeline_tests.api.serving import Api, serving
+from saft_pipeline_tests.api.serving import Api
 from saft_pipeline_tests.fixtures.project import POLLED, Polled, Project, broken, one_invoice
-
-
-@pytest.fixture
-def looked(polled: Polled) -> Iterator[Api]:
-    """The API of an installation that has loaded files; only for looking."""
-    with serving(polled.project.settings) as api:
-        yield api
 
 
 def test_every_file_is_listed_with_its_state(looked: Api, polled: Polled) -> None:
