@@ -85,6 +85,11 @@ class Content:
         refuse_foreign_namespace(_namespace(prefix, attributes))
         return NotXmlError(f"the root element is <{tag}>, not <AuditFile>: this is no SAF-T file")
 
+    def stray(self, element: Element, text: str) -> None:
+        """Text where none belongs is left out."""
+        message = f"text between the elements of <{element.tag}> is left out: {text.strip()[:60]!r}"
+        self._notes.add("stray_text", message, self._line(element.at))
+
     def whose(self) -> str:
         """The invoice that is open."""
         number = self._invoice.number if self._invoice else None
@@ -225,9 +230,6 @@ class Content:
         """The document has ended: its totals, and what was odd in all of it."""
         if self._header is None:
             raise ContentError("the file has no Header: whose file is it?")
-        for tag, text, line in self.structure.stray[:100]:
-            message = f"text between the elements of <{tag}> is left out: {text[:60]!r}"
-            self._notes.add("stray_text", message, line)
         for section in self.tally.sections.values():
             section.note_differences(self._notes)
         self.records.append(self.tally.totals())

@@ -34,14 +34,14 @@ class Element:
 
     __slots__ = ("at", "children", "parts", "role", "size", "tag", "text")
 
-    def __init__(self, tag: str, role: str, at: int) -> None:
+    def __init__(self, tag: str, role: str, at: int, text: str | None = None) -> None:
         self.tag = tag
         self.role = role
         self.at = at
+        self.text = text  # the value, checked, once the element has ended
+        self.children: list[Element] = []
         self.parts: list[str] = []
         self.size = 0
-        self.text: str | None = None  # the value, checked, once the element has ended
-        self.children: list[Element] = []
 
 
 @lru_cache(maxsize=4096)

@@ -159,6 +159,7 @@ SHIPPING_ORDER: Order = (
 LINE_ORDER: Order = (
     "LineNumber",
     ("OrderReferences", ("OriginatingON", "OrderDate")),
+    ("OrderReferences", ("OriginatingON", "OrderDate")),
     "ProductCode",
     "ProductDescription",
     "Quantity",
@@ -175,6 +176,7 @@ LINE_ORDER: Order = (
     "TaxExemptionReason",
     "TaxExemptionCode",
     "SettlementAmount",
+    ("CustomsInformation", ("ARCNo", "IECAmount")),
 )
 TOTALS_ORDER: Order = (
     "TaxPayable",

@@ -147,11 +147,10 @@ class Form:
             second = groups[group]
             if second is not None:
                 value = row[slot]
-                if value is not None:
-                    if not summed:
-                        return None
-                    second = plain(exact_sum((value, second)))
-                row = (*row[:slot], second, *row[slot + 1 :])
+                if value is not None and not summed:
+                    return None
+                both = second if value is None else plain(exact_sum((value, second)))
+                row = (*row[:slot], both, *row[slot + 1 :])
         rest: Row = self._pick_rest(groups)
         return row, self._rest.members(rest) if any(rest) else "", end
 

@@ -63,6 +63,9 @@ class Receiver(Protocol):
     def head(self, text: str, at: int) -> int | None:
         """Read the first children of the open document at once: where they end, or None."""
 
+    def stray(self, element: Element, text: str) -> None:
+        """Text stands between an element's children, where none belongs."""
+
     def whose(self) -> str:
         """What the values read now belong to, for messages: ` of invoice FT 1/1` or nothing."""
 
@@ -78,7 +81,6 @@ class Structure:
         self._unit: Element | None = None
         self._held = 0  # characters of the open unit, and of the open document's parts
         self._parts_held = 0
-        self.stray: list[tuple[str, str, int]] = []
 
     def go_on_as(self, other: Structure) -> None:
         """Begin with the elements open that are open in `other`."""
@@ -89,7 +91,7 @@ class Structure:
         """Whether SalesInvoices is the innermost open element, all was told and nothing is odd."""
         stack = self._stack
         inside = len(stack) == 3 and stack[-1].role == "sales_invoices" and not self.skipping
-        return inside and self.markup.is_told and not any(e.parts for e in stack)
+        return inside and self.markup.is_told
 
     def opened(self, prefix: str, tag: str, attributes: str, at: int) -> None:
         """An element begins: find its role."""
@@ -170,7 +172,9 @@ class Structure:
         if self.skipping or not self._stack:
             return
         element = self._stack[-1]
-        if (element.children or element.role in _CONTAINERS) and not text.strip(XML_BLANKS):
+        if element.children or element.role in _CONTAINERS:
+            if text.strip(XML_BLANKS):
+                self._receiver.stray(element, text)
             return
         element.parts.append(text)
         element.size += len(text)
@@ -202,19 +206,20 @@ class Structure:
     def _settle(self, element: Element) -> None:
         text = "".join(map(unescaped, element.parts)).strip(XML_BLANKS)
         element.parts = []
-        if not text:
-            return
-        if element.children or element.role in _CONTAINERS:
-            self.stray.append((element.tag, text, self.markup.line(element.at)))
-            return
-        self._set(element, text)
+        if text and element.children:
+            self._receiver.stray(element, text)
+        elif text:
+            self._set(element, text)
 
     def _set(self, element: Element, text: str) -> None:
         element.text = text
         self._hold(len(text), element)
         # The Header is checked as a whole: it may turn out foreign or encrypted.
         if element.tag in CHECKS and not (self._unit and self._unit.role == "header"):
-            self._tell(self.check, element)
+            try:
+                self.check(element)
+            except ElementError as error:
+                raise self.error(error.reason, error.at) from None
 
     def check(self, element: Element) -> None:
         """Check a leaf's value by its type; ElementError names the element and the value."""
