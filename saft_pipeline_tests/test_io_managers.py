@@ -113,5 +113,5 @@ def test_no_row_reaches_a_table_but_through_the_io_manager(
         raise_on_error=False,
     )
     with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
-        filled = [t for t in TABLES if connection.execute(f"select from {t}").fetchone()]  # type: ignore[arg-type]
+        filled = [t for t in TABLES if connection.execute(f"select from {t}").fetchone()]
     assert filled == []

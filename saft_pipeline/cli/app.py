@@ -7,7 +7,7 @@ import sys
 import typer
 
 from saft_pipeline.cli import bench, check, db, demo, files, poll, runs, serve, up
-from saft_pipeline.cli.output import COULD_NOT, CannotRunError, words
+from saft_pipeline.cli.output import COULD_NOT, CannotRunError, say
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.settings import SettingsError
 
@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # else brackets in a help text are taken for markup
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (demo, up, serve, poll, files, runs, check, bench):
@@ -44,5 +45,5 @@ def _is_ours(error: Exception) -> bool:
 
 
 def _give_up(reason: str) -> None:
-    words.print(reason, markup=False, soft_wrap=True)
+    say(reason)
     sys.exit(COULD_NOT)

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from saft_pipeline.cli.output import words
+from saft_pipeline.cli.output import say
 from saft_pipeline.settings import load
 
 app = typer.Typer(help="The tables: make or upgrade them, find them.", no_args_is_help=True)
@@ -19,7 +19,7 @@ def migrate() -> None:
     from saft_pipeline.stores import database_url
 
     applied = migrations.migrate(database_url(load()))
-    words.print(f"applied: {', '.join(applied)}" if applied else "nothing to do: up to date")
+    say(f"applied: {', '.join(applied)}" if applied else "nothing to do: up to date")
 
 
 @app.command()

@@ -5,14 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from saft_pipeline.cli.output import CannotRunError, answer, finish, print_json, words
+from saft_pipeline.cli.output import (
+    CannotRunError,
+    answer,
+    finish,
+    print_json,
+    quiet,
+    say,
+    words,
+)
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -20,6 +29,10 @@ if TYPE_CHECKING:
     from saft_pipeline.store.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+# In the order in which they want looking at.
+State = StrEnum("State", "failed unreadable gone incomplete running pending loaded")
+_SHOWN = 50
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
-    """Print what a file says as NDJSON: header, customers, invoices with lines, totals."""
+    """Print what a file says as NDJSON, one record a line, amounts exact."""
     from saft_pipeline.saft.ndjson import to_json
     from saft_pipeline.saft.reader import read
 
@@ -38,6 +51,8 @@ def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> N
             for record in document:
                 sys.stdout.buffer.write(to_json(record))
         sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise CannotRunError(f"{file}: {error.strerror}") from None
 
@@ -47,9 +62,9 @@ def ingest(
 ) -> None:
     """Load local files through the same assets, without the SFTP server."""
     started = time.perf_counter()
-    os.environ.setdefault("LOG_LEVEL", "critical")
+    quiet()
     settings = load()
-    seen = [_seen(path) for path in paths]
+    seen = list({s.path: s for s in map(_seen, paths)}.values())
     from saft_pipeline.local_runs import local_runs
     from saft_pipeline.sources import LOCAL
     from saft_pipeline.stores import open_store
@@ -66,15 +81,18 @@ def ingest(
 
 def _seen(path: Path) -> Seen:
     from saft_pipeline.saft.filename import branch_of
+    from saft_pipeline.sftp.paths import text_path
     from saft_pipeline.store.model import Seen
 
     try:
         stat = path.stat()
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
+    if not path.is_file():
+        raise CannotRunError(f"{path}: not a file")
     return Seen(
-        path=str(path.absolute()),
-        filename=path.name,
+        path=text_path(os.fsencode(path.absolute())),
+        filename=text_path(os.fsencode(path.name)),
         branch=branch_of(path.name),
         size=stat.st_size,
         modified_at=datetime.fromtimestamp(int(stat.st_mtime), UTC),
@@ -88,35 +106,39 @@ def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[Ledg
     owner = f"ingest-{os.getpid()}-{time.time_ns()}"
     lease = timedelta(seconds=settings.lease_seconds)
     claimed = store.claim(owner, lease=lease, ids=[f.id for f in files])
-    if len(claimed) < len(files):
-        words.print(f"{len(files) - len(claimed)} files are being loaded by another run")
+    if busy := len(files) - len(claimed):
+        say(f"files that another run is loading: {busy:,}; see: saft status")
     keys = [partitions.partition_key(f.path, f.key) for f in claimed]
     if keys:
         runs.instance.add_dynamic_partitions(str(partitions.files.name), keys)
-        for _ in runs.run_partitions(keys, {CLAIM_TAG: owner}):
-            pass
+        with words.status(f"loading {len(keys):,} files"):
+            list(runs.run_partitions(keys, {CLAIM_TAG: owner}))
 
 
 def _tell(files: list[LedgerFile], seconds: float, *, as_json: bool) -> None:
     bad = [f for f in files if f.status != "loaded"]
     for file in bad:
-        words.print(f"{file.status}: {file.error}", markup=False, soft_wrap=True)
-    loaded = len(files) - len(bad)
+        say(f"{file.status}: {file.error or file.path}")
+    incomplete = sum(f.status == "incomplete" for f in bad)
     document = {
-        "loaded": loaded,
-        "failed": len(bad),
+        "loaded": len(files) - len(bad),
+        "failed": len(bad) - incomplete,
+        "incomplete": incomplete,
         "invoices": sum(f.total_invoices or 0 for f in files),
         "lines": sum(f.total_lines or 0 for f in files),
         "seconds": round(seconds, 3),
         "files": [_row(f) for f in files],
     }
-    sentence = f"{loaded} loaded, {len(bad)} failed, {seconds:.1f} s"
-    finish(document, sentence, as_json=as_json, failed=bool(bad))
+    counts = ", ".join(f"{document[n]:,} {n}" for n in ("loaded", "failed", "incomplete"))
+    finish(document, f"{counts}, {seconds:.1f} s", as_json=as_json, failed=bool(bad))
 
 
 def status(
     path: Annotated[str | None, typer.Argument(help="One file, as the ledger names it.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only files in this state.")] = None,
+    state: Annotated[
+        State | None,
+        typer.Option(metavar="STATE", help=f"All files in one state: {', '.join(State)}."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: files by state, with reasons and attempts."""
@@ -124,26 +146,44 @@ def status(
 
     store = open_store(load())
     counts = store.counts()
-    files = store.files(state=state, path=path, limit=None if as_json else 50)
+    if path or state or as_json:
+        files = store.files(state=state, path=path)
+    else:
+        files = [f for s in State for f in store.files(state=s, limit=_SHOWN)]
     store.close()
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
     if as_json:
         print_json({"counts": counts, "files": [_row(f) for f in files]})
         return
-    summary = ", ".join(f"{n:,} {s}" for s, n in counts.items() if n)
-    words.print(summary or "the ledger is empty")
-    answer.print(_table(files))
-    if len(files) == 50:
-        words.print("the newest 50; --json has all, --state or a path chooses")
+    known = [s for s in State if counts.get(s)]
+    say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
+    _list(files)
+    if not (path or state):
+        for more in (s for s in known if counts[s] > _SHOWN):
+            say(f"the newest {_SHOWN} that are {more}; all of them: saft status --state {more}")
 
 
-def _table(files: list[LedgerFile]) -> Table:
-    table = Table("file", "version", "state", "tries", "invoices", "lines", "reason", box=None)
+def _list(files: Sequence[LedgerFile]) -> None:
+    """A line for each file, its path last and whole; below it what it is not loaded for."""
+    if not files:
+        return
+    answer.print(_line("state", "version", "tries", "invoices", "lines", "file"))
     for f in files:
-        cells = (f.path, f.version, f.status, f.attempts, f.total_invoices, f.total_lines, f.error)
-        table.add_row(*("" if c is None else str(c) for c in cells))
-    return table
+        _print(_line(f.status, f.version, f.attempts, f.total_invoices, f.total_lines, f.path))
+        if f.error:
+            _print(f"    {f.error.removeprefix(f.path + ':')}")
+        if f.next_attempt_at:
+            _print(f"    tried again after {f.next_attempt_at.astimezone():%Y-%m-%d %H:%M}")
+
+
+def _line(*cells: object) -> str:
+    state, version, tries, invoices, lines, file = ("" if c is None else str(c) for c in cells)
+    return f"{state:10} {version:>7} {tries:>5} {invoices:>8} {lines:>9}  {file}"
+
+
+def _print(text: str) -> None:
+    answer.print(text, markup=False, soft_wrap=True)
 
 
 def _row(file: LedgerFile) -> dict[str, Any]:
@@ -169,8 +209,9 @@ def retry(
     store = open_store(load())
     files = store.retry(paths=paths if paths else None)
     store.close()
+    missed = sorted(set(paths or ()) - {f.path for f in files})
     document = {"pending": len(files), "files": [f.path for f in files]}
-    sentence = f"{len(files)} files wait for the next poll (`saft poll` does it now)"
-    finish(
-        document, sentence, as_json=as_json, failed=bool(paths) and len(files) < len(paths or ())
-    )
+    for path in missed:
+        say(f"{path}: not taken: not in the ledger, loaded, or with a run; see: saft status")
+    sentence = f"files that wait for the next poll (saft poll): {len(files):,}"
+    finish(document, sentence, as_json=as_json, failed=bool(missed))

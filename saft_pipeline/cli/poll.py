@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, finish, words
+from saft_pipeline.cli.output import CannotRunError, finish, progress, quiet, say
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
+    from dagster._core.scheduler.instigation import TickData
+
     from saft_pipeline.local_runs import LocalRuns
     from saft_pipeline.store.store import Store
 
@@ -58,9 +61,9 @@ def poll(
 
 
 def _settings(*, drain: bool) -> Settings:
-    # The sensor and the runs load their settings from the environment of this process.
-    os.environ.setdefault("LOG_LEVEL", "critical")
+    quiet()
     if drain:
+        # The sensor and the runs load their settings from the environment of this process.
         os.environ["MAX_FILES_PER_BATCH"] = "0"
     settings = load()
     settings.require_sftp()
@@ -69,28 +72,64 @@ def _settings(*, drain: bool) -> Settings:
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:
     done = Polled()
+    waited = False
     while True:
-        done.listed = _tick(runs)
-        for run_id in runs.run_waiting():
-            _count(done, store, run_id)
+        tick = _tick(runs)
+        done.listed = int(json.loads(tick.cursor or "{}")["listed"])
+        _execute(done, store, runs, len(tick.run_ids))
         counts = store.counts(settings.source)
         done.pending = counts.get("pending", 0)
-        if not drain or not (done.pending or counts.get("running", 0)):
+        elsewhere = counts.get("running", 0)
+        if not drain or not (done.pending or elsewhere):
             return done
         if not done.pending:
-            words.print(f"{counts['running']:,} files are with another run; waiting")
+            if not waited:
+                say(f"{elsewhere:,} files are with another run; waiting for it")
+            waited = True
             time.sleep(2)
 
 
-def _tick(runs: LocalRuns) -> int:
-    tick = runs.tick()
+def _tick(runs: LocalRuns) -> TickData:
+    try:
+        tick = runs.tick()
+    except Exception as error:
+        if reason := _OF_THE_SENSOR.search(str(error)):
+            raise CannotRunError(reason[1]) from None
+        raise
     if tick.cursor is None or (tick.skip_reason or "").startswith("tried again"):
         raise CannotRunError(tick.skip_reason or "the sensor did not finish its tick")
-    return int(json.loads(tick.cursor)["listed"])
+    return tick
 
 
-def _count(done: Polled, store: Store, run_id: str) -> None:
+# What the sensor raised, in the text of the error that Dagster makes of it.
+_OF_THE_SENSOR = re.compile(
+    r"^saft_pipeline\.[\w.]+: (.+?)(?:\n\nStack Trace:|\Z)", re.MULTILINE | re.DOTALL
+)
+
+
+def _execute(done: Polled, store: Store, runs: LocalRuns, total: int) -> None:
+    """Execute the runs that wait; one that failed and settled no file met a fault that stays."""
+    stuck: list[str] = []
+    with progress() as bar:
+        task = bar.add_task("loading", total=total)
+        for run_id in runs.run_waiting():
+            if not _count(done, store, run_id):
+                stuck += _reason(runs, run_id)
+            bar.advance(task)
+    if stuck:
+        raise CannotRunError(stuck[0])
+
+
+def _reason(runs: LocalRuns, run_id: str) -> list[str]:
+    from saft_pipeline.runs import reason
+
+    run = runs.instance.get_run_by_id(run_id)
+    return [reason(runs.instance, run_id)] if run and not run.is_success else []
+
+
+def _count(done: Polled, store: Store, run_id: str) -> int:
     files = store.files(run_id=run_id)
     done.loaded += sum(f.status == "loaded" for f in files)
     done.failed += sum(f.status in ("failed", "gone", "unreadable") for f in files)
     done.incomplete += sum(f.status == "incomplete" for f in files)
+    return len(files)

@@ -1,0 +1,183 @@
+"""`saft poll`: the figures that it prints, what it waits for, and how it gives up."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from saft_pipeline.local_runs import LocalRuns
+from saft_pipeline.polling import poll
+from saft_pipeline.sftp.client import Sftp
+from saft_pipeline.sftp.errors import PermanentSftpError
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.project import Command, Project, broken, half, one_invoice
+from saft_pipeline_tests.fixtures.sshd import free_port
+
+
+def drop(project: Project, count: int) -> None:
+    """So many good files."""
+    for number in range(count):
+        project.put(f"{number}.xml", one_invoice(f"FT I/{number}"))
+
+
+def test_the_figures_are_those_of_the_contract(project: Project, saft: Command) -> None:
+    drop(project, 2)
+    project.put("broken.xml", broken("FT I/3"))
+    project.put("half.xml", half("FT I/4"))
+    found = saft("poll", "--json").json
+    assert isinstance(found.pop("seconds"), float)
+    assert found == {"listed": 4, "loaded": 2, "failed": 1, "pending": 0, "incomplete": 1}
+
+
+def test_one_poll_takes_one_batch(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_FILES_PER_BATCH", "2")
+    drop(project, 3)
+    found = saft("poll", "--json").json
+    assert (found["loaded"], found["pending"]) == (2, 1)
+
+
+def test_draining_takes_all_whatever_the_batch(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_FILES_PER_BATCH", "2")
+    drop(project, 3)
+    found = saft("poll", "--drain", "--json").json
+    assert (found["loaded"], found["pending"]) == (3, 0)
+
+
+def test_draining_goes_on_until_nothing_is_pending(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saft_pipeline.polling._MOST_A_TICK", 1)
+    drop(project, 3)
+    assert saft("poll", "--drain", "--json").json["loaded"] == 3
+
+
+def test_draining_waits_for_what_another_has_claimed(
+    project: Project, saft: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(project, 1)
+    claim_for_another(project, store)
+
+    def let_go(_seconds: float) -> None:
+        store.release("another")
+
+    monkeypatch.setattr("saft_pipeline.cli.poll.time.sleep", let_go)
+    done = saft("poll", "--drain")
+    assert "1 files are with another run; waiting for it" in done.err
+    assert "1 loaded" in done.err
+
+
+def claim_for_another(project: Project, store: Store) -> None:
+    """Have another claim the only file."""
+    (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
+    store.hand_over(claim.owner, {"another": [f.id for f in claim.files]}, timedelta(minutes=2))
+
+
+def test_it_counts_what_it_did_itself(project: Project, saft: Command) -> None:
+    drop(project, 2)
+    saft("poll")
+    found = saft("poll", "--json").json
+    assert (found["listed"], found["loaded"]) == (2, 0)
+
+
+def test_all_well_is_status_0(project: Project, saft: Command) -> None:
+    drop(project, 1)
+    assert saft("poll").status == 0
+
+
+def test_an_incomplete_file_is_no_failure(project: Project, saft: Command) -> None:
+    project.put("half.xml", half("FT I/1"))
+    assert saft("poll").status == 0
+
+
+def test_a_broken_file_is_status_1(project: Project, saft: Command) -> None:
+    project.put("broken.xml", broken("FT I/1"))
+    assert saft("poll").status == 1
+
+
+def test_words_go_to_stderr_only(project: Project, saft: Command) -> None:
+    done = saft("poll")
+    assert (done.out, done.err.startswith("0 listed, 0 loaded, 0 failed")) == ("", True)
+
+
+def test_missing_settings_are_all_named(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SFTP_HOST", "SFTP_USERNAME", "SFTP_PRIVATE_KEY_PATH"):
+        monkeypatch.delenv(name)
+    done = saft("poll")
+    assert done.status == 2
+    assert all(f"{name}: missing" in done.err for name in ("SFTP_HOST", "SFTP_USERNAME"))
+    assert "SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH: missing" in done.err
+
+
+STAYING = [
+    ({"SFTP_REMOTE_DIR": "/no/such/folder"}, "The folder /no/such/folder can't be listed: "),
+    ({"SFTP_PRIVATE_KEY_PATH": "/no/such/key"}, "The private key /no/such/key can't be used: "),
+]
+
+
+@pytest.mark.parametrize(("settings", "sentence"), STAYING, ids=["folder", "key"])
+def test_a_fault_that_stays_is_told_in_a_sentence(
+    project: Project,
+    saft: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, str],
+    sentence: str,
+) -> None:
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    done = saft("poll")
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith(sentence)
+    assert "Traceback" not in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_server_that_is_down_is_told_in_a_sentence(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SFTP_PORT", str(free_port()))
+    done = saft("poll")
+    assert done.status == 2
+    assert "can't be reached: Connection refused" in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_database_that_is_down_is_told_in_a_sentence(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", f"postgresql://saft@127.0.0.1:{free_port()}/saft")
+    done = saft("poll")
+    assert done.status == 2
+    assert done.err.startswith("the database says: ")
+
+
+def test_a_fault_that_meets_the_run_only_ends_draining(
+    project: Project, saft: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object) -> None:
+        raise PermanentSftpError("reading is forbidden here: ask for the right to read")
+
+    monkeypatch.setattr(Sftp, "fetch", refuse)
+    drop(project, 1)
+    done = saft("poll", "--drain")
+    assert (done.status, done.err) == (2, "reading is forbidden here: ask for the right to read\n")
+    assert store.counts() == {"pending": 1}
+
+
+def test_a_fault_of_ours_in_the_sensor_is_not_swallowed(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(_runs: LocalRuns) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(LocalRuns, "tick", crash)
+    with pytest.raises(ZeroDivisionError):
+        saft("poll")
