@@ -16,13 +16,14 @@ from psycopg import conninfo, sql
 from psycopg.types.json import set_json_loads
 
 from saft_pipeline.store.errors import StoreError, TransientStoreError
-from saft_pipeline.store.spool import Spool
+from saft_pipeline.store.spool import NULL, Spool
 from saft_pipeline.store.transport import Arguments
 
 T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-ATTEMPTS = 5
+# A restart of the server takes some seconds, a pooler's failover some more.
+RETRY: dict[str, Any] = {"attempts": 10, "timeout": 40, "wait_max": 10}
 _CONNECT_SECONDS = 15
 # SQLSTATE classes and codes of faults that may pass (PostgreSQL, Appendix A).
 _PASSING_CLASSES = ("08", "53", "57P", "58")
@@ -36,8 +37,9 @@ def connect(url: str) -> Connection:
     No prepared statements: a transaction pooler hands each transaction to another session.
     Raises StoreError or TransientStoreError.
     """
+    secured = _secured(url)
     try:
-        connection = psycopg.connect(_secured(url), autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(secured, autocommit=True, prepare_threshold=None)
     except psycopg.Error as error:
         raise store_error(error) from None
     set_json_loads(partial(json.loads, parse_float=Decimal), connection)
@@ -45,7 +47,14 @@ def connect(url: str) -> Connection:
 
 
 def _secured(url: str) -> str:
-    given = conninfo.conninfo_to_dict(url)
+    try:
+        given = conninfo.conninfo_to_dict(url)
+    except psycopg.Error:  # its message would show the password
+        raise StoreError(
+            "SUPABASE_DB_URL is not an address of a database; it looks like "
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with / ? # [ ] @ % : and spaces in the "
+            "password written as %2F and so on"
+        ) from None
     usual: dict[str, Any] = {
         "application_name": "saft_pipeline",
         "client_encoding": "utf8",
@@ -95,15 +104,15 @@ class PostgresTransport:
 
         def work(connection: Connection) -> Any:
             with connection.transaction():
+                # A large file takes longer than Supabase's two minutes a statement.
+                connection.execute("set local statement_timeout = 0")
                 _copy(connection, spools, rows_a_write)
                 return _call(connection, "saft_publish", arguments)
 
         return self._tried(work)
 
     def _tried(self, work: Callable[[Connection], T]) -> T:
-        for attempt in stamina.retry_context(
-            on=TransientStoreError, attempts=ATTEMPTS, wait_max=10, timeout=120
-        ):
+        for attempt in stamina.retry_context(on=TransientStoreError, **RETRY):
             with attempt:
                 return self._once(work)
         raise AssertionError("stamina raises after its last attempt")
@@ -162,7 +171,9 @@ def _copy(connection: Connection, spools: Sequence[Spool], rows_a_write: Mapping
     ids = _encoded(sorted({spool.ledger_id for spool in spools}))
     connection.execute("select saft.clear_staging(%s)", [ids])
     for table, of_table in groupby(spools, key=lambda spool: spool.table):
-        query = sql.SQL("copy {} from stdin").format(sql.Identifier("saft", f"staging_{table}"))
+        query = sql.SQL("copy {} from stdin with (null {})").format(
+            sql.Identifier("saft", f"staging_{table}"), sql.Literal(NULL)
+        )
         with connection.cursor().copy(query) as copy:
             for spool in of_table:
                 for batch in spool.batches(rows_a_write[table]):

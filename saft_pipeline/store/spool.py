@@ -13,26 +13,38 @@ from tempfile import SpooledTemporaryFile
 from saft_pipeline.saft.records import Customer, Header, Invoice, Record
 
 Row = Sequence[str | None]
+"""Values hold only characters that XML 1.0 allows, and so neither `NULL` nor the character NUL."""
 
 TABLES = ("companies", "customers", "invoices", "invoice_lines")
+NULL = "\b"
+"""What stands for None: COPY is told so, and the functions of the migrations know it."""
+
 _IN_MEMORY = 256 << 10  # bytes
-_BUFFERED = 500  # rows
+_BUFFERED = 64 << 10  # bytes
+_AT_ONCE = 1000  # lines of an invoice
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
-def copy_row(values: Row) -> str:
-    r"""A row in COPY's text form, without the line feed; None is `\N`.
+def copy_text(rows: Sequence[Row]) -> bytes:
+    """Rows of one table in COPY's text form, UTF-8, with a line feed between them."""
+    text = "\n".join(["\t".join([NULL if v is None else v for v in row]) for row in rows])
+    if not _is_plain(text, rows):
+        text = "\n".join("\t".join(_escaped(v) for v in row) for row in rows)
+    return text.encode()
 
-    Raises:
-        ValueError: a value holds the character NUL, which Postgres can't store.
-    """
-    text = "\t".join(["\\N" if v is None else v for v in values])
-    plain = text.count("\t") == len(values) - 1 and text.count("\\") == values.count(None)
-    if plain and "\n" not in text and "\r" not in text and "\0" not in text:
-        return text
-    if "\0" in text:
-        raise ValueError("a value holds the character NUL, which Postgres can't store")
-    return "\t".join(["\\N" if v is None else v.translate(_ESCAPES) for v in values])
+
+def _is_plain(text: str, rows: Sequence[Row]) -> bool:
+    """Whether no value holds a character that has to be escaped."""
+    return (
+        "\\" not in text
+        and "\r" not in text
+        and text.count("\n") == len(rows) - 1
+        and text.count("\t") == len(rows) * (len(rows[0]) - 1)
+    )
+
+
+def _escaped(value: str | None) -> str:
+    return NULL if value is None else value.translate(_ESCAPES)
 
 
 class Spool:
@@ -42,24 +54,26 @@ class Spool:
         self.table = table
         self.ledger_id = ledger_id
         self.count = 0
-        self.size = 0  # characters, as a measure of how much there is to send
-        self._rows: list[str] = []
+        self.size = 0  # bytes, as a measure of how much there is to send
+        self._buffer: list[bytes] = []
+        self._buffered = 0
         self._file = SpooledTemporaryFile[bytes](max_size=_IN_MEMORY)
 
-    def append(self, values: Row) -> str:
-        """Add a row; returns it in COPY's form, so that who needs a hash of it has it."""
-        row = copy_row(values)
-        self._rows.append(f"{self.ledger_id}\t{row}\n")
-        self.count += 1
-        self.size += len(row)
-        if len(self._rows) >= _BUFFERED:
+    def append(self, text: bytes, count: int, seq: int | None = None) -> None:
+        """Add rows as `copy_text` gives them; those of an invoice by its place in the file."""
+        key = b"%d\t" % self.ledger_id if seq is None else b"%d\t%d\t" % (self.ledger_id, seq)
+        self._buffer += key, text.replace(b"\n", b"\n" + key), b"\n"
+        self.count += count
+        self.size += len(text)
+        self._buffered += len(text)
+        if self._buffered >= _BUFFERED:
             self._flush()
-        return row
 
     def _flush(self) -> None:
         self._file.seek(0, 2)
-        self._file.write("".join(self._rows).encode())
-        self._rows.clear()
+        self._file.write(b"".join(self._buffer))
+        self._buffer.clear()
+        self._buffered = 0
 
     def batches(self, size: int) -> Iterator[bytes]:
         """All rows from the first, `size` rows at a time, each prefixed by the ledger id."""
@@ -70,7 +84,7 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the rows."""
-        self._rows.clear()
+        self._buffer.clear()
         self._file.close()
 
 
@@ -90,9 +104,9 @@ class FileRows:
         if isinstance(record, Invoice):
             self._write_invoice(record)
         elif isinstance(record, Header):
-            self.spools["companies"].append(record.values)
+            self.spools["companies"].append(copy_text([record.values]), 1)
         elif isinstance(record, Customer):
-            self.spools["customers"].append(record.values)
+            self.spools["customers"].append(copy_text([record.values]), 1)
 
     def _write_invoice(self, record: Invoice) -> None:
         """Lines are tied to their invoice by its place in the file, `seq`.
@@ -100,12 +114,15 @@ class FileRows:
         The hash of an invoice and its lines tells publishing whether anything changed.
         """
         invoices, lines = self.spools["invoices"], self.spools["invoice_lines"]
-        seq = str(invoices.count)
-        content = hashlib.blake2b(copy_row(record.values).encode(), digest_size=16)
-        for line in record.lines:
-            row = lines.append((seq, *line))
-            content.update(row.partition("\t")[2].encode() + b"\n")
-        invoices.append((seq, content.hexdigest(), *record.values))
+        seq = invoices.count
+        head = copy_text([record.values])
+        content = hashlib.sha256(head)
+        rest = iter(record.lines)
+        while rows := list(islice(rest, _AT_ONCE)):
+            text = copy_text(rows)
+            content.update(b"\n" + text)
+            lines.append(text, len(rows), seq)
+        invoices.append(b"%b\t%b" % (head, content.hexdigest()[:32].encode()), 1, seq)
 
     def close(self) -> None:
         """Let go of all rows."""

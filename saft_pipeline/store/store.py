@@ -20,7 +20,7 @@ from saft_pipeline.store.model import (
     Seen,
     Settled,
 )
-from saft_pipeline.store.spool import TABLES, Spool
+from saft_pipeline.store.spool import TABLES, Spool, copy_text
 from saft_pipeline.store.transport import Transport
 
 # A group up to this many characters is published in one call that brings its rows along.
@@ -58,18 +58,13 @@ class Store:
             whole: nothing is missing from the listing, so that what it lacks is gone.
             age: how long ago the listing began: what happened since then it can't know.
         """
-        listed = json.dumps([_seen(s) for s in seen], ensure_ascii=False)
-        return Observation(
-            **self._transport.call(
-                "saft_observe",
-                {
-                    "source": source,
-                    "seen": listed,
-                    "whole": whole,
-                    "age_seconds": age.total_seconds(),
-                },
-            )
-        )
+        arguments = {
+            "source": source,
+            "listed": copy_text([_seen(s) for s in seen]).decode() if seen else "",
+            "whole": whole,
+            "age_seconds": age.total_seconds(),
+        }
+        return Observation(**self._transport.call("saft_observe", arguments))
 
     def claim(
         self,
@@ -204,11 +199,7 @@ class Store:
         """
         spools, self._staged = self._staged, []
         facts = {"owner": owner, "run_id": run_id, "saft_version": saft_version}
-        outcomes = self._publish(facts, publications, spools)
-        # What a crash of the server emptied is staged again.
-        again = [p for p, o in zip(publications, outcomes, strict=True) if o.passing]
-        second = {o.ledger_id: o for o in self._publish(facts, again, _of(again, spools))}
-        return [second.get(o.ledger_id, o) for o in outcomes]
+        return self._publish(facts, publications, spools)
 
     def _publish(
         self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
@@ -225,6 +216,17 @@ class Store:
         return [o for p in publications for o in self._publish(facts, [p], _of([p], spools))]
 
     def _publish_once(
+        self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
+    ) -> list[Outcome]:
+        outcomes = self._send(facts, publications, spools)
+        again = [p for p, o in zip(publications, outcomes, strict=True) if o.passing]
+        if not again:
+            return outcomes
+        # What a crash of the server emptied is staged again.
+        second = {o.ledger_id: o for o in self._send(facts, again, _of(again, spools))}
+        return [second.get(o.ledger_id, o) for o in outcomes]
+
+    def _send(
         self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
     ) -> list[Outcome]:
         arguments = {**facts, "publications": [_publication(p) for p in publications]}
@@ -279,8 +281,11 @@ class Store:
         self._transport.close()
 
 
-def _seen(seen: Seen) -> dict[str, Any]:
-    return {**asdict(seen), "modified_at": seen.modified_at.astimezone(UTC).isoformat()}
+def _seen(seen: Seen) -> tuple[str | None, ...]:
+    modified, complete = seen.modified_at.isoformat(), "t" if seen.complete else "f"
+    return (
+        seen.path, seen.filename, seen.branch, str(seen.size), modified, complete, seen.unreadable,
+    )  # fmt: skip
 
 
 def _files(rows: Sequence[Mapping[str, Any]]) -> list[LedgerFile]:

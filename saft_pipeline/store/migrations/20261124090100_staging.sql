@@ -1,7 +1,33 @@
--- Where rows wait to be published, as text, keyed by the ledger row they belong to. Unlogged: what
--- a crash empties is staged again. Never analyzed: rows come and go between two looks of the
--- statistics, and figures of another file's rows would mislead the planner.
+-- Where rows wait to be published, keyed by the ledger row they belong to; `seq` is an invoice's
+-- place in its file. Unlogged: what a crash empties is staged again. Never analyzed: rows come and
+-- go between two looks of the statistics, so the functions that join these tables say by their
+-- settings how; with both columns of the index every way of joining takes linear time.
 
+create unlogged table saft.staging_companies as
+select 0::bigint as ledger_id, c.* from public.companies c with no data;
+
+create unlogged table saft.staging_customers as
+select 0::bigint as ledger_id, c.* from public.customers c with no data;
+
+create unlogged table saft.staging_invoices as
+select 0::bigint as ledger_id, 0 as seq, i.* from public.invoices i with no data;
+
+create unlogged table saft.staging_invoice_lines as
+select 0::bigint as ledger_id, 0 as seq, l.* from public.invoice_lines l with no data;
+
+-- What publishing finds out itself.
+alter table saft.staging_companies
+    drop column date_created, drop column invoice_file_id, drop column updated_at;
+alter table saft.staging_customers drop column date_created, drop column invoice_file_id;
+alter table saft.staging_invoices drop column id, drop column updated_at;
+alter table saft.staging_invoice_lines drop column invoice_id;
+
+create index staging_companies_file on saft.staging_companies (ledger_id);
+create index staging_customers_file on saft.staging_customers (ledger_id);
+create index staging_invoices_place on saft.staging_invoices (ledger_id, seq);
+create index staging_invoice_lines_place on saft.staging_invoice_lines (ledger_id, seq);
+
+-- The files of a group, and what the ledger lets become of them: see saft.publish_judge.
 create unlogged table saft.staging_files (
     ledger_id bigint primary key,
     company_id text,
@@ -17,95 +43,11 @@ create unlogged table saft.staging_files (
     computed_total_credit numeric,
     warnings jsonb,
     same_as bigint,
-    sha256 text,
     bytes_modified_at timestamptz,
     bytes_id bigint,
-    verdict text,
+    verdict text not null,
     error text
 );
-
-create unlogged table saft.staging_companies (
-    ledger_id bigint not null,
-    company_id text,
-    company_name text,
-    business_name text,
-    address_detail text,
-    city text,
-    postal_code text,
-    country text
-);
-create index on saft.staging_companies (ledger_id);
-
-create unlogged table saft.staging_customers (
-    ledger_id bigint not null,
-    company_id text,
-    customer_id text,
-    customer_tax_id text,
-    account_id text,
-    company_name text,
-    address_detail text,
-    city text,
-    postal_code text,
-    country text
-);
-create index on saft.staging_customers (ledger_id);
-
-create unlogged table saft.staging_invoices (
-    ledger_id bigint not null,
-    seq integer not null,
-    content_hash uuid not null,
-    company_id text,
-    invoice_no text,
-    atcud text,
-    hash text,
-    hash_control text,
-    hash_extract text,
-    period text,
-    invoice_date text,
-    invoice_type text,
-    invoice_status text,
-    invoice_status_date text,
-    status_reason text,
-    source_billing text,
-    system_entry_date text,
-    customer_id text,
-    tax_payable text,
-    net_total text,
-    gross_total text,
-    currency_code text,
-    currency_amount text,
-    payment_amount text,
-    withholding_tax_amount text,
-    line_count text
-);
-create index on saft.staging_invoices (ledger_id, seq);
-
-create unlogged table saft.staging_invoice_lines (
-    ledger_id bigint not null,
-    seq integer not null,
-    line_number text,
-    product_code text,
-    product_description text,
-    description text,
-    quantity text,
-    unit_of_measure text,
-    unit_price text,
-    tax_base text,
-    tax_point_date text,
-    debit_amount text,
-    credit_amount text,
-    tax_type text,
-    tax_country_region text,
-    tax_code text,
-    tax_percentage text,
-    tax_amount text,
-    tax_exemption_reason text,
-    tax_exemption_code text,
-    settlement_amount text,
-    reference text,
-    reason text
-);
-create index on saft.staging_invoice_lines (ledger_id);
 
 -- What publishing decided of each staged invoice: which row it is, and whether its values go there.
 create unlogged table saft.staging_links (
@@ -113,43 +55,53 @@ create unlogged table saft.staging_links (
     seq integer not null,
     invoice_id bigint not null,
     content_hash uuid not null,
-    best_ledger_id bigint not null,
-    best_seq integer not null,
+    line_count integer,
     is_new boolean not null,
     wins boolean not null,
-    conflict jsonb
+    conflict jsonb,
+    primary key (ledger_id, seq)
 );
-create index on saft.staging_links (ledger_id, seq);
+
+-- Batches that came over REST, so that one that is sent twice is staged once.
+create unlogged table saft.staging_batches (
+    attempt uuid not null,
+    number integer not null,
+    ids bigint[] not null,
+    primary key (attempt, number)
+);
 
 do $$
 declare
-    staging text;
+    staging record;
 begin
-    foreach staging in array array['files', 'companies', 'customers', 'invoices', 'invoice_lines',
-                                   'links']
+    for staging in
+        select c.oid::regclass::text as name
+        from pg_catalog.pg_class c
+        where c.relnamespace = 'saft'::regnamespace and c.relpersistence = 'u' and c.relkind = 'r'
     loop
         execute format(
-            'alter table saft.%I set (autovacuum_analyze_threshold = 2000000000)',
-            'staging_' || staging);
+            'alter table %s set (autovacuum_analyze_threshold = 2000000000)', staging.name);
     end loop;
 end $$;
 
 -- Rows in the text form of COPY, one a line: what the direct way in copies, REST sends as a text.
+-- A backspace stands for null: XML 1.0 forbids it.
 create function saft.unescaped(value text) returns text
 language sql immutable set search_path = ''
 as $$
-    -- Chr(1) stands for a backslash meanwhile: XML 1.0 forbids it, so no value holds it.
-    select replace(replace(replace(replace(replace(
-        value, E'\\\\', chr(1)), E'\\t', E'\t'), E'\\n', E'\n'), E'\\r', E'\r'), chr(1), E'\\')
+    select coalesce(string_agg(
+        replace(replace(replace(part, E'\\t', E'\t'), E'\\n', E'\n'), E'\\r', E'\r'),
+        E'\\' order by place), value)
+    from unnest(string_to_array(value, E'\\\\')) with ordinality v(part, place)
 $$;
 
 create function saft.copy_rows(batch text) returns setof text[]
 language sql immutable set search_path = ''
 as $$
     select case
-        when position(E'\\' in replace(line, E'\\N', '')) = 0 then string_to_array(line, E'\t', E'\\N')
+        when position(E'\\' in line) = 0 then string_to_array(line, E'\t', E'\b')
         else (select array_agg(saft.unescaped(value) order by place)
-              from unnest(string_to_array(line, E'\t', E'\\N')) with ordinality v(value, place))
+              from unnest(string_to_array(line, E'\t', E'\b')) with ordinality v(value, place))
         end
     from unnest(string_to_array(batch, E'\n')) line
     where line <> ''
@@ -170,21 +122,23 @@ begin
         from saft.copy_rows(batch) r;
     when 'invoices' then
         insert into saft.staging_invoices
-        select r[1]::bigint, r[2]::integer, r[3]::uuid, r[4], r[5], r[6], r[7], r[8], r[9], r[10],
-            r[11], r[12], r[13], r[14], r[15], r[16], r[17], r[18], r[19], r[20], r[21], r[22],
-            r[23], r[24], r[25], r[26]
+        select r[1]::bigint, r[2]::integer, r[3], r[4], r[5], r[6], r[7], r[8], r[9]::integer,
+            r[10]::date, r[11], r[12], r[13]::timestamp, r[14], r[15], r[16]::timestamp, r[17],
+            r[18]::numeric, r[19]::numeric, r[20]::numeric, r[21], r[22]::numeric, r[23]::numeric,
+            r[24]::numeric, r[25]::integer, r[26]::uuid
         from saft.copy_rows(batch) r;
     when 'invoice_lines' then
         insert into saft.staging_invoice_lines
-        select r[1]::bigint, r[2]::integer, r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10],
-            r[11], r[12], r[13], r[14], r[15], r[16], r[17], r[18], r[19], r[20], r[21], r[22],
+        select r[1]::bigint, r[2]::integer, r[3]::integer, r[4], r[5], r[6], r[7]::numeric, r[8],
+            r[9]::numeric, r[10]::numeric, r[11]::date, r[12]::numeric, r[13]::numeric, r[14],
+            r[15], r[16], r[17]::numeric, r[18]::numeric, r[19], r[20], r[21]::numeric, r[22],
             r[23]
         from saft.copy_rows(batch) r;
     end case;
 end $$;
 
 create function saft.clear_staging(ids bigint[]) returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set enable_seqscan = off
 as $$
 begin
     delete from saft.staging_files where ledger_id = any(ids);
@@ -193,18 +147,7 @@ begin
     delete from saft.staging_invoices where ledger_id = any(ids);
     delete from saft.staging_invoice_lines where ledger_id = any(ids);
     delete from saft.staging_links where ledger_id = any(ids);
-end $$;
-
--- Over REST a large file comes in several calls; the first clears what an earlier try left.
-create function public.saft_stage(ids bigint[], table_name text, batch text, first boolean)
-returns void
-language plpgsql set search_path = '' set statement_timeout = '60s'
-as $$
-begin
-    if first then
-        perform saft.clear_staging(ids);
-    end if;
-    perform saft.stage(table_name, batch);
+    delete from saft.staging_batches b where b.ids && clear_staging.ids;
 end $$;
 
 insert into saft.migrations (version, name) values ('20261124090100', 'staging');

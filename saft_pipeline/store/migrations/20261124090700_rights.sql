@@ -55,4 +55,4 @@ $$;
 
 select saft.close_to_others();
 
-insert into saft.migrations (version, name) values ('20261124090500', 'rights');
+insert into saft.migrations (version, name) values ('20261124090700', 'rights');

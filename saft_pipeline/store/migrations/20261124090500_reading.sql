@@ -136,4 +136,4 @@ as $$
     ) t
 $$;
 
-insert into saft.migrations (version, name) values ('20261124090400', 'reading');
+insert into saft.migrations (version, name) values ('20261124090500', 'reading');

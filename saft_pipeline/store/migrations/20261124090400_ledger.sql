@@ -8,11 +8,28 @@ as $$
         - '{publication,claimed_from,bytes_modified_at,date_created,departed_at}'::text[]
 $$;
 
--- Bring the ledger up to what a listing of `source` shows. `seen` has path, filename, branch, size,
--- modified_at, complete and unreadable (the reason); `whole` says that what it lacks is gone;
+-- What a listing changes in the ledger: `ledger_id` is the path's current row, `change` is new,
+-- returned (after we archived or deleted it), changed (in size or time) or unreadable.
+create type saft.sighting as (
+    ledger_id bigint, path text, filename text, branch text, size bigint, modified_at timestamptz,
+    status text, error text, change text);
+
+-- The rows of a listing, in COPY's text form: path, filename, branch, size, modified_at, complete,
+-- and the reason if it is unreadable.
+create function saft.listing(listed text) returns setof saft.sighting
+language sql stable set search_path = ''
+as $$
+    select null::bigint, r[1], r[2], r[3], r[4]::bigint, r[5]::timestamptz,
+        case when r[7] is not null then 'unreadable'
+             when r[6]::boolean then 'pending' else 'incomplete' end,
+        r[7], null::text
+    from saft.copy_rows(listed) r
+$$;
+
+-- Bring the ledger up to what a listing of `source` shows. `whole` says that what it lacks is gone;
 -- `age_seconds` is how long ago the listing began: what happened since then it can't know.
 create function public.saft_observe(
-    source text, seen json, whole boolean, age_seconds double precision default 0)
+    source text, listed text, whole boolean, age_seconds double precision default 0)
 returns jsonb
 language plpgsql
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
@@ -20,70 +37,89 @@ as $$
 #variable_conflict use_variable
 declare
     began timestamptz := now() - make_interval(secs => age_seconds);
-    listed integer; fresh integer; changed integer; returned integer; gone integer := 0;
+    listing saft.sighting[] := array(select l from saft.listing(listed) l);
+    news saft.sighting[];
+    gone integer := 0;
 begin
     -- One listing of a folder at a time: two that meet would both add the same path.
     perform pg_advisory_xact_lock(hashtextextended('saft listing ' || source, 0));
-    create temporary table if not exists saft_seen (
-        path text, filename text, branch text, size bigint, modified_at timestamptz,
-        status text, error text) on commit drop;
-    insert into pg_temp.saft_seen
-    select s.path, s.filename, s.branch, s.size, s.modified_at,
-        case when s.unreadable is not null then 'unreadable'
-             when s.complete then 'pending' else 'incomplete' end,
-        s.unreadable
-    from json_to_recordset(seen) s(path text, filename text, branch text, size bigint,
-        modified_at timestamptz, complete boolean, unreadable text);
-    get diagnostics listed = row_count;
+    news := array(
+        select row(f.id, s.path, s.filename, s.branch, s.size, s.modified_at, s.status, s.error,
+                   c.change)::saft.sighting
+        from unnest(listing) s
+        left join public.invoice_files f
+            on f.source = source and f.path = s.path and f.is_current
+        cross join lateral (
+            select case
+                when f.id is null then 'new'
+                when f.departed_at is not null then
+                    case when f.departed_at <= began and s.status <> 'unreadable'
+                         then 'returned' end
+                when f.status = 'running' then null
+                when s.status = 'unreadable' then
+                    case when f.status not in ('loaded', 'unreadable') then 'unreadable' end
+                -- Whether it is a new version, its bytes will tell.
+                when (f.size, f.modified_at) is distinct from (s.size, s.modified_at)
+                    or f.status in ('gone', 'unreadable') then 'changed'
+            end as change
+        ) c
+        where c.change is not null);
 
-    -- A path that comes back after we archived or deleted it is a new version.
     update public.invoice_files f set is_current = false
-    from pg_temp.saft_seen s
-    where f.source = source and f.path = s.path and f.is_current and f.departed_at <= began
-        and s.status <> 'unreadable';
-    get diagnostics returned = row_count;
+    from unnest(news) s
+    where f.id = s.ledger_id and s.change = 'returned';
 
     insert into public.invoice_files (
         source, path, version, filename, branch, size, modified_at, status, error)
-    select source, s.path, coalesce(
+    select source, s.path, 1 + coalesce(
             (select max(old.version) from public.invoice_files old
-             where old.source = source and old.path = s.path), 0) + 1,
+             where old.source = source and old.path = s.path), 0),
         s.filename, s.branch, s.size, s.modified_at, s.status, s.error
-    from pg_temp.saft_seen s
-    left join public.invoice_files f on f.source = source and f.path = s.path and f.is_current
-    where f.id is null
+    from unnest(news) s
+    where s.change in ('new', 'returned')
     order by s.modified_at, s.path collate "C";
-    get diagnostics fresh = row_count;
 
-    -- Another size or time: to be looked at again. Whether it is a new version, its bytes will tell.
     update public.invoice_files f set
         status = s.status, size = s.size, modified_at = s.modified_at, error = s.error,
         attempts = 0, next_attempt_at = null
-    from pg_temp.saft_seen s
-    where f.source = source and f.path = s.path and f.is_current and f.status <> 'running'
-        and f.departed_at is null and s.status <> 'unreadable'
-        and ((f.size, f.modified_at) is distinct from (s.size, s.modified_at)
-             or f.status in ('gone', 'unreadable'));
-    get diagnostics changed = row_count;
+    from unnest(news) s
+    where f.id = s.ledger_id and s.change = 'changed' and f.status <> 'running';
 
     update public.invoice_files f set status = 'unreadable', error = s.error
-    from pg_temp.saft_seen s
-    where f.source = source and f.path = s.path and f.is_current and s.status = 'unreadable'
-        and f.status not in ('running', 'loaded', 'unreadable');
+    from unnest(news) s
+    where f.id = s.ledger_id and s.change = 'unreadable' and f.status not in ('running', 'loaded');
 
     if whole then
-        update public.invoice_files f set
-            status = 'gone', next_attempt_at = null,
-            error = 'it vanished from the server before it was loaded'
-                || coalesce('; before that: ' || f.error, '')
-        where f.source = source and f.is_current and f.first_seen_at <= began
-            and f.status in ('pending', 'incomplete', 'failed', 'unreadable')
-            and not exists (select from pg_temp.saft_seen s where s.path = f.path);
-        get diagnostics gone = row_count;
+        gone := saft.note_gone(source, array(select s.path from unnest(listing) s), began);
     end if;
-    return jsonb_build_object(
-        'listed', listed, 'new', fresh - returned, 'changed', changed, 'returned', returned,
-        'gone', gone);
+    return (
+        select jsonb_build_object(
+            'listed', cardinality(listing), 'gone', gone,
+            'new', count(*) filter (where s.change = 'new'),
+            'changed', count(*) filter (where s.change = 'changed'),
+            'returned', count(*) filter (where s.change = 'returned'))
+        from unnest(news) s);
+end $$;
+
+-- Files that a whole listing lacks before they, or what they had changed to, were loaded; how many.
+create function saft.note_gone(source text, paths text[], began timestamptz) returns integer
+language plpgsql
+set search_path = '' set enable_nestloop = off set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_variable
+declare
+    gone integer;
+begin
+    update public.invoice_files f set
+        status = case when f.loaded_at is null then 'gone' else 'loaded' end,
+        next_attempt_at = null,
+        error = 'it vanished from the server before it was loaded'
+            || coalesce('; before that: ' || f.error, '')
+    where f.source = source and f.is_current and f.first_seen_at <= began
+        and f.status in ('pending', 'incomplete', 'failed', 'unreadable')
+        and not exists (select from unnest(paths) p where p = f.path);
+    get diagnostics gone = row_count;
+    return gone;
 end $$;
 
 -- Take files for `owner`, oldest first: pending ones, failed ones whose next try is due, those of an
@@ -94,36 +130,43 @@ create function public.saft_claim(
     "limit" integer default null, ids bigint[] default null, max_attempts integer default 6)
 returns jsonb
 language plpgsql
-set search_path = '' set plan_cache_mode = force_custom_plan
+set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_variable
+declare
+    due bigint[];
 begin
-    if not exists (select from public.invoice_files f where f.claimed_by = owner) then
+    if exists (select from public.invoice_files f where f.claimed_by = owner) then
+        return public.saft_claimed(owner);
+    end if;
+    if ids is not null then
+        due := array(
+            select f.id from public.invoice_files f
+            where f.id = any(ids) and f.is_current
+                and (f.claimed_by is null or f.lease_expires_at < now())
+            for update skip locked);
+    else
         update public.invoice_files f set
             status = 'failed', claimed_by = null, claimed_from = null, lease_expires_at = null,
             error = format('the process that loaded it died, %s times in a row; look at its run, '
                            'then: saft retry', f.attempts)
-        where f.status = 'running' and f.lease_expires_at < now()
-            and f.attempts >= max_attempts and ids is null;
-
-        with due as (
+        where f.claimed_by is not null and f.lease_expires_at < now()
+            and f.attempts >= max_attempts;
+        due := array(
             select f.id from public.invoice_files f
-            where case when ids is not null then f.id = any(ids)
-                    and (f.claimed_by is null or f.lease_expires_at < now())
-                else f.is_current and (source is null or f.source = source)
-                    and (f.status = 'pending'
-                         or f.status = 'failed' and f.next_attempt_at <= now()
-                         or f.status = 'running' and f.lease_expires_at < now()) end
+            where f.is_current and f.status <> 'loaded' and (source is null or f.source = source)
+                and (f.status = 'pending'
+                     or f.status = 'failed' and f.next_attempt_at <= now()
+                     or f.status = 'running' and f.lease_expires_at < now())
             order by f.modified_at, f.id
             limit "limit"
-            for update skip locked
-        )
-        update public.invoice_files f set
-            claimed_from = coalesce(f.claimed_from, f.status), status = 'running',
-            claimed_by = owner, attempts = f.attempts + 1,
-            lease_expires_at = now() + make_interval(secs => lease_seconds)
-        from due where f.id = due.id;
+            for update skip locked);
     end if;
+    update public.invoice_files f set
+        claimed_from = coalesce(f.claimed_from, f.status), status = 'running',
+        claimed_by = owner, attempts = f.attempts + 1,
+        lease_expires_at = now() + make_interval(secs => lease_seconds)
+    where f.id = any(due);
     return public.saft_claimed(owner);
 end $$;
 
@@ -136,13 +179,13 @@ as $$
     where f.claimed_by = owner
 $$;
 
--- Give parts of a claim to other owners: `parts` is an object from new owner to ledger ids.
+-- Give parts of a claim to other owners: `parts` is an object from new owner to ledger ids. How
+-- many files are now theirs.
 create function public.saft_hand_over(owner text, parts jsonb, lease_seconds double precision)
 returns integer
 language plpgsql set search_path = ''
 as $$
-declare
-    given integer;
+#variable_conflict use_variable
 begin
     update public.invoice_files f set
         claimed_by = part.owner,
@@ -151,21 +194,27 @@ begin
         select one.key as owner, id::bigint as id
         from jsonb_each(parts) one, jsonb_array_elements_text(one.value) id
     ) part
-    where f.id = part.id and f.claimed_by = saft_hand_over.owner;
-    get diagnostics given = row_count;
-    return given;
+    where f.id = part.id and f.claimed_by = owner;
+    return (
+        select count(*) from public.invoice_files f
+        where f.claimed_by in (select jsonb_object_keys(parts)));
 end $$;
 
--- Extend a claim; how many files.
+-- Extend a claim; how many files. A file that is being published at this moment is passed over:
+-- while it is locked nobody else can claim it either.
 create function public.saft_renew(owner text, lease_seconds double precision) returns integer
-language plpgsql set search_path = '' set lock_timeout = '5s'
+language plpgsql set search_path = ''
 as $$
+#variable_conflict use_variable
 declare
     renewed integer;
 begin
     update public.invoice_files f
     set lease_expires_at = now() + make_interval(secs => lease_seconds)
-    where f.claimed_by = owner;
+    where f.id in (
+        select held.id from public.invoice_files held
+        where held.claimed_by = owner
+        for no key update skip locked);
     get diagnostics renewed = row_count;
     return renewed;
 end $$;
@@ -197,49 +246,49 @@ $$;
 
 -- Record what was fetched: `contents` has ledger_id, sha256, size and modified_at. Other bytes than
 -- before make a new version, which the claim moves on to. `same_as` is a loaded row of these bytes,
--- read by the same version of the program. The answers are in the order of `contents`.
+-- read by the same version of the program. The answers are in the order of `contents`; told twice,
+-- they are the same.
 create function public.saft_settle(owner text, contents jsonb, saft_version text) returns jsonb
 language plpgsql
 set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_variable
-declare
-    content record;
-    held public.invoice_files;
-    answers jsonb := '[]';
 begin
-    for content in
-        select * from jsonb_to_recordset(contents)
-            c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz)
-    loop
-        select f.* into held from public.invoice_files f
-        where f.id = content.ledger_id and f.claimed_by = owner for update;
-        if found then
-            if held.sha256 is null or held.sha256 = content.sha256 then
-                update public.invoice_files f set
-                    sha256 = content.sha256, size = content.size, modified_at = content.modified_at,
-                    bytes_modified_at = coalesce(f.bytes_modified_at, content.modified_at)
-                where f.id = held.id;
-            else
-                held.id := saft.new_version(held, content.sha256, content.size, content.modified_at);
-            end if;
-        else
-            -- Told twice: the first time made the new version.
-            held.id := (
-                select f.id from public.invoice_files f
-                join public.invoice_files old using (source, path)
-                where old.id = content.ledger_id and f.claimed_by = owner
-                    and f.sha256 = content.sha256);
-        end if;
-        answers := answers || jsonb_build_object(
-            'ledger_id', coalesce(held.id, content.ledger_id),
-            'same_as', (
-                select f.id from public.invoice_files f
-                where f.sha256 = content.sha256 and f.loaded_at is not null
-                    and f.saft_version = saft_version
-                order by f.id limit 1));
-    end loop;
-    return answers;
+    perform f.id from public.invoice_files f
+    where f.claimed_by = owner
+        and f.id in (select (c ->> 'ledger_id')::bigint from jsonb_array_elements(contents) c)
+    order by f.id
+    for update;
+
+    perform saft.new_version(f, c.sha256, c.size, c.modified_at)
+    from jsonb_to_recordset(contents)
+        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz)
+    join public.invoice_files f on f.id = c.ledger_id and f.claimed_by = owner
+    where f.sha256 <> c.sha256;
+
+    update public.invoice_files f set
+        sha256 = c.sha256, size = c.size, modified_at = c.modified_at,
+        bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at)
+    from jsonb_to_recordset(contents)
+        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz)
+    where f.id = c.ledger_id and f.claimed_by = owner;
+
+    return (
+        select jsonb_agg(jsonb_build_object(
+            'ledger_id', coalesce(held.id, c.ledger_id), 'same_as', same.id) order by c.place)
+        from (
+            select (e ->> 'ledger_id')::bigint as ledger_id, e ->> 'sha256' as sha256, place
+            from jsonb_array_elements(contents) with ordinality x(e, place)
+        ) c
+        left join public.invoice_files told on told.id = c.ledger_id
+        left join public.invoice_files held
+            on held.source = told.source and held.path = told.path and held.is_current
+            and held.claimed_by = owner and held.sha256 = c.sha256
+        left join lateral (
+            select min(f.id) as id from public.invoice_files f
+            where f.sha256 = c.sha256 and f.loaded_at is not null
+                and f.saft_version = saft_version
+        ) same on true);
 end $$;
 
 -- The next version of a claimed file, which takes over the claim; the old one is what it was.
@@ -270,7 +319,7 @@ begin
 end $$;
 
 -- Note why claimed files were not loaded: `failures` has ledger_id, reason, state and, for a fault
--- that passes, retry_after_seconds. A file that was loaded before stays loaded.
+-- that passes, retry_after_seconds. A loaded file stays loaded, unless it was seen to have changed.
 create function public.saft_fail(owner text, failures jsonb, run_id text default null)
 returns integer
 language plpgsql
@@ -281,7 +330,9 @@ declare
     noted integer;
 begin
     update public.invoice_files f set
-        status = case when f.loaded_at is not null then 'loaded' else x.state end,
+        status = case
+            when f.loaded_at is not null and (f.claimed_from = 'loaded' or x.state = 'gone')
+            then 'loaded' else x.state end,
         error = x.reason, run_id = run_id,
         next_attempt_at = now() + make_interval(secs => x.retry_after_seconds),
         claimed_by = null, claimed_from = null, lease_expires_at = null
@@ -358,4 +409,4 @@ as $$
     select coalesce(jsonb_agg(saft.ledger_row(again) order by again.id), '[]') from again
 $$;
 
-insert into saft.migrations (version, name) values ('20261124090300', 'ledger');
+insert into saft.migrations (version, name) values ('20261124090400', 'ledger');
