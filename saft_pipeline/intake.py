@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from saft_pipeline.saft.filename import branch_of
+from saft_pipeline.sftp.paths import text_path
 from saft_pipeline.sources import LOCAL
 from saft_pipeline.store.model import LedgerFile, Seen
 from saft_pipeline.store.store import Store
@@ -15,8 +17,8 @@ def enter(store: Store, path: Path) -> LedgerFile:
     """Note a local file in the ledger, if it is new or has changed; its row. Raises OSError."""
     stat = path.stat()
     seen = Seen(
-        path=str(path),
-        filename=path.name,
+        path=text_path(os.fsencode(path)),
+        filename=text_path(os.fsencode(path.name)),
         branch=branch_of(path.name),
         size=stat.st_size,
         modified_at=datetime.fromtimestamp(int(stat.st_mtime), UTC),

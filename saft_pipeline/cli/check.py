@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from saft_pipeline.cli.output import COULD_NOT, FOUND, OK, print_json, words
+from saft_pipeline.cli.output import COULD_NOT, FOUND, OK, print_json, say
 from saft_pipeline.settings import Settings, SettingsError, load
 
 _OLDEST_POSTGRES = 15
@@ -55,7 +55,7 @@ def check(
 
 def _tell(finding: Finding) -> None:
     sign = "ok" if finding.ok else "PROBLEM"
-    words.print(f"{sign:8}{finding.check}: {finding.message}", markup=False, soft_wrap=True)
+    say(f"{sign:8}{finding.check}: {finding.message}")
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, answer, print_json, words
+from saft_pipeline.cli.output import CannotRunError, answer, print_json, say
 from saft_pipeline.settings import load
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def active(
     if as_json:
         print_json(found)
         return
-    words.print(f"{len(found)} runs under way" if found else "nothing is under way")
+    say(f"{len(found)} runs under way" if found else "nothing is under way")
     for row in found:
         answer.print(*(v for v in row.values() if v is not None), markup=False, soft_wrap=True)
 
@@ -61,7 +61,7 @@ def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` name
     store = open_store(settings)
     try:
         with open_instance(settings) as instance:
-            words.print(runs.cancel(instance, store, run))
+            say(runs.cancel(instance, store, run))
     except (runs.UnknownRunError, runs.NotCancelledError) as error:
         raise CannotRunError(str(error)) from None
     finally:

@@ -6,7 +6,7 @@ import logging
 
 import typer
 
-from saft_pipeline.cli.output import words
+from saft_pipeline.cli.output import say
 from saft_pipeline.settings import load
 
 
@@ -21,11 +21,9 @@ def serve() -> None:
     from saft_pipeline.api import server
     from saft_pipeline.supervisor import Stop
 
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s"
-    )
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s")
     sock = server.listen(settings)
     host, port = sock.getsockname()[:2]
-    words.print(f"the API answers at http://{host}:{port}; what it can: /docs")
+    say(f"the API answers at http://{host}:{port}; what it can: /docs")
     with Stop(), sock:
         server.serve(settings, sock)
