@@ -7,6 +7,7 @@ from saft_pipeline.store import migrate
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline.store.watch import Watch
 
 DATABASE = "saft"
 
@@ -26,6 +27,15 @@ def open_store(settings: Settings) -> Store:
     Raises:
         StoreError: the tables are older or newer than this program, or are not ours.
     """
+    return Store(_open_transport(settings), settings.batch_size)
+
+
+def open_watch(settings: Settings) -> Watch:
+    """The same tables for who keeps watch; raises like `open_store`."""
+    return Watch(_open_transport(settings))
+
+
+def _open_transport(settings: Settings) -> PostgresTransport:
     url = database_url(settings)
     migrate.ready(url, upgrade=settings.supabase_db_url is None)
-    return Store(PostgresTransport(url), settings.batch_size)
+    return PostgresTransport(url)

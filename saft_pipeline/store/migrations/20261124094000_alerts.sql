@@ -10,9 +10,9 @@ create table saft.alerts (
 comment on table saft.alerts is
     'What each channel was told: `file ID` of the ledger, or a condition while it holds.';
 
--- The conditions of the ledger that hold now. Waiting counts from when the file was last seen to
--- change: by the server's clock, so never from the future. A file that failed before was told of
--- then; while it is tried again by itself it counts as waiting.
+-- The conditions of the ledger that hold now. A file waits since it was first seen, or loaded before,
+-- or changed (by the server's clock, unless that is in the future). One that failed before was told
+-- of then; while it is to be tried again by itself it counts as waiting.
 create function saft.conditions(
     source text, pending_seconds double precision, incomplete_seconds double precision,
     silent_seconds double precision)
@@ -21,7 +21,8 @@ language sql stable set search_path = ''
 as $$
     with open as (
         select f.*, extract(epoch from now() - greatest(
-            f.first_seen_at, f.loaded_at, least(f.modified_at, now())))::bigint as age
+            f.first_seen_at, f.loaded_at, case when f.modified_at <= now() then f.modified_at end
+        ))::bigint as age
         from public.invoice_files f
         where f.is_current and f.status <> 'loaded'
     ), waiting as (
@@ -32,9 +33,11 @@ as $$
         order by o.age desc
         limit 1
     ), newest as (
-        select extract(epoch from now() - max(f.first_seen_at))::bigint as age
+        select extract(epoch from now() - f.first_seen_at)::bigint as age
         from public.invoice_files f
         where f.source = conditions.source
+        order by f.id desc
+        limit 1
     )
     select 'file ' || o.id, o.status, o.path, o.error, o.age
     from open o
