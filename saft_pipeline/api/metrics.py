@@ -36,7 +36,7 @@ _TICKS = (TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE)
 
 
 def text(services: Services) -> bytes:
-    """All metrics in the text format, version 0.0.4."""
+    """All metrics in Prometheus's text format."""
     registry = CollectorRegistry()
     registry.register(_Figures(services))
     return generate_latest(registry)

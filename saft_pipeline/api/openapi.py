@@ -27,7 +27,7 @@ def document() -> dict[str, Any]:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     health = {"200": _json("healthy", models.Health), "503": _json("unhealthy", models.Health)}
     paths["/api/health"] = {"get": _described(_HEALTH, "health", health)}
-    metrics = {"200": {"description": "text format 0.0.4", "content": {"text/plain": {}}}}
+    metrics = {"200": {"description": "Prometheus's text format", "content": {"text/plain": {}}}}
     paths["/metrics"] = {"get": _described(_METRICS, "metrics", metrics)}
     return {
         "openapi": "3.1.0",
