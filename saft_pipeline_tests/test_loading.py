@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,28 +27,22 @@ from saft_pipeline.settings import load
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.model import Failure, LedgerFile
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project, broken, half, one_invoice
+from saft_pipeline_tests.fixtures.project import (
+    Project,
+    broken,
+    half,
+    ledger_file,
+    one_invoice,
+)
 from saft_pipeline_tests.fixtures.sshd import free_port
 
 EARLY = 1_750_000_000
 LEASE = timedelta(minutes=2)
 
 
-def ledger_file(number: int = 1, size: int = 0) -> LedgerFile:
-    """A claimed file that is nowhere."""
-    now = datetime(2025, 7, 1, tzinfo=UTC)
-    return LedgerFile(
-        id=number, source="sftp://test:22/.", path=f"{number}.xml", version=1, is_current=True,
-        filename=f"{number}.xml", branch=None, size=size, modified_at=now, sha256=None,
-        status="running", attempts=1, next_attempt_at=None, claimed_by="test",
-        lease_expires_at=now, error=None, warnings=[], run_id=None, saft_version=None,
-        company_id=None, total_invoices=None, total_lines=None, first_seen_at=now, loaded_at=None,
-    )  # fmt: skip
-
-
 def sizes(*of: int) -> list[list[int]]:
     """The sizes of files of such sizes, as they are grouped."""
-    files = [ledger_file(number, size) for number, size in enumerate(of)]
+    files = [ledger_file(f"{number}.xml", size) for number, size in enumerate(of)]
     return [[file.size for file in group] for group in groups(files)]
 
 
