@@ -125,21 +125,13 @@ class Store:
         return [Settled(**s) for s in self._transport.call("saft_settle", arguments)]
 
     def fail(self, owner: str, failures: Sequence[Failure], *, run_id: str | None = None) -> None:
-        """Note why files were not loaded; one that was loaded before stays loaded.
+        """Note why files were not loaded; one that was, and was not seen to change, stays loaded.
 
         Nothing happens to a file that `owner` no longer holds.
         """
         if not failures:
             return
-        told = [
-            {
-                "ledger_id": f.ledger_id,
-                "reason": f.reason,
-                "state": f.state,
-                "retry_after_seconds": f.retry_after and f.retry_after.total_seconds(),
-            }
-            for f in failures
-        ]
+        told = [_failure(f) for f in failures]
         self._transport.call("saft_fail", {"owner": owner, "failures": told, "run_id": run_id})
 
     def departed(self, ledger_ids: Sequence[int]) -> None:
@@ -286,6 +278,16 @@ def _seen(seen: Seen) -> tuple[str | None, ...]:
     return (
         seen.path, seen.filename, seen.branch, str(seen.size), modified, complete, seen.unreadable,
     )  # fmt: skip
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    after = failure.retry_after
+    return {
+        "ledger_id": failure.ledger_id,
+        "reason": failure.reason,
+        "state": failure.state,
+        "retry_after_seconds": None if after is None else after.total_seconds(),
+    }
 
 
 def _files(rows: Sequence[Mapping[str, Any]]) -> list[LedgerFile]:
