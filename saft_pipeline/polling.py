@@ -17,7 +17,8 @@ from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
 from saft_pipeline.sftp.errors import TransientSftpError
-from saft_pipeline.store.model import STATES, LedgerFile, Seen
+from saft_pipeline.sources import SftpSource
+from saft_pipeline.store.model import STATES, Backlog, LedgerFile, Seen
 from saft_pipeline.store.store import Store
 
 LARGE_FILE = 8 << 20
@@ -43,6 +44,7 @@ class Poll:
     counts: dict[str, int] = field(default_factory=dict)
     problems: Sequence[str] = ()
     claims: list[Claim] = field(default_factory=list)
+    backlog: Backlog = field(default_factory=lambda: Backlog(None, 0, []))
 
     @property
     def taken(self) -> int:
@@ -56,6 +58,7 @@ class Poll:
             "listed": self.listed,
             "taken": self.taken,
             **states,
+            "oldest_pending_seconds": self.backlog.oldest_pending_seconds or 0,
             "summary": self.summary(settings),
         }
 
@@ -68,8 +71,17 @@ class Poll:
         if waiting and settings.max_files_per_batch:
             polls = -(-waiting // settings.max_files_per_batch)
             minutes = polls * settings.poll_interval_seconds / 60
+            words.append(f"the oldest for {_age(self.backlog.oldest_pending_seconds or 0)}")
             words.append(f"the rest in {polls:,} more polls (about {minutes:,.0f} min)")
         return "; ".join([", ".join(words), *self.problems])
+
+
+def _age(seconds: int) -> str:
+    """`40 s`, `12 min`, `3 h`, `2 d`: as much as says something."""
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
 
 
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
@@ -98,8 +110,31 @@ def poll(settings: Settings, store: Store, *, is_waiting: Callable[[str], bool])
         if is_waiting(owner):
             store.renew(owner, _lease(settings))
     claims = _take(settings, store, source)
+    backlog = store.backlog(source, settings.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
-    return Poll(len(listing.files), store.counts(source), problems, claims)
+    problems += [*_stale(backlog), *_clear_leftovers(settings, store, source)]
+    return Poll(len(listing.files), store.counts(source), problems, claims, backlog)
+
+
+def _stale(backlog: Backlog) -> Iterator[str]:
+    if backlog.stale_incomplete:
+        names = ", ".join(backlog.stale_paths)
+        yield f"{backlog.stale_incomplete:,} files stay without their end: {names}"
+
+
+def _clear_leftovers(settings: Settings, store: Store, source: str) -> Iterator[str]:
+    """Archive or delete what was loaded and not cleared away: who loaded it died, or couldn't."""
+    if settings.after_load == "keep":
+        return
+    left = store.uncleared(source, _lease(settings))
+    sftp = SftpSource(settings)
+    try:
+        done = list(sftp.clear_away(left)) if left else []
+    finally:
+        sftp.close()
+    store.departed([file.id for file, problem in done if problem is None])
+    if stuck := [problem for _, problem in done if problem]:
+        yield f"{len(stuck):,} loaded files stay on the server: {stuck[0]}"
 
 
 def look(settings: Settings) -> Listing:

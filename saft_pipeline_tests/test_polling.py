@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import psycopg
 import pytest
 
 from saft_pipeline import polling
@@ -214,3 +215,43 @@ def test_the_figures_have_every_state_of_the_ledger() -> None:
     found = Poll(listed=3, counts={"loaded": 2, "failed": 1})
     figures = found.figures(load({}))
     assert (figures["loaded"], figures["failed"], figures["gone"]) == (2, 1, 0)
+
+
+def loaded_long_ago(project: Project, store: Store, name: str) -> None:
+    """A file that was loaded and whose loader died before it cleared it away."""
+    project.put(name, "<AuditFile/>")
+    look(project, store)
+    with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
+        connection.execute(
+            "update invoice_files set status = 'loaded', claimed_by = null, claimed_from = null,"
+            " lease_expires_at = null, loaded_at = now() - interval '1 day'"
+        )
+
+
+def test_a_loaded_file_that_was_left_on_the_server_is_archived(
+    project: Project, store: Store
+) -> None:
+    loaded_long_ago(project, store, "left.xml")
+    look(project, store, AFTER_LOAD="archive")
+    assert [p.name.split("-", 2)[2] for p in project.folder.rglob("*.xml")] == ["left.xml"]
+
+
+def test_a_file_left_on_the_server_stays_where_files_are_kept(
+    project: Project, store: Store
+) -> None:
+    loaded_long_ago(project, store, "left.xml")
+    look(project, store)
+    assert [p.name for p in project.folder.rglob("*.xml")] == ["left.xml"]
+
+
+def test_a_file_that_stays_without_its_end_is_told(project: Project, store: Store) -> None:
+    project.put("half.xml", "<AuditFile>", modified_at=EARLY)
+    (claim,) = look(project, store).claims
+    store.fail(claim.owner, [Failure(claim.files[0].id, "no end", "incomplete")])
+    assert "1 files stay without their end: half.xml" in look(project, store).problems
+
+
+def test_the_age_of_the_oldest_waiting_file_is_told(project: Project, store: Store) -> None:
+    drop(project, 2)
+    found = look(project, store, MAX_FILES_PER_BATCH="1")
+    assert found.backlog.oldest_pending_seconds is not None

@@ -51,6 +51,15 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: age in seconds (None if nothing does), and files that stay incomplete."""
+
+    oldest_pending_seconds: int | None
+    stale_incomplete: int
+    stale_paths: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerFile:
     """One row of the ledger: a version of a remote file. Times are UTC."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import (
+    Backlog,
     Content,
     Failure,
     LedgerFile,
@@ -138,6 +139,16 @@ class Store:
         """Note that we archived or deleted files: if a path comes back it is a new version."""
         if ledger_ids:
             self._transport.call("saft_departed", {"ids": list(ledger_ids)})
+
+    def uncleared(self, source: str, grace: timedelta) -> list[LedgerFile]:
+        """Loaded files that still lie on the server `grace` after they were loaded; at most 500."""
+        arguments = {"source": source, "grace_seconds": grace.total_seconds()}
+        return _files(self._transport.call("saft_uncleared", arguments))
+
+    def backlog(self, source: str, incomplete_after: timedelta) -> Backlog:
+        """How long the oldest file has waited, and which files stay without their end."""
+        arguments = {"source": source, "incomplete_seconds": incomplete_after.total_seconds()}
+        return Backlog(**self._transport.call("saft_backlog", arguments))
 
     def counts(self, source: str | None = None) -> dict[str, int]:
         """How many files are in each state, by their newest version."""
