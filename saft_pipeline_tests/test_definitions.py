@@ -1,0 +1,96 @@
+"""What Dagster loads: assets, lineage, one job, one sensor, and no setting at import."""
+
+from __future__ import annotations
+
+import logging
+
+import dagster as dg
+import pytest
+
+from saft_pipeline.assets import ASSETS, FOLDER
+from saft_pipeline.definitions import build, console, defs
+from saft_pipeline.jobs import JOB
+from saft_pipeline.partitions import files
+from saft_pipeline.sensors import SENSOR
+from saft_pipeline.settings import SettingsError
+
+LINEAGE = {
+    "raw_xml": {FOLDER},
+    "parsed_json": {"raw_xml"},
+    "companies": {"parsed_json"},
+    "customers": {"parsed_json"},
+    "invoices": {"parsed_json"},
+    "invoice_lines": {"parsed_json"},
+    "invoice_file_links": {"invoices"},
+    "invoice_files": {"companies", "customers", "invoice_lines", "invoice_file_links"},
+}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build()
+
+
+def test_the_lineage_goes_from_bytes_to_tables(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    found = {
+        asset: {key.to_user_string() for key in graph.get(dg.AssetKey(asset)).parent_keys}
+        for asset in ASSETS
+    }
+    assert found == LINEAGE
+
+
+def test_every_asset_has_the_files_as_partitions(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert {graph.get(dg.AssetKey(asset)).partitions_def for asset in ASSETS} == {files}
+
+
+def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert all(graph.get(dg.AssetKey(asset)).description for asset in ASSETS)
+
+
+def test_one_step_makes_all_assets_of_a_file(definitions: dg.Definitions) -> None:
+    assert len(definitions.get_job_def(JOB).nodes) == 1
+
+
+def test_no_asset_is_made_without_the_others(definitions: dg.Definitions) -> None:
+    with pytest.raises(dg.DagsterInvalidSubsetError):
+        dg.define_asset_job("some", selection=["invoices"]).resolve(
+            asset_graph=definitions.resolve_asset_graph()
+        )
+
+
+def test_no_resource_takes_configuration(definitions: dg.Definitions) -> None:
+    """What takes none can put no secret into the history."""
+    resources = definitions.get_repository_def().get_top_level_resources()
+    fields = {
+        name: list(resource.config_schema.config_type.fields)  # type: ignore[union-attr]
+        for name, resource in resources.items()
+    }
+    assert fields["pipeline"] == []
+
+
+def test_the_sensor_polls_as_often_as_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("POLL_INTERVAL_SECONDS", "77")
+    sensor = defs().get_sensor_def(SENSOR)
+    assert sensor.minimum_interval_seconds == 77
+
+
+def test_a_wrong_setting_stops_the_loading_with_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLL_INTERVAL_SECONDS", "often")
+    with pytest.raises(SettingsError, match="POLL_INTERVAL_SECONDS"):
+        defs()
+
+
+def test_a_run_logs_from_the_level_of_the_settings_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "warning")
+    logger = console.logger_fn(dg.build_init_logger_context())
+    assert logger.level == logging.WARNING
+
+
+def test_a_second_run_of_a_process_logs_every_line_once() -> None:
+    before = list(console.logger_fn(dg.build_init_logger_context()).handlers)
+    assert console.logger_fn(dg.build_init_logger_context()).handlers == before

@@ -1,0 +1,111 @@
+"""The processes of `saft up`, started and stopped together, and the ports that they need."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from saft_pipeline.child_logs import LogFiles
+from saft_pipeline.store.store import Store
+from saft_pipeline.supervisor import ChildDiedError, Stop, Supervisor, free_port, is_free
+from saft_pipeline_tests.fixtures import sshd
+from saft_pipeline_tests.fixtures.project import Project, one_invoice
+
+PATIENCE = 90.0
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_a_port_that_somebody_listens_on_is_not_free(taken: int) -> None:
+    assert not is_free(taken)
+
+
+def test_a_port_that_nobody_listens_on_is_free() -> None:
+    assert is_free(sshd.free_port())
+
+
+def test_the_next_port_takes_the_place_of_one_that_is_taken(taken: int) -> None:
+    assert free_port(taken) > taken
+
+
+def test_a_free_port_is_taken_as_it_is() -> None:
+    port = sshd.free_port()
+    assert free_port(port) == port
+
+
+def test_no_free_port_is_told_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saft_pipeline.supervisor.is_free", lambda _port: False)
+    with pytest.raises(ChildDiedError, match="no free port from 3000 to 3099; set DAGSTER_PORT"):
+        free_port(3000)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_asks_to_stop(number: signal.Signals) -> None:
+    with Stop() as stop:
+        assert not stop.asked
+        os.kill(os.getpid(), number)
+        assert stop.asked
+
+
+def test_signals_mean_what_they_meant_before() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with Stop():
+        pass
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def wait_for(what: Callable[[], bool], supervisor: Supervisor) -> None:
+    """Wait until something is so; the processes go on meanwhile."""
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        supervisor.check()
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.1)
+
+
+def processes_with(text: str) -> list[int]:
+    """Processes whose command line or environment mentions something."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if text.encode() in words and entry.name != str(os.getpid()):
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
+    project: Project, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All of it in one test: starting Dagster's processes is what costs."""
+    monkeypatch.setenv("POLL_INTERVAL_SECONDS", "1")
+    monkeypatch.setenv("SAFT_TEST_MARK", mark := f"mark-{os.getpid()}-{time.time_ns()}")
+    supervisor = Supervisor(project.settings, sshd.free_port(), LogFiles(tmp_path / "logs"))
+    try:
+        supervisor.start()
+        project.put("f.xml", one_invoice("FT J/1"))
+        wait_for(lambda: store.counts().get("loaded") == 1, supervisor)
+        daemon = next(child for child in supervisor._children if child.name == "daemon")
+        assert daemon.process
+        daemon.process.kill()
+        daemon.process.wait()
+        with pytest.raises(ChildDiedError, match=r"daemon ended with status -9; see .*/logs"):
+            supervisor.check()
+        assert list(supervisor.mend()) == ["daemon ended with status -9; starting it again in 1 s"]
+    finally:
+        supervisor.stop()
+    assert processes_with(mark) == []
