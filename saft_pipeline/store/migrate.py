@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
 
 import psycopg
+from psycopg import sql as statements
 
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.postgres import Connection, connect, store_error
@@ -19,6 +21,7 @@ TABLES = (
     "invoice_files",
     "invoice_file_links",
 )
+VIEWS = ("invoice_credits", "invoice_overview", "vat_by_month")
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('saft migrations', 0))"
 
 
@@ -43,9 +46,23 @@ def migrations() -> list[Migration]:
 
 
 def sql() -> str:
-    """All migrations as one script in one transaction, for who has only an SQL editor."""
-    parts = (f"-- {m.version}_{m.name}.sql\n{m.text.strip()}\n" for m in migrations())
-    return "begin;\n\n" + "\n".join(parts) + "\ncommit;\n"
+    """All migrations as one script in one transaction, for who has only an SQL editor.
+
+    What was applied before is passed over, so that it upgrades older tables, too.
+    """
+    parts = (_guarded(m) for m in migrations())
+    return f"begin;\n{_LOCK};\n\n" + "\n".join(parts) + "\ncommit;\n"
+
+
+def _guarded(migration: Migration) -> str:
+    known = f"exists (select from saft.migrations where version = '{migration.version}')"
+    return (
+        f"-- {migration.version}_{migration.name}.sql\ndo $migration$\nbegin\n"
+        # Not one condition with `and`: its second half can't be planned while there is no table.
+        "    if to_regclass('saft.migrations') is not null then\n"
+        f"        if {known} then return; end if;\n    end if;\n"
+        f"    execute $sql$\n{migration.text.strip()}\n$sql$;\nend $migration$;\n"
+    )
 
 
 def migrate(url: str) -> list[str]:
@@ -80,16 +97,46 @@ def ready(url: str, *, upgrade: bool) -> None:
             )
 
 
-def _apply(connection: Connection) -> list[str]:
+def move_existing(url: str, schema: str) -> list[str]:
+    """Move tables and views that bear our names, and that we did not make, into `schema`.
+
+    All in one transaction; nothing is deleted. Returns their names.
+
+    Raises:
+        StoreError: the tables are ours, or `schema` can't take them; nothing was touched.
+    """
+    if schema in ("public", "saft") or schema.startswith("pg_"):
+        raise StoreError(f"{schema} is no schema to move tables aside to; legacy is a good name")
+    with connect(url) as connection, _transaction(connection):
+        if _exists(connection, "saft.migrations"):
+            raise StoreError("the tables are saft_pipeline's own; nothing was moved")
+        names = _foreign(connection)
+        target = statements.Identifier(schema)
+        connection.execute(statements.SQL("create schema if not exists {}").format(target))
+        for name in names:
+            move = statements.SQL("alter table {} set schema {}")
+            table = statements.Identifier("public", name)
+            connection.execute(move.format(table, target))
+    return names
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[None]:
+    """One at a time for the whole database; faults in the store's words."""
     try:
         with connection.transaction():
             connection.execute(_LOCK)
-            missing = _missing(connection)
-            for migration in missing:
-                connection.execute(migration.text.encode())
-            return [f"{m.version}_{m.name}" for m in missing]
+            yield
     except psycopg.Error as error:
         raise store_error(error) from None
+
+
+def _apply(connection: Connection) -> list[str]:
+    with _transaction(connection):
+        missing = _missing(connection)
+        for migration in missing:
+            connection.execute(migration.text.encode())
+    return [f"{m.version}_{m.name}" for m in missing]
 
 
 def _missing(connection: Connection) -> list[Migration]:
@@ -107,17 +154,17 @@ def _applied(connection: Connection) -> set[str]:
     if _exists(connection, "saft.migrations"):
         rows = connection.execute("select version from saft.migrations").fetchall()
         return {str(row[0]) for row in rows}
-    if foreign := [table for table in TABLES if _exists(connection, f"public.{table}")]:
-        raise StoreError(_not_ours(foreign))
+    if foreign := _foreign(connection):
+        raise StoreError(
+            f"there are tables not made by saft_pipeline: {', '.join(foreign)}; nothing was "
+            "touched. To move them aside, with all their rows: "
+            "saft db migrate --move-existing-to legacy"
+        )
     return set()
 
 
-def _not_ours(tables: Sequence[str]) -> str:
-    return (
-        f"there are tables not made by saft_pipeline: {', '.join(tables)}; nothing was touched. "
-        "Move them aside, then migrate again:\n  create schema legacy;\n"
-        + "\n".join(f"  alter table public.{table} set schema legacy;" for table in tables)
-    )
+def _foreign(connection: Connection) -> list[str]:
+    return [name for name in (*VIEWS, *TABLES) if _exists(connection, f"public.{name}")]
 
 
 def _exists(connection: Connection, name: str) -> bool:

@@ -29,7 +29,7 @@ _ROWS = ("companies", "customers", "invoices", "invoice_lines")
 def rows(url: str, query: str, *parameters: object) -> Rows:
     """All rows of a query."""
     with psycopg.connect(url) as connection:
-        return connection.execute(query.encode(), parameters).fetchall()
+        return connection.execute(query.encode(), parameters or None).fetchall()
 
 
 def value(url: str, query: str, *parameters: object) -> Any:

@@ -1,0 +1,202 @@
+"""Migrations: applied once, forwards only, in one transaction, and never over tables not ours."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+
+from saft_pipeline.store import migrate
+from saft_pipeline.store.errors import StoreError
+from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.store.building import File, invoice, load
+from saft_pipeline_tests.store.looking import rows, value
+
+ALL = [f"{m.version}_{m.name}" for m in migrate.migrations()]
+OLD = "create table public.invoices (id uuid primary key, n text); insert into public.invoices "
+OLD += "values (gen_random_uuid(), 'FT 1/1'); create view public.invoice_credits as select 1 as n"
+
+_SCHEMA = """
+select 'column', format('%s.%s.%s', table_schema, table_name, column_name),
+    concat_ws(' ', data_type, is_nullable, column_default)
+from information_schema.columns where table_schema in ('public', 'saft')
+union all
+select 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
+from pg_constraint where connamespace in ('public'::regnamespace, to_regnamespace('saft'))
+union all
+select 'index', indexname, indexdef from pg_indexes where schemaname in ('public', 'saft')
+union all
+select 'view', viewname, definition from pg_views where schemaname in ('public', 'saft')
+union all
+select 'relation', c.oid::regclass::text, concat_ws(' ', c.relkind, c.relrowsecurity, c.reloptions,
+    c.relpersistence, c.relacl)
+from pg_class c where relnamespace in ('public'::regnamespace, to_regnamespace('saft'))
+union all
+select 'function', oid::regprocedure::text, pg_get_functiondef(oid) || coalesce(proacl::text, '')
+from pg_proc where pronamespace in ('public'::regnamespace, to_regnamespace('saft'))
+union all
+select 'comment', pg_describe_object(classoid, objoid, objsubid), description
+from pg_description where classoid in ('pg_class'::regclass, 'pg_proc'::regclass)
+    and pg_describe_object(classoid, objoid, objsubid) !~ 'pg_catalog|information_schema|toast'
+    and objoid >= 16384
+order by 1, 2, 3
+"""
+
+
+def execute(url: str, script: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(script.encode())
+
+
+def schema(url: str) -> set[tuple[object, ...]]:
+    """All that migrations make, in words."""
+    return set(rows(url, _SCHEMA))
+
+
+@pytest.fixture(scope="module")
+def migrated_schema(migrated: str) -> set[tuple[object, ...]]:
+    return schema(migrated)
+
+
+def test_an_empty_database_gets_all_tables(database_url: str) -> None:
+    assert migrate.migrate(database_url) == ALL
+    store = Store(PostgresTransport(database_url), lambda _table: 100)
+    assert load(store, File("a.xml", (invoice("FT 1/1"),)))[0].status == "loaded"
+    store.close()
+
+
+def test_a_second_time_nothing_is_done(database_url: str) -> None:
+    migrate.migrate(database_url)
+    before = schema(database_url)
+    assert migrate.migrate(database_url) == []
+    assert schema(database_url) == before
+
+
+def test_at_once_they_are_applied_once(database_url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        applied = list(pool.map(migrate.migrate, [database_url] * 4))
+    assert sorted(applied) == [[], [], [], ALL]
+
+
+@pytest.mark.parametrize("count", [1, 5, len(ALL) - 1])
+def test_older_tables_are_brought_up_to_date(
+    database_url: str, count: int, migrated_schema: set[tuple[object, ...]]
+) -> None:
+    for migration in migrate.migrations()[:count]:
+        execute(database_url, migration.text)
+    assert migrate.migrate(database_url) == ALL[count:]
+    assert schema(database_url) == migrated_schema
+
+
+def test_a_migration_that_fails_leaves_nothing_of_those_before_it(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = migrate.Migration("99999999999999", "bad", "create table public.x (); select 1 / 0;")
+    known = migrate.migrations()
+    monkeypatch.setattr(migrate, "migrations", lambda: [*known, bad])
+    with pytest.raises(StoreError, match="division by zero"):
+        migrate.migrate(database_url)
+    assert value(database_url, "select to_regclass('saft.migrations')") is None
+
+
+def test_newer_tables_are_refused(database_url: str) -> None:
+    migrate.migrate(database_url)
+    newer = "insert into saft.migrations (version, name) values ('99990101000000', 'x')"
+    execute(database_url, newer)
+    for attempt in (
+        lambda: migrate.migrate(database_url),
+        lambda: migrate.ready(database_url, upgrade=True),
+    ):
+        with pytest.raises(StoreError, match=r"newer than this program \(migration 9999010100000"):
+            attempt()
+
+
+def test_older_tables_are_told_unless_upgrading_is_wanted(database_url: str) -> None:
+    execute(database_url, migrate.migrations()[0].text)
+    with pytest.raises(StoreError, match="run: saft db migrate"):
+        migrate.ready(database_url, upgrade=False)
+    migrate.ready(database_url, upgrade=True)
+    migrate.ready(database_url, upgrade=False)
+
+
+def test_an_empty_database_is_made_ready_without_being_asked(database_url: str) -> None:
+    migrate.ready(database_url, upgrade=False)
+    assert migrate.migrate(database_url) == []
+
+
+def test_tables_of_others_are_refused_and_left_as_they_are(database_url: str) -> None:
+    execute(database_url, OLD)
+    before = schema(database_url)
+    with pytest.raises(StoreError, match=r"invoice_credits, invoices.*--move-existing-to legacy"):
+        migrate.migrate(database_url)
+    assert schema(database_url) == before
+
+
+def test_tables_of_others_are_moved_aside_with_their_rows(database_url: str) -> None:
+    execute(database_url, OLD)
+    moved = migrate.move_existing(database_url, "the old ones")
+    assert moved == ["invoice_credits", "invoices"]
+    assert migrate.migrate(database_url) == ALL
+    assert value(database_url, 'select n from "the old ones".invoices') == "FT 1/1"
+    assert value(database_url, 'select n from "the old ones".invoice_credits') == 1
+
+
+def test_where_nothing_is_to_be_moved_nothing_is(database_url: str) -> None:
+    assert migrate.move_existing(database_url, "legacy") == []
+
+
+def test_our_own_tables_are_not_moved(database_url: str) -> None:
+    migrate.migrate(database_url)
+    with pytest.raises(StoreError, match="own; nothing was moved"):
+        migrate.move_existing(database_url, "legacy")
+
+
+@pytest.mark.parametrize("name", ["public", "saft", "pg_catalog"])
+def test_some_schemas_take_no_tables(database_url: str, name: str) -> None:
+    with pytest.raises(StoreError, match="legacy is a good name"):
+        migrate.move_existing(database_url, name)
+
+
+def test_a_move_that_fails_half_way_moves_nothing(database_url: str) -> None:
+    execute(database_url, OLD + "; create schema legacy; create table legacy.invoices ()")
+    with pytest.raises(StoreError, match="already exists"):
+        migrate.move_existing(database_url, "legacy")
+    assert value(database_url, "select to_regclass('public.invoice_credits')::text") is not None
+
+
+def test_the_script_does_what_migrating_does(
+    database_url: str, migrated_schema: set[tuple[object, ...]]
+) -> None:
+    execute(database_url, migrate.sql())
+    assert schema(database_url) == migrated_schema
+    assert migrate.migrate(database_url) == []
+
+
+def test_the_script_applies_only_what_is_missing(
+    database_url: str, migrated_schema: set[tuple[object, ...]]
+) -> None:
+    for migration in migrate.migrations()[:3]:
+        execute(database_url, migration.text)
+    execute(database_url, migrate.sql())
+    execute(database_url, migrate.sql())
+    assert schema(database_url) == migrated_schema
+
+
+@pytest.mark.skipif(not shutil.which("psql"), reason="psql is not installed")
+def test_psql_takes_the_script(database_url: str, migrated_schema: set[tuple[object, ...]]) -> None:
+    command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database_url]
+    done = subprocess.run(command, input=migrate.sql(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert schema(database_url) == migrated_schema
+
+
+def test_the_script_leaves_tables_of_others_as_they_are(database_url: str) -> None:
+    execute(database_url, OLD)
+    before = schema(database_url)
+    with pytest.raises(psycopg.Error, match="already exists"):
+        execute(database_url, migrate.sql())
+    assert schema(database_url) == before
