@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
@@ -46,9 +47,13 @@ def progress() -> Progress:
 
 
 def print_json(document: Any) -> None:
-    """Print the one JSON document of a `--json` call."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=str)
+    """Print the one JSON document of a `--json` call; times as ISO text."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=_text)
     sys.stdout.write("\n")
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def finish(document: Mapping[str, Any], sentence: str, *, as_json: bool, failed: bool) -> NoReturn:

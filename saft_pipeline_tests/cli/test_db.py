@@ -1,0 +1,83 @@
+"""`saft db`: the tables made, found, and shown as SQL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from saft_pipeline.store.migrate import migrations
+from saft_pipeline_tests.fixtures.project import Command, Project
+
+
+def tables(url: str) -> set[str]:
+    listed = "select tablename from pg_tables where schemaname = 'public'"
+    with psycopg.connect(url) as connection:
+        return {row[0] for row in connection.execute(listed)}
+
+
+def execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def test_migrate_makes_the_tables(project: Project, saft: Command) -> None:
+    done = saft("db", "migrate")
+    assert (done.status, done.out) == (0, "")
+    assert tables(project.env["SUPABASE_DB_URL"]) == {
+        "companies", "customers", "invoices", "invoice_lines", "invoice_files",
+        "invoice_file_links",
+    }  # fmt: skip
+
+
+def test_migrate_names_what_it_applied(project: Project, saft: Command) -> None:
+    newest = migrations()[-1]
+    assert f"{newest.version}_{newest.name}" in saft("db", "migrate").err
+
+
+def test_migrate_again_has_nothing_to_do(project: Project, saft: Command) -> None:
+    saft("db", "migrate")
+    assert saft("db", "migrate").err == "nothing to do: up to date\n"
+
+
+def test_migrate_touches_no_tables_of_others(project: Project, saft: Command) -> None:
+    url = project.env["SUPABASE_DB_URL"]
+    execute(url, "create table public.invoices (theirs integer)")
+    done = saft("db", "migrate")
+    assert done.status == 2
+    assert "there are tables not made by saft_pipeline: invoices; nothing was touched" in done.err
+    assert tables(url) == {"invoices"}
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_migrate_tells_that_the_database_is_not_there(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", project.env["SUPABASE_DB_URL"].replace("test_", "no_"))
+    done = saft("db", "migrate")
+    assert done.status == 2
+    assert "does not exist" in done.err
+
+
+def test_url_is_that_of_the_settings(project: Project, saft: Command) -> None:
+    assert saft("db", "url").out == project.env["SUPABASE_DB_URL"] + "\n"
+
+
+def test_url_of_the_embedded_database_can_be_connected_to(
+    saft: Command, saft_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFT_HOME", str(saft_home))
+    with psycopg.connect(saft("db", "url").out.strip()) as connection:
+        assert connection.info.dbname == "saft"
+
+
+def test_sql_makes_what_migrate_makes(project: Project, saft: Command) -> None:
+    url = project.env["SUPABASE_DB_URL"]
+    execute(url, saft("db", "sql").out)
+    assert saft("db", "migrate").err == "nothing to do: up to date\n"
+
+
+def test_sql_needs_no_database(saft: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://db.example.test/x")
+    assert saft("db", "sql").status == 0

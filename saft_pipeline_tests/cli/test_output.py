@@ -1,0 +1,75 @@
+"""Words on stderr as they are, one JSON document on stdout, bars on a terminal only."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from datetime import UTC, datetime
+
+import pytest
+import typer
+from rich.console import Console
+
+from saft_pipeline.cli import output
+
+
+def test_a_document_is_printed_with_its_accents(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"file": "Évora.xml"})
+    assert capsys.readouterr().out == '{\n  "file": "Évora.xml"\n}\n'
+
+
+def test_a_time_in_a_document_is_iso_text(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"at": datetime(2025, 7, 1, 9, 30, tzinfo=UTC)})
+    assert json.loads(capsys.readouterr().out) == {"at": "2025-07-01T09:30:00+00:00"}
+
+
+@pytest.mark.parametrize(("failed", "status"), [(False, 0), (True, 1)])
+def test_the_end_has_the_status_of_what_happened(failed: bool, status: int) -> None:
+    with pytest.raises(typer.Exit) as left:
+        output.finish({}, "done", as_json=False, failed=failed)
+    assert left.value.exit_code == status
+
+
+def test_a_document_takes_the_place_of_the_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        output.finish({"loaded": 1}, "1 loaded", as_json=True, failed=False)
+    out, err = capsys.readouterr()
+    assert (json.loads(out), err) == ({"loaded": 1}, "")
+
+
+def test_a_long_sentence_is_not_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    output.say("x" * 200)
+    assert capsys.readouterr().err == "x" * 200 + "\n"
+
+
+def test_brackets_in_a_sentence_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    output.say("a[b].xml")
+    assert capsys.readouterr().err == "a[b].xml\n"
+
+
+def bar_on(monkeypatch: pytest.MonkeyPatch, *, terminal: bool) -> str:
+    """What a progress bar writes."""
+    stream = io.StringIO()
+    monkeypatch.setattr(output, "words", Console(file=stream, force_terminal=terminal))
+    with output.progress() as bar:
+        bar.advance(bar.add_task("loading", total=2))
+        bar.refresh()
+    return stream.getvalue()
+
+
+def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "loading" in bar_on(monkeypatch, terminal=True)
+
+
+def test_what_is_no_terminal_shows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bar_on(monkeypatch, terminal=False) == ""
+
+
+@pytest.mark.parametrize(("given", "level"), [("", "critical"), ("debug", "debug")])
+def test_logs_are_quiet_unless_asked_for(
+    monkeypatch: pytest.MonkeyPatch, given: str, level: str
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", given)
+    output.quiet()
+    assert os.environ["LOG_LEVEL"] == level
