@@ -12,6 +12,8 @@ from dagster._core.instance.ref import InstanceRef
 
 from saft_pipeline.settings import Settings
 
+LOCATION = "saft_pipeline.definitions"
+
 
 def config(settings: Settings) -> dict[str, Any]:
     """The content of dagster.yaml; the file in the repository is this with the defaults."""

@@ -15,8 +15,8 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
 from saft_pipeline import partitions
 from saft_pipeline.assets import CLAIM_TAG
+from saft_pipeline.instance import LOCATION
 from saft_pipeline.jobs import JOB, RUN_CONFIG
-from saft_pipeline.local_runs import LOCATION
 from saft_pipeline.store.model import LedgerFile
 
 

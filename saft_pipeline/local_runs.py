@@ -9,7 +9,6 @@ uses are in this module and tested.
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -19,7 +18,6 @@ from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.execution.api import execute_run
 from dagster._core.launcher import LaunchRunContext, RunLauncher
-from dagster._core.remote_origin import InProcessCodeLocationOrigin
 from dagster._core.remote_representation.code_location import InProcessCodeLocation
 from dagster._core.remote_representation.external import RemoteSensor
 from dagster._core.scheduler.instigation import (
@@ -29,19 +27,16 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
-from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
-from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.sensor import SensorLaunchContext, _evaluate_sensor
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._time import get_current_timestamp
 
-from saft_pipeline.instance import open_instance
+from saft_pipeline.instance import LOCATION, open_instance
 from saft_pipeline.jobs import JOB, RUN_CONFIG
+from saft_pipeline.launching import loaded
 from saft_pipeline.sensors import SENSOR
 from saft_pipeline.settings import Settings
-
-LOCATION = "saft_pipeline.definitions"
 
 
 class WaitingRuns(RunLauncher, ConfigurableClass):
@@ -155,16 +150,7 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
             "class": "DefaultRunCoordinator",
         },
     }
-    origin = InProcessCodeLocationOrigin(
-        loadable_target_origin=LoadableTargetOrigin(
-            executable_path=sys.executable, module_name=LOCATION
-        ),
-        location_name=LOCATION,
-    )
-    with (
-        open_instance(settings, here) as instance,
-        WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(origin)) as workspace,
-    ):
+    with open_instance(settings, here) as instance, loaded(instance) as workspace:
         yield LocalRuns(instance, workspace)
 
 

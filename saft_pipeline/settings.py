@@ -67,6 +67,7 @@ class Settings(BaseModel):
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=1, le=65535)
     api_token: SecretStr | None = None
+    api_folders: tuple[Path, ...] = ()
     incomplete_after: timedelta = timedelta(hours=24)
 
     alert_webhook_url: SecretStr | None = None
@@ -77,7 +78,7 @@ class Settings(BaseModel):
     alert_silent_after: timedelta = timedelta(days=3)
     prune_after: timedelta = timedelta(days=90)
 
-    @field_validator("sftp_host_key_fingerprints", "alert_email_to", mode="before")
+    @field_validator("sftp_host_key_fingerprints", "alert_email_to", "api_folders", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value

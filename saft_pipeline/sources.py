@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ class LocalSource:
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         """Hash each file where it lies."""
         for file in files:
-            yield Arrival(file, _read_local(Path(file.path)), owned=False)
+            path = Path(os.fsdecode(raw_path(file.path)))
+            yield Arrival(file, _read_local(path), owned=False)
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         """`AFTER_LOAD` is about the server; a local file stays."""
@@ -70,7 +72,7 @@ class LocalSource:
 
 
 def _read_local(path: Path) -> Fetched | FetchFailed:
-    remote = RemoteFile(path=str(path).encode(), size=0, modified_at=0)
+    remote = RemoteFile(path=os.fsencode(path), size=0, modified_at=0)
     try:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()

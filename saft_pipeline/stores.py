@@ -27,15 +27,16 @@ def open_store(settings: Settings) -> Store:
     Raises:
         StoreError: the tables are older or newer than this program, or are not ours.
     """
-    return Store(_open_transport(settings), settings.batch_size)
+    return Store(open_transport(settings), settings.batch_size)
 
 
 def open_watch(settings: Settings) -> Watch:
     """The same tables for who keeps watch; raises like `open_store`."""
-    return Watch(_open_transport(settings))
+    return Watch(open_transport(settings))
 
 
-def _open_transport(settings: Settings) -> PostgresTransport:
+def open_transport(settings: Settings) -> PostgresTransport:
+    """The way to the tables, for `Store` and the other questions; raises like `open_store`."""
     url = database_url(settings)
     migrate.ready(url, upgrade=settings.supabase_db_url is None)
     return PostgresTransport(url)

@@ -24,10 +24,9 @@ from types import FrameType
 import yaml
 
 from saft_pipeline.child_logs import Logs
-from saft_pipeline.instance import environment
+from saft_pipeline.instance import LOCATION, environment
 from saft_pipeline.settings import Settings
 
-LOCATION = "saft_pipeline.definitions"
 STOP_WITHIN = 25.0
 _START_WITHIN = 120.0
 _LONGEST_PAUSE = 60.0

@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigatorData, TickStatus
 
-from saft_pipeline.local_runs import LOCATION
+from saft_pipeline.instance import LOCATION
 from saft_pipeline.sensors import SENSOR
 
 _SELECTOR = InstigatorSelector(

@@ -94,7 +94,8 @@ def files(services: Services, asked: FileQuery) -> Files:
 
 def local_folders(services: Services) -> list[Path]:
     """The folders whose files a client may name."""
-    return [services.settings.home / "inbox"]
+    settings = services.settings
+    return list(settings.api_folders) or [settings.home / "inbox"]
 
 
 def _local(services: Services, given: str) -> LedgerFile:

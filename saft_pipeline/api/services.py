@@ -19,11 +19,9 @@ from saft_pipeline import ticks
 from saft_pipeline.instance import open_instance
 from saft_pipeline.launching import Launcher, loaded
 from saft_pipeline.settings import Settings
-from saft_pipeline.store import migrate
 from saft_pipeline.store.operations import Operations
-from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
-from saft_pipeline.stores import database_url
+from saft_pipeline.stores import open_transport
 
 T = TypeVar("T")
 
@@ -67,9 +65,7 @@ class Services:
         """The ledger; raises `StoreError` while its database can't be had."""
         with self._guard:
             if self._ledger is None:
-                url = database_url(self.settings)
-                migrate.ready(url, upgrade=self.settings.supabase_db_url is None)
-                transport = PostgresTransport(url)
+                transport = open_transport(self.settings)
                 store = Store(transport, self.settings.batch_size)
                 self._ledger = Ledger(store, Operations(transport))
             return self._ledger

@@ -116,8 +116,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from saft_pipeline.store import migrate
     from saft_pipeline.store.errors import StoreError
     from saft_pipeline.store.operations import Operations
-    from saft_pipeline.store.postgres import PostgresTransport, connect
-    from saft_pipeline.stores import database_url
+    from saft_pipeline.store.postgres import connect
+    from saft_pipeline.stores import database_url, open_transport
 
     step, cure = "database", "check SUPABASE_DB_URL (Supabase: Connect, Session pooler)"
     try:
@@ -125,11 +125,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
         with connect(url) as connection:
             yield _server(connection.info.server_version, embedded=not settings.supabase_db_url)
             step, cure = "schema", "saft db migrate"
-            missing = migrate._missing(connection)
+            missing = migrate.not_applied(connection)
         yield _schema(len(missing), len(migrate.migrations()), settings)
         if not missing:
             step, cure = "rights", "log in as the owner of the tables, or grant what is missing"
-            transport = PostgresTransport(url)
+            transport = open_transport(settings)
             yield _rights(Operations(transport).rights())
             transport.close()
     except StoreError as error:

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -80,23 +80,15 @@ def ingest(
 
 
 def _seen(path: Path) -> Seen:
-    from saft_pipeline.saft.filename import branch_of
-    from saft_pipeline.sftp.paths import text_path
-    from saft_pipeline.store.model import Seen
+    from saft_pipeline.intake import seen_of
 
     try:
-        stat = path.stat()
+        seen = seen_of(path)
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
     if not path.is_file():
         raise CannotRunError(f"{path}: not a file")
-    return Seen(
-        path=text_path(os.fsencode(path.absolute())),
-        filename=text_path(os.fsencode(path.name)),
-        branch=branch_of(path.name),
-        size=stat.st_size,
-        modified_at=datetime.fromtimestamp(int(stat.st_mtime), UTC),
-    )
+    return seen
 
 
 def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[LedgerFile]) -> None:

@@ -87,7 +87,7 @@ def ready(url: str, *, upgrade: bool) -> None:
         StoreError: the tables are older or newer than this program, or are not ours.
     """
     with connect(url) as connection:
-        missing = _missing(connection)
+        missing = not_applied(connection)
         if missing and (upgrade or len(missing) == len(migrations())):
             _apply(connection)
         elif missing:
@@ -133,13 +133,14 @@ def _transaction(connection: Connection) -> Iterator[None]:
 
 def _apply(connection: Connection) -> list[str]:
     with _transaction(connection):
-        missing = _missing(connection)
+        missing = not_applied(connection)
         for migration in missing:
             connection.execute(migration.text.encode())
     return [f"{m.version}_{m.name}" for m in missing]
 
 
-def _missing(connection: Connection) -> list[Migration]:
+def not_applied(connection: Connection) -> list[Migration]:
+    """This program's migrations that the database lacks; raises StoreError as `migrate` does."""
     applied = _applied(connection)
     known = migrations()
     if newer := sorted(applied - {m.version for m in known}):
