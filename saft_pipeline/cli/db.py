@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -13,12 +14,25 @@ app = typer.Typer(help="The tables: make or upgrade them, find them.", no_args_i
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    schema: Annotated[
+        str | None,
+        typer.Option(
+            "--move-existing-to",
+            metavar="SCHEMA",
+            help="Before that, move tables of the same names that others made into this schema.",
+        ),
+    ] = None,
+) -> None:
     """Create or upgrade the tables, in one transaction."""
     from saft_pipeline.store import migrate as migrations
     from saft_pipeline.stores import database_url
 
-    applied = migrations.migrate(database_url(load()))
+    url = database_url(load())
+    if schema:
+        moved = migrations.move_existing(url, schema)
+        say(f"moved to {schema}: {', '.join(moved) or 'nothing'}")
+    applied = migrations.migrate(url)
     say(f"applied: {', '.join(applied)}" if applied else "nothing to do: up to date")
 
 

@@ -50,6 +50,26 @@ def test_migrate_touches_no_tables_of_others(project: Project, saft: Command) ->
     assert tables(url) == {"invoices"}
 
 
+def test_migrate_moves_tables_of_others_aside_when_it_is_told_to(
+    project: Project, saft: Command
+) -> None:
+    url = project.env["SUPABASE_DB_URL"]
+    execute(url, "create table public.invoices as select 42 as theirs")
+    done = saft("db", "migrate", "--move-existing-to", "legacy")
+    assert done.status == 0
+    assert done.err.startswith("moved to legacy: invoices\n")
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select theirs from legacy.invoices").fetchall() == [(42,)]
+        assert connection.execute("select invoice_no from public.invoices").fetchall() == []
+
+
+def test_migrate_moves_no_tables_of_its_own(project: Project, saft: Command) -> None:
+    saft("db", "migrate")
+    done = saft("db", "migrate", "--move-existing-to", "legacy")
+    assert done.status == 2
+    assert "nothing was moved" in done.err
+
+
 @pytest.mark.usefixtures("no_waiting")
 def test_migrate_tells_that_the_database_is_not_there(
     project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
