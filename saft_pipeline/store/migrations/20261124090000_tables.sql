@@ -68,8 +68,10 @@ create table public.invoices (
     unique (company_id, invoice_no)
 );
 
-create index invoices_company_date on public.invoices (company_id, invoice_date);
-create index invoices_customer on public.invoices (company_id, customer_id);
+-- Neither begins with the company: a planner with old statistics could take such an index, and read
+-- all of the company's, when an invoice is looked up by company and number.
+create index invoices_invoice_date on public.invoices (invoice_date, company_id);
+create index invoices_customer_id on public.invoices (customer_id, company_id);
 
 create table public.invoice_lines (
     invoice_id bigint not null references public.invoices on delete cascade,

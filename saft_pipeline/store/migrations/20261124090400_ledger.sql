@@ -27,12 +27,14 @@ as $$
 $$;
 
 -- Bring the ledger up to what a listing of `source` shows. `whole` says that what it lacks is gone;
--- `age_seconds` is how long ago the listing began: what happened since then it can't know.
+-- `age_seconds` is how long ago the listing began: what happened since then it can't know. Files are
+-- found by their index: a planner whose statistics are old would read the ledger once a file.
 create function public.saft_observe(
     source text, listed text, whole boolean, age_seconds double precision default 0)
 returns jsonb
 language plpgsql
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
+set enable_seqscan = off set jit = off
 as $$
 #variable_conflict use_variable
 declare
