@@ -25,6 +25,8 @@ Cleared = tuple[RemoteFile, SftpError | None]
 
 # The usual limit of a name is 255 bytes; what is left holds the date.
 _LONGEST_KEPT = 220
+# Bytes of UTF-8 that don't begin a character: a name mustn't begin with them.
+_CONTINUATION = bytes(range(0x80, 0xC0))
 _NAMES_TRIED = 5
 
 
@@ -91,7 +93,8 @@ def archived_name(path: bytes, when: datetime, token: str) -> bytes:
     """Give the path below the archive folder: `sub/20250705T101112Z-a1b2c3-name.xml`."""
     folder, name = paths.split(path)
     dated = f"{when:%Y%m%dT%H%M%SZ}-{token}-".encode()
-    return paths.join(folder, dated + name[-_LONGEST_KEPT:])
+    kept = name[-_LONGEST_KEPT:].lstrip(_CONTINUATION) if len(name) > _LONGEST_KEPT else name
+    return paths.join(folder, dated + kept)
 
 
 def _free_name(root: bytes, source: bytes, file: RemoteFile, folder: bytes) -> Conversation[bytes]:

@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import paramiko
 from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
@@ -90,7 +91,8 @@ class _Login(paramiko.ServerInterface):
         self._password = password
         self._methods = methods
         self.tries: list[str] = []
-        self.released = threading.Event()
+        self.answers_logins = threading.Event()
+        self.starts_sftp = threading.Event()
         self.hang_up: Callable[[], None] = lambda: None
 
     def get_allowed_auths(self, username: str) -> str:
@@ -101,6 +103,7 @@ class _Login(paramiko.ServerInterface):
             return AUTH_FAILED
         self.tries.append(password)
         self.hang_up()
+        self.answers_logins.wait(10)
         return AUTH_SUCCESSFUL if password == self._password else AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
@@ -121,7 +124,7 @@ class _Login(paramiko.ServerInterface):
         return OPEN_SUCCEEDED
 
     def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
-        self.released.wait(10)
+        self.starts_sftp.wait(10)
         return super().check_channel_subsystem_request(channel, name)
 
 
@@ -152,16 +155,22 @@ def with_password(server: SshServer, password: str) -> SftpConfig:
 
 @contextlib.contextmanager
 def ssh_server(
-    password: str, methods: str = "password", *, stuck: bool = False, hangs_up: bool = False
+    password: str,
+    methods: str = "password",
+    *,
+    stuck: Literal["login", "sftp", ""] = "",
+    hangs_up: bool = False,
 ) -> Iterator[SshServer]:
     """Run an SSH server of paramiko's.
 
-    `stuck`, it never answers the request for SFTP; `hangs_up`, it ends the connection at a login.
+    `stuck` is what it never answers; `hangs_up`, it ends the connection at a login.
     """
     key = paramiko.ECDSAKey.generate()
     login = _Login(password, methods)
-    if not stuck:
-        login.released.set()
+    if stuck != "login":
+        login.answers_logins.set()
+    if stuck != "sftp":
+        login.starts_sftp.set()
     listener = socket.create_server(("127.0.0.1", 0))
     transports: list[paramiko.Transport] = []
 
@@ -180,7 +189,8 @@ def ssh_server(
     try:
         yield SshServer(listener.getsockname()[1], key, login.tries)
     finally:
-        login.released.set()
+        login.answers_logins.set()
+        login.starts_sftp.set()
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         for transport in transports:

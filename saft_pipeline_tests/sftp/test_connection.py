@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -144,10 +145,16 @@ def test_a_server_that_falls_silent_is_given_up_within_the_timeout(
         connect(dataclasses.replace(config, port=proxy.port, timeout=1))
 
 
-def test_a_server_that_never_starts_sftp_is_given_up_within_the_timeout() -> None:
-    with ssh_server(SECRET, stuck=True) as server:
+@pytest.mark.parametrize(
+    ("stuck", "words"),
+    [("login", "to the login within 1 s"), ("sftp", "for a session within 1 s")],
+)
+def test_a_server_that_stops_answering_is_given_up_within_the_timeout(
+    stuck: Literal["login", "sftp"], words: str
+) -> None:
+    with ssh_server(SECRET, stuck=stuck) as server:
         config = dataclasses.replace(with_password(server, SECRET), timeout=1)
-        with pytest.raises(TransientSftpError, match="for a session within 1 s"):
+        with pytest.raises(TransientSftpError, match=words):
             connect(config)
 
 

@@ -211,9 +211,13 @@ def test_no_more_files_are_open_than_the_server_lets_be(spill: Path, handles: in
     server = FakeServer(files, extensions=(wire.LIMITS,), limits=wire.Limits(32768, handles))
     session = Session(server, "test:22")
     session.do(ask(wire.stat(b"/in")), "learning its limits")
+    open_ones = [0]
+    server.before = lambda _kind, _count: open_ones.append(
+        server.counts[wire.OPEN] - server.counts[wire.CLOSE]
+    )
     wanted = [RemoteFile(path[4:], 1, TIME) for path in files]
-    next(fetching.fetch(session, b"/in", wanted, spill))
-    assert server.counts[wire.OPEN] - server.counts[wire.CLOSE] <= handles
+    assert len(list(fetching.fetch(session, b"/in", wanted, spill))) == 100
+    assert 0 < max(open_ones) <= handles
 
 
 def test_more_bytes_than_were_asked_for_are_refused(spill: Path) -> None:

@@ -64,6 +64,12 @@ def test_an_archived_name_is_dated_and_keeps_its_folder() -> None:
     assert name == b"sub/20250705T101112Z-a1b2c3-a.xml"
 
 
+def test_a_long_name_is_cut_between_characters() -> None:
+    name = removal.archived_name("é".encode() * 125 + b"x.xml", WHEN, "a1b2c3")
+    assert name.decode().startswith("20250705T101112Z-a1b2c3-éé")
+    assert len(name) <= 255
+
+
 @pytest.mark.parametrize("posix", [(), (wire.POSIX_RENAME,)])
 def test_a_name_that_the_archive_has_already_is_not_used(posix: tuple[bytes, ...]) -> None:
     server = FakeServer({b"/in/a": FakeFile(b"old", TIME)}, extensions=posix)
@@ -104,6 +110,13 @@ def test_a_file_that_changed_since_stays(sftp: Sftp, sshd: Sshd, how: str) -> No
     (sshd.root / "a.xml").write_bytes(b"new content")
     assert _kinds(_do(sftp, sshd, [file], how)) == {"a.xml": FileChanged}
     assert (sshd.root / "a.xml").read_bytes() == b"new content"
+
+
+def test_a_file_that_changed_since_is_not_moved_even_for_a_moment() -> None:
+    server = FakeServer({b"/in/a": FakeFile(b"newer", TIME)})
+    with pytest.raises(FileChanged):
+        _archive_in(server)
+    assert not server.counts[wire.RENAME]
 
 
 @BOTH
