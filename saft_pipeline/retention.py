@@ -102,7 +102,7 @@ def prune(
         else:
             _delete(connection, told, pruned)
             # Dagster remembers which partitions it saw materialized.
-            instance.wipe_asset_cached_status([dg.AssetKey(a) for a in ASSETS])
+            instance.wipe_asset_cached_status(list(instance.all_asset_keys()))
     for file, size in _old_artifacts(settings, watch, before):
         pruned.artifacts += 1
         pruned.artifact_bytes += size

@@ -130,9 +130,9 @@ def prune(
     watch: Watch | None = None,
     *,
     dry_run: bool = False,
-    **env: str,
+    env: dict[str, str] | None = None,
 ) -> Pruned:
-    settings = load({**os.environ, **env})
+    settings = load({**os.environ, **(env or {})})
     return retention.prune(instance, watch or NothingInUse(), settings, before, dry_run=dry_run)
 
 
@@ -312,7 +312,7 @@ def kept(home: Path) -> set[Path]:
 def pruned_artifacts(
     instance: dg.DagsterInstance, home: Path, watch: Watch | None = None, **env: str
 ) -> Pruned:
-    return prune(instance, datetime.now(UTC) - DAY, watch, SAFT_HOME=str(home), **env)
+    return prune(instance, datetime.now(UTC) - DAY, watch, env={"SAFT_HOME": str(home), **env})
 
 
 def test_old_artifacts_go(
@@ -362,5 +362,5 @@ def test_many_artifacts_go(
 def test_a_dry_run_leaves_the_artifacts(
     instance: dg.DagsterInstance, saft_home: Path, artifacts: Artifacts
 ) -> None:
-    would = prune(instance, soon(), SAFT_HOME=str(saft_home), dry_run=True)
+    would = prune(instance, soon(), dry_run=True, env={"SAFT_HOME": str(saft_home)})
     assert (would.artifacts, len(kept(saft_home))) == (4, 4)

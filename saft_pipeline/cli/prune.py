@@ -1,0 +1,53 @@
+"""`saft prune`: Dagster's history and the artifacts, without what is older than it is useful."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from saft_pipeline.cli.output import CannotRunError, finish
+from saft_pipeline.settings import Settings, duration, load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("prune")(prune)
+
+
+def prune(
+    older_than: Annotated[
+        str | None, typer.Option(help="An age, such as 24h or 30d; if not given, PRUNE_AFTER.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Delete old runs, events, ticks, partitions and artifacts; the ledger and the rows stay."""
+    settings = load()
+    before = datetime.now(UTC) - _age(older_than, settings)
+    from saft_pipeline import retention
+    from saft_pipeline.instance import open_instance
+    from saft_pipeline.stores import open_watch
+
+    watch = open_watch(settings)
+    try:
+        with open_instance(settings) as instance:
+            pruned = retention.prune(instance, watch, settings, before, dry_run=dry_run)
+    except retention.NotPrunableError as error:
+        raise CannotRunError(str(error)) from None
+    finally:
+        watch.close()
+    document = {"dry_run": dry_run, "before": before.isoformat(timespec="seconds")}
+    sentence = f"{'would delete' if dry_run else 'deleted'}: {pruned.summary()}"
+    finish({**document, **asdict(pruned)}, sentence, as_json=as_json, failed=False)
+
+
+def _age(older_than: str | None, settings: Settings) -> timedelta:
+    if older_than is None:
+        return settings.prune_after
+    try:
+        return duration(older_than)
+    except ValueError as error:
+        raise CannotRunError(f"--older-than {older_than}: must be {error}") from None
