@@ -50,7 +50,7 @@ def _near(near: Rig) -> Iterator[Ratio]:
     remote = _folder(near, "near", _FILES)
     ours = _FILES / saft(near, remote).poll().seconds
     theirs = _FILES / celery(near, remote).seconds
-    yield Ratio("2,000 files over Celery", ours / theirs, 1.0, note=_rates(ours, theirs))
+    yield Ratio(f"{_FILES:,} files over Celery", ours / theirs, 1.0, note=_rates(ours, theirs))
 
 
 def _many(near: Rig) -> Iterator[Ratio]:
@@ -64,10 +64,10 @@ def _many(near: Rig) -> Iterator[Ratio]:
     for way, wanted in (("records", 0.5), ("tables", None)):
         theirs = _MANY / dlt(near, remote, way).seconds
         note = _rates(ours, theirs)
-        yield Ratio(f"10,000 files over dlt {way}", ours / theirs, wanted, note=note)
+        yield Ratio(f"{_MANY:,} files over dlt {way}", ours / theirs, wanted, note=note)
     memory = outcome.peak_megabytes - idle.peak_megabytes
     note = f"{outcome.peak_megabytes:.0f} MB at most, {idle.peak_megabytes:.0f} with no file"
-    yield Ratio("memory for 10,000 files beyond idle", memory, 500, "MB", most=True, note=note)
+    yield Ratio(f"memory for {_MANY:,} files beyond idle", memory, 500, "MB", most=True, note=note)
     history = (_history_bytes(installation) - idle_bytes) / _MANY / 1000
     yield Ratio("Dagster's history, a file", history, 15, "KB", most=True)
     yield from _single(installation, remote)
@@ -91,7 +91,9 @@ def _far(distant: Rig) -> Iterator[Ratio]:
     for way, wanted in (("records", 1.5), ("tables", None)):
         theirs = _FILES / dlt(distant, remote, way).seconds
         note = _rates(ours, theirs)
-        yield Ratio(f"20 ms away, 2,000 files over dlt {way}", ours / theirs, wanted, note=note)
+        yield Ratio(
+            f"20 ms away, {_FILES:,} files over dlt {way}", ours / theirs, wanted, note=note
+        )
     few = _folder(distant, "far-celery", _FAR_CELERY)
     theirs = _FAR_CELERY / celery(distant, few).seconds
     yield Ratio("20 ms away, over Celery", ours / theirs, 25, note=_rates(ours, theirs))
@@ -103,10 +105,10 @@ def _flat(near: Rig) -> Iterator[Ratio]:
     for count, cost in costs.items():
         yield Ratio(f"cost of a file among {count:,}", cost, unit="ms")
     growth = costs[_MOST] / costs[_FILES]
-    yield Ratio("cost among 20,000 over among 2,000", growth, 1.5, most=True)
+    yield Ratio(f"cost among {_MOST:,} over among {_FILES:,}", growth, 1.5, most=True)
     crowded = _cost(near, _FILES, partitions=True)
     note = f"{crowded:.1f} ms over {costs[_FILES]:.1f}"
-    name = "cost with 50,000 partitions there over without"
+    name = f"cost with {_PARTITIONS:,} partitions there over without"
     yield Ratio(name, crowded / costs[_FILES], 1.5, most=True, note=note)
 
 
