@@ -82,7 +82,7 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     store, settings = pipeline.store, pipeline.settings
     lease = timedelta(seconds=settings.lease_seconds)
     owner, files = _claimed(context, store, lease)
-    loader = Loader(settings, store, owner=owner, run_id=context.run_id)
+    loader = Loader(settings, store, owner=owner, run_id=context.run.run_id)
     report = _Report(context)
     try:
         with kept_alive(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
@@ -122,7 +122,7 @@ def _claimed(
             f"no file in the ledger for {names}; the sensor or `saft ingest` adds files",
             allow_retries=False,
         )
-    owner = f"run-{context.run_id}"
+    owner = f"run-{context.run.run_id}"
     return owner, store.claim(owner, lease=lease, ids=[f.id for f in known])
 
 
@@ -130,7 +130,7 @@ def _interrupted(
     context: dg.AssetExecutionContext, store: Store, loader: Loader, owner: str
 ) -> None:
     """Who cancels a run gives its files up; who stops the program only puts them off."""
-    run = context.instance.get_run_by_id(context.run_id)
+    run = context.instance.get_run_by_id(context.run.run_id)
     if run and run.status == dg.DagsterRunStatus.CANCELING:
         loader.abandon("the run was cancelled; to load it after all: saft retry")
     else:

@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.errors import DagsterUserCodeProcessError
 from dagster._core.execution.api import execute_run
 from dagster._core.launcher import LaunchRunContext, RunLauncher
 from dagster._core.remote_representation.code_location import InProcessCodeLocation
@@ -31,6 +32,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.sensor import SensorLaunchContext, _evaluate_sensor
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._time import get_current_timestamp
+from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.instance import LOCATION, open_instance
 from saft_pipeline.jobs import JOB, RUN_CONFIG
@@ -73,6 +75,10 @@ class WaitingRuns(RunLauncher, ConfigurableClass):
         return False
 
 
+class TickFailedError(Exception):
+    """The sensor raised; the message is its own, the tick in the history has the whole error."""
+
+
 class LocalRuns:
     """The instance and the definitions, loaded in this process."""
 
@@ -88,16 +94,19 @@ class LocalRuns:
         """One tick of the sensor, as the daemon does it; its runs are left waiting.
 
         Raises:
-            RuntimeError: the tick failed; the message is the sensor's own error.
+            TickFailedError: the sensor raised.
         """
         sensor = self._repository.get_sensor(SENSOR)
         state = self._state(sensor)
         tick = self.instance.create_tick(_tick_data(sensor))
-        with SensorLaunchContext(sensor, tick, self.instance, _logger(), {}) as context:
-            for error in _evaluate_sensor(self._workspace, context, sensor, state, None):
-                if error is not None:
-                    raise RuntimeError(error.to_string())
-            return context.tick.tick_data
+        try:
+            with SensorLaunchContext(sensor, tick, self.instance, _logger(), {}) as context:
+                for error in _evaluate_sensor(self._workspace, context, sensor, state, None):
+                    if error is not None:
+                        raise TickFailedError(_own_words(error))
+                return context.tick.tick_data
+        except DagsterUserCodeProcessError as error:
+            raise TickFailedError(_own_words(error.user_code_process_error_infos[0])) from None
 
     def _state(self, sensor: RemoteSensor) -> InstigatorState:
         state = self.instance.get_instigator_state(
@@ -152,6 +161,14 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
     }
     with open_instance(settings, here) as instance, loaded(instance) as workspace:
         yield LocalRuns(instance, workspace)
+
+
+def _own_words(error: SerializableErrorInfo) -> str:
+    """What was raised at the bottom of an error that Dagster has wrapped, without its class."""
+    while error.cause is not None:
+        error = error.cause
+    message = error.message.strip()
+    return message.partition(f"{error.cls_name}: ")[2] or message
 
 
 def _tick_data(sensor: RemoteSensor) -> TickData:

@@ -11,8 +11,8 @@ from saft_pipeline.settings import Settings
 pytest_plugins = [
     "saft_pipeline_tests.fixtures.postgres",
     "saft_pipeline_tests.fixtures.postgrest",
-    "saft_pipeline_tests.fixtures.project",
     "saft_pipeline_tests.fixtures.sshd",
+    "saft_pipeline_tests.fixtures.project",
 ]
 
 

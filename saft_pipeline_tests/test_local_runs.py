@@ -9,7 +9,7 @@ import pytest
 from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigatorData, TickStatus
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from saft_pipeline.local_runs import LocalRuns
+from saft_pipeline.local_runs import LocalRuns, TickFailedError
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, one_invoice
 
@@ -96,7 +96,7 @@ def test_a_failed_tick_raises_the_sensors_own_error(
     project: Project, runs: LocalRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SFTP_REMOTE_DIR", "/no/such/folder")
-    with pytest.raises(RuntimeError, match="Check SFTP_REMOTE_DIR"):
+    with pytest.raises(TickFailedError, match=r"^The folder .* Check SFTP_REMOTE_DIR"):
         runs.tick()
 
 

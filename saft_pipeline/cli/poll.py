@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -90,21 +89,10 @@ def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> 
 
 
 def _tick(runs: LocalRuns) -> TickData:
-    try:
-        tick = runs.tick()
-    except Exception as error:
-        if reason := _OF_THE_SENSOR.search(str(error)):
-            raise CannotRunError(reason[1]) from None
-        raise
+    tick = runs.tick()
     if tick.cursor is None or (tick.skip_reason or "").startswith("tried again"):
         raise CannotRunError(tick.skip_reason or "the sensor did not finish its tick")
     return tick
-
-
-# What the sensor raised, in the text of the error that Dagster makes of it.
-_OF_THE_SENSOR = re.compile(
-    r"^saft_pipeline\.[\w.]+: (.+?)(?:\n\nStack Trace:|\Z)", re.MULTILINE | re.DOTALL
-)
 
 
 def _execute(done: Polled, store: Store, runs: LocalRuns, total: int) -> None:
