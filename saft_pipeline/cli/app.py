@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from saft_pipeline.cli import bench, check, db, demo, files, poll, runs, serve, up
+from saft_pipeline.cli import bench, check, db, demo, files, poll, prune, report, runs, serve, up
 from saft_pipeline.cli.output import COULD_NOT, CannotRunError, say
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.settings import SettingsError
@@ -17,10 +17,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",  # else brackets in a help text are taken for markup
+    rich_markup_mode=None,  # plain: all commands on one screen, and brackets as they are
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, up, serve, poll, files, runs, check, bench):
+for module in (demo, up, serve, poll, files, runs, report, prune, check, bench):
     module.register(app)
 app.add_typer(db.app, name="db")
 

@@ -1,0 +1,171 @@
+"""VAT by month, region and rate, and how it compares with what the documents themselves say.
+
+What counts: the documents of SalesInvoices whose status is not A (cancelled) or F (invoiced by
+another), as in the control totals. Lines with a CreditAmount add and lines with a DebitAmount
+subtract, so that credit notes and returns are subtracted. The month is that of InvoiceDate. The
+taxable base of a line is its amount, which has no tax and no discount in it, or its TaxBase if it
+has one (1.04). Lines of TaxType IS (stamp duty) are no VAT and are left out; exempt lines are in,
+with a rate of 0. A line without a TaxPercentage is in a row without a rate, with its TaxAmount.
+
+Rounding: the bases of a month, region and rate are added exactly, and the VAT on that sum is
+rounded once, half up, to the cent; the base is rounded for itself. A document rounds its TaxPayable
+to the cent, often each of its lines, so the sum of TaxPayable differs by some cents. The
+reconciliation has both for the same documents, and splits the difference: the stamp duty in
+TaxPayable; `mismatch`, where a document's TaxPayable is off the tax of its lines by more than half
+a cent and a cent a line; and what is left, `rounding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal, localcontext
+
+import pandas as pd
+
+from saft_pipeline.reports import report
+from saft_pipeline.reports.charts import stacked_bars
+from saft_pipeline.reports.report import ZERO, Report, Table, cents, frame, objects, shown, total
+from saft_pipeline.reports.selection import Selection
+from saft_pipeline.store.reports import Reports, Rows
+
+COLUMNS = ["month", "tax_country_region", "tax_code", "tax_percentage", "taxable_base", "vat"]
+_MONTH = ["company_id", "month"]
+_RATE = ["company_id", *COLUMNS[:4]]
+_COMPARED = (
+    *("documents", "vat", "tax_payable", "difference", "stamp_duty", "rounding", "mismatch"),
+)
+_RULES = (
+    "Documents with status A or F are left out; debit lines (credit notes, returns) subtract; "
+    "the VAT of each month, region and rate is rounded once, half up, to the cent."
+)
+_PARTS = (
+    "Difference = stamp duty (TaxType IS, part of TaxPayable) + rounding (a document rounds to the "
+    "cent, here a month and rate does) + mismatch (TaxPayable is not the tax of the lines)."
+)
+
+
+def vat(source: Reports, selection: Selection) -> Report:
+    """The report; of all companies each for itself, with its number in the first column."""
+    with localcontext(report.EXACT):
+        found = source.vat(selection.company_id, selection.start_date, selection.end_date)
+        return _report(found, selection)
+
+
+def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
+    rates = _rates(found["rates"])
+    table, exempt = by_rate(rates), _exemptions(rates)
+    compared = reconciled(table, _months(found["months"]))
+    mismatches = sum(int(month["mismatches"]) for month in found["months"])
+    tables = [
+        Table("rates", "VAT by month, region and rate", table, _RULES, ("taxable_base", "vat")),
+        Table("reconciliation", "Beside the documents' TaxPayable", compared, _PARTS, _COMPARED),
+        _mismatches(found["documents"]),
+        Table("exemptions", "Exempt, by reason", exempt, summed=("taxable_base",)),
+    ]  # fmt: skip
+    if selection.company_id is not None:
+        tables = [replace(t, frame=t.frame.drop(columns="company_id")) for t in tables]
+    return Report(
+        "vat",
+        "VAT",
+        f"{selection.company} · {selection.days}",
+        _verdict(compared, mismatches),
+        mismatches == 0,
+        _figures(compared, table),
+        {"VAT by month and rate": _chart(table)},
+        tables[:2] + [t for t in tables[2:] if not t.frame.empty],
+    )
+
+
+def _rates(rows: Rows) -> pd.DataFrame:
+    amounts = "taxable_base tax_amount"
+    return frame(
+        rows, f"{' '.join(_RATE)} tax_exemption_code {amounts}", f"tax_percentage {amounts}"
+    )
+
+
+def by_rate(rates: pd.DataFrame) -> pd.DataFrame:
+    """Base and VAT in cents, in the order of the columns; see the module for how VAT is rounded."""
+    sums = rates.groupby(_RATE, dropna=False, as_index=False, sort=False)
+    found = sums[["taxable_base", "tax_amount"]].sum()
+    both = zip(found["taxable_base"], found["tax_percentage"], found["tax_amount"], strict=True)
+    found["vat"] = objects(_vat(*values) for values in both)
+    found["taxable_base"] = objects(map(cents, found["taxable_base"]))
+    return found.sort_values(_RATE, ignore_index=True)[[*_RATE, "taxable_base", "vat"]]
+
+
+def _vat(base: Decimal, percentage: Decimal, tax_amount: Decimal) -> Decimal:
+    return cents(tax_amount if report.is_absent(percentage) else base * percentage * report.CENT)
+
+
+def _months(rows: Rows) -> pd.DataFrame:
+    amounts = "tax_payable stamp_duty mismatch"
+    found = frame(rows, f"{' '.join(_MONTH)} documents {amounts}", amounts)
+    for name in amounts.split():
+        found[name] = objects(map(cents, found[name]))
+    return found
+
+
+def reconciled(table: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:
+    """VAT by rate beside TaxPayable, by company and month, and what the difference is made of."""
+    by_month = table.groupby(_MONTH, dropna=False, as_index=False, sort=False)[["vat"]].sum()
+    found = months.merge(by_month, on=_MONTH, how="left")
+    found["vat"] = objects(ZERO if report.is_absent(v) else v for v in found["vat"])
+    found["difference"] = found["tax_payable"] - found["vat"]
+    found["rounding"] = found["difference"] - found["stamp_duty"] - found["mismatch"]
+    return found[[*_MONTH, *_COMPARED]]
+
+
+def _mismatches(rows: Rows) -> Table:
+    found = frame(rows, "company_id invoice_date invoice_no tax_payable tax", "tax_payable tax")
+    both = zip(found["tax_payable"], found["tax"], strict=True)
+    found["difference"] = objects(cents((payable or ZERO) - tax) for payable, tax in both)
+    found["tax"] = objects(map(cents, found["tax"]))
+    heading = "Documents whose TaxPayable is not the tax of their lines"
+    note = (
+        "The largest differences, twenty at most: ask who issued them, or have them exported again."
+    )
+    return Table("mismatches", heading, found, note)
+
+
+def _exemptions(rates: pd.DataFrame) -> pd.DataFrame:
+    """The base at a rate of 0 by TaxExemptionCode, which a VAT return asks for."""
+    exempt = rates[(rates["tax_percentage"] == 0).astype(bool)]
+    keys = [*_MONTH, "tax_code", "tax_exemption_code"]
+    found = exempt.groupby(keys, dropna=False, as_index=False, sort=False)[["taxable_base"]].sum()
+    found["taxable_base"] = objects(map(cents, found["taxable_base"]))
+    return found.sort_values(keys, ignore_index=True)
+
+
+def _verdict(compared: pd.DataFrame, mismatches: int) -> str:
+    """Whether the documents agree, in a sentence."""
+    parts = {
+        "stamp duty": total(compared["stamp_duty"]),
+        "rounding": total(compared["rounding"]),
+        f"documents whose TaxPayable is not the tax of their lines ({mismatches:,})": total(
+            compared["mismatch"]
+        ),
+    }
+    off = total(compared["difference"])
+    sums = f"{abs(off):,.2f} {'more' if off > 0 else 'less'} than" if off else "the same as"
+    why = "; ".join(f"{name} {amount:+,.2f}" for name, amount in parts.items() if amount)
+    return f"The documents' TaxPayable is {sums} this VAT{f': {why}' if why else ''}."
+
+
+def _figures(compared: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
+    return {
+        "Documents": f"{int(total(compared['documents'])):,}",
+        "Taxable base": shown("taxable_base", total(table["taxable_base"])),
+        "VAT": shown("vat", total(table["vat"])),
+        "TaxPayable": shown("tax_payable", total(compared["tax_payable"])),
+        "Difference": shown("difference", total(compared["difference"])),
+    }
+
+
+def _chart(table: pd.DataFrame) -> str:
+    taxed = table[(table["vat"] != 0).astype(bool)]
+    rates = zip(taxed["tax_percentage"], taxed["tax_country_region"], strict=True)
+    labels = [shown("tax_percentage", r) + ("" if c == "PT" else f" {c}") for r, c in rates]
+    return stacked_bars(
+        taxed.assign(rate=labels), x="month", stack="rate", value="vat", label="VAT"
+    )

@@ -1,0 +1,50 @@
+"""What the reports ask of the store: figures added up in the database, as few rows as can be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from saft_pipeline.store.transport import Transport
+
+Rows = list[Mapping[str, Any]]
+"""As JSON has them: exact amounts and dates are text, counts are numbers."""
+
+
+class Reports:
+    """Questions over one transport; all methods raise `StoreError` like `Store`'s.
+
+    Dates are days of InvoiceDate, both included; None leaves that side open, and a `company_id` of
+    None is all companies. The migration says what each answer holds.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def companies(self) -> Rows:
+        """`company_id` and `company_name` of every company."""
+        return list(self._transport.call("saft_companies", {}))
+
+    def vat(
+        self, company_id: str | None, start_date: date | None, end_date: date | None
+    ) -> dict[str, Rows]:
+        """`rates`, `months` and `documents` whose TaxPayable is not the tax of their lines."""
+        arguments = {"company_id": company_id, **_period(start_date, end_date)}
+        return dict(json.loads(self._transport.call("saft_report_vat", arguments)))
+
+    def sales(self, company_id: str | None, start_date: date | None, end_date: date | None) -> Rows:
+        """Totals by company, branch and day."""
+        arguments = {"company_id": company_id, **_period(start_date, end_date)}
+        return list(json.loads(self._transport.call("saft_report_sales", arguments)))
+
+    def files(self, start_date: date | None, end_date: date | None) -> dict[str, Rows]:
+        """The ledger as `days`, and `unloaded` files; here dates are when files were first seen."""
+        arguments = _period(start_date, end_date)
+        return dict(json.loads(self._transport.call("saft_report_files", arguments)))
+
+
+def _period(start_date: date | None, end_date: date | None) -> dict[str, str | None]:
+    days = {"start_date": start_date, "end_date": end_date}
+    return {name: day.isoformat() if day else None for name, day in days.items()}
