@@ -24,7 +24,7 @@ def bench(
     name: Annotated[str | None, typer.Argument(help="Which; without one they are listed.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Measure this program against others, as ratios; needs a clone with `.[dev]`."""
+    """Measure this program against others; needs a clone with `.[dev]`."""
     known = _known()
     if name is None:
         for module, about in known.items():

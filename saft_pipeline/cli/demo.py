@@ -26,7 +26,7 @@ def demo(
     files: Annotated[int, typer.Option(min=4, help="How many sample files.")] = 40,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Show it all: Postgres, an SFTP server, Dagster, sample files and what became of them."""
+    """Show it all on this machine, with sample files."""
     from saft_pipeline.demo.run import running_demo
     from saft_pipeline.supervisor import Stop
 

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
-    """Print what a file says as NDJSON, one record a line, amounts exact."""
+    """Print what a file says as NDJSON, one record a line."""
     from saft_pipeline.saft.ndjson import to_json
     from saft_pipeline.saft.reader import read
 
@@ -60,7 +60,7 @@ def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> N
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Local SAF-T files.")], as_json: AsJson = False
 ) -> None:
-    """Load local files through the same assets, without the SFTP server."""
+    """Load local files through the same assets, without SFTP."""
     started = time.perf_counter()
     quiet()
     settings = load()

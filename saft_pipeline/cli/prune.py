@@ -24,7 +24,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Delete old runs, events, ticks, partitions and artifacts; the ledger and the rows stay."""
+    """Delete old history and artifacts; the ledger and the rows stay."""
     settings = load()
     before = datetime.now(UTC) - _age(older_than, settings)
     from saft_pipeline import retention

@@ -52,7 +52,7 @@ def _row(record: dg.RunRecord, files: int) -> dict[str, Any]:
 
 
 def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` names it.")]) -> None:
-    """End a run; files that it did not load become failed, as cancelled."""
+    """End a run; files that it did not load become failed."""
     settings = load()
     from saft_pipeline import runs
     from saft_pipeline.instance import open_instance

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def serve() -> None:
-    """Run the HTTP API (the runs that it launches need `saft up`, here or elsewhere)."""
+    """Run the HTTP API alone; runs that it launches need `saft up`."""
     settings = load()
     from saft_pipeline.api import server
     from saft_pipeline.supervisor import Stop
