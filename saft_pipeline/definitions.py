@@ -8,7 +8,9 @@ from saft_pipeline import settings
 from saft_pipeline.assets import folder, load_files
 from saft_pipeline.io_managers import TablesIOManager
 from saft_pipeline.jobs import load_files_job
+from saft_pipeline.report_assets import ASSETS as REPORTS
 from saft_pipeline.resources import Pipeline
+from saft_pipeline.schedules import prune_job, prune_nightly
 from saft_pipeline.sensors import build_sensor
 
 
@@ -29,8 +31,9 @@ def build(pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300)
     """The definitions, with `pipeline` in the place of the one that reads the environment."""
     pipeline = pipeline or Pipeline()
     return dg.Definitions(
-        assets=[folder, load_files],
-        jobs=[load_files_job],
+        assets=[folder, load_files, *REPORTS],
+        jobs=[load_files_job, prune_job],
+        schedules=[prune_nightly],
         sensors=[build_sensor(poll_interval_seconds)],
         resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},
         loggers={"console": console},
