@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
+from time import monotonic, perf_counter, sleep
 from typing import Any
 
 _ROOT = Path(__file__).parents[2]
 _SAMPLE_SECONDS = 0.2
+_ORPHANS_SECONDS = 30
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
@@ -54,6 +55,7 @@ def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Out
         with _Memory(before) as memory:
             output, status = _finish(process, timeout)
         seconds = perf_counter() - started
+        _wait_for_orphans(before)
         if status:
             errors.seek(0)
             said = (output + errors.read()[-4000:]).decode(errors="replace")
@@ -70,6 +72,16 @@ def _finish(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, in
         process.communicate()
         return b"", f"nothing after {timeout:g} s"
     return output, process.returncode
+
+
+def _wait_for_orphans(before: set[int]) -> None:
+    """Wait for what the command left to end by itself: not a part of its time, nor of the next."""
+    deadline = monotonic() + _ORPHANS_SECONDS
+    while (orphans := _children(os.getpid()) - before) and monotonic() < deadline:
+        for pid in orphans:
+            with suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        sleep(0.02)
 
 
 class _Memory:
