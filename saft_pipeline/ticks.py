@@ -32,6 +32,12 @@ def newest(instance: dg.DagsterInstance) -> InstigatorTick | None:
     return next(iter(instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1)), None)
 
 
+def newest_ended(instance: dg.DagsterInstance) -> InstigatorTick | None:
+    """The tick that began last of those that have ended."""
+    ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+    return next(iter(instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1, statuses=ended)), None)
+
+
 def after(instance: dg.DagsterInstance, tick_id: int) -> InstigatorTick | None:
     """The first tick that began after that one (0: the first of all)."""
     storage = instance.schedule_storage

@@ -1,0 +1,1 @@
+"""Telling somebody: what a message says, and the ways it goes. Nothing here knows of Dagster."""

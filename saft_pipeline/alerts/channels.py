@@ -1,0 +1,50 @@
+"""The ways that the settings name, and sending something on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from saft_pipeline.alerts.errors import AlertError
+from saft_pipeline.alerts.mail import Mail
+from saft_pipeline.alerts.message import Message
+from saft_pipeline.alerts.webhook import Webhook
+from saft_pipeline.settings import Settings
+
+_TEST = Message(
+    "saft_pipeline: a test message",
+    "saft_pipeline: a test message. Failed files and runs will be told of here.",
+)
+
+
+class Channel(Protocol):
+    """One way to reach somebody."""
+
+    @property
+    def name(self) -> str:
+        """What the database knows it by."""
+
+    def send(self, message: Message) -> None:
+        """Have it delivered; raises `AlertError`."""
+
+
+def channels(settings: Settings) -> list[Channel]:
+    """All that are set; none is set by default."""
+    found: list[Channel] = []
+    if settings.alert_webhook_url:
+        found.append(Webhook(settings.alert_webhook_url.get_secret_value()))
+    if settings.alert_smtp_url and settings.alert_email_from:
+        url = settings.alert_smtp_url.get_secret_value()
+        found.append(Mail(url, settings.alert_email_from, settings.alert_email_to))
+    return found
+
+
+def send_test(settings: Settings) -> Iterator[tuple[str, str | None]]:
+    """Send a test message on every channel: the channel's name, and what kept it from going."""
+    for channel in channels(settings):
+        try:
+            channel.send(_TEST)
+        except AlertError as error:
+            yield channel.name, str(error)
+        else:
+            yield channel.name, None
