@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import stamina
-
+from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
@@ -140,7 +139,7 @@ def _clear_leftovers(settings: Settings, store: Store, source: str) -> Iterator[
 def look(settings: Settings) -> Listing:
     """The files on the server that the settings ask for; a passing fault is tried again."""
     config = settings.require_sftp()
-    for attempt in stamina.retry_context(on=TransientSftpError, attempts=_TRIES, timeout=20):
+    for attempt in tries(TransientSftpError, attempts=_TRIES, timeout=20):
         with attempt, connect(config) as sftp:
             return sftp.list(
                 settings.sftp_remote_dir,

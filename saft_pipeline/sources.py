@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import stamina
-
+from saft_pipeline.retries import tries
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile, Sftp, connect
 from saft_pipeline.sftp.errors import FileGone, SftpError, TransientSftpError
@@ -96,7 +95,7 @@ class SftpSource:
         """After the last try with a lost connection what is missing has failed as transient."""
         waiting = {raw_path(f.path): f for f in files}
         try:
-            for attempt in stamina.retry_context(on=TransientSftpError, attempts=_TRIES):
+            for attempt in tries(TransientSftpError, attempts=_TRIES):
                 with attempt:
                     for result in self._fetch_once(list(waiting.values()), spill):
                         yield Arrival(waiting.pop(result.file.path), result)

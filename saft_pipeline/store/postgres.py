@@ -11,10 +11,10 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 import psycopg
-import stamina
 from psycopg import conninfo, sql
 from psycopg.types.json import set_json_loads
 
+from saft_pipeline.retries import tries
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.spool import NULL, Spool
 from saft_pipeline.store.transport import Arguments
@@ -112,7 +112,7 @@ class PostgresTransport:
         return self._tried(work)
 
     def _tried(self, work: Callable[[Connection], T]) -> T:
-        for attempt in stamina.retry_context(on=TransientStoreError, **RETRY):
+        for attempt in tries(TransientStoreError, **RETRY):
             with attempt:
                 return self._once(work)
         raise AssertionError("stamina raises after its last attempt")

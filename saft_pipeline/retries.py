@@ -1,0 +1,21 @@
+"""Trying again what failed for a reason that passes: stamina's back-off, told in the log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import stamina
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
+
+
+def tries(
+    on: type[Exception], *, attempts: int, timeout: float | None = 45.0, wait_max: float = 5.0
+) -> Iterator[stamina.Attempt]:
+    """Blocks to run until one goes through: `for attempt in tries(…): with attempt: …`.
+
+    The pauses double, jittered, up to `wait_max` seconds, `timeout` seconds in all; the error of
+    the last attempt is raised.
+    """
+    # Where structlog happens to be installed, stamina would print to stdout, amid our JSON.
+    set_on_retry_hooks([LoggingOnRetryHook])
+    return iter(stamina.retry_context(on, attempts=attempts, timeout=timeout, wait_max=wait_max))
