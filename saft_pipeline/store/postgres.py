@@ -28,6 +28,15 @@ _CONNECT_SECONDS = 15
 # SQLSTATE classes and codes of faults that may pass (PostgreSQL, Appendix A).
 _PASSING_CLASSES = ("08", "53", "57P", "58")
 _PASSING = frozenset({"40001", "40P01", "55P03", "57014", "25006", "XX000"})
+# What the server or Supabase's pooler says of a login that will not do; it comes without SQLSTATE.
+_REFUSED = (
+    "password authentication failed",
+    "does not exist",
+    "no pg_hba.conf entry",
+    "Tenant or user not found",
+    "SSL was required",
+    "certificate verify failed",
+)
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -49,7 +58,8 @@ def connect(url: str) -> Connection:
 def _secured(url: str) -> str:
     try:
         given = conninfo.conninfo_to_dict(url)
-    except psycopg.Error:  # its message would show the password
+        int(given.get("port") or 0)
+    except (psycopg.Error, ValueError):  # its message would show the password
         raise StoreError(
             "SUPABASE_DB_URL is not an address of a database; it looks like "
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with / ? # [ ] @ % : and spaces in the "
@@ -79,9 +89,8 @@ def store_error(error: psycopg.Error) -> StoreError:
 
 def _is_passing(error: psycopg.Error, code: str) -> bool:
     if not code:
-        refused = "password authentication failed", "does not exist", "no pg_hba.conf entry"
         lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-        return lost and not any(words in str(error) for words in refused)
+        return lost and not any(words in str(error) for words in _REFUSED)
     return code.startswith(_PASSING_CLASSES) or code in _PASSING
 
 

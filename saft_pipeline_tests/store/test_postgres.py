@@ -1,0 +1,146 @@
+"""The direct way to Postgres: addresses, TLS, poolers, threads, servers that refuse."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+import stamina
+from psycopg import conninfo
+
+from saft_pipeline.store.errors import StoreError, TransientStoreError
+from saft_pipeline.store.postgres import PostgresTransport, connect, store_error
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.store.building import File, at, invoice, load
+from saft_pipeline_tests.store.looking import halves, rows, value
+from saft_pipeline_tests.store.pooler import PGBOUNCER, transaction_pooler
+
+
+@pytest.fixture
+def without_tls() -> Iterator[int]:
+    """A server that has no TLS, at an address that is not known to be this machine's."""
+    with socket.create_server(("127.0.0.2", 0)) as server:
+
+        def refuse() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client:
+                    client.recv(100)
+                    client.sendall(b"N")
+
+        threading.Thread(target=refuse, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_tls_is_required_off_this_machine(without_tls: int) -> None:
+    with pytest.raises(StoreError, match="does not support SSL, but SSL was required"):
+        connect(f"postgresql://u:secret@127.0.0.2:{without_tls}/db")
+
+
+def test_whoever_says_so_goes_without_tls(without_tls: int) -> None:
+    with pytest.raises(StoreError) as raised:
+        connect(f"postgresql://u:secret@127.0.0.2:{without_tls}/db?sslmode=disable")
+    assert "SSL" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://user:secret@host:port/db",
+        "postgresql://user:secret@host/db?sslmode",
+        "user:secret@host/db",
+        "https://user:secret@host/db",
+        "postgresql://user:se%cret@host/db",
+    ],
+)
+def test_an_address_that_is_none_is_told_without_showing_it(url: str) -> None:
+    with pytest.raises(StoreError, match="SUPABASE_DB_URL is not an address") as raised:
+        connect(url)
+    assert "cret" not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
+def test_a_server_that_is_not_there_may_come() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    transport = PostgresTransport(f"postgresql://u:secret@127.0.0.1:{port}/db")
+    with (
+        stamina.set_testing(testing=True, attempts=2),
+        pytest.raises(TransientStoreError, match="refused") as raised,
+    ):
+        transport.call("saft_counts", {})
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'FATAL:  password authentication failed for user "postgres"',
+        'FATAL:  database "x" does not exist',
+        'FATAL:  no pg_hba.conf entry for host "1.2.3.4"',
+        "FATAL:  Tenant or user not found",
+        'connection to server at "db" failed: server does not support SSL, but SSL was required',
+    ],
+)
+def test_a_login_that_is_refused_is_not_tried_again(said: str) -> None:
+    assert not isinstance(store_error(psycopg.OperationalError(said)), TransientStoreError)
+
+
+def test_a_database_that_is_not_there_does_not_come(url: str) -> None:
+    with pytest.raises(StoreError, match='database "none" does not exist') as raised:
+        connect(conninfo.make_conninfo(url, dbname="none"))
+    assert not isinstance(raised.value, TransientStoreError)
+
+
+def test_each_thread_has_a_connection_of_its_own(url: str) -> None:
+    transport = PostgresTransport(url)
+    together = threading.Barrier(3)
+
+    def pid(_: int) -> int:
+        together.wait()
+        transport.call("saft_counts", {})
+        return transport._connection().info.backend_pid
+
+    with ThreadPoolExecutor(3) as pool:
+        assert len(set(pool.map(pid, range(3)))) == 3
+    transport.close()
+    name = "select count(*) from pg_stat_activity where application_name = 'saft_pipeline'"
+    assert value(url, name) == 0
+
+
+def test_a_closed_transport_opens_again(url: str) -> None:
+    transport = PostgresTransport(url)
+    transport.call("saft_counts", {})
+    transport.close()
+    assert transport.call("saft_counts", {}) == {}
+    transport.close()
+
+
+@pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed (Debian: pgbouncer)")
+def test_all_works_through_a_transaction_pooler(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With fewer sessions than there are stores, in one call and copied."""
+    with transaction_pooler(url) as pooled:
+
+        def run(n: int) -> list[str]:
+            store = Store(PostgresTransport(pooled), lambda _table: 100)
+            files = [
+                File(f"{n}/{i}.xml", (invoice(f"FT {n}/{i}", 2),), (), at(i)) for i in range(4)
+            ]
+            states: list[str] = [o.status for file in files for o in load(store, file)]
+            store.close()
+            return states
+
+        with ThreadPoolExecutor(4) as pool:
+            first = list(pool.map(run, range(4)))
+            monkeypatch.setattr("saft_pipeline.store.store.SMALL", 0)
+            second = list(pool.map(run, range(4, 8)))
+    assert {state for states in first + second for state in states} == {"loaded"}
+    assert (halves(url), rows(url, "select count(*) from invoices")) == ([], [(32,)])
