@@ -85,10 +85,10 @@ class Content:
         refuse_foreign_namespace(_namespace(prefix, attributes))
         return NotXmlError(f"the root element is <{tag}>, not <AuditFile>: this is no SAF-T file")
 
-    def stray(self, element: Element, text: str) -> None:
+    def stray(self, element: Element, text: str, at: int) -> None:
         """Text where none belongs is left out."""
         message = f"text between the elements of <{element.tag}> is left out: {text.strip()[:60]!r}"
-        self._notes.add("stray_text", message, self._line(element.at))
+        self._notes.add("stray_text", message, self._line(at))
 
     def whose(self) -> str:
         """The invoice that is open."""

@@ -79,7 +79,7 @@ class Handler(Protocol):
     def closed(self) -> None:
         """The innermost element ends."""
 
-    def characters(self, text: str) -> None:
+    def characters(self, text: str, at: int) -> None:
         """Text in the innermost element."""
 
     def whole(self, tag: str, text: str, at: int) -> int | None:
@@ -183,7 +183,7 @@ class Markup:
             elif tag == "Invoice" and (end := handler.head(text, at)) is not None:
                 return end
         if inside:
-            handler.characters(inside)
+            handler.characters(inside, self.base + found.start(4))
         return found.end()
 
     def _is_cut(self, name: str, text: str, at: int) -> bool:
@@ -202,8 +202,9 @@ class Markup:
                 if inside is None:
                     return None
                 if is_text:
-                    self._handler.characters(text[at + len(opening) : end].replace("&", "&amp;"))
-                self._handler.characters(inside[0])
+                    whole = text[at + len(opening) : end].replace("&", "&amp;")
+                    self._handler.characters(whole, self.base + at)
+                self._handler.characters(inside[0], self.base + inside.start())
                 return inside.end()
         if text.startswith("<!DOCTYPE", at):
             raise ContentError("a DOCTYPE is refused")
@@ -213,7 +214,7 @@ class Markup:
         inside = _TEXT.match(text, at)
         if inside is None or inside.end() == at:
             return None
-        self._handler.characters(inside[0])
+        self._handler.characters(inside[0], self.base + at)
         return inside.end()
 
     def _drop(self, count: int) -> None:

@@ -37,7 +37,7 @@ def ndjson(document: Document) -> Iterator[bytes]:
     Raises SaftError as the document does. Starts processes only from a program's main thread.
     """
     with document.named():
-        if document.size < WORTH_IT or not _has_processors():
+        if document.size < WORTH_IT or not has_processors():
             yield from map(to_json, document)
             return
         splitter = _Splitter(document)
@@ -47,7 +47,8 @@ def ndjson(document: Document) -> Iterator[bytes]:
             splitter.close()
 
 
-def _has_processors() -> bool:
+def has_processors() -> bool:
+    """Whether there is a second processor, and a way to start processes that is cheap."""
     return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
 
 

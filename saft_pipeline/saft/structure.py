@@ -63,7 +63,7 @@ class Receiver(Protocol):
     def head(self, text: str, at: int) -> int | None:
         """Read the first children of the open document at once: where they end, or None."""
 
-    def stray(self, element: Element, text: str) -> None:
+    def stray(self, element: Element, text: str, at: int) -> None:
         """Text stands between an element's children, where none belongs."""
 
     def whose(self) -> str:
@@ -158,7 +158,7 @@ class Structure:
         top = self._stack[-1] if self._stack else None
         if top is None or top.role in _CONTAINERS or len(self._stack) >= _DEEPEST:
             self.opened(prefix, tag, "", at)
-            self.characters(text)
+            self.characters(text, at)
             self.closed()
             return
         element = Element(tag, "inner", at)
@@ -167,14 +167,14 @@ class Structure:
         if value:
             self._set(element, value)
 
-    def characters(self, text: str) -> None:
+    def characters(self, text: str, at: int) -> None:
         """Text in the innermost element."""
         if self.skipping or not self._stack:
             return
         element = self._stack[-1]
         if element.children or element.role in _CONTAINERS:
             if text.strip(XML_BLANKS):
-                self._receiver.stray(element, text)
+                self._receiver.stray(element, text, at)
             return
         element.parts.append(text)
         element.size += len(text)
@@ -207,7 +207,7 @@ class Structure:
         text = "".join(map(unescaped, element.parts)).strip(XML_BLANKS)
         element.parts = []
         if text and element.children:
-            self._receiver.stray(element, text)
+            self._receiver.stray(element, text, element.at)
         elif text:
             self._set(element, text)
 

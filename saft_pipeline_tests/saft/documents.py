@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.reader import read
 from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Record, Totals, Warning_
 
@@ -149,3 +150,23 @@ def one_invoice(content: str | bytes) -> Invoice:
     """The only invoice of a document."""
     (found,) = reading(content).invoices
     return found
+
+
+def column(found: Invoice, name: str) -> str | None:
+    """A column of an invoice."""
+    return found.values[INVOICE_FIELDS.index(name)]
+
+
+def of_line(found: Invoice, name: str, index: int = 0) -> str | None:
+    """A column of one of an invoice's lines."""
+    return found.lines[index][LINE_FIELDS.index(name)]
+
+
+def invoice_with(**changes: str) -> Invoice:
+    """The only invoice of a document, with `changes` to what is usual."""
+    return one_invoice(document(sales(invoice(**changes))))
+
+
+def totals_with(inner: str) -> str:
+    """DocumentTotals that hold more."""
+    return TOTALS.replace("</DocumentTotals>", inner + "</DocumentTotals>")
