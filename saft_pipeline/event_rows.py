@@ -3,14 +3,14 @@
 Thousands of events of a run differ only in partition, time and plain values. Dagster's own
 serializer makes the JSON of the first of each kind, with marks in the place of those; the others
 are filled into that form, at a tenth of the price. What has no form goes the way of all events.
-The names used of Dagster are private; a test holds both ways to the same bytes.
+The names used of Dagster are private; a test holds both ways to the same event.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from dagster._core.events import (
     StepMaterializationData,
 )
 from dagster._core.events.log import EventLogEntry
-from dagster._serdes import serialize_value
+from dagster._serdes import deserialize_value, serialize_value
 
 Metadata = Mapping[str, Any]
 
@@ -92,7 +92,7 @@ class Serializer:
         self._forms: dict[tuple[Any, ...], _Form | None] = {}
 
     def text(self, event: FileEvent) -> str:
-        """What `serialize_value` makes of the event."""
+        """JSON that Dagster reads as the event."""
         shape = (event.kind, event.asset, *((k, type(v)) for k, v in event.metadata.items()))
         if shape not in self._forms:
             self._forms[shape] = _form_of(event, self._step)
@@ -128,7 +128,44 @@ def _form_of(event: FileEvent, step: Step) -> _Form | None:
     marks = [_mark(kind, n) for n, kind in enumerate(all_kinds)]
     named = dict(zip(event.metadata, marks[2:], strict=True))
     marked = FileEvent(event.kind, event.asset, marks[0], named, marks[1])
-    return _cut(serialize_value(marked.entry(step)), _values(marked))
+    entry = marked.entry(step)
+    return _cut(_compact(json.loads(serialize_value(entry)), entry), _values(marked))
+
+
+def _compact(document: dict[str, Any], entry: EventLogEntry) -> str:
+    """The event's JSON without blanks and without what Dagster fills in when it is not there.
+
+    A third of the bytes, for millions of rows. Each member is left out only if the rest is still
+    read as the same event.
+    """
+    for parent, key in list(_empty_members(document)):
+        value = parent.pop(key)
+        if not _reads_as(document, entry):
+            parent[key] = value
+    return _dumps(document)
+
+
+def _empty_members(value: Any) -> Iterator[tuple[dict[str, Any], str]]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _empty_members(item)
+    elif isinstance(value, dict):
+        for key, member in value.items():
+            if member in (None, "", [], {}):
+                yield value, key
+            else:
+                yield from _empty_members(member)
+
+
+def _reads_as(document: dict[str, Any], entry: EventLogEntry) -> bool:
+    try:
+        return bool(deserialize_value(_dumps(document), EventLogEntry) == entry)
+    except Exception:
+        return False
+
+
+def _dumps(document: dict[str, Any]) -> str:
+    return json.dumps(document, separators=(",", ":"))
 
 
 def _mark(kind: type, number: int) -> Any:

@@ -1,5 +1,7 @@
 """What assets and the sensor share: the settings and the store, opened at first use."""
 
+from functools import cache
+
 import dagster as dg
 from pydantic import PrivateAttr
 
@@ -13,7 +15,6 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     """Settings and store. It has no configuration, so no secret can reach a run's config."""
 
     _settings: Settings | None = PrivateAttr(default=None)
-    _store: Store | None = PrivateAttr(default=None)
 
     @property
     def settings(self) -> Settings:
@@ -24,13 +25,13 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def store(self) -> Store:
-        """The store that the settings name; raises `StoreError`."""
-        if self._store is None:
-            self._store = open_store(self.settings)
-        return self._store
+        """The store that the settings name; raises `StoreError`.
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Close the store's connection when the run or tick ends."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        One for all runs and ticks of a process: far away, opening costs more than a tiny file.
+        """
+        return _shared_store(self.settings)
+
+
+@cache
+def _shared_store(settings: Settings) -> Store:
+    return open_store(settings)

@@ -47,7 +47,7 @@ class Settings(BaseModel):
     poll_interval_seconds: int = Field(300, ge=1)
     max_files_per_batch: int = Field(50, ge=0)
     run_per_file_up_to: int = Field(10, ge=0)
-    max_files_per_run: int = Field(500, ge=1)
+    max_files_per_run: int = Field(1000, ge=1)
     max_concurrent_runs: int = Field(2, ge=1)
     lease_seconds: int = Field(120, ge=5)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"

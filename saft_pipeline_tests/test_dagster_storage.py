@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from dagster._core.events.log import EventLogEntry
+from dagster._serdes import deserialize_value
 from dagster_postgres.event_log import PostgresEventLogStorage
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -41,13 +43,13 @@ class Kept(NamedTuple):
     url: str
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
-        """All that is in its tables, without the times at which it was written."""
+        """All that is in its tables, events as Dagster reads them, without when it was written."""
         found = {}
         with psycopg.connect(self.url, row_factory=dict_row) as connection:
             for table, order in TABLES.items():
                 rows = connection.execute(sql.SQL(f"select * from {table} order by {order}"))
                 found[table] = [
-                    {k: v for k, v in row.items() if k not in OF_ITSELF} for row in rows
+                    {k: _read(k, v) for k, v in row.items() if k not in OF_ITSELF} for row in rows
                 ]
         return found
 
@@ -55,6 +57,10 @@ class Kept(NamedTuple):
         """Begin anew, with the first event's number, too."""
         with psycopg.connect(self.url) as connection:
             connection.execute(sql.SQL(f"truncate {', '.join(TABLES)} restart identity cascade"))
+
+
+def _read(column: str, value: Any) -> Any:
+    return deserialize_value(value, EventLogEntry) if column == "event" else value
 
 
 @pytest.fixture(scope="module")
