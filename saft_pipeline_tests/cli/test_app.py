@@ -47,7 +47,7 @@ def test_help_fits_a_screen(saft: Command, words: list[str]) -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS - {"db"}))
 def test_every_command_has_a_sentence_of_help(saft: Command, name: str) -> None:
-    assert re.search(r"[A-Z].+\.", saft(name, "--help").out.partition("╭")[0])
+    assert re.search(r"[A-Z].+\.", saft(name, "--help").out.partition("╭")[0], re.DOTALL)
 
 
 def test_help_shows_brackets_as_they_are(saft: Command) -> None:
