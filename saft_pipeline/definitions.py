@@ -5,6 +5,8 @@ import logging
 import dagster as dg
 
 from saft_pipeline import settings
+from saft_pipeline.alert_sensors import build_alert_sensor
+from saft_pipeline.alerts.channels import channels
 from saft_pipeline.assets import folder, load_files
 from saft_pipeline.io_managers import TablesIOManager
 from saft_pipeline.jobs import load_files_job
@@ -27,14 +29,16 @@ def console(_context: dg.InitLoggerContext) -> logging.Logger:
     return logger
 
 
-def build(pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300) -> dg.Definitions:
+def build(
+    pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300, alerting: bool = False
+) -> dg.Definitions:
     """The definitions, with `pipeline` in the place of the one that reads the environment."""
     pipeline = pipeline or Pipeline()
     return dg.Definitions(
         assets=[folder, load_files, *REPORTS],
         jobs=[load_files_job, prune_job],
         schedules=[prune_nightly],
-        sensors=[build_sensor(poll_interval_seconds)],
+        sensors=[build_sensor(poll_interval_seconds), build_alert_sensor(wanted=alerting)],
         resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},
         loggers={"console": console},
         executor=dg.in_process_executor,
@@ -44,4 +48,5 @@ def build(pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300)
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster` and `saft` load."""
-    return build(poll_interval_seconds=settings.load().poll_interval_seconds)
+    given = settings.load()
+    return build(poll_interval_seconds=given.poll_interval_seconds, alerting=bool(channels(given)))

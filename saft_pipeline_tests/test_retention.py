@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -24,32 +23,26 @@ from saft_pipeline.instance import open_instance
 from saft_pipeline.local_runs import LocalRuns
 from saft_pipeline.retention import NotPrunableError, Pruned
 from saft_pipeline.settings import load
-from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
 from saft_pipeline.store.watch import Watch
 from saft_pipeline.stores import open_watch
+from saft_pipeline_tests.fixtures.own_home import HISTORY, execute, forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
 from saft_pipeline_tests.store.looking import content
 
 DAY = timedelta(days=1)
 FILES = str(partitions.files.name)
 INVOICES = dg.AssetKey("invoices")
-HISTORY = ("runs", "run_tags", "event_logs", "job_ticks", "dynamic_partitions")
 PARTITION = "a~0123456789ab"
 
 
 @pytest.fixture(scope="module")
 def saft_home() -> Iterator[Path]:
-    """A home of this module's own: pruning would take away what other tests look at."""
-    home = Path(tempfile.mkdtemp(prefix="saft-"))
-    home.chmod(0o711)  # for root the server is another user
-    try:
-        with EmbeddedPostgres(home):
-            yield home
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    """Pruning would take away what other tests look at."""
+    with own_home() as home:
+        yield home
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +56,7 @@ def opened(saft_home: Path) -> Iterator[dg.DagsterInstance]:
 @pytest.fixture
 def instance(opened: dg.DagsterInstance) -> dg.DagsterInstance:
     """The history, with nothing in it."""
-    execute(opened, f"truncate {', '.join(HISTORY)}, asset_check_executions, asset_event_tags")
+    forget(opened)
     return opened
 
 
@@ -90,11 +83,6 @@ def watch(project: Project) -> Iterator[Watch]:
 def soon() -> datetime:
     """All that is there now is older."""
     return datetime.now(UTC) + timedelta(hours=1)
-
-
-def execute(instance: dg.DagsterInstance, statement: str) -> None:
-    with instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
-        connection.execute(text(statement))
 
 
 def count(instance: dg.DagsterInstance, table: str) -> int:
@@ -293,16 +281,16 @@ HASHES = ("a" * 64, "b" * 64)
 
 
 @pytest.fixture
-def artifacts(saft_home: Path) -> Iterator[Artifacts]:
-    """With those of two files, a year old."""
+def artifacts(saft_home: Path) -> Artifacts:
+    """Those of two files, a year old."""
     artifacts = Artifacts(saft_home)
+    shutil.rmtree(saft_home / "artifacts", ignore_errors=True)
     for sha256 in HASHES:
         for path in (artifacts.raw_path(sha256), artifacts.parsed_path(sha256)):
             path.parent.mkdir(parents=True)
             path.write_bytes(b"1234")
             os.utime(path, times=(0, time.time() - 365 * 86_400))
-    yield artifacts
-    shutil.rmtree(saft_home / "artifacts")
+    return artifacts
 
 
 def kept(home: Path) -> set[Path]:

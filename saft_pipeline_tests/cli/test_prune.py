@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,20 +11,15 @@ import pytest
 
 from saft_pipeline.instance import open_instance
 from saft_pipeline.settings import load
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import Command
 
 
 @pytest.fixture(scope="module")
 def saft_home() -> Iterator[Path]:
-    """A home of this module's own: pruning would take away what other tests look at."""
-    home = Path(tempfile.mkdtemp(prefix="saft-"))
-    home.chmod(0o711)  # for root the server is another user
-    try:
-        with EmbeddedPostgres(home):
-            yield home
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    """Pruning would take away what other tests look at."""
+    with own_home() as home:
+        yield home
 
 
 @pytest.fixture
