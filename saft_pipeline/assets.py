@@ -17,6 +17,7 @@ from saft_pipeline.leases import kept_alive
 from saft_pipeline.loading import TABLES, Load, Loader, groups, overlapped
 from saft_pipeline.resources import Pipeline
 from saft_pipeline.sftp.errors import PermanentSftpError
+from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 
@@ -98,7 +99,8 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
         _interrupted(context, store, loader, owner)
         raise
     except BaseException as error:
-        loader.abandon(f"the run ended early: {type(error).__name__}: {error}".rstrip(": "))
+        reason = f"the run ended early: {type(error).__name__}: {error}".rstrip(": ")
+        loader.abandon(reason, passing=isinstance(error, TransientStoreError | OSError))
         raise
     finally:
         loader.close()

@@ -232,11 +232,14 @@ class Loader:
                     by_id[file.id].warnings.append(warning)
             self._store.departed(gone)
 
-    def abandon(self, reason: str) -> None:
-        """The run ends early: every file it still holds has failed with `reason`."""
+    def abandon(self, reason: str, *, passing: bool = False) -> None:
+        """The run ends early: every file it still holds has failed with `reason`.
+
+        If that is a fault that passes, they are tried again by themselves.
+        """
         loads = [Load(file) for file in self._store.claimed(self._owner)]
         for load in loads:
-            self._fail(load, reason, "failed")
+            self._fail(load, reason, "failed", passing=passing)
         self._note_failures(loads)
 
     def discard(self, loads: Sequence[Load]) -> None:
