@@ -85,13 +85,14 @@ def _rates(rows: Rows) -> pd.DataFrame:
 
 
 def by_rate(rates: pd.DataFrame) -> pd.DataFrame:
-    """Base and VAT in cents, in the order of the columns; see the module for how VAT is rounded."""
+    """Base and VAT in cents, by month, region and rate; see the module for how VAT is rounded."""
     sums = rates.groupby(_RATE, dropna=False, as_index=False, sort=False)
     found = sums[["taxable_base", "tax_amount"]].sum()
     both = zip(found["taxable_base"], found["tax_percentage"], found["tax_amount"], strict=True)
     found["vat"] = objects(_vat(*values) for values in both)
     found["taxable_base"] = objects(map(cents, found["taxable_base"]))
-    return found.sort_values(_RATE, ignore_index=True)[[*_RATE, "taxable_base", "vat"]]
+    order = [*_MONTH, "tax_country_region", "tax_percentage", "tax_code"]
+    return found.sort_values(order, ignore_index=True)[[*_RATE, "taxable_base", "vat"]]
 
 
 def _vat(base: Decimal, percentage: Decimal, tax_amount: Decimal) -> Decimal:
