@@ -263,6 +263,24 @@ def test_a_fault_that_stays_gives_the_claimed_files_back(
     assert (file.status, file.claimed_by, file.attempts) == ("pending", None, 0)
 
 
+def test_a_run_keeps_its_claim_alive(
+    project: Project, runs: LocalRuns, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewed: list[str] = []
+    real = Store.renew
+
+    def renew(store: Store, owner: str, lease: timedelta) -> int:
+        renewed.append(owner)
+        return real(store, owner, lease)
+
+    project.put("f.xml", one_invoice("FT B/1"))
+    runs.tick()
+    owner = the_file(store).claimed_by
+    monkeypatch.setattr(Store, "renew", renew)
+    list(runs.run_waiting())
+    assert owner in renewed
+
+
 def test_a_run_that_dies_leaves_its_files_failed_with_the_reason(
     project: Project, runs: LocalRuns, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

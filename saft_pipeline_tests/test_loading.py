@@ -212,6 +212,16 @@ def test_each_file_that_was_not_loaded_has_its_own_state(
     }
 
 
+def test_a_file_that_vanished_after_it_was_claimed_is_gone(project: Project, store: Store) -> None:
+    path = project.put("f.xml", one_invoice("FT E/1"))
+    (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
+    path.unlink()
+    loader = Loader(project.settings, store, owner=claim.owner, run_id="run-1")
+    through(loader, claim.files)
+    loader.close()
+    assert [f.status for f in store.files()] == ["gone"]
+
+
 def test_the_ledger_has_the_place_of_the_fault(
     project: Project, load_all: Loading, store: Store
 ) -> None:
