@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 _FOLDED = ("path", "error")
+_WIDEST = 10_000
 
 
 class Subject(StrEnum):
@@ -111,11 +112,13 @@ def _print(made: Report) -> None:
 
 def _print_table(table: Table) -> None:
     """Print it as wide as its numbers need: what is cut off a number would go unseen."""
+    from rich.console import Console
     from rich.measure import Measurement
 
-    grid = _grid(table)
-    needed = Measurement.get(answer, answer.options, grid).minimum
-    answer.print(grid, width=max(answer.width, needed), crop=False)
+    grid, room = _grid(table), answer.options.update(max_width=_WIDEST)
+    needed = Measurement.get(answer, room, grid).minimum
+    wide = Console(file=answer.file, width=max(answer.width, needed), highlight=False)
+    wide.print(grid)
 
 
 def _grid(table: Table) -> Grid:
@@ -127,11 +130,13 @@ def _grid(table: Table) -> Grid:
     grid = Grid(box=None, title=f"\n{table.heading}", title_justify="left", pad_edge=False)
     grid.show_footer = bool(table.summed)
     totals = table.totals
-    for name in table.frame.columns:
-        footer = Text(shown(name, totals[name])) if name in totals else ""
+    columns = {n: [shown(n, value) for value in table.frame[n]] for n in table.frame.columns}
+    for name, cells in columns.items():
+        footer = shown(name, totals[name]) if name in totals else ""
+        header = Text(label(name).replace(" ", "\n"))
         side: JustifyMethod = "right" if is_number(name) else "left"
-        grid.add_column(label(name), footer, justify=side, no_wrap=name not in _FOLDED)
-    for row in table.frame.itertuples(index=False, name=None):
-        cells = (shown(n, v) for n, v in zip(table.frame.columns, row, strict=True))
-        grid.add_row(*map(Text, cells))
+        whole = 0 if name in _FOLDED else max(map(len, [*header.plain.split(), footer, *cells]))
+        grid.add_column(header, Text(footer), justify=side, min_width=whole, no_wrap=whole > 0)
+    for row in zip(*columns.values(), strict=True):
+        grid.add_row(*map(Text, row))
     return grid

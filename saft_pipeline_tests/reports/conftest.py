@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from saft_pipeline.store.embedded import EmbeddedPostgres
-from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.reports.papers import empty
+from saft_pipeline_tests.reports.papers import database, empty
 
 
 @pytest.fixture(scope="module")
 def migrated(postgres_server: EmbeddedPostgres) -> str:
     """The URL of this module's database."""
-    url = postgres_server.url(f"reports_{uuid.uuid4().hex}")
-    migrate(url)
-    return url
+    return database(postgres_server)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import uuid
+from collections.abc import Mapping
 from datetime import date
 
 import psycopg
@@ -12,7 +14,10 @@ from psycopg import sql
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.saft.reader import read
 from saft_pipeline.saft.records import Header, Totals
+from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.model import Content, Publication, Seen
+from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.spool import TABLES, FileRows
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.saft.documents import HEADER, document, sales
@@ -77,6 +82,17 @@ def file_of(*papers: str, company: str = COMPANY) -> bytes:
     """A whole file."""
     header = HEADER.replace(COMPANY, company)
     return document(sales(*papers), header=header).encode()
+
+
+def database(server: EmbeddedPostgres, files: Mapping[str, bytes] | None = None) -> str:
+    """The URL of a new database with the tables in it and files, by name, loaded."""
+    url = server.url(f"reports_{uuid.uuid4().hex}")
+    migrate(url)
+    store = Store(PostgresTransport(url), lambda _table: 1000)
+    for name, content in (files or {}).items():
+        load(store, content, name)
+    store.close()
+    return url
 
 
 def empty(url: str) -> None:

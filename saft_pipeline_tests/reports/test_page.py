@@ -31,7 +31,8 @@ def root() -> html.HtmlElement:
 
 
 def verdict(root: html.HtmlElement) -> etree._Element:
-    return next(p for p in root.iter("p") if "verdict" in p.get("class", ""))
+    found: etree._Element = next(p for p in root.iter("p") if "verdict" in p.get("class", ""))
+    return found
 
 
 def test_it_has_every_cell(root: html.HtmlElement) -> None:
