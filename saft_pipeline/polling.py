@@ -15,13 +15,16 @@ from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
-from saft_pipeline.sftp.errors import TransientSftpError
+from saft_pipeline.sftp.errors import LoginRefusedError, TransientSftpError
+from saft_pipeline.sftp.model import SftpConfig
 from saft_pipeline.sources import SftpSource
 from saft_pipeline.store.model import STATES, Backlog, LedgerFile, Seen
 from saft_pipeline.store.store import Store
 
 LARGE_FILE = 8 << 20
 _TRIES = 3
+_REFUSED_FOR = 3600.0  # seconds
+_refused: dict[SftpConfig, tuple[float, LoginRefusedError]] = {}
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
 _MOST_A_TICK = 5000
 
@@ -102,7 +105,7 @@ def poll(settings: Settings, store: Store, *, is_waiting: Callable[[str], bool])
     source = settings.source
     began = time.monotonic()
     listing = look(settings)
-    seen = [*map(_seen, listing.files), *map(_unreadable, listing.problems)]
+    seen = [*map(_seen, listing.files), *(_unreadable(p) for p in listing.problems if not p.folder)]
     age = timedelta(seconds=time.monotonic() - began)
     store.observe(source, seen, whole=listing.whole, age=age)
     for owner in store.expired_owners(source):
@@ -137,8 +140,23 @@ def _clear_leftovers(settings: Settings, store: Store, source: str) -> Iterator[
 
 
 def look(settings: Settings) -> Listing:
-    """The files on the server that the settings ask for; a passing fault is tried again."""
+    """The files on the server that the settings ask for; a passing fault is tried again.
+
+    A login that was refused is not sent again with the same settings for an hour: servers lock
+    accounts, and ban addresses, that keep trying.
+    """
     config = settings.require_sftp()
+    refused_at, refusal = _refused.get(config, (0.0, None))
+    if refusal is not None and time.monotonic() - refused_at < _REFUSED_FOR:
+        raise refusal
+    try:
+        return _listing(settings, config)
+    except LoginRefusedError as error:
+        _refused[config] = (time.monotonic(), error)
+        raise
+
+
+def _listing(settings: Settings, config: SftpConfig) -> Listing:
     for attempt in tries(TransientSftpError, attempts=_TRIES, timeout=20):
         with attempt, connect(config) as sftp:
             return sftp.list(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,11 +11,12 @@ import pytest
 from saft_pipeline import polling
 from saft_pipeline.polling import LARGE_FILE, Poll, poll
 from saft_pipeline.settings import Settings, load
-from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.errors import LoginRefusedError, PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.model import Listing, Problem
 from saft_pipeline.store.model import Failure
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project
-from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.fixtures.sshd import free_port, keygen
 
 EARLY = 1_750_000_000
 
@@ -255,3 +257,23 @@ def test_the_age_of_the_oldest_waiting_file_is_told(project: Project, store: Sto
     drop(project, 2)
     found = look(project, store, MAX_FILES_PER_BATCH="1")
     assert found.backlog.oldest_pending_seconds is not None
+
+
+def test_a_login_that_was_refused_is_not_sent_again(
+    project: Project, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = {"SFTP_PRIVATE_KEY_PATH": str(keygen(tmp_path / "another"))}
+    with pytest.raises(LoginRefusedError):
+        look(project, store, **env)
+    monkeypatch.setattr(polling, "connect", lambda _: pytest.fail("it was sent again"))
+    with pytest.raises(LoginRefusedError):
+        look(project, store, **env)
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_is_no_file(
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = Problem(b"closed", "the folder can't be read", folder=True)
+    monkeypatch.setattr(polling, "look", lambda _: Listing([], [problem]))
+    assert look(project, store).problems == ["closed: the folder can't be read"]
+    assert store.files() == []

@@ -15,6 +15,10 @@ class PermanentSftpError(SftpError):
     """Stays until someone changes something: login, rights, a missing folder, algorithms."""
 
 
+class LoginRefusedError(PermanentSftpError):
+    """The server took neither the password nor the key: asking again may lock the account."""
+
+
 class HostKeyError(PermanentSftpError):
     """The server's key isn't one that we trust; nothing was sent to it, no password either.
 

@@ -7,7 +7,7 @@ import paramiko
 from paramiko.pkey import UnknownKeyType
 
 from saft_pipeline.sftp.deadline import deadline
-from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.errors import LoginRefusedError, PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.model import SftpConfig
 
 _INTERACTIVE = "keyboard-interactive"
@@ -129,7 +129,7 @@ def _faults(transport: paramiko.Transport, config: SftpConfig, what: str) -> Ite
         # Some servers end the connection at a wrong password: it must not be sent again.
         if not transport.is_active() and what != _PASSWORD:
             raise TransientSftpError(f"{config.peer} ended the connection at the login.") from error
-        raise PermanentSftpError(_refusal(config, what, error)) from error
+        raise LoginRefusedError(_refusal(config, what, error)) from error
 
 
 def _refusal(config: SftpConfig, what: str, error: Exception) -> str:
