@@ -42,6 +42,7 @@ class Content:
         self._line = self.structure.markup.line
         self._masters = Masters(tally, self.records, self._line)
         self._notes = tally.notes
+        self._namespace: str | None = None
         self._forms: Forms | None = None
         self._header: Header | None = None
         self._section: Section | None = None
@@ -98,7 +99,8 @@ class Content:
     def begin(self, element: Element, prefix: str, attributes: str) -> None:
         """Something begins; all but the Header needs the Header's company."""
         if element.role == "file":
-            refuse_foreign_namespace(_namespace(prefix, attributes))
+            self._namespace = _namespace(prefix, attributes)
+            refuse_foreign_namespace(self._namespace)
             self._forms = forms(prefix)
             self.invoice_tag = self._forms.tag
         elif element.role == "document":
@@ -177,7 +179,7 @@ class Content:
             self.structure.check(child)
         self._header = header_of(element, self._line(element.at))
         self._masters.company_id = self._header.values[0]
-        note_oddities(self._header, self._notes)
+        note_oddities(self._header, self._namespace, self._notes)
         self.records.append(self._header)
 
     def _end_declared(self, element: Element) -> None:

@@ -13,6 +13,7 @@ from saft_pipeline.saft.records import Extra, Header
 VERSIONS = re.compile(r"1\.0[0-4](?:_[0-9]{1,2})?")
 
 _NAMESPACE = re.compile(r"StandardAuditFile-Tax(?:ation-Financial)?:([A-Z]{2})(?![A-Za-z])")
+_NAMESPACE_VERSION = re.compile(r":PT_([0-9][0-9._]*)$")
 _FOREIGN_NAMESPACES = (
     ("anaf", "Romania"),
     ("vmi.lt", "Lithuania"),
@@ -103,11 +104,15 @@ def header_of(element: Element, line: int) -> Header:
     )
 
 
-def note_oddities(header: Header, notes: Notes) -> None:
+def note_oddities(header: Header, namespace: str | None, notes: Notes) -> None:
     """Warn of an unknown version and of a taxpayer number with a wrong check digit."""
     version, nif = header.audit_file_version, header.values[0]
+    of_namespace = _NAMESPACE_VERSION.search(namespace or "")
     if not version or not VERSIONS.fullmatch(version):
         message = f"AuditFileVersion is {version!r}; versions 1.00 to 1.04_01 are known"
+        notes.add("version", message, header.line)
+    elif of_namespace and of_namespace[1] != version:
+        message = f"AuditFileVersion is {version!r}, and the namespace is that of {of_namespace[1]}"
         notes.add("version", message, header.line)
     if nif and not is_nif(nif):
         message = f"TaxRegistrationNumber {nif!r} is not a valid NIF: its check digit is wrong"

@@ -103,7 +103,9 @@ class Structure:
             return
         role = self._role(stack[-1] if stack else None, tag)
         if role is None:
-            self._pass_over(prefix, tag, attributes)
+            if not stack:
+                raise self._placed(self._receiver.root(prefix, tag, attributes), at)
+            self.skipping = 1
             return
         element = Element(tag, role, at)
         if role == "inner":
@@ -127,11 +129,6 @@ class Structure:
         if role == "section":
             return _SECTION_ROLES[tag]
         return role or ("part" if above == "document" else None)
-
-    def _pass_over(self, prefix: str, tag: str, attributes: str) -> None:
-        if not self._stack:
-            raise self._receiver.root(prefix, tag, attributes)
-        self.skipping = 1
 
     def _begin_unit(self, element: Element) -> None:
         self._unit = element
@@ -250,11 +247,18 @@ class Structure:
         """The beginning of the unit that is open, so that its errors can be placed."""
         return self._unit.at if self._unit else at
 
-    def _tell(self, told: Callable[[*Told], None], *arguments: *Told) -> None:
+    def _tell(self, told: Callable[[Element, *Told], None], element: Element, *rest: *Told) -> None:
         try:
-            told(*arguments)
+            told(element, *rest)
         except ElementError as error:
             raise self.error(error.reason, error.at) from None
+        except SaftError as error:
+            raise self._placed(error, element.at) from None
+
+    def _placed(self, error: SaftError, at: int) -> SaftError:
+        if error.line is None:
+            error.line, error.column = self.markup.place(at)
+        return error
 
     def error(self, reason: str, at: int) -> SaftError:
         """A refusal with the line and column of an offset."""

@@ -104,6 +104,11 @@ def test_unknown_version_is_a_warning() -> None:
     assert reading(document().replace("1.04_01</A", "9.9</A")).codes == ["version"]
 
 
+def test_version_of_another_namespace_is_a_warning() -> None:
+    (message,) = reading(document().replace("1.04_01</A", "1.03_01</A")).messages("version")
+    assert message == "AuditFileVersion is '1.03_01', and the namespace is that of 1.04_01"
+
+
 def test_text_between_elements_is_a_warning() -> None:
     found = reading(document(sales("stray" + invoice(), entries=1)))
     assert found.codes == ["stray_text"]
