@@ -136,27 +136,6 @@ class Sftp:
             self._session, files, lambda file: removal.remove(root, file), "deleting"
         )
 
-    def archive(self, remote_dir: str, file: RemoteFile, archive_dir: str) -> str:
-        """Move a file that is still as it was loaded into `archive_dir`, made if missing.
-
-        Gives its new path as text. Raises FileChanged (FileGone if it isn't there), or SftpError.
-        """
-        moving = removal.archive(
-            paths.setting_path(remote_dir),
-            file,
-            paths.setting_path(archive_dir),
-            can_replace=wire.POSIX_RENAME in self._session.extensions,
-        )
-        return paths.text_path(self._session.do(moving, f"archiving {file.text}"))
-
-    def remove(self, remote_dir: str, file: RemoteFile) -> None:
-        """Delete a file that is still as it was loaded.
-
-        Raises FileChanged (FileGone if it isn't there), or SftpError.
-        """
-        removing = removal.remove(paths.setting_path(remote_dir), file)
-        self._session.do(removing, f"deleting {file.text}")
-
     def _relative(self, root: bytes, folder: bytes) -> bytes:
         """Give the path of a folder relative to `root`, which names it so or absolutely."""
         if not folder.startswith(b"/"):

@@ -52,9 +52,9 @@ def test_our_client_fetches_a_large_file(inbox: Path, sftp: Sftp, tmp_path: Path
 def test_our_client_archives_and_deletes(inbox: Path, sftp: Sftp) -> None:
     fill(inbox, 5)
     first, second, *_ = sftp.list(".").files
-    moved = sftp.archive(".", first, "archive")
-    sftp.remove(".", second)
-    assert (inbox / moved).is_file()
+    cleared = [*sftp.archive_all(".", [first], "archive"), *sftp.remove_all(".", [second])]
+    assert [error for _, error in cleared] == [None, None]
+    assert len(list((inbox / "archive").rglob("*.xml"))) == 1
     assert len(sftp.list(".", exclude="archive").files) == 3
 
 

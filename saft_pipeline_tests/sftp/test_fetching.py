@@ -101,7 +101,7 @@ def test_archiving_may_go_on_between_two_results(sftp: Sftp, sshd: Sshd, spill: 
         (sshd.root / f"{number}.xml").write_bytes(b"%d" % number)
     files = sftp.list(str(sshd.root)).files
     for fetched in sftp.fetch(str(sshd.root), files, spill):
-        sftp.remove(str(sshd.root), fetched.file)
+        assert [error for _, error in sftp.remove_all(str(sshd.root), [fetched.file])] == [None]
     assert not sftp.list(str(sshd.root)).files
 
 
