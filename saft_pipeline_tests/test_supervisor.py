@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from saft_pipeline.child_logs import LogFiles
+from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
 from saft_pipeline.supervisor import ChildDiedError, Stop, Supervisor, free_port, is_free
 from saft_pipeline_tests.fixtures import sshd
-from saft_pipeline_tests.fixtures.project import Project, one_invoice
+from saft_pipeline_tests.fixtures.project import Project, new_home, one_invoice
 
 PATIENCE = 90.0
 
@@ -88,13 +89,26 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
+@pytest.fixture
+def history_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A SAFT_HOME whose queue of runs holds nothing of other tests."""
+    with new_home() as home:
+        monkeypatch.setenv("SAFT_HOME", str(home))
+        yield str(home)
+
+
 def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
-    project: Project, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    store: Store,
+    history_of_its_own: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All of it in one test: starting Dagster's processes is what costs."""
     monkeypatch.setenv("POLL_INTERVAL_SECONDS", "1")
     monkeypatch.setenv("SAFT_TEST_MARK", mark := f"mark-{os.getpid()}-{time.time_ns()}")
-    supervisor = Supervisor(project.settings, sshd.free_port(), LogFiles(tmp_path / "logs"))
+    settings = load({**project.env, "SAFT_HOME": history_of_its_own})
+    supervisor = Supervisor(settings, sshd.free_port(), LogFiles(tmp_path / "logs"))
     try:
         supervisor.start()
         project.put("f.xml", one_invoice("FT J/1"))
