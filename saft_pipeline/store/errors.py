@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# SQLSTATE classes and codes of faults that may pass (PostgreSQL, Appendix A).
+_PASSING_CLASSES = ("08", "53", "57P", "58")
+_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "25006", "XX000"})
+
 
 class StoreError(Exception):
     """The store can't do what was asked; the message says why and what to do, and no secret."""
@@ -9,3 +13,10 @@ class StoreError(Exception):
 
 class TransientStoreError(StoreError):
     """A fault that may pass: a lost connection, a lock timeout, a full disk, a busy server."""
+
+
+def error_of(code: str, said: str, detail: str | None = None) -> StoreError:
+    """The fault of that SQLSTATE in the store's words."""
+    text = f"the database says: {said} ({code})" + (f"; {detail}" if detail else "")
+    passing = code.startswith(_PASSING_CLASSES) or code in _PASSING
+    return (TransientStoreError if passing else StoreError)(text)

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
 from typing import Any, TypeVar
 
 import psycopg
@@ -15,19 +14,14 @@ from psycopg import conninfo, sql
 from psycopg.types.json import set_json_loads
 
 from saft_pipeline.retries import tries
-from saft_pipeline.store.errors import StoreError, TransientStoreError
-from saft_pipeline.store.spool import NULL, Spool
-from saft_pipeline.store.transport import Arguments
+from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
+from saft_pipeline.store.spool import NULL, Spool, in_batches
+from saft_pipeline.store.transport import RETRY, Arguments
 
 T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# A restart of the server takes some seconds, a pooler's failover some more.
-RETRY: dict[str, Any] = {"attempts": 10, "timeout": 40, "wait_max": 10}
 _CONNECT_SECONDS = 15
-# SQLSTATE classes and codes of faults that may pass (PostgreSQL, Appendix A).
-_PASSING_CLASSES = ("08", "53", "57P", "58")
-_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "25006", "XX000"})
 # What the server or Supabase's pooler says of a login that will not do; it comes without SQLSTATE.
 _REFUSED = (
     "password authentication failed",
@@ -79,19 +73,12 @@ def _secured(url: str) -> str:
 
 def store_error(error: psycopg.Error) -> StoreError:
     """The fault in the store's words: what the server said, and whether waiting may help."""
-    code = error.sqlstate or ""
     said = (error.diag.message_primary or str(error)).strip() or type(error).__name__
-    text = f"the database says: {said}" + (f" ({code})" if code else "")
-    if error.diag.message_detail:
-        text += f"; {error.diag.message_detail}"
-    return (TransientStoreError if _is_passing(error, code) else StoreError)(text)
-
-
-def _is_passing(error: psycopg.Error, code: str) -> bool:
-    if not code:
-        lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-        return lost and not any(words in str(error) for words in _REFUSED)
-    return code.startswith(_PASSING_CLASSES) or code in _PASSING
+    if error.sqlstate:
+        return error_of(error.sqlstate, said, error.diag.message_detail)
+    lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    passing = lost and not any(words in said for words in _REFUSED)
+    return (TransientStoreError if passing else StoreError)(f"the database says: {said}")
 
 
 class PostgresTransport:
@@ -179,11 +166,10 @@ def _encoded(value: object) -> object:
 def _copy(connection: Connection, spools: Sequence[Spool], rows_a_write: Mapping[str, int]) -> None:
     ids = _encoded(sorted({spool.ledger_id for spool in spools}))
     connection.execute("select saft.clear_staging(%s)", [ids])
-    for table, of_table in groupby(spools, key=lambda spool: spool.table):
+    for table, batches in in_batches(spools, rows_a_write):
         query = sql.SQL("copy {} from stdin with (null {})").format(
             sql.Identifier("saft", f"staging_{table}"), sql.Literal(NULL)
         )
         with connection.cursor().copy(query) as copy:
-            for spool in of_table:
-                for batch in spool.batches(rows_a_write[table]):
-                    copy.write(batch)
+            for batch in batches:
+                copy.write(batch)

@@ -6,8 +6,8 @@ Rows of one file stay in memory while they are few, then go to a temporary file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, groupby, islice
 from tempfile import SpooledTemporaryFile
 
 from saft_pipeline.saft.records import Customer, Header, Invoice, Record
@@ -75,17 +75,30 @@ class Spool:
         self._buffer.clear()
         self._buffered = 0
 
-    def batches(self, size: int) -> Iterator[bytes]:
-        """All rows from the first, `size` rows at a time, each prefixed by the ledger id."""
+    def lines(self) -> Iterator[bytes]:
+        """All rows from the first, with their line feeds, each prefixed by the ledger id."""
         self._flush()
         self._file.seek(0)
-        while batch := b"".join(islice(self._file, size)):
-            yield batch
+        return iter(self._file)
 
     def close(self) -> None:
         """Let go of the rows."""
         self._buffer.clear()
         self._file.close()
+
+
+def in_batches(
+    spools: Sequence[Spool], rows_a_write: Mapping[str, int]
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Each table with all its rows in `spools`, so many a batch."""
+    for table, of_table in groupby(spools, key=lambda spool: spool.table):
+        rows = chain.from_iterable(spool.lines() for spool in of_table)
+        yield table, _batches(rows, rows_a_write[table])
+
+
+def _batches(rows: Iterator[bytes], size: int) -> Iterator[bytes]:
+    while batch := b"".join(islice(rows, size)):
+        yield batch
 
 
 class FileRows:

@@ -333,8 +333,8 @@ def _shallow(publication: Publication) -> dict[str, Any]:
 def _texts(spools: Sequence[Spool]) -> dict[str, str]:
     texts: dict[str, list[bytes]] = {}
     for spool in spools:
-        texts.setdefault(spool.table, []).extend(spool.batches(spool.count or 1))
-    return {table: b"".join(parts).decode() for table, parts in texts.items()}
+        texts.setdefault(spool.table, []).extend(spool.lines())
+    return {table: b"".join(rows).decode() for table, rows in texts.items()}
 
 
 def _of(publications: Sequence[Publication], spools: Sequence[Spool]) -> list[Spool]:

@@ -10,6 +10,9 @@ from saft_pipeline.store.spool import Spool
 Arguments = Mapping[str, Any]
 """Of a function of the migrations, by name: None, text, numbers, lists of those, JSON objects."""
 
+# For stamina. A restart of the server takes some seconds, a pooler's failover some more.
+RETRY: dict[str, Any] = {"attempts": 10, "timeout": 40, "wait_max": 10}
+
 
 class Transport(Protocol):
     """Calls functions of the migrations; each call is one transaction, and is repeated on faults

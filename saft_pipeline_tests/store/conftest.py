@@ -12,7 +12,11 @@ import saft_pipeline.store.store
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
+from saft_pipeline_tests.postgrest.roles import create_roles
+from saft_pipeline_tests.postgrest.server import Server
 
 _EMPTY = """
 truncate companies, customers, invoices, invoice_lines, invoice_files, invoice_file_links,
@@ -26,6 +30,7 @@ restart identity
 def migrated(postgres_server: EmbeddedPostgres) -> str:
     """The URL of this module's database."""
     url = postgres_server.url(f"store_{uuid.uuid4().hex}")
+    create_roles(url)
     migrate(url)
     return url
 
@@ -43,22 +48,36 @@ def empty(url: str) -> None:
         connection.execute(_EMPTY)
 
 
-@pytest.fixture(params=["one call", "copied"])
+@pytest.fixture(scope="module")
+def rest_api(migrated: str) -> Iterator[Server]:
+    """The stand-in for PostgREST over this module's database."""
+    server = Server(migrated, key=SECRET_KEY)
+    with server.running():
+        yield server
+
+
+WAYS = ("one call", "copied", "over REST", "over REST in batches")
+
+
+@pytest.fixture(params=WAYS)
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How a store writes in tests that must hold whichever way it goes."""
     way: str = request.param
-    if way == "copied":
+    if way in ("copied", "over REST in batches"):
         monkeypatch.setattr(saft_pipeline.store.store, "SMALL", 0)
     return way
 
 
 @pytest.fixture
-def new_store(url: str) -> Iterator[Callable[[], Store]]:
-    """Opens stores over the database, as several processes have them; a write has 100 rows."""
+def new_store(request: pytest.FixtureRequest, url: str) -> Iterator[Callable[[], Store]]:
+    """Opens stores over the database, as several processes have them; a write has 2 rows."""
+    is_rest = "way" in request.fixturenames and "REST" in request.getfixturevalue("way")
+    address = request.getfixturevalue("rest_api").url if is_rest else url
     opened: list[Store] = []
 
     def open_one() -> Store:
-        opened.append(Store(PostgresTransport(url), lambda _table: 100))
+        transport = RestTransport(address, SECRET_KEY) if is_rest else PostgresTransport(address)
+        opened.append(Store(transport, lambda _table: 2))
         return opened[-1]
 
     yield open_one

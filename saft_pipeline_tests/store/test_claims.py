@@ -26,6 +26,11 @@ from saft_pipeline_tests.store.building import (
     stage,
 )
 
+pytestmark = [
+    pytest.mark.usefixtures("way"),
+    pytest.mark.parametrize("way", ["one call", "over REST"], indirect=True),
+]
+
 FILE = File("a.xml", (invoice("FT 1/1"),), (), at(1))
 THREE = [File(f"{n}.xml", (), (), at(9 - n)) for n in range(3)]
 ENDED = timedelta(0)

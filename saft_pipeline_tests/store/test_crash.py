@@ -7,14 +7,19 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
+import pytest
 
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.store.building import File, at, invoice, owner, prepare, publish
+from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
+from saft_pipeline_tests.postgrest.server import Server
+from saft_pipeline_tests.store.building import File, at, invoice, load, owner, prepare, publish
 from saft_pipeline_tests.store.homes import bare, home, made, postmaster, server
 from saft_pipeline_tests.store.looking import halves, rows
 
@@ -48,8 +53,39 @@ def test_a_publication_that_a_crash_cuts_off_is_made_whole(
     thread.start()
     while not rows(url, "select from pg_stat_activity where wait_event = 'PgSleep'"):
         time.sleep(0.01)
-    os.kill(postmaster(home), signal.SIGKILL)
-    server.start()
+    kill(home, server)
     thread.join()
     store.close()
     assert (states, halves(url)) == (["loaded"], [])
+
+
+def kill(home: Path, server: EmbeddedPostgres) -> None:
+    """End Postgres with all its processes at once, and start it again."""
+    os.kill(postmaster(home), signal.SIGKILL)
+    server.start()
+
+
+def test_what_was_staged_before_a_crash_is_staged_again(
+    home: Path, server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over REST, where staging and publishing are several calls."""
+    url = server.url("crashed")
+    api = Server(url, key=SECRET_KEY)
+    migrate(url)
+    crashes = iter([kill])
+    stage_all = RestTransport._stage
+
+    def and_crash(self: RestTransport, *arguments: Any) -> None:
+        stage_all(self, *arguments)
+        for crash in crashes:
+            assert rows(url, "select count(*) from saft.staging_invoice_lines") == [(3,)]
+            crash(home, server)
+            assert rows(url, "select count(*) from saft.staging_invoice_lines") == [(0,)]
+
+    monkeypatch.setattr(RestTransport, "_stage", and_crash)
+    monkeypatch.setattr("saft_pipeline.store.store.SMALL", 0)
+    with api.running():
+        store = Store(RestTransport(api.url, SECRET_KEY), lambda _table: 2)
+        (outcome,) = load(store, FILE)
+        store.close()
+    assert (outcome.status, halves(url)) == ("loaded", [])

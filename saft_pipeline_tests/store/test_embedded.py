@@ -34,8 +34,8 @@ __all__ = ["bare", "home", "made", "server", "user"]
 STARTED_AT = "select pg_postmaster_start_time()::text"
 
 
-def test_new_cluster_is_utf8_and_durable(postgres_server: EmbeddedPostgres) -> None:
-    url = postgres_server.url("postgres")
+def test_new_cluster_is_utf8_and_durable(server: EmbeddedPostgres) -> None:
+    url = server.url("postgres")
     shown = [value(url, f"show {name}") for name in ("server_encoding", "fsync", "data_checksums")]
     assert shown == ["UTF8", "on", "on"]
 

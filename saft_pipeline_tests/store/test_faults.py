@@ -9,6 +9,7 @@ import pytest
 import stamina
 
 from saft_pipeline.store.errors import StoreError, TransientStoreError
+from saft_pipeline.store.model import Failure
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store.building import (
     File,
@@ -27,7 +28,7 @@ FILE = File("a.xml", (invoice("FT 1/1", 3),), (), at(1))
 # Raises in the middle of publishing as often as it is told; a sequence is not rolled back.
 _TROUBLE = """
 create sequence public.trouble;
-create function public.make_trouble() returns trigger language plpgsql as $$
+create function public.make_trouble() returns trigger language plpgsql security definer as $$
 begin
     if nextval('public.trouble') <= {times} then
         if '{code}' = 'terminate' then
@@ -97,10 +98,13 @@ def test_a_fault_that_does_not_pass_is_tried_once(store: Store, url: str) -> Non
 
 def test_nothing_is_left_of_what_failed(store: Store, url: str) -> None:
     trouble(url, "53100", 1000)
-    load(store, FILE)
+    by = owner()
+    (outcome,) = load(store, FILE, by=by)
     assert [len(found) for found in everything(url).values()] == [0, 0, 0, 0]
-    assert rows(url, "select * from saft.staging_invoice_lines") == []
     assert ledger(store, "a.xml").status == "running"
+    store.fail(by, [Failure(outcome.ledger_id, outcome.error or "")])
+    assert rows(url, "select * from saft.staging_invoice_lines") == []
+    assert rows(url, "select * from saft.staging_batches") == []
 
 
 def test_a_company_that_another_holds_for_long_is_a_lock_timeout(store: Store, url: str) -> None:

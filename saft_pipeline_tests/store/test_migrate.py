@@ -13,6 +13,7 @@ from saft_pipeline.store import migrate
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.store.building import File, invoice, load
 from saft_pipeline_tests.store.looking import rows, value
 
@@ -55,6 +56,13 @@ def execute(url: str, script: str) -> None:
 def schema(url: str) -> set[tuple[object, ...]]:
     """All that migrations make, in words."""
     return set(rows(url, _SCHEMA))
+
+
+@pytest.fixture
+def database_url(database_url: str) -> str:
+    """A fresh database, with Supabase's roles to grant to, as the module's has them."""
+    create_roles(database_url)
+    return database_url
 
 
 @pytest.fixture(scope="module")

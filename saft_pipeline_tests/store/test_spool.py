@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saft_pipeline.saft.records import Invoice, Other
-from saft_pipeline.store.spool import NULL, FileRows, Spool, copy_text
+from saft_pipeline.store.spool import FileRows, Spool, copy_text, in_batches
 from saft_pipeline_tests.store.building import File, customer, invoice
 
 # What XML 1.0 allows in a value.
@@ -34,19 +34,22 @@ def test_rows_come_back_as_they_were(url: str, rows: list[list[str | None]]) -> 
 
 
 def keyed(spool: Spool) -> list[bytes]:
-    return b"".join(spool.batches(10)).splitlines()
+    return b"".join(spool.lines()).splitlines()
 
 
 def test_rows_are_given_in_batches_from_the_first_each_time() -> None:
-    spool = Spool("companies", 7)
-    for n in range(5):
-        spool.append(copy_text([(str(n), None)]), 1)
-    expected = [f"7\t{n}\t{NULL}\n".encode() for n in range(5)]
+    first, second, other = Spool("companies", 7), Spool("companies", 8), Spool("customers", 7)
+    for spool, count in ((first, 3), (second, 2), (other, 1)):
+        for n in range(count):
+            spool.append(copy_text([(str(n), None)]), 1)
     for _ in range(2):
-        assert list(spool.batches(2)) == [
-            *(b"".join(expected[:2]), b"".join(expected[2:4]), expected[4]),
-        ]
-    assert (spool.count, spool.size) == (5, 15)
+        sizes = {"companies": 2, "customers": 2}
+        found = {t: list(batches) for t, batches in in_batches([first, second, other], sizes)}
+        assert found == {
+            "companies": [b"7\t0\t\b\n7\t1\t\b\n", b"7\t2\t\b\n8\t0\t\b\n", b"8\t1\t\b\n"],
+            "customers": [b"7\t0\t\b\n"],
+        }
+    assert (first.count, first.size) == (3, 9)
 
 
 def test_rows_beyond_memory_are_all_given() -> None:
@@ -54,7 +57,7 @@ def test_rows_beyond_memory_are_all_given() -> None:
     row = copy_text([("x" * 1000,)])
     for _ in range(1000):
         spool.append(row, 1)
-    assert sum(batch.count(b"\n") for batch in spool.batches(64)) == 1000
+    assert len(keyed(spool)) == 1000
     spool.close()
 
 

@@ -138,6 +138,8 @@ as $$
 declare
     due bigint[];
 begin
+    -- A call that is sent again while the first is at work waits for it.
+    perform pg_advisory_xact_lock(hashtextextended('saft claim ' || owner, 0));
     if exists (select from public.invoice_files f where f.claimed_by = owner) then
         return public.saft_claimed(owner);
     end if;
@@ -329,20 +331,24 @@ set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_variable
 declare
-    noted integer;
+    noted bigint[];
 begin
-    update public.invoice_files f set
-        status = case
-            when f.loaded_at is not null and (f.claimed_from = 'loaded' or x.state = 'gone')
-            then 'loaded' else x.state end,
-        error = x.reason, run_id = run_id,
-        next_attempt_at = now() + make_interval(secs => x.retry_after_seconds),
-        claimed_by = null, claimed_from = null, lease_expires_at = null
-    from jsonb_to_recordset(failures)
-        x(ledger_id bigint, reason text, state text, retry_after_seconds double precision)
-    where f.id = x.ledger_id and f.claimed_by = owner;
-    get diagnostics noted = row_count;
-    return noted;
+    with failed as (
+        update public.invoice_files f set
+            status = case
+                when f.loaded_at is not null and (f.claimed_from = 'loaded' or x.state = 'gone')
+                then 'loaded' else x.state end,
+            error = x.reason, run_id = run_id,
+            next_attempt_at = now() + make_interval(secs => x.retry_after_seconds),
+            claimed_by = null, claimed_from = null, lease_expires_at = null
+        from jsonb_to_recordset(failures)
+            x(ledger_id bigint, reason text, state text, retry_after_seconds double precision)
+        where f.id = x.ledger_id and f.claimed_by = owner
+        returning f.id
+    )
+    select array_agg(failed.id) into noted from failed;
+    perform saft.clear_staging(noted);
+    return coalesce(cardinality(noted), 0);
 end $$;
 
 -- Note that we archived or deleted files: a path that comes back is then a new version.

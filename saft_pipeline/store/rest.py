@@ -1,0 +1,178 @@
+"""Through Supabase's REST API, with supabase-py: `SUPABASE_URL` and `SUPABASE_KEY`, rpc only.
+
+Every call may be sent again: the functions of the migrations give the same when they are.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import stamina
+
+from saft_pipeline.store import migrate
+from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
+from saft_pipeline.store.spool import Spool, in_batches
+from saft_pipeline.store.transport import RETRY, Arguments
+
+if TYPE_CHECKING:
+    from postgrest import APIError
+    from supabase import Client
+
+# Supabase ends a request after 60 s. Publishing so many lines takes a third of that here.
+MOST_LINES = 500_000
+_ANSWER_SECONDS = 75.0
+_CONNECT_SECONDS = 10.0
+_IN_FLIGHT = 4
+_DIRECT = "give SUPABASE_DB_URL, to write straight to Postgres (Supabase: Connect, Session pooler)"
+_APPLY = (
+    "run what `saft db sql` prints in Supabase's SQL editor; it applies what is missing, and the "
+    "API sees it some seconds later"
+)
+_KEY = "the secret key of that project (Supabase: Project Settings, API Keys)"
+
+
+def open_rest(url: str, key: str) -> RestTransport:
+    """A transport over tables that are this program's.
+
+    Raises:
+        StoreError: the tables are missing, older or newer than this program; with the cure.
+    """
+    transport = RestTransport(url, key)
+    newest = migrate.migrations()[-1].version
+    found = transport.call("saft_schema_version", {})
+    if found < newest:
+        raise StoreError(f"the tables are older than this program ({found}): {_APPLY}")
+    if found > newest:
+        raise StoreError(
+            f"the tables are newer than this program (migration {found}): install the newer "
+            "version of saft_pipeline"
+        )
+    return transport
+
+
+class RestTransport:
+    """Calls over one client and its connections; safe for threads."""
+
+    def __init__(self, url: str, key: str) -> None:
+        self._url = url
+        self._key = key
+
+    @cached_property
+    def _client(self) -> Client:
+        import httpx
+        from supabase import create_client
+        from supabase.lib.client_options import SyncClientOptions
+
+        if not (self._key.isascii() and self._key.isprintable()) or " " in self._key:
+            raise StoreError(f"SUPABASE_KEY holds characters that no key has; it is {_KEY}")
+        timeout = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
+        http = httpx.Client(timeout=timeout, follow_redirects=True)
+        try:
+            return create_client(self._url, self._key, SyncClientOptions(httpx_client=http))
+        except Exception:
+            raise StoreError(
+                "SUPABASE_URL is not the address of a project; it looks like "
+                "https://abcdefghijklmnopqrst.supabase.co"
+            ) from None
+
+    def call(self, function: str, arguments: Arguments) -> Any:
+        """See Transport."""
+        for attempt in stamina.retry_context(on=TransientStoreError, **RETRY):
+            with attempt:
+                return self._once(function, arguments)
+        raise AssertionError("stamina raises after its last attempt")
+
+    def _once(self, function: str, arguments: Arguments) -> Any:
+        import httpx
+        from postgrest import APIError
+
+        try:
+            return self._client.rpc(function, dict(arguments)).execute().data
+        except APIError as error:
+            raise _answered(error, function) from None
+        except httpx.RequestError as error:
+            kind = type(error).__name__
+            raise TransientStoreError(f"{self._url} gave no answer ({kind}: {error})") from None
+
+    def publish(
+        self, arguments: Arguments, spools: Sequence[Spool], rows_a_write: Mapping[str, int]
+    ) -> Any:
+        """See Transport. Rows are staged in batches, several at a time, then published by one call.
+
+        Raises:
+            StoreError: too many lines for the time that Supabase gives a call.
+        """
+        lines = sum(spool.count for spool in spools if spool.table == "invoice_lines")
+        if lines > MOST_LINES:
+            raise StoreError(
+                f"{lines:,} lines are too many to publish within the 60 s that Supabase's API "
+                f"gives a call (at most {MOST_LINES:,}); {_DIRECT}"
+            )
+        self._stage(arguments["owner"], spools, rows_a_write)
+        return self.call("saft_publish", arguments)
+
+    def _stage(self, owner: str, spools: Sequence[Spool], rows_a_write: Mapping[str, int]) -> None:
+        """Stop when a file was lost to another owner: publishing will say which."""
+        calls = _stage_calls(owner, spools, rows_a_write)
+        # The first clears what earlier tries left.
+        if not self.call("saft_stage", next(calls)):
+            return
+        with ThreadPoolExecutor(_IN_FLIGHT) as pool:
+            for some in _several(calls):
+                if not all(pool.map(lambda batch: self.call("saft_stage", batch), some)):
+                    return
+
+    def close(self) -> None:
+        """Close the connections."""
+        client = self.__dict__.pop("_client", None)
+        if client is not None:
+            client.postgrest.session.close()
+
+
+def _stage_calls(
+    owner: str, spools: Sequence[Spool], rows_a_write: Mapping[str, int]
+) -> Iterator[dict[str, Any]]:
+    ids = sorted({spool.ledger_id for spool in spools})
+    usual = {"owner": owner, "ids": ids, "attempt": str(uuid.uuid4())}
+    number = 0
+    for table, batches in in_batches(spools, rows_a_write):
+        for batch in batches:
+            yield {**usual, "number": number, "table_name": table, "batch": batch.decode()}
+            number += 1
+
+
+def _several(calls: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    while some := list(islice(calls, _IN_FLIGHT)):
+        yield some
+
+
+def _answered(error: APIError, function: str) -> StoreError:
+    """An answer that is an error, in the store's words: with what to do, and never the key."""
+    code, said = error.code or "", error.message or "nothing"
+    if code in ("PGRST202", "PGRST205"):
+        return StoreError(f"the function {function} is missing from the API: {_APPLY}")
+    if code == "42501":
+        return StoreError(
+            f"SUPABASE_KEY has no right to do this ({said}): give {_KEY}, not the publishable or "
+            f"anon one; if it is the secret one, {_APPLY}"
+        )
+    if code == "PGRST106":
+        return StoreError(f"the API doesn't serve the schema public: {said}")
+    if code in ("401", "403", "PGRST301", "PGRST302", "PGRST303") or said == "Invalid API key":
+        return StoreError(f"SUPABASE_KEY was refused ({said}): give {_KEY}")
+    if code == "57014" and function == "saft_publish":
+        return StoreError(f"publishing took longer than the 60 s that the API gives; {_DIRECT}")
+    if code in _PASSING or (len(code) == 3 and code.startswith("5")):
+        return TransientStoreError(f"the API says: {said} ({code})")
+    if len(code) == 5:
+        return error_of(code, said, str(error.details or "") or None)
+    return StoreError(f"the API at SUPABASE_URL says: {said} ({code or 'no code'})")
+
+
+# No connection to the database, none free, too slow, too many requests; from gateway or PostgREST.
+_PASSING = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "408", "425", "429"})

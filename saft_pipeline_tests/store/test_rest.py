@@ -1,0 +1,306 @@
+"""What is particular to Supabase's REST API: keys, lost answers, batches, limits, and cures."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+import stamina
+
+from saft_pipeline.store import migrate, rest
+from saft_pipeline.store.errors import StoreError, TransientStoreError
+from saft_pipeline.store.model import Content, Failure
+from saft_pipeline.store.rest import RestTransport, open_rest
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.postgrest import PUBLISHABLE_KEY, SECRET_KEY, Postgrest
+from saft_pipeline_tests.postgrest.server import Server
+from saft_pipeline_tests.store.building import (
+    LEASE,
+    SOURCE,
+    VERSION,
+    File,
+    at,
+    claim,
+    invoice,
+    ledger,
+    load,
+    observe,
+    owner,
+    prepare,
+    publish,
+)
+from saft_pipeline_tests.store.looking import rows, value
+
+FILE = File("a.xml", (invoice("FT 1/1", 3), invoice("FT 1/2")), (), at(1))
+
+
+@pytest.fixture
+def store(url: str, rest_api: Server) -> Iterator[Store]:
+    """A store over REST; a write has 2 rows."""
+    store = Store(RestTransport(rest_api.url, SECRET_KEY), lambda _table: 2)
+    with stamina.set_testing(testing=True, attempts=3):
+        yield store
+    store.close()
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every group is too large for one call."""
+    monkeypatch.setattr("saft_pipeline.store.store.SMALL", 0)
+
+
+def token(role: str) -> str:
+    """An older key: a JWT, whose signature the stand-in doesn't look at."""
+    parts = ({"alg": "HS256", "typ": "JWT"}, {"role": role, "iss": "supabase"})
+    encoded = [base64.urlsafe_b64encode(json.dumps(p).encode()).decode().rstrip("=") for p in parts]
+    return ".".join([*encoded, "c2lnbmF0dXJl"])
+
+
+def refused(url: str, key: str) -> str:
+    """What is said of a key; it is never shown."""
+    with pytest.raises(StoreError) as raised:
+        open_rest(url, key)
+    assert not isinstance(raised.value, TransientStoreError)
+    assert key not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["sb_secret_other", "x", token("service_role")])
+def test_a_wrong_key_is_told_with_the_cure(url: str, rest_api: Server, key: str) -> None:
+    assert "SUPABASE_KEY was refused (Invalid API key): give the secret key" in refused(
+        rest_api.url, key
+    )
+
+
+@pytest.mark.parametrize("key", [PUBLISHABLE_KEY, token("anon")])
+def test_a_key_of_the_public_is_told_with_the_cure(url: str, rest_api: Server, key: str) -> None:
+    assert "no right" in refused(rest_api.url, key)
+
+
+@pytest.mark.parametrize("key", ["sb_secret x", "sb_secret\nx", "sb_sécret"])
+def test_what_can_be_no_key_is_told(rest_api: Server, key: str) -> None:
+    assert "characters that no key has" in refused(rest_api.url, key)
+
+
+def test_an_older_key_will_do(url: str) -> None:
+    server = Server(url)
+    with server.running():
+        transport = open_rest(server.url, token("service_role"))
+        assert transport.call("saft_counts", {}) == {}
+        transport.close()
+
+
+@pytest.mark.parametrize("url", ["", "abc.supabase.co", "postgresql://u:secret@host/db"])
+def test_an_address_that_is_none_is_told(url: str) -> None:
+    with pytest.raises(StoreError, match="SUPABASE_URL is not the address of a project"):
+        open_rest(url, SECRET_KEY)
+
+
+def test_missing_functions_are_told_with_the_cure(postgrest: Postgrest) -> None:
+    said = refused(postgrest.url, postgrest.key)
+    assert "saft_schema_version is missing" in said
+    assert "`saft db sql`" in said
+
+
+def test_what_the_script_makes_is_seen_by_the_api(postgrest: Postgrest, database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(migrate.sql().encode())
+    postgrest.reload()
+    open_rest(postgrest.url, postgrest.key).close()
+
+
+@pytest.mark.parametrize(
+    ("newest", "said"),
+    [("20000101000000", "older than this program"), ("99990101000000", "newer than this program")],
+)
+def test_other_tables_than_this_programs_are_refused(
+    url: str, rest_api: Server, newest: str, said: str
+) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create table public.kept as table saft.migrations")
+        connection.execute("delete from saft.migrations")
+        connection.execute("insert into saft.migrations values (%s, 'x')", [newest])
+        message = refused(rest_api.url, SECRET_KEY)
+        connection.execute("truncate saft.migrations")
+        connection.execute("insert into saft.migrations table public.kept")
+        connection.execute("drop table public.kept")
+    assert said in message
+
+
+def test_a_missing_grant_is_told_with_the_cure(url: str, store: Store) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("revoke all on public.invoice_files from service_role")
+    with pytest.raises(StoreError, match=r"permission denied.*`saft db sql`"):
+        store.counts()
+    with psycopg.connect(url) as connection:
+        connection.execute("grant all on public.invoice_files to service_role")
+
+
+def test_nothing_of_supabase_is_imported_before_a_call() -> None:
+    code = (
+        "import sys, saft_pipeline.store.rest as r; r.RestTransport('https://x', 'y');"
+        "sys.exit(any(m in sys.modules for m in ('supabase', 'httpx', 'postgrest')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+LOSABLE: dict[str, Callable[[Store], object]] = {
+    "saft_observe": lambda s: s.observe(SOURCE, [FILE.seen], whole=True),
+    "saft_claim": lambda s: s.claim("me", lease=LEASE, source=SOURCE),
+    "saft_settle": lambda s: s.settle(
+        "me", [Content(f.id, FILE.sha256, 1, at(2)) for f in s.claimed("me")], VERSION
+    ),
+    "saft_hand_over": lambda s: s.hand_over("me", {"you": [f.id for f in s.claimed("me")]}, LEASE),
+    "saft_renew": lambda s: s.renew("you", LEASE),
+    "saft_fail": lambda s: s.fail("you", [Failure(f.id, "x") for f in s.claimed("you")]),
+    "saft_retry": lambda s: s.retry(paths=["a.xml"]),
+    "saft_release": lambda s: s.release("you"),
+    "saft_departed": lambda s: s.departed([f.id for f in s.files()]),
+    "saft_counts": lambda s: s.counts(),
+}
+
+
+@pytest.mark.parametrize("lost", LOSABLE)
+def test_a_call_whose_answer_is_lost_is_made_again_to_no_other_end(
+    url: str, store: Store, rest_api: Server, lost: str
+) -> None:
+    for name, call in LOSABLE.items():
+        if name == lost:
+            rest_api.faults.lose_answer(f"/rpc/{name}")
+        call(store)
+    assert rest_api.faults.pending == 0
+    columns = "path, version, is_current, status, attempts, claimed_by, sha256, error"
+    assert rows(url, f"select {columns}, departed_at is null from invoice_files") == [
+        ("a.xml", 1, True, "pending", 0, None, FILE.sha256, "x", False)
+    ]
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("function", ["saft_stage", "saft_publish"])
+def test_a_lost_answer_neither_loses_nor_doubles_a_row(
+    url: str, store: Store, rest_api: Server, function: str
+) -> None:
+    rest_api.faults.lose_answer(f"/rpc/{function}")
+    (outcome,) = load(store, FILE)
+    assert (outcome.status, outcome.written) == ("loaded", {"invoices": 2, "invoice_lines": 4})
+    assert value(url, "select count(*) from invoice_lines") == 4
+    assert rest_api.faults.pending == 0
+
+
+@pytest.mark.parametrize("status", [502, 503, 504, 429])
+def test_a_gateways_page_is_a_fault_that_passes(
+    store: Store, rest_api: Server, status: int
+) -> None:
+    rest_api.faults.answer(status, "/rpc/saft_publish")
+    assert load(store, FILE)[0].status == "loaded"
+
+
+def test_no_answer_at_all_is_told_as_passing_with_the_address(url: str) -> None:
+    transport = RestTransport("http://127.0.0.1:1", SECRET_KEY)
+    with (
+        stamina.set_testing(testing=True, attempts=2),
+        pytest.raises(TransientStoreError, match=r"http://127\.0\.0\.1:1 gave no answer"),
+    ):
+        transport.call("saft_counts", {})
+
+
+@pytest.mark.usefixtures("large")
+def test_a_file_too_large_for_the_api_is_refused_with_the_way_out(
+    url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest, "MOST_LINES", 3)
+    small = File("b.xml", (invoice("FT 2/1"),), (), at(2))
+    first, second = load(store, FILE, small)
+    assert (first.status, first.passing, second.status) == ("failed", False, "loaded")
+    assert "SUPABASE_DB_URL" in (first.error or "")
+    assert value(url, "select count(*) from invoice_lines") == 1
+
+
+_SLOW = """
+create function public.slow() returns trigger language plpgsql
+as $$ begin perform pg_sleep(5); return null; end $$;
+create trigger slow after insert on invoices execute function public.slow();
+alter function saft_publish set statement_timeout = '200ms';
+"""
+_AS_BEFORE = """
+drop trigger slow on invoices;
+drop function public.slow();
+alter function saft_publish set statement_timeout = '60s';
+"""
+
+
+def test_publishing_that_takes_too_long_is_told_with_the_way_out(
+    url: str, store: Store, rest_api: Server
+) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(_SLOW)
+    rest_api.reload()
+    (outcome,) = load(store, FILE)
+    with psycopg.connect(url) as connection:
+        connection.execute(_AS_BEFORE)
+    rest_api.reload()
+    assert (outcome.status, outcome.passing) == ("failed", False)
+    assert "SUPABASE_DB_URL" in (outcome.error or "")
+
+
+@pytest.mark.usefixtures("large")
+def test_an_owner_whose_file_was_taken_stages_nothing(url: str, store: Store) -> None:
+    late = owner()
+    publications = prepare(store, FILE, by=late)
+    store.renew(late, -LEASE)
+    claim(store, FILE, by=owner())
+    (outcome,) = publish(store, publications, late)
+    assert outcome.status == "lost"
+    assert rows(url, "select * from saft.staging_invoices") == []
+
+
+@pytest.mark.usefixtures("large")
+def test_what_a_dead_process_staged_is_cleared_by_the_next(url: str, store: Store) -> None:
+    dead = owner()
+    (settled,) = claim(store, FILE, by=dead)
+    stage_call = {
+        "owner": dead,
+        "ids": [settled.ledger_id],
+        "attempt": "00000000-0000-0000-0000-000000000001",
+        "number": 0,
+        "table_name": "invoice_lines",
+        "batch": f"{settled.ledger_id}\t0\t1" + "\t\b" * 20 + "\n",
+    }
+    assert store._transport.call("saft_stage", stage_call) is True
+    assert value(url, "select count(*) from saft.staging_invoice_lines") == 1
+    store.release(dead)
+    load(store, replace(FILE, path="b.xml", bytes_="b"))
+    assert rows(url, "select * from saft.staging_invoice_lines") == []
+    assert ledger(store, "a.xml").status == "pending"
+
+
+def test_a_group_is_published_by_one_request(
+    store: Store, rest_api: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [File(f"{n}.xml", (invoice(f"FT {n}/1"),), (), at(n)) for n in range(10)]
+    by = owner()
+    publications = prepare(store, *files, by=by)
+    calls: list[str] = []
+    call = RestTransport.call
+
+    def counted(self: RestTransport, function: str, arguments: object) -> object:
+        calls.append(function)
+        return call(self, function, arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RestTransport, "call", counted)
+    publish(store, publications, by)
+    assert calls == ["saft_publish"]
+
+
+def test_large_numbers_of_files_come_whole(store: Store) -> None:
+    """More than the 1,000 rows that the API gives of a table."""
+    observe(store, *(File(f"{n}.xml", modified_at=at(n)) for n in range(3)))
+    store.observe(SOURCE, [File(f"{n}.xml").seen for n in range(1500)], whole=False)
+    assert len(store.claim("me", lease=LEASE, source=SOURCE)) == 1500
+    assert len(store.files(source=SOURCE)) == 1500
