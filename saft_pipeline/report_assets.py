@@ -52,7 +52,7 @@ def _result(report: Report, *, newest: str) -> dg.MaterializeResult[None]:
     from saft_pipeline.reports.charts import image
 
     charts = (image(svg, name) for name, svg in report.charts.items() if svg)
-    table = report.tables[0]
+    table = report.table
     return dg.MaterializeResult(
         metadata={
             "chart": dg.MetadataValue.md("\n\n".join(charts) or report.nothing),

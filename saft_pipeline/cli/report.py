@@ -136,7 +136,9 @@ def _grid(table: Table) -> Grid:
         header = Text(label(name).replace(" ", "\n"))
         side: JustifyMethod = "right" if is_number(name) else "left"
         whole = 0 if name in _FOLDED else max(map(len, [*header.plain.split(), footer, *cells]))
-        grid.add_column(header, Text(footer), justify=side, min_width=whole, no_wrap=whole > 0)
+        grid.add_column(
+            header, Text(footer), justify=side, overflow="fold", min_width=whole, no_wrap=whole > 0
+        )
     for row in zip(*columns.values(), strict=True):
         grid.add_row(*map(Text, row))
     return grid

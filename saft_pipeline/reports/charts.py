@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from html import escape
-from typing import Any
 
 import pandas as pd
 
 _WIDTH, _HEIGHT = 960, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 12, 44, 36
 # Okabe and Ito's colours, which people tell apart whatever colours they see; grey for the rest.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+BLUE, ORANGE, GREEN, PINK, PALE, RED = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00"),
+)
+_COLOURS = (BLUE, ORANGE, GREEN, PINK, PALE, RED)
 _GREY = "#8a8f98"
 _LETTER = 7  # pixels, about
 _LONGEST_NAME = 15
@@ -31,18 +33,26 @@ _HEAD = (
 )
 
 
-def stacked_bars(frame: pd.DataFrame, *, x: str, stack: str, value: str, label: str) -> str:
+def stacked_bars(
+    frame: pd.DataFrame,
+    *,
+    x: str,
+    stack: str,
+    value: str,
+    label: str,
+    colours: Mapping[str, str] | None = None,
+) -> str:
     """One bar for each value of `x`, in order, of one colour for each value of `stack`.
 
     Amounts below zero hang from the axis. Of more than six stacks the largest five have a colour of
-    their own. No rows give an empty text.
+    their own; `colours` says which, where a colour means something. No rows give an empty text.
     """
     if frame.empty:
         return ""
     bars = _pivot(frame, x, stack, value)
-    axis = _Axis(bars)
+    axis, painted = _Axis(bars), _painted(list(bars.columns), colours or {})
     head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=escape(label))
-    parts = [head, *_legend(list(bars.columns)), *axis.grid(), *_bars(bars, axis), *_labels(bars)]
+    parts = [head, *_legend(painted), *axis.grid(), *_bars(bars, axis, painted), *_labels(bars)]
     return "".join([*parts, "</svg>"])
 
 
@@ -99,13 +109,13 @@ def _round_step(least: float) -> float:
     return next(step for step in steps if step >= least)
 
 
-def _bars(bars: pd.DataFrame, axis: _Axis) -> Iterator[str]:
+def _bars(bars: pd.DataFrame, axis: _Axis, painted: Mapping[str, str]) -> Iterator[str]:
     slot = (_WIDTH - _LEFT - _RIGHT) / len(bars)
     width = min(slot * 0.72, 64)
     for place, (label, row) in enumerate(bars.iterrows()):
         left = _LEFT + slot * place + (slot - width) / 2
         ends = [0.0, 0.0]  # below and above the axis
-        for colour, (name, amount) in zip(_colours(bars.columns), row.items(), strict=True):
+        for (name, colour), amount in zip(painted.items(), row, strict=True):
             if not amount:
                 continue
             side = int(amount > 0)
@@ -125,17 +135,20 @@ def _labels(bars: pd.DataFrame) -> Iterator[str]:
             yield _text(_LEFT + slot * (place + 0.5), _HEIGHT - 12, str(label), anchor="middle")
 
 
-def _legend(names: Sequence[str]) -> Iterator[str]:
+def _legend(painted: Mapping[str, str]) -> Iterator[str]:
     left = float(_LEFT)
-    for colour, name in zip(_colours(names), names, strict=True):
+    for name, colour in painted.items():
         short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
         yield f'<rect x="{left:.1f}" y="12" width="12" height="12" rx="2" fill="{colour}"/>'
         yield _text(left + 18, 22, short, anchor="start")
         left += 34 + _LETTER * len(short)
 
 
-def _colours(names: Any) -> list[str]:
-    return [_GREY if n == _OTHERS else c for n, c in zip(names, _COLOURS, strict=False)]
+def _painted(names: Sequence[str], colours: Mapping[str, str]) -> dict[str, str]:
+    """The colour of each name, in order."""
+    free = iter([colour for colour in _COLOURS if colour not in colours.values()])
+    known = {_OTHERS: _GREY, **colours}
+    return {name: known.get(name) or next(free, _GREY) for name in names}
 
 
 def _text(x: float, y: float, text: str, *, anchor: str) -> str:

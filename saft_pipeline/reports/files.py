@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from saft_pipeline.reports.charts import stacked_bars
+from saft_pipeline.reports.charts import BLUE, GREEN, ORANGE, PALE, RED, stacked_bars
 from saft_pipeline.reports.report import Report, Table, frame, total
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports
 
 _SUMMED = ("files", "invoices", "lines", "size", "warned")
+_COLOURS = {"loaded": GREEN, "failed": RED, "incomplete": ORANGE, "pending": BLUE, "running": PALE}
 COLUMNS = ["day", "branch", "status", *_SUMMED]
 
 
@@ -23,8 +24,8 @@ def files(source: Reports, selection: Selection) -> Report:
     unloaded = frame(found["unloaded"], "day path status attempts error")
     note = "The newest fifty at most; `saft status` has all, `saft retry FILE` takes one again."
     tables = [
-        Table("days", "Files by day, branch and state", days, summed=_SUMMED),
         Table("unloaded", "Files that are not loaded, and why", unloaded, note),
+        Table("days", "Files by day, branch and state", days, summed=_SUMMED),
     ]
     by_state = _by_state(days)
     return Report(
@@ -35,7 +36,8 @@ def files(source: Reports, selection: Selection) -> Report:
         unloaded.empty,
         _figures(days, by_state),
         {"Files by day and state": _chart(days)},
-        [tables[0], *([] if unloaded.empty else tables[1:])],
+        "days",
+        tables[1:] if unloaded.empty else tables,
     )
 
 
@@ -60,4 +62,6 @@ def _figures(days: pd.DataFrame, by_state: dict[str, int]) -> dict[str, str]:
 
 
 def _chart(days: pd.DataFrame) -> str:
-    return stacked_bars(days, x="day", stack="status", value="files", label="Files")
+    return stacked_bars(
+        days, x="day", stack="status", value="files", label="Files", colours=_COLOURS
+    )

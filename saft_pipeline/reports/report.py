@@ -81,9 +81,10 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report in full: the first table is what it is about, `verdict` whether it can be trusted.
+    """A report in full: `verdict` says whether all is well, `main` is the table that it is about.
 
-    `figures` are a few values by what they are, `charts` SVG by what they show.
+    `figures` are a few values by what they are, `charts` SVG by what they show; `tables` are in the
+    order in which people look at them.
     """
 
     name: str
@@ -93,12 +94,18 @@ class Report:
     is_well: bool
     figures: Mapping[str, str]
     charts: Mapping[str, str]
+    main: str
     tables: Sequence[Table]
+
+    @property
+    def table(self) -> Table:
+        """The main table."""
+        return next(table for table in self.tables if table.name == self.main)
 
     @property
     def is_empty(self) -> bool:
         """Nothing is of the company and days that were asked for."""
-        return self.tables[0].frame.empty
+        return self.table.frame.empty
 
     @property
     def nothing(self) -> str:
@@ -106,9 +113,9 @@ class Report:
         return f"Nothing to report: {self.about}."
 
     def to_csv(self) -> str:
-        """The first table as CSV (RFC 4180, lines end with a line feed), UTF-8, absent is empty."""
-        table = self.tables[0]
-        rows = pd.DataFrame(table.records(), columns=table.frame.columns, dtype=object)
+        """The main table as CSV (RFC 4180, lines end with a line feed), UTF-8, absent is empty."""
+        columns = self.table.frame.columns
+        rows = pd.DataFrame(self.table.records(), columns=columns, dtype=object)
         return rows.to_csv(index=False, lineterminator="\n")
 
     def to_json(self) -> dict[str, Any]:

@@ -30,8 +30,8 @@ def sales(source: Reports, selection: Selection) -> Report:
         for name in _AMOUNTS:
             days[name] = objects(map(cents, days[name]))
         tables = [
+            Table("branches", "Sales by branch", by_branch(days), summed=_SUMMED),
             Table("days", "Sales by day and branch", days, summed=_SUMMED),
-            Table("branches", "By branch", by_branch(days), summed=_SUMMED),
         ]
         return Report(
             "sales",
@@ -41,6 +41,7 @@ def sales(source: Reports, selection: Selection) -> Report:
             is_well=True,
             figures=_figures(days),
             charts=_charts(days),
+            main="days",
             tables=tables,
         )
 

@@ -73,6 +73,7 @@ def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
         mismatches == 0,
         _figures(compared, table),
         {"VAT by month and rate": _chart(table)},
+        "rates",
         tables[:2] + [t for t in tables[2:] if not t.frame.empty],
     )
 

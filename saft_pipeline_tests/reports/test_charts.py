@@ -10,18 +10,21 @@ import pandas as pd
 import pytest
 from lxml import etree
 
-from saft_pipeline.reports.charts import image, stacked_bars
+from saft_pipeline.reports.charts import BLUE, image, stacked_bars
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def chart(*rows: tuple[str | None, str | None, str]) -> etree._Element:
+def chart(*rows: tuple[str | None, str | None, str], **colours: str) -> etree._Element:
     frame = pd.DataFrame(
         [(x, stack, Decimal(value)) for x, stack, value in rows],
         columns=["x", "branch", "value"],
         dtype=object,
     )
-    return etree.fromstring(stacked_bars(frame, x="x", stack="branch", value="value", label="L"))
+    svg = stacked_bars(
+        frame, x="x", stack="branch", value="value", label="L", colours=colours or None
+    )
+    return etree.fromstring(svg)
 
 
 def bars(svg: etree._Element) -> dict[str, tuple[float, float, str]]:
@@ -76,6 +79,12 @@ def test_of_many_stacks_the_largest_five_have_a_colour() -> None:
 def test_colours_differ() -> None:
     found = bars(chart(*(("1", f"s{n}", str(10 * n)) for n in range(1, 7))))
     assert len({colour for _, _, colour in found.values()}) == 6
+
+
+def test_a_colour_that_means_something_is_not_given_to_others() -> None:
+    found = bars(chart(("1", "good", "5"), ("1", "bad", "1"), ("1", "new", "9"), bad=BLUE))
+    assert found["1, bad: 1"][2] == BLUE
+    assert BLUE not in {found["1, good: 5"][2], found["1, new: 9"][2]}
 
 
 def test_what_has_no_name_is_called_so() -> None:

@@ -33,7 +33,7 @@ def corpus(name: str) -> bytes:
 
 
 def reported(source: Reports) -> dict[Rate, tuple[Decimal, Decimal]]:
-    frame = vat(source, Selection()).tables[0].frame
+    frame = vat(source, Selection()).table.frame
     rows = frame.drop(columns="company_id").itertuples(index=False, name=None)
     found = {(*row[:3], None if is_absent(row[3]) else row[3]): row[4:] for row in rows}
     assert found
@@ -69,7 +69,7 @@ def test_sales_are_those_of_the_xml_to_the_cent(source: Reports, store: Store, t
     files = [corpus(name) for name in TOGETHER]
     for name, content in zip(TOGETHER, files, strict=True):
         load(store, content, f"{name}.xml")
-    days = sales(source, Selection()).tables[0].frame
+    days = sales(source, Selection()).table.frame
     found = {
         (c, d): v
         for c, d, v in zip(days["company_id"], days["invoice_date"], days[total], strict=True)

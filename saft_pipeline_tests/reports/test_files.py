@@ -23,7 +23,7 @@ def fail(store: Store, path: str, reason: str) -> None:
 
 
 def cells(report: Report, *columns: str) -> list[tuple[object, ...]]:
-    return [tuple(record[c] for c in columns) for record in report.tables[0].records()]
+    return [tuple(record[c] for c in columns) for record in report.table.records()]
 
 
 def test_a_loaded_file_is_counted_with_its_rows(source: Reports, store: Store) -> None:
@@ -44,7 +44,7 @@ def test_states_are_told_apart(source: Reports, store: Store) -> None:
 
 def test_a_failed_file_is_named_with_its_reason(source: Reports, store: Store) -> None:
     fail(store, "bad.xml", "bad.xml:3:1: broken")
-    (record,) = files(source, Selection()).tables[1].records()
+    (record,) = files(source, Selection()).tables[0].records()
     assert (record["path"], record["error"]) == ("bad.xml", "bad.xml:3:1: broken")
 
 

@@ -21,7 +21,8 @@ TABLE = Table(
 )
 REPORT = Report(
     "sales", "Sales", HOSTILE, HOSTILE, is_well=True, figures={"Net": "1,235.00"},
-    charts={"Chart": "<svg xmlns='http://www.w3.org/2000/svg'/>", "Empty": ""}, tables=[TABLE],
+    charts={"Chart": "<svg xmlns='http://www.w3.org/2000/svg'/>", "Empty": ""},
+    main="days", tables=[TABLE],
 )  # fmt: skip
 
 

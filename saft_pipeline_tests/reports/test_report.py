@@ -15,7 +15,7 @@ from saft_pipeline.reports.report import Report, Table, cents, frame, is_number,
 def report(*rows: dict[str, Any]) -> Report:
     columns = "month tax_percentage vat"
     table = Table("rates", "Rates", frame(rows, columns, "tax_percentage vat"), "", ("vat",))
-    return Report("vat", "VAT", "all", "well", True, {}, {}, [table])
+    return Report("vat", "VAT", "all", "well", True, {}, {}, "rates", [table])
 
 
 ROW = {"month": "2025-03", "tax_percentage": "0.0000001", "vat": "12345678901234567890.10"}
@@ -60,7 +60,7 @@ def test_json_has_amounts_as_text_and_absent_as_null() -> None:
 
 
 def test_totals_are_exact() -> None:
-    table = report(ROW, {**ROW, "vat": "0.01"}).tables[0]
+    table = report(ROW, {**ROW, "vat": "0.01"}).table
     assert table.totals == {"vat": Decimal("12345678901234567890.11")}
 
 

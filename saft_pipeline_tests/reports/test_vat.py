@@ -270,7 +270,7 @@ def test_it_is_what_an_independent_sum_comes_to(
         )
     )
     load(store, content)
-    frame = vat(source, Selection(COMPANY)).tables[0].frame
+    frame = vat(source, Selection(COMPANY)).table.frame
     found = {tuple(row[:4]): tuple(row[4:]) for row in frame.itertuples(index=False, name=None)}
     assert found == vat_rows([content])
 
