@@ -1,0 +1,70 @@
+"""Sums for the reports: exact on their way out, and the same in the view for who reads by SQL."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.reports import Reports
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.reports.papers import COMPANY, file_of, load, paper, taxed
+from saft_pipeline_tests.store.looking import rows
+
+PAPERS = (
+    paper("FT A/1", taxed("100.005"), taxed("7", None, tax_amount="1.5"), tax="24.50", net="107"),
+    paper("FT A/2", taxed("5", "0.8", kind="IS", code="1.1"), tax="9", day="2025-04-30"),
+    paper("NC A/1", taxed("40", "6", code="RED", side="Debit"), tax="2.40", net="40"),
+    paper("FT A/3", taxed("9"), status="A"),
+)
+
+
+@pytest.fixture
+def reports(url: str, store: Store) -> Reports:
+    """Over a database with these documents."""
+    load(store, file_of(*PAPERS))
+    return Reports(PostgresTransport(url))
+
+
+def test_amounts_are_text_not_numbers(reports: Reports) -> None:
+    """Who parses JSON by itself, as a client of PostgREST does, makes floats of numbers."""
+    answers = reports.vat(None, None, None)
+    found = [*answers["rates"], *answers["months"], *answers["documents"]]
+    found += reports.sales(None, None, None)
+    assert not [v for row in found for v in row.values() if isinstance(v, float)]
+    assert {type(row["taxable_base"]) for row in answers["rates"]} == {str}
+
+
+def test_sums_are_exact(reports: Reports) -> None:
+    bases = {r["tax_percentage"]: r["taxable_base"] for r in reports.vat(None, None, None)["rates"]}
+    assert bases == {"23": "100.005", None: "7", "6": "-40"}
+
+
+def test_a_month_of_stamp_duty_alone_is_among_the_months(reports: Reports) -> None:
+    months = {m["month"]: Decimal(m["stamp_duty"]) for m in reports.vat(None, None, None)["months"]}
+    assert months == {"2025-03": 0, "2025-04": Decimal("0.04")}
+
+
+def test_the_view_says_the_same(reports: Reports, url: str) -> None:
+    seen = rows(
+        url, "select to_char(month, 'YYYY-MM'), tax_percentage, taxable_base from vat_by_month"
+    )
+    told = [
+        (
+            r["month"],
+            r["tax_percentage"] and Decimal(r["tax_percentage"]),
+            Decimal(r["taxable_base"]),
+        )
+        for r in reports.vat(COMPANY, None, None)["rates"]
+    ]
+    assert sorted(seen, key=str) == sorted(told, key=str)
+
+
+def test_the_view_rounds_vat_to_the_cent(reports: Reports, url: str) -> None:
+    seen = rows(url, "select tax_percentage, vat from vat_by_month")
+    assert dict(seen) == {
+        Decimal(23): Decimal("23.00"),
+        None: Decimal("1.50"),
+        Decimal(6): Decimal("-2.40"),
+    }
