@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any
 
 import pandas as pd
@@ -144,13 +144,8 @@ def cents(amount: Decimal) -> Decimal:
 
 def total(values: pd.Series[Any]) -> Any:
     """The exact sum; of nothing it is zero."""
-    result: Any = None
-    for value in values:
-        if result is None:
-            result = value
-        else:
-            result = EXACT.add(result, value) if isinstance(value, Decimal) else result + value
-    return ZERO if result is None else result
+    with localcontext(EXACT):
+        return sum(values)
 
 
 def label(column: str) -> str:

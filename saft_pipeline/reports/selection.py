@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from saft_pipeline.settings import Settings
-from saft_pipeline.store import migrate
-from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.reports import Reports
-from saft_pipeline.stores import database_url
+from saft_pipeline.stores import open_transport
 
 _MOST_NAMED = 20
 
@@ -50,13 +48,12 @@ class Selection:
     @property
     def days(self) -> str:
         """Of when, in words."""
-        if self.start_date is None and self.end_date is None:
-            return "all days"
-        if self.start_date is None:
-            return f"until {self.end_date}"
-        return (
-            f"{self.start_date} to {self.end_date}" if self.end_date else f"since {self.start_date}"
-        )
+        first, last = self.start_date, self.end_date
+        if first and last:
+            return f"{first} to {last}"
+        if first or last:
+            return f"since {first}" if first else f"until {last}"
+        return "all days"
 
 
 def of_company(source: Reports, company_id: str | None, selection: Selection) -> Selection:
@@ -87,9 +84,7 @@ def _listed(known: dict[str, str | None]) -> str:
 @contextmanager
 def opened(settings: Settings) -> Iterator[Reports]:
     """The figures in the database that the settings name; raises `StoreError`."""
-    url = database_url(settings)
-    migrate.ready(url, upgrade=settings.supabase_db_url is None)
-    transport = PostgresTransport(url)
+    transport = open_transport(settings)
     try:
         yield Reports(transport)
     finally:
