@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 
 from saft_pipeline.saft.elements import Element, ElementError
 from saft_pipeline.saft.errors import ContentError, NotXmlError, SaftError
-from saft_pipeline.saft.forms import Forms, forms
+from saft_pipeline.saft.forms import Form, Forms, forms
 from saft_pipeline.saft.header import (
     header_of,
     note_oddities,
-    refuse_encrypted,
-    refuse_foreign_header,
+    read_header,
     refuse_foreign_namespace,
 )
 from saft_pipeline.saft.invoices import InvoiceDraft
@@ -29,6 +28,7 @@ from saft_pipeline.saft.structure import Structure
 from saft_pipeline.saft.tally import Tally
 
 _NAMESPACE = r"\bxmlns{}\s*=\s*(?:\"([^\"]*)\"|'([^']*)')"
+_OF_MASTERS = frozenset(("Customer", "Supplier", "Product", "TaxTableEntry"))
 
 
 class Content:
@@ -131,17 +131,27 @@ class Content:
         self._invoice, self._sums = draft, draft.sums
 
     def whole(self, tag: str, text: str, at: int) -> int | None:
-        """Read customers, products, an invoice's lines or another part of it by their forms."""
-        invoice, known = self._invoice, self._forms
-        if known is None or self._header is None:
+        """Read the Header, what MasterFiles holds, or an invoice's parts by their forms."""
+        invoice, known, base = self._invoice, self._forms, self.structure.markup.base
+        if known is None or (self._header is None) != (tag == "Header"):
             return None
-        if tag in ("Customer", "Product"):
-            return self._masters.take(tag, known.of(tag), text, at, self.structure.markup.base)
-        if invoice is None:
+        form = known.of[tag]
+        if tag == "Header":
+            return self._take_header(form, text, at)
+        if tag == "Line" and invoice is not None:
+            return invoice.take_lines(form, text, at)
+        if invoice is not None:
+            return invoice.take(form, text, at)
+        return self._masters.take(tag, form, text, at, base) if tag in _OF_MASTERS else None
+
+    def _take_header(self, form: Form, text: str, at: int) -> int | None:
+        found = form.read(text, at)
+        if found is None:
             return None
-        if tag == "Line":
-            return invoice.take_lines(known.line, text, at)
-        return invoice.take(known.of(tag), text, at)
+        values, extra_json, end = found
+        line = self._line(self.structure.markup.base + at)
+        self._begin_records(header_of(values, extra_json, line))
+        return end
 
     def head(self, text: str, at: int) -> int | None:
         """Read what an invoice begins with by its form, and all that follows as long as it fits:
@@ -173,14 +183,14 @@ class Content:
             ending(element)
 
     def _end_header(self, element: Element) -> None:
-        refuse_encrypted(element)
-        refuse_foreign_header(element)
-        for child in element.children:
-            self.structure.check(child)
-        self._header = header_of(element, self._line(element.at))
-        self._masters.company_id = self._header.values[0]
-        note_oddities(self._header, self._namespace, self._notes)
-        self.records.append(self._header)
+        values, extra_json = read_header(element, self.structure.check)
+        self._begin_records(header_of(values, extra_json, self._line(element.at)))
+
+    def _begin_records(self, header: Header) -> None:
+        self._header = header
+        self._masters.company_id = header.values[0]
+        note_oddities(header, self._namespace, self._notes)
+        self.records.append(header)
 
     def _end_declared(self, element: Element) -> None:
         if self._section and element.text is not None:

@@ -19,7 +19,7 @@ class Fingerprints:
     """
 
     def __init__(self) -> None:
-        self._resize(1 << 8)
+        self._resize(1 << 4)
         self._used = 0
 
     def _resize(self, size: int) -> None:

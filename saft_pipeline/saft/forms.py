@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import NamedTuple
 
 from saft_pipeline.saft.elements import key_of
 from saft_pipeline.saft.fields import (
+    COMPANY_PATHS,
     CUSTOMER_ORDER,
     CUSTOMER_PATHS,
     HEAD_ORDER,
+    HEADER_ORDER,
     INVOICE_FIELDS,
     INVOICE_PATHS,
     LINE_ORDER,
@@ -26,6 +28,8 @@ from saft_pipeline.saft.fields import (
     REPEATABLE,
     SHIPPING_ORDER,
     SUMMED,
+    SUPPLIER_ORDER,
+    TAX_TABLE_ENTRY_ORDER,
     TOTALS_ORDER,
     WITHHOLDING_ORDER,
     Order,
@@ -74,17 +78,23 @@ class Form:
         rank: int = 0,
     ) -> None:
         self._tag = f"{prefix}:" if prefix else ""
+        self._match: Callable[[str, int], re.Match[str] | None] = self._first_match
         self._places: list[_Place] = []
         self.rank = rank
         body = self._pattern(order, tuple((tag, 0) for tag in above))
         start = self._open(opening) + _BLANKS if opening else ""
         end = self._close(closing) + r"\s*+" if closing else ""
-        self._match = re.compile(rf"{start}{body}{end}(?=<)", re.ASCII).match
+        self._expression = rf"{start}{body}{end}(?=<)"
         self.starts = tuple(
             f"<{self._tag}{step if isinstance(step, str) else step[0]}"
             for step in ((opening,) if opening else order)
         )
         self._sort_groups(columns)
+
+    def _first_match(self, text: str, at: int) -> re.Match[str] | None:
+        """Most files need some forms only, and to compile one takes as long as a tiny file."""
+        self._match = re.compile(self._expression, re.ASCII).match
+        return self._match(text, at)
 
     def _open(self, tag: str) -> str:
         return f"<{re.escape(self._tag)}{tag}>"
@@ -173,39 +183,46 @@ class Forms(NamedTuple):
     line: Form
     totals: Form
     withholding: Form
-    customer: Form
-    product: Form
+    of: dict[str, Form]  # by the elements that they may read
     following: Callable[[str, int], re.Match[str] | None]
-
-    def of(self, tag: str) -> Form:
-        """The form that may read an element."""
-        return _OF_TAGS[tag](self)
-
-
-_OF_TAGS: dict[str, Callable[[Forms], Form]] = {
-    "ShipTo": attrgetter("shipping"),
-    "ShipFrom": attrgetter("shipping"),
-    "DocumentTotals": attrgetter("totals"),
-    "WithholdingTax": attrgetter("withholding"),
-    "Customer": attrgetter("customer"),
-    "Product": attrgetter("product"),
-}
 
 
 @lru_cache(maxsize=4)
 def forms(prefix: str) -> Forms:
     """The forms for a document whose elements have this prefix."""
+
+    def unit(tag: str, order: Order, columns: Mapping[str, int]) -> Form:
+        return Form(prefix, order, columns, opening=tag, closing=tag)
+
     tag = f"<{prefix}:Invoice>" if prefix else "<Invoice>"
     name = re.escape(tag[1:-1])
     totals = "DocumentTotals"
+    shipping = Form(prefix, SHIPPING_ORDER, _SLOTS, rank=1)
+    of = {
+        "ShipTo": shipping,
+        "ShipFrom": shipping,
+        "Line": unit("Line", LINE_ORDER, LINE_PATHS),
+        totals: Form(
+            *(prefix, TOTALS_ORDER, _SLOTS),
+            opening=totals,
+            closing=totals,
+            above=(totals,),
+            rank=2,
+        ),
+        "WithholdingTax": Form(prefix, WITHHOLDING_ORDER, _SLOTS, rank=3),
+        "Header": unit("Header", HEADER_ORDER, COMPANY_PATHS),
+        "Customer": unit("Customer", CUSTOMER_ORDER, CUSTOMER_PATHS),
+        "Supplier": unit("Supplier", SUPPLIER_ORDER, {}),
+        "Product": unit("Product", PRODUCT_ORDER, {}),
+        "TaxTableEntry": unit("TaxTableEntry", TAX_TABLE_ENTRY_ORDER, {}),
+    }
     return Forms(
-        tag,
-        Form(prefix, HEAD_ORDER, _SLOTS, opening="Invoice"),
-        Form(prefix, SHIPPING_ORDER, _SLOTS, rank=1),
-        Form(prefix, LINE_ORDER, LINE_PATHS, opening="Line", closing="Line"),
-        Form(prefix, TOTALS_ORDER, _SLOTS, opening=totals, closing=totals, above=(totals,), rank=2),
-        Form(prefix, WITHHOLDING_ORDER, _SLOTS, rank=3),
-        Form(prefix, CUSTOMER_ORDER, CUSTOMER_PATHS, opening="Customer", closing="Customer"),
-        Form(prefix, PRODUCT_ORDER, {}, opening="Product", closing="Product"),
-        re.compile(rf"</{name}>\s*+(?=<{name}>)", re.ASCII).match,
+        tag=tag,
+        head=Form(prefix, HEAD_ORDER, _SLOTS, opening="Invoice"),
+        shipping=shipping,
+        line=of["Line"],
+        totals=of[totals],
+        withholding=of["WithholdingTax"],
+        of=of,
+        following=re.compile(rf"</{name}>\s*+(?=<{name}>)", re.ASCII).match,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from saft_pipeline.saft.elements import Element, ElementError, place_all
-from saft_pipeline.saft.errors import EncryptedSaftError, ForeignSaftError
+from saft_pipeline.saft.elements import Element, members, place_all
+from saft_pipeline.saft.errors import ContentError, EncryptedSaftError, ForeignSaftError
 from saft_pipeline.saft.fields import COMPANY_FIELDS, COMPANY_PATHS
 from saft_pipeline.saft.notes import Notes
-from saft_pipeline.saft.records import Extra, Header
+from saft_pipeline.saft.records import HEADER_FACTS, Extra, Header, Row
 
 VERSIONS = re.compile(r"1\.0[0-4](?:_[0-9]{1,2})?")
 
@@ -31,6 +32,7 @@ _COUNTRIES = {
     "PL": "Poland",
     "RO": "Romania",
 }
+_COUNTRY = COMPANY_FIELDS.index("country")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _CLEAR = {
     "AuditFileVersion": re.compile(r"[0-9A-Z]{0,3}_?[0-9.]+(?:_[0-9]+)?"),
@@ -72,36 +74,48 @@ def _is_base64(text: str) -> bool:
     return _BASE64.fullmatch(text) is not None
 
 
-def refuse_foreign_header(element: Element) -> None:
+def refuse_foreign_header(values: Row, extra: Extra) -> None:
     """Raise ForeignSaftError if the Header names another country or currency than PT and EUR."""
-    facts = {c.tag: c.text for child in element.children for c in (child, *child.children)}
-    country = facts.get("AuditFileCountry") or facts.get("Country")
-    currency = facts.get("CurrencyCode") or facts.get("DefaultCurrencyCode")
-    if country and country.upper() != "PT":
+    country = extra.get("audit_file_country") or values[_COUNTRY]
+    currency = extra.get("currency_code") or extra.get("default_currency_code")
+    if isinstance(country, str) and country.upper() != "PT":
         raise _foreign(country, f"the country in its Header is {country!r}")
-    if currency and currency.upper() != "EUR":
+    if isinstance(currency, str) and currency.upper() != "EUR":
         raise _foreign("another country", f"the currency in its Header is {currency!r}")
 
 
-def header_of(element: Element, line: int) -> Header:
-    """Read the Header; ElementError if it has no TaxRegistrationNumber."""
+def read_header(element: Element, check: Callable[[Element], None]) -> tuple[Row, str]:
+    """The Header's columns and all else as members of a JSON object; `check` is for each leaf.
+
+    Raises SaftError for an encrypted one and for that of another country, before any check.
+    """
+    refuse_encrypted(element)
+    refuse_foreign_header(*_placed(element))
+    for child in element.children:
+        check(child)
+    values, extra = _placed(element)
+    return values, members(extra)
+
+
+def _placed(element: Element) -> tuple[Row, Extra]:
     values: list[str | None] = [None] * len(COMPANY_FIELDS)
     extra: Extra = {}
     place_all(element, COMPANY_PATHS, values, extra)
+    return tuple(values), extra
+
+
+def header_of(values: Row, extra_json: str, line: int) -> Header:
+    """The record; ContentError if it has no TaxRegistrationNumber, ForeignSaftError as above."""
+    header = Header(values, line, extra_json=extra_json)
+    extra = header.extra
+    refuse_foreign_header(values, extra)
     if values[0] is None:
-        raise ElementError("the Header has no TaxRegistrationNumber: whose file is it?", element)
-    facts = {child.tag: child.text for child in element.children if not child.children}
-    return Header(
-        values=tuple(values),
-        line=line,
-        audit_file_version=facts.get("AuditFileVersion"),
-        date_created=facts.get("DateCreated"),
-        start_date=facts.get("StartDate"),
-        end_date=facts.get("EndDate"),
-        fiscal_year=facts.get("FiscalYear"),
-        tax_accounting_basis=facts.get("TaxAccountingBasis"),
-        extra=extra,
-    )
+        raise ContentError("the Header has no TaxRegistrationNumber: whose file is it?")
+    for name in HEADER_FACTS:
+        fact = extra.get(name)
+        if isinstance(fact, str):
+            setattr(header, name, fact)
+    return header
 
 
 def note_oddities(header: Header, namespace: str | None, notes: Notes) -> None:

@@ -27,7 +27,10 @@ _LEAVES = re.compile(r"(?:<([^\s<>/!?]++)>[^<]*+</\1>\s*+)++(?=<)")
 _TEXT = re.compile(r"[^<]*+(?=<)")
 _NEAR = 1 << 14  # as much of a line as is worth waiting for
 _WHOLE = frozenset(
-    ("Line", "DocumentTotals", "ShipTo", "ShipFrom", "WithholdingTax", "Customer", "Product")
+    (
+        *("Line", "DocumentTotals", "ShipTo", "ShipFrom", "WithholdingTax"),
+        *("Header", "Customer", "Supplier", "Product", "TaxTableEntry"),
+    )
 )
 _ODD = (("<!--", "-->", False), ("<![CDATA[", "]]>", True), ("<?", "?>", False))
 _ENTITY = re.compile(r"&(?:#x([0-9a-fA-F]+)|#([0-9]+)|([a-z]+));")
@@ -83,7 +86,7 @@ class Handler(Protocol):
         """Text in the innermost element."""
 
     def whole(self, tag: str, text: str, at: int) -> int | None:
-        """Read the element that begins at `text[at]` at once: where it ends, None if not."""
+        """Read what begins at `text[at]` with this element at once: where it ends, None if not."""
 
     def head(self, text: str, at: int) -> int | None:
         """Read the first children of the Invoice that has just begun at `text[at]` likewise."""

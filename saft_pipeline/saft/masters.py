@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from saft_pipeline.saft.elements import Element, as_value, members, place_all
+from saft_pipeline.saft.elements import Element, as_value, key_of, members, place_all
 from saft_pipeline.saft.fields import CUSTOMER_FIELDS, CUSTOMER_PATHS
 from saft_pipeline.saft.forms import Form
 from saft_pipeline.saft.header import is_nif
@@ -27,7 +27,7 @@ class Masters:
         self.company_id: str | None = None
 
     def take(self, tag: str, form: Form, text: str, at: int, base: int) -> int | None:
-        """Read a Customer or Product, and those that follow it, at once; None if that can't be.
+        """Read one of its elements, and those that follow it, at once; None if that can't be.
 
         `base` is the offset of the text's beginning.
         """
@@ -38,7 +38,7 @@ class Masters:
             if tag == "Customer":
                 self._add_customer(row, extra_json, line)
             elif extra_json:
-                self._records.append(Other("product", extra_json, line))
+                self._records.append(Other(key_of(tag), extra_json, line))
             at = end
         return end
 

@@ -12,6 +12,7 @@ from typing import Any
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.json_text import Template, encode
 from saft_pipeline.saft.records import (
+    HEADER_FACTS,
     ControlTotals,
     Customer,
     Extra,
@@ -21,15 +22,6 @@ from saft_pipeline.saft.records import (
     Record,
     Row,
     Totals,
-)
-
-_HEADER_FACTS = (
-    "audit_file_version",
-    "date_created",
-    "start_date",
-    "end_date",
-    "fiscal_year",
-    "tax_accounting_basis",
 )
 
 
@@ -71,7 +63,7 @@ def _with_extra(fields: dict[str, Any], extra: Extra) -> dict[str, Any]:
 
 
 def _header(header: Header) -> dict[str, Any]:
-    facts = {name: getattr(header, name) for name in _HEADER_FACTS}
+    facts = {name: getattr(header, name) for name in HEADER_FACTS}
     known = {name: value for name, value in facts.items() if value is not None}
     rest = {key: value for key, value in header.extra.items() if key not in known}
     return _with_extra({**_present(COMPANY_FIELDS, header.values), **known}, rest)

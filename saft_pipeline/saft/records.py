@@ -13,9 +13,20 @@ Extra = dict[str, Any]
 Value = str | Extra | list[Any] | None  # all that is in an element
 
 
+# What the Header says of the file, as attributes of the record.
+HEADER_FACTS = (
+    "audit_file_version",
+    "date_created",
+    "start_date",
+    "end_date",
+    "fiscal_year",
+    "tax_accounting_basis",
+)
+
+
 @dataclass(slots=True)
 class Header:
-    """The Header: `values` are `COMPANY_FIELDS`, `extra` all that has no column."""
+    """The Header: `values` are `COMPANY_FIELDS`, `extra_json` as of an Invoice."""
 
     values: Row
     line: int
@@ -25,7 +36,12 @@ class Header:
     end_date: str | None = None
     fiscal_year: str | None = None
     tax_accounting_basis: str | None = None
-    extra: Extra = field(default_factory=dict)
+    extra_json: str = ""
+
+    @property
+    def extra(self) -> Extra:
+        """What has no column, the attributes too."""
+        return _object(self.extra_json)
 
 
 @dataclass(slots=True)

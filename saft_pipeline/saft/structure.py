@@ -38,7 +38,12 @@ _ROLES: dict[tuple[str, str], str] = {
     **{(kind.key, kind.document): "document" for kind in KINDS.values()},
     ("document", "Line"): "line",
 }
-_OF_MASTERS = frozenset(("Customer", "Product"))
+# In what an element stands that is offered to be read at once, if not in a document.
+_PARENTS = {
+    "Header": "file",
+    **dict.fromkeys(("Customer", "Supplier", "Product"), "masters"),
+    "TaxTableEntry": "tax_table",
+}
 _SECTION_ROLES = {tag: kind.key for tag, kind in KINDS.items()}
 _CONTAINERS = frozenset(
     ("file", "masters", "tax_table", "sources", "document", *_SECTION_ROLES.values())
@@ -58,7 +63,7 @@ class Receiver(Protocol):
         """Why a root element that isn't AuditFile is refused."""
 
     def whole(self, tag: str, text: str, at: int) -> int | None:
-        """Read a child of the open document at once: where it ends, None if that can't be."""
+        """Read an element, and those that follow it, at once: where they end, or None."""
 
     def head(self, text: str, at: int) -> int | None:
         """Read the first children of the open document at once: where they end, or None."""
@@ -230,12 +235,15 @@ class Structure:
             raise ElementError(f"{found}, not {error}", element) from None
 
     def whole(self, tag: str, text: str, at: int) -> int | None:
-        """Offer a child of a document or of MasterFiles to the receiver, to be read at once."""
+        """Offer an element to the receiver, to be read at once."""
         if self.skipping or not self._stack:
             return None
-        if self._stack[-1].role != ("masters" if tag in _OF_MASTERS else "document"):
+        if self._stack[-1].role != _PARENTS.get(tag, "document"):
             return None
-        return self._receiver.whole(tag, text, at)
+        try:
+            return self._receiver.whole(tag, text, at)
+        except SaftError as error:
+            raise self._placed(error, self.markup.base + at) from None
 
     def head(self, text: str, at: int) -> int | None:
         """Offer what an invoice begins with to the receiver, to be read at once."""
