@@ -107,6 +107,11 @@ class Settings(BaseModel):
         return self.home / "dagster"
 
     @property
+    def over_rest(self) -> bool:
+        """Whether rows go through Supabase's REST API; straight to Postgres is preferred."""
+        return self.supabase_url is not None and self.supabase_db_url is None
+
+    @property
     def source(self) -> str:
         """How the ledger names this SFTP folder: `sftp://HOST:PORT/DIR`, without the login."""
         return f"sftp://{self.sftp_host}:{self.sftp_port}/{self.sftp_remote_dir.strip('/') or '.'}"
@@ -223,11 +228,6 @@ def _contradictions(s: Settings) -> list[str]:
     if bool(s.supabase_url) != bool(s.supabase_key):
         missing = "SUPABASE_KEY" if s.supabase_url else "SUPABASE_URL"
         problems.append(f"{missing}: missing; SUPABASE_URL and SUPABASE_KEY belong together")
-    if s.supabase_url and not s.supabase_db_url:
-        problems.append(
-            "SUPABASE_DB_URL: missing; this version writes straight to Postgres only, so give "
-            "the project's connection string (Supabase: Connect, Session pooler)"
-        )
     if s.sftp_known_hosts_path and s.sftp_host_key_fingerprints:
         problems.append(
             "SFTP_KNOWN_HOSTS_PATH, SFTP_HOST_KEY_FINGERPRINTS: both set; keep the one to trust"

@@ -51,7 +51,6 @@ def test_all_missing_sftp_settings_are_named_at_once() -> None:
     [
         ({"SUPABASE_URL": "https://x.example.test"}, "SUPABASE_KEY"),
         ({"SUPABASE_KEY": "k"}, "SUPABASE_URL"),
-        ({"SUPABASE_URL": "https://x.example.test", "SUPABASE_KEY": "k"}, "SUPABASE_DB_URL"),
         ({"SFTP_PRIVATE_KEY_PASSPHRASE": "p"}, "SFTP_PRIVATE_KEY_PATH"),
         (
             {"SFTP_KNOWN_HOSTS_PATH": "/k", "SFTP_HOST_KEY_FINGERPRINTS": "SHA256:x"},

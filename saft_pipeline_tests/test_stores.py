@@ -8,8 +8,10 @@ import psycopg
 import pytest
 
 from saft_pipeline.settings import load
+from saft_pipeline.store import migrate
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.stores import database_url, open_store
+from saft_pipeline_tests.fixtures.postgrest import Postgrest
 
 
 def url_of(**env: str) -> str:
@@ -54,3 +56,24 @@ def test_tables_that_are_not_ours_are_refused(database_url: str) -> None:
     execute(database_url, "create table public.invoices (id bigint)")
     with pytest.raises(StoreError, match="not made by saft_pipeline: invoices"):
         open_store(load({"SUPABASE_DB_URL": database_url}))
+
+
+def test_the_rest_api_is_taken_where_only_it_is_given(
+    postgrest: Postgrest, database_url: str
+) -> None:
+    migrate.migrate(database_url)
+    postgrest.reload()
+    store = open_store(load({"SUPABASE_URL": postgrest.url, "SUPABASE_KEY": postgrest.key}))
+    assert store.counts() == {}
+
+
+def test_an_address_of_the_database_goes_before_the_rest_api(database_url: str) -> None:
+    given = {"SUPABASE_URL": "http://127.0.0.1:1", "SUPABASE_KEY": "k"}
+    store = open_store(load({**given, "SUPABASE_DB_URL": database_url}))
+    assert store.counts() == {}
+    store.close()
+
+
+def test_no_sql_goes_over_the_rest_api() -> None:
+    with pytest.raises(StoreError, match="saft db sql"):
+        url_of(SUPABASE_URL="http://127.0.0.1:1", SUPABASE_KEY="k")

@@ -121,6 +121,13 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
     step, cure = "database", "check SUPABASE_DB_URL (Supabase: Connect, Session pooler)"
     try:
+        if settings.over_rest:
+            step, cure = "supabase", "check SUPABASE_URL and SUPABASE_KEY"
+            rest = open_transport(settings)
+            yield Finding(step, ok=True, message="the API key and the tables are right")
+            yield _rights(Operations(rest).rights())
+            rest.close()
+            return
         url = database_url(settings)
         with connect(url) as connection:
             yield _server(connection.info.server_version, embedded=not settings.supabase_db_url)

@@ -12,8 +12,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import stamina
-
+from saft_pipeline.retries import tries
 from saft_pipeline.store import migrate
 from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
 from saft_pipeline.store.spool import Spool, in_batches
@@ -82,7 +81,7 @@ class RestTransport:
 
     def call(self, function: str, arguments: Arguments) -> Any:
         """See Transport."""
-        for attempt in stamina.retry_context(on=TransientStoreError, **RETRY):
+        for attempt in tries(TransientStoreError, **RETRY):
             with attempt:
                 return self._once(function, arguments)
         raise AssertionError("stamina raises after its last attempt")
@@ -139,11 +138,8 @@ def _stage_calls(
 ) -> Iterator[dict[str, Any]]:
     ids = sorted({spool.ledger_id for spool in spools})
     usual = {"owner": owner, "ids": ids, "attempt": str(uuid.uuid4())}
-    number = 0
-    for table, batches in in_batches(spools, rows_a_write):
-        for batch in batches:
-            yield {**usual, "number": number, "table_name": table, "batch": batch.decode()}
-            number += 1
+    for number, (table, batch) in enumerate(in_batches(spools, rows_a_write)):
+        yield {**usual, "number": number, "table_name": table, "batch": batch.decode()}
 
 
 def _several(calls: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
