@@ -54,15 +54,15 @@ def _raw(load: Load, loader: Loader) -> dict[str, Any]:
 
 def _parsed(load: Load, loader: Loader) -> dict[str, Any]:
     assert load.fetched is not None
-    facts: dict[str, Any] = {
+    artifact = dg.MetadataValue.path(loader.artifacts.parsed_path(load.fetched.sha256))
+    if load.same_as is not None:
+        return {"same bytes as": f"ledger row {load.same_as}", "artifact": artifact}
+    return {
         "records": load.records,
         "seconds": round(load.seconds, 6),
-        "artifact": dg.MetadataValue.path(loader.artifacts.parsed_path(load.fetched.sha256)),
+        "artifact": artifact,
         **_warnings(load.warnings),
     }
-    if load.same_as is not None:
-        facts["same bytes as"] = f"ledger row {load.same_as}; not read again"
-    return facts
 
 
 def _ledger(load: Load) -> dict[str, Any]:
@@ -90,4 +90,6 @@ _COLUMNS = ("code", "line", "message")
 
 
 def _cell(value: object) -> str | int:
+    if value is None:
+        return ""
     return value if isinstance(value, (str, int)) else json.dumps(value)

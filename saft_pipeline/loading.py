@@ -66,6 +66,11 @@ class Load:
         """Whether its rows are in the tables."""
         return self.outcome is not None and self.outcome.status == "loaded"
 
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The warnings that its card in the ledger's asset shows."""
+        return self.outcome.warnings if self.outcome else self.warnings
+
     def discard(self) -> None:
         """Let go of the bytes and the spooled rows."""
         if self.rows is not None:
@@ -229,7 +234,7 @@ class Loader:
                     gone.append(file.id)
                 else:
                     warning = {"code": "not_cleared", "message": problem, "line": None}
-                    by_id[file.id].warnings.append(warning)
+                    by_id[file.id].told.append(warning)
             self._store.departed(gone)
 
     def abandon(self, reason: str, *, passing: bool = False) -> None:

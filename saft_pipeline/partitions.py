@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import dagster as dg
 
@@ -17,7 +18,8 @@ def partition_key(path: str, file_key: str) -> str:
     Dagster breaks on `/`, `,`, `...`, brackets and bars in keys, so only letters, digits,
     `_` and `-` stay; the end of a long path is what tells files apart.
     """
-    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", re.sub(r"\.xml$", "", path, flags=re.IGNORECASE))
+    plain = unicodedata.normalize("NFKD", path).encode("ascii", "ignore").decode()
+    slug = re.sub(r"[^A-Za-z0-9_-]+", "-", re.sub(r"\.xml$", "", plain, flags=re.IGNORECASE))
     return f"{slug.strip('-')[-_KEPT:]}~{file_key}"
 
 

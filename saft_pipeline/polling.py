@@ -27,6 +27,7 @@ _REFUSED_FOR = 3600.0  # seconds
 _refused: dict[SftpConfig, tuple[float, LoginRefusedError]] = {}
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
 _MOST_A_TICK = 5000
+_MOST_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ class Poll:
             minutes = polls * settings.poll_interval_seconds / 60
             words.append(f"the oldest for {_age(self.backlog.oldest_pending_seconds or 0)}")
             words.append(f"the rest in {polls:,} more polls (about {minutes:,.0f} min)")
-        return "; ".join([", ".join(words), *self.problems])
+        more = len(self.problems) - _MOST_TOLD
+        told = [*self.problems[:_MOST_TOLD], *([f"and {more:,} more problems"] if more > 0 else [])]
+        return "; ".join([", ".join(words), *told])
 
 
 def _age(seconds: int) -> str:

@@ -63,6 +63,7 @@ class Supervisor:
     port: int
     logs: Logs
     api: bool = False
+    stopping: Callable[[], bool] = lambda: False
     _children: list[Child] = field(default_factory=list)
     _ended: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -119,6 +120,8 @@ class Supervisor:
         deadline = time.monotonic() + _START_WITHIN
         while not ready():
             self.check()
+            if self.stopping():
+                raise KeyboardInterrupt
             if time.monotonic() > deadline:
                 raise ChildDiedError(f"not up after {_START_WITHIN:.0f} s; {self.logs.where}")
             time.sleep(0.1)
@@ -191,10 +194,15 @@ def _group_lives(process: subprocess.Popen[bytes]) -> bool:
 
 @contextmanager
 def running(
-    settings: Settings, port: int, logs: Logs, *, api: bool = False
+    settings: Settings,
+    port: int,
+    logs: Logs,
+    *,
+    api: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Iterator[Supervisor]:
-    """A started supervisor, stopped when the block ends."""
-    supervisor = Supervisor(settings, port, logs, api=api)
+    """A started supervisor, stopped when the block ends; `stopping` may end the start early."""
+    supervisor = Supervisor(settings, port, logs, api, stopping)
     try:
         supervisor.start()
         yield supervisor

@@ -101,7 +101,8 @@ def main() -> None:
         partitions = found["assetNodeOrError"]["assetPartitionStatuses"]
         page = f"{url}/assets/invoice_files?view=partitions&partition="
         failed, good = partitions["failedPartitions"][0], partitions["materializedPartitions"][0]
-        take(driver, f"{url}/asset-groups", "lineage", shows="invoice_file_links")
+        group = "locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
+        take(driver, f"{url}/{group}", "lineage", shows="invoice_file_links")
         take(driver, page + failed, "failed-file", shows="Failed")
         take(driver, page + good, "file", shows="invoices")
         driver.set_window_size(1280, 1000)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from saft_pipeline.demo.run import Demo, Shown
 
 
+_LINEAGE = "/locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("demo")(demo)
@@ -59,7 +62,7 @@ def _tell(show: Demo, shown: Shown) -> None:
     words.print(
         f"{s['loaded']} files loaded ({s['invoices']} invoices, {s['lines']} lines), "
         f"{s['failed']} failed and {s['incomplete']} incomplete on purpose.\n"
-        f"Lineage, runs and each file: {show.supervisor.url}/asset-groups\n"
+        f"Lineage, runs and each file: {show.supervisor.url}{_LINEAGE}\n"
         f'The ledger: saft status    The tables: psql "$(saft db url)"\n'
         f"Drop a SAF-T file into {show.inbox} and watch it load. Ctrl-C stops the demo.",
         soft_wrap=True,

@@ -32,7 +32,10 @@ def up() -> None:
     logs = LogLines(settings.log_format)
     with _alone(settings.home), Stop() as stop:
         open_store(settings).close()
-        with running(settings, settings.dagster_port, logs, api=True) as supervisor:
+        starting = running(
+            settings, settings.dagster_port, logs, api=True, stopping=lambda: stop.asked
+        )
+        with starting as supervisor:
             words.print(
                 f"Dagster at {supervisor.url}, API at http://{settings.api_host}:"
                 f"{settings.api_port}/docs; polling every {settings.poll_interval_seconds} s",
