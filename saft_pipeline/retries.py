@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import stamina
-from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
+
+_log = logging.getLogger(__name__)
 
 
 def tries(
@@ -17,5 +20,9 @@ def tries(
     the last attempt is raised.
     """
     # Where structlog happens to be installed, stamina would print to stdout, amid our JSON.
-    set_on_retry_hooks([LoggingOnRetryHook])
+    set_on_retry_hooks([_tell])
     return iter(stamina.retry_context(on, attempts=attempts, timeout=timeout, wait_max=wait_max))
+
+
+def _tell(details: RetryDetails) -> None:
+    _log.warning("%s; try %d in %.1f s", details.caused_by, details.retry_num + 1, details.wait_for)
