@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from saft_pipeline.alerts.errors import AlertError
 from saft_pipeline.alerts.message import Message
 
-_WITHIN = 15.0
+_WITHIN = 10.0
 """Seconds for each answer of the server."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _LONGEST_SUBJECT = 150
