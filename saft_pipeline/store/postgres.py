@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
+from itertools import groupby
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg import conninfo, sql
+from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 
 from saft_pipeline.retries import tries
 from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
-from saft_pipeline.store.spool import NULL, Spool, in_batches
+from saft_pipeline.store.spool import NULL, Spool
 from saft_pipeline.store.transport import RETRY, Arguments
 
 T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_SECONDS = 15
+_LINES = "invoice_lines"
 # What the server or Supabase's pooler says of a login that will not do; it comes without SQLSTATE.
 _REFUSED = (
     "password authentication failed",
@@ -82,12 +85,12 @@ def store_error(error: psycopg.Error) -> StoreError:
 
 
 class PostgresTransport:
-    """Calls over one connection for each thread, opened at first use and again when it is lost."""
+    """Calls over as many connections as go on at once, kept for the next; safe for threads."""
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._local = threading.local()
-        self._all: list[Connection] = []
+        self._guard = threading.Lock()
+        self._idle: list[Connection] = []
 
     def call(self, function: str, arguments: Arguments) -> Any:
         """See Transport."""
@@ -96,14 +99,16 @@ class PostgresTransport:
     def publish(
         self, arguments: Arguments, spools: Sequence[Spool], rows_a_write: Mapping[str, int]
     ) -> Any:
-        """See Transport. COPY and publishing are one transaction: staging is never left behind."""
+        """See Transport. All in one transaction: nothing is ever left in staging.
+
+        Invoices are staged; their lines go straight to their table, those that are wanted there.
+        """
 
         def work(connection: Connection) -> Any:
             with connection.transaction():
                 # A large file takes longer than Supabase's two minutes a statement.
                 connection.execute("set local statement_timeout = 0")
-                _copy(connection, spools, rows_a_write)
-                return _call(connection, "saft_publish", arguments)
+                return _publish(connection, arguments, spools, rows_a_write)
 
         return self._tried(work)
 
@@ -114,42 +119,107 @@ class PostgresTransport:
         raise AssertionError("stamina raises after its last attempt")
 
     def _once(self, work: Callable[[Connection], T]) -> T:
-        connection = self._connection()
+        connection = self._taken()
         try:
             return work(connection)
         except psycopg.Error as error:
             raise store_error(error) from None
         finally:
-            if connection.broken:
-                self._forget(connection)
+            self._give_back(connection)
 
-    def _connection(self) -> Connection:
-        found: Connection | None = getattr(self._local, "connection", None)
-        if found is None or found.closed:
-            found = connect(self._url)
-            self._local.connection = found
-            self._all.append(found)
-        return found
+    def _taken(self) -> Connection:
+        with self._guard:
+            while self._idle:
+                if not (found := self._idle.pop()).closed:
+                    return found
+        return connect(self._url)
 
-    def _forget(self, connection: Connection) -> None:
-        connection.close()
-        self._local.connection = None
-        self._all.remove(connection)
+    def _give_back(self, connection: Connection) -> None:
+        """Keep it for the next call, unless it was lost or interrupted in the middle."""
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            connection.close()
+            return
+        with self._guard:
+            self._idle.append(connection)
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        while self._all:
-            self._all.pop().close()
+        """Close the connections that no call is using."""
+        with self._guard:
+            while self._idle:
+                self._idle.pop().close()
+
+
+def _publish(
+    connection: Connection,
+    arguments: Arguments,
+    spools: Sequence[Spool],
+    rows_a_write: Mapping[str, int],
+) -> Any:
+    owner = {name: arguments[name] for name in ("owner", "publications")}
+    held = _call(connection, "saft.publish_hold", owner)
+    _call(connection, "saft.clear_staging", {"ids": held})
+    mine = [spool for spool in spools if spool.ledger_id in held]
+    for table, of_table in groupby(mine, key=lambda spool: spool.table):
+        if table != _LINES:
+            rows = (text for spool in of_table for text in spool.staged())
+            _copy(connection, ("saft", f"staging_{table}"), rows, rows_a_write[table])
+    ids = dict(_rows(connection, "saft.publish_heads", {**owner, "has_lines": False}))
+    lines = (
+        text
+        for spool in mine
+        if spool.table == _LINES and spool.ledger_id in ids
+        for text in spool.keyed(_key(ids[spool.ledger_id]))
+    )
+    copied = _copy(connection, ("public", _LINES), lines, rows_a_write[_LINES])
+    return _call(connection, "saft.publish_tails", {**arguments, "copied": copied})
+
+
+def _key(invoice_ids: Sequence[int | None]) -> Callable[[int], bytes | None]:
+    """What goes before the lines of the invoice at a place: its id, if they are wanted."""
+    return lambda seq: None if (found := invoice_ids[seq]) is None else b"%d\t" % found
+
+
+def _copy(
+    connection: Connection, table: tuple[str, str], texts: Iterable[bytes], rows_a_write: int
+) -> int:
+    """Copy rows in; how many."""
+    query = sql.SQL("copy {} from stdin with (null {})").format(
+        sql.Identifier(*table), sql.Literal(NULL)
+    )
+    cursor = connection.cursor()
+    with cursor.copy(query) as copy:
+        for batch in _joined(texts, rows_a_write):
+            copy.write(batch)
+    return cursor.rowcount
+
+
+def _joined(texts: Iterable[bytes], rows_a_write: int) -> Iterator[bytes]:
+    """The same, so many rows at once; an invoice's lines stay together."""
+    batch: list[bytes] = []
+    rows = 0
+    for text in texts:
+        batch.append(text)
+        rows += text.count(b"\n")
+        if rows >= rows_a_write:
+            yield b"".join(batch)
+            batch, rows = [], 0
+    yield b"".join(batch)
 
 
 def _call(connection: Connection, function: str, arguments: Arguments) -> Any:
+    ((answer,),) = _rows(connection, function, arguments)
+    return answer
+
+
+def _rows(connection: Connection, function: str, arguments: Arguments) -> list[tuple[Any, ...]]:
     named = sql.SQL(", ").join(
         sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name))
         for name in arguments
     )
-    query = sql.SQL("select public.{}({})").format(sql.Identifier(function), named)
-    row = connection.execute(query, {k: _encoded(v) for k, v in arguments.items()}).fetchone()
-    return row[0] if row else None
+    schema, _, name = function.rpartition(".")
+    called = sql.Identifier(schema or "public", name)
+    query = sql.SQL("select * from {}({})").format(called, named)
+    return connection.execute(query, {k: _encoded(v) for k, v in arguments.items()}).fetchall()
 
 
 def _encoded(value: object) -> object:
@@ -161,15 +231,3 @@ def _encoded(value: object) -> object:
     if isinstance(value, list) and all(isinstance(item, int) for item in value):
         return "{" + ",".join(map(str, value)) + "}"
     return value
-
-
-def _copy(connection: Connection, spools: Sequence[Spool], rows_a_write: Mapping[str, int]) -> None:
-    ids = _encoded(sorted({spool.ledger_id for spool in spools}))
-    connection.execute("select saft.clear_staging(%s)", [ids])
-    for table, batches in in_batches(spools, rows_a_write):
-        query = sql.SQL("copy {} from stdin with (null {})").format(
-            sql.Identifier("saft", f"staging_{table}"), sql.Literal(NULL)
-        )
-        with connection.cursor().copy(query) as copy:
-            for batch in batches:
-                copy.write(batch)

@@ -6,7 +6,8 @@ Rows of one file stay in memory while they are few, then go to a temporary file.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
 from tempfile import SpooledTemporaryFile
 
@@ -22,6 +23,7 @@ NULL = "\b"
 _IN_MEMORY = 256 << 10  # bytes
 _BUFFERED = 64 << 10  # bytes
 _AT_ONCE = 1000  # lines of an invoice
+_HEAD = struct.Struct("<II")  # the place of the invoice in its file, and how many bytes follow
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -59,10 +61,9 @@ class Spool:
         self._buffered = 0
         self._file = SpooledTemporaryFile[bytes](max_size=_IN_MEMORY)
 
-    def append(self, text: bytes, count: int, seq: int | None = None) -> None:
+    def append(self, text: bytes, count: int, seq: int = 0) -> None:
         """Add rows as `copy_text` gives them; those of an invoice by its place in the file."""
-        key = b"%d\t" % self.ledger_id if seq is None else b"%d\t%d\t" % (self.ledger_id, seq)
-        self._buffer += key, text.replace(b"\n", b"\n" + key), b"\n"
+        self._buffer += _HEAD.pack(seq, len(text)), text
         self.count += count
         self.size += len(text)
         self._buffered += len(text)
@@ -75,11 +76,23 @@ class Spool:
         self._buffer.clear()
         self._buffered = 0
 
-    def lines(self) -> Iterator[bytes]:
-        """All rows from the first, with their line feeds, each prefixed by the ledger id."""
+    def keyed(self, key: Callable[[int], bytes | None]) -> Iterator[bytes]:
+        """All rows from the first, as text with line feeds; before each what `key` gives for its
+        invoice's place, and no rows where it gives None.
+        """  # fmt: skip
         self._flush()
         self._file.seek(0)
-        return iter(self._file)
+        while head := self._file.read(_HEAD.size):
+            seq, size = _HEAD.unpack(head)
+            text, prefix = self._file.read(size), key(seq)
+            if prefix is not None:
+                yield prefix + text.replace(b"\n", b"\n" + prefix) + b"\n"
+
+    def staged(self) -> Iterator[bytes]:
+        """All rows from the first, as staging has them: keyed by the ledger's row and the place."""
+        ledger = b"%d\t" % self.ledger_id
+        has_place = self.table in ("invoices", "invoice_lines")
+        return self.keyed(lambda seq: b"%b%d\t" % (ledger, seq) if has_place else ledger)
 
     def close(self) -> None:
         """Let go of the rows."""
@@ -89,16 +102,13 @@ class Spool:
 
 def in_batches(
     spools: Sequence[Spool], rows_a_write: Mapping[str, int]
-) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Each table with all its rows in `spools`, so many a batch."""
+) -> Iterator[tuple[str, bytes]]:
+    """All staged rows of `spools`, with their table, so many a batch."""
     for table, of_table in groupby(spools, key=lambda spool: spool.table):
-        rows = chain.from_iterable(spool.lines() for spool in of_table)
-        yield table, _batches(rows, rows_a_write[table])
-
-
-def _batches(rows: Iterator[bytes], size: int) -> Iterator[bytes]:
-    while batch := b"".join(islice(rows, size)):
-        yield batch
+        texts = chain.from_iterable(spool.staged() for spool in of_table)
+        rows = chain.from_iterable(text.splitlines(keepends=True) for text in texts)
+        while batch := b"".join(islice(rows, rows_a_write[table])):
+            yield table, batch
 
 
 class FileRows:

@@ -333,7 +333,7 @@ def _shallow(publication: Publication) -> dict[str, Any]:
 def _texts(spools: Sequence[Spool]) -> dict[str, str]:
     texts: dict[str, list[bytes]] = {}
     for spool in spools:
-        texts.setdefault(spool.table, []).extend(spool.lines())
+        texts.setdefault(spool.table, []).extend(spool.staged())
     return {table: b"".join(rows).decode() for table, rows in texts.items()}
 
 

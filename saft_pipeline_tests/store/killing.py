@@ -10,7 +10,7 @@ from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store import publisher
 from saft_pipeline_tests.store.building import SOURCE, load, owner
-from saft_pipeline_tests.store.looking import Reader, halves
+from saft_pipeline_tests.store.looking import Reader, halves, value
 
 _FILES = 5
 
@@ -42,14 +42,15 @@ def _time_of_a_run(url: str) -> float:
 
 def _take_again(url: str, seed: int) -> None:
     """What the dead process had claimed comes back when its lease is over."""
+    while value(url, _AT_WORK):
+        time.sleep(0.01)
     store = Store(PostgresTransport(url), lambda _table: 1000)
     for file in store.files(source=SOURCE, state="running"):
-        _expire(store, file.claimed_by or "")
+        store.renew(file.claimed_by or "", -publisher.LEASE)  # as if time had passed
     load(store, *publisher.files(_FILES, seed), by=owner())
     assert store.counts() == {"loaded": (seed + 1) * _FILES}
     store.close()
 
 
-def _expire(store: Store, dead: str) -> None:
-    """As if time had passed."""
-    store.renew(dead, -publisher.LEASE)
+# Postgres goes on for a moment with what a dead client had asked.
+_AT_WORK = "select count(*) from pg_stat_activity where application_name = 'saft_pipeline'"

@@ -100,20 +100,22 @@ def test_a_database_that_is_not_there_does_not_come(url: str) -> None:
     assert not isinstance(raised.value, TransientStoreError)
 
 
-def test_each_thread_has_a_connection_of_its_own(url: str) -> None:
+OURS = "select count(*) from pg_stat_activity where application_name = 'saft_pipeline'"
+
+
+def test_calls_at_once_go_over_connections_of_their_own_that_are_kept(url: str) -> None:
     transport = PostgresTransport(url)
     together = threading.Barrier(3)
 
-    def pid(_: int) -> int:
+    def call(_: int) -> object:
         together.wait()
-        transport.call("saft_counts", {})
-        return transport._connection().info.backend_pid
+        return [transport.call("saft_counts", {}) for _ in range(20)]
 
     with ThreadPoolExecutor(3) as pool:
-        assert len(set(pool.map(pid, range(3)))) == 3
+        assert list(pool.map(call, range(3))) == [[{}] * 20] * 3
+    assert 1 <= value(url, OURS) <= 3
     transport.close()
-    name = "select count(*) from pg_stat_activity where application_name = 'saft_pipeline'"
-    assert value(url, name) == 0
+    assert value(url, OURS) == 0
 
 
 def test_a_closed_transport_opens_again(url: str) -> None:

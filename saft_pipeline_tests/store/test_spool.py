@@ -34,22 +34,29 @@ def test_rows_come_back_as_they_were(url: str, rows: list[list[str | None]]) -> 
 
 
 def keyed(spool: Spool) -> list[bytes]:
-    return b"".join(spool.lines()).splitlines()
+    return b"".join(spool.staged()).splitlines()
 
 
 def test_rows_are_given_in_batches_from_the_first_each_time() -> None:
     first, second, other = Spool("companies", 7), Spool("companies", 8), Spool("customers", 7)
     for spool, count in ((first, 3), (second, 2), (other, 1)):
-        for n in range(count):
-            spool.append(copy_text([(str(n), None)]), 1)
+        spool.append(copy_text([(str(n), None) for n in range(count)]), count)
     for _ in range(2):
-        sizes = {"companies": 2, "customers": 2}
-        found = {t: list(batches) for t, batches in in_batches([first, second, other], sizes)}
-        assert found == {
-            "companies": [b"7\t0\t\b\n7\t1\t\b\n", b"7\t2\t\b\n8\t0\t\b\n", b"8\t1\t\b\n"],
-            "customers": [b"7\t0\t\b\n"],
-        }
-    assert (first.count, first.size) == (3, 9)
+        assert list(in_batches([first, second, other], {"companies": 2, "customers": 2})) == [
+            ("companies", b"7\t0\t\b\n7\t1\t\b\n"),
+            ("companies", b"7\t2\t\b\n8\t0\t\b\n"),
+            ("companies", b"8\t1\t\b\n"),
+            ("customers", b"7\t0\t\b\n"),
+        ]
+    assert (first.count, second.count) == (3, 2)
+
+
+def test_rows_of_an_invoice_are_keyed_or_left_out() -> None:
+    spool = Spool("invoice_lines", 7)
+    for seq in range(3):
+        spool.append(copy_text([("1", str(seq)), ("2", str(seq))]), 2, seq)
+    keys = {0: b"100\t", 2: b"102\t"}
+    assert b"".join(spool.keyed(keys.get)) == b"100\t1\t0\n100\t2\t0\n102\t1\t2\n102\t2\t2\n"
 
 
 def test_rows_beyond_memory_are_all_given() -> None:

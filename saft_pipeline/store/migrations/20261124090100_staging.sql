@@ -107,7 +107,8 @@ as $$
     where line <> ''
 $$;
 
-create function saft.stage(table_name text, batch text) returns void
+-- Stage rows of those files.
+create function saft.stage(table_name text, batch text, ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
 begin
@@ -115,25 +116,25 @@ begin
     when 'companies' then
         insert into saft.staging_companies
         select r[1]::bigint, r[2], r[3], r[4], r[5], r[6], r[7], r[8]
-        from saft.copy_rows(batch) r;
+        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
     when 'customers' then
         insert into saft.staging_customers
         select r[1]::bigint, r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10]
-        from saft.copy_rows(batch) r;
+        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
     when 'invoices' then
         insert into saft.staging_invoices
         select r[1]::bigint, r[2]::integer, r[3], r[4], r[5], r[6], r[7], r[8], r[9]::integer,
             r[10]::date, r[11], r[12], r[13]::timestamp, r[14], r[15], r[16]::timestamp, r[17],
             r[18]::numeric, r[19]::numeric, r[20]::numeric, r[21], r[22]::numeric, r[23]::numeric,
             r[24]::numeric, r[25]::integer, r[26]::uuid
-        from saft.copy_rows(batch) r;
+        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
     when 'invoice_lines' then
         insert into saft.staging_invoice_lines
         select r[1]::bigint, r[2]::integer, r[3]::integer, r[4], r[5], r[6], r[7]::numeric, r[8],
             r[9]::numeric, r[10]::numeric, r[11]::date, r[12]::numeric, r[13]::numeric, r[14],
             r[15], r[16], r[17]::numeric, r[18]::numeric, r[19], r[20], r[21]::numeric, r[22],
             r[23]
-        from saft.copy_rows(batch) r;
+        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
     end case;
 end $$;
 

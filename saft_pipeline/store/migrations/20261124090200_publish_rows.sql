@@ -166,19 +166,35 @@ begin
             from public.invoice_file_links l
             join saft.file_order seen on seen.id = l.invoice_file_id
             where l.invoice_id = old.id and l.content_hash = old.content_hash
+                and old.content_hash <> s.content_hash
             order by seen.bytes_modified_at desc, seen.bytes_id desc
             limit 1
-        ) o on old.content_hash <> s.content_hash
+        ) o on true
     ) d
     window document as (
         partition by d.company_id collate "C", d.invoice_no collate "C" order by d.place);
 end $$;
 
--- Invoices whose values win over the ones there; the lines they had go.
-create function saft.publish_changed(ids bigint[]) returns void
+-- Invoices: new ones, and those whose values win over the ones there; the lines they had go.
+create function saft.publish_invoices(ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
 begin
+    insert into public.invoices (
+        id, company_id, invoice_no, atcud, hash, hash_control, hash_extract, period, invoice_date,
+        invoice_type, invoice_status, invoice_status_date, status_reason, source_billing,
+        system_entry_date, customer_id, tax_payable, net_total, gross_total, currency_code,
+        currency_amount, payment_amount, withholding_tax_amount, line_count, content_hash)
+    select l.invoice_id, s.company_id, s.invoice_no, s.atcud, s.hash, s.hash_control,
+        s.hash_extract, s.period, s.invoice_date, s.invoice_type, s.invoice_status,
+        s.invoice_status_date, s.status_reason, s.source_billing, s.system_entry_date,
+        s.customer_id, s.tax_payable, s.net_total, s.gross_total, s.currency_code,
+        s.currency_amount, s.payment_amount, s.withholding_tax_amount, s.line_count,
+        s.content_hash
+    from saft.staging_links l
+    join saft.staging_invoices s using (ledger_id, seq)
+    where l.ledger_id = any(ids) and l.is_new;
+
     update public.invoices i set
         atcud = s.atcud, hash = s.hash, hash_control = s.hash_control,
         hash_extract = s.hash_extract, period = s.period, invoice_date = s.invoice_date,
@@ -200,27 +216,12 @@ begin
         where l.ledger_id = any(ids) and l.wins and not l.is_new);
 end $$;
 
--- New invoices, and the lines of all that win. Both sides of the joins are read once, in full.
-create function saft.publish_added(ids bigint[]) returns void
+-- The staged lines of all invoices that win. Both sides of the join are read once, in full.
+create function saft.publish_lines(ids bigint[]) returns void
 language plpgsql set search_path = '' set work_mem = '64MB'
 set enable_nestloop = off set enable_hashjoin = on
 as $$
 begin
-    insert into public.invoices (
-        id, company_id, invoice_no, atcud, hash, hash_control, hash_extract, period, invoice_date,
-        invoice_type, invoice_status, invoice_status_date, status_reason, source_billing,
-        system_entry_date, customer_id, tax_payable, net_total, gross_total, currency_code,
-        currency_amount, payment_amount, withholding_tax_amount, line_count, content_hash)
-    select l.invoice_id, s.company_id, s.invoice_no, s.atcud, s.hash, s.hash_control,
-        s.hash_extract, s.period, s.invoice_date, s.invoice_type, s.invoice_status,
-        s.invoice_status_date, s.status_reason, s.source_billing, s.system_entry_date,
-        s.customer_id, s.tax_payable, s.net_total, s.gross_total, s.currency_code,
-        s.currency_amount, s.payment_amount, s.withholding_tax_amount, s.line_count,
-        s.content_hash
-    from saft.staging_links l
-    join saft.staging_invoices s using (ledger_id, seq)
-    where l.ledger_id = any(ids) and s.ledger_id = any(ids) and l.is_new;
-
     insert into public.invoice_lines (
         invoice_id, line_number, product_code, product_description, description, quantity,
         unit_of_measure, unit_price, tax_base, tax_point_date, debit_amount, credit_amount,

@@ -2,8 +2,10 @@
 
 -- Note the group's files, and whether the ledger lets `owner` publish each: `ready`, `repeated`
 -- (an answer was lost), `lost` to another owner, or `refused`, since staging doesn't hold what is
--- expected. With `same_as` what there is to say of a file is what that row says.
-create function saft.publish_judge(owner text, publications jsonb) returns void
+-- expected. With `same_as` what there is to say of a file is what that row says. Lines that are not
+-- staged are to be as many as their invoices say.
+create function saft.publish_judge(owner text, publications jsonb, has_lines boolean)
+returns void
 language plpgsql set search_path = ''
 as $$
 #variable_conflict use_variable
@@ -49,8 +51,11 @@ begin
                    as customers,
                (select count(*) from saft.staging_invoices s where s.ledger_id = q.ledger_id)
                    as invoices,
-               (select count(*) from saft.staging_invoice_lines s where s.ledger_id = q.ledger_id)
-                   as lines
+               case when has_lines
+                    then (select count(*) from saft.staging_invoice_lines s
+                          where s.ledger_id = q.ledger_id)
+                    else (select coalesce(sum(s.line_count), 0) from saft.staging_invoices s
+                          where s.ledger_id = q.ledger_id) end as lines
     ) held
     where q.ledger_id in (select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
         and q.verdict = 'ready' and q.same_as is null and p.ledger_id = q.ledger_id
@@ -60,7 +65,7 @@ end $$;
 
 -- Two publishers never write rows of the same company at once; sorted, so that they can't deadlock.
 create function saft.publish_lock(ids bigint[]) returns void
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set lock_timeout = '30s'
 as $$
 begin
     perform pg_advisory_xact_lock(company.key)
@@ -174,7 +179,7 @@ begin
             perform saft.clear_staging(ids);
             insert into saft.staging_batches (attempt, number, ids) values (attempt, number, ids);
         end if;
-        perform saft.stage(table_name, batch);
+        perform saft.stage(table_name, batch, ids);
     end if;
     return true;
 end $$;
@@ -194,52 +199,119 @@ begin
     perform saft.clear_staging(abandoned);
 end $$;
 
--- Publish what is staged of a group of files, all of it together with its ledger rows, or nothing.
--- No statistics are right for staging, nor in a database that was never analyzed. So every join goes
--- by an index, row by row: in an empty database and in a full one the time is that of the rows.
--- `staged` brings the rows of a small group along: a text of rows by table.
-create function public.saft_publish(
-    owner text, publications jsonb, run_id text, saft_version text, staged jsonb default null)
+-- Publishing is the three functions below, in one transaction: see saft_publish. No statistics are
+-- right for staging, nor in a database that was never analyzed. So every join goes by an index, row
+-- by row: in an empty database and in a full one the time is that of the rows.
+
+-- The files of the group that are the owner's; nobody else can claim them until the end.
+create function saft.publish_hold(owner text, publications jsonb) returns bigint[]
+language plpgsql set search_path = '' set lock_timeout = '30s'
+as $$
+#variable_conflict use_variable
+declare
+    held bigint[];
+begin
+    with locked as (
+        select f.id, f.claimed_by from public.invoice_files f
+        where f.id in (
+            select (p ->> 'ledger_id')::bigint from jsonb_array_elements(publications) p)
+        order by f.id
+        for update
+    )
+    select array_agg(l.id) into held from locked l where l.claimed_by = owner;
+    return coalesce(held, '{}');
+end $$;
+
+-- All but lines, links and ledger. Gives for each file whose lines are wanted the invoices.id of
+-- each of its invoices in turn, null where its lines are not wanted.
+create function saft.publish_heads(owner text, publications jsonb, has_lines boolean)
+returns table (ledger_id bigint, invoice_ids bigint[])
+language plpgsql
+set search_path = '' set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    fresh bigint[];
+begin
+    perform saft.publish_judge(owner, publications, has_lines);
+    fresh := array(
+        select p.ledger_id from saft.staging_files p
+        where p.ledger_id in (
+                select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
+            and p.verdict = 'ready' and p.same_as is null);
+    if fresh = '{}' then
+        return;
+    end if;
+    perform saft.publish_lock(fresh);
+    perform saft.publish_companies(fresh);
+    perform saft.publish_customers(fresh);
+    perform saft.publish_decide(fresh);
+    perform saft.publish_invoices(fresh);
+    if has_lines then
+        perform saft.publish_lines(fresh);
+        return;
+    end if;
+    return query
+        select l.ledger_id, array_agg(case when l.wins then l.invoice_id end order by l.seq)
+        from saft.staging_links l
+        where l.ledger_id = any(fresh)
+        group by l.ledger_id
+        having bool_or(l.wins);
+end $$;
+
+-- Links and ledger, and what became of each file. `copied` is how many lines were copied in.
+create function saft.publish_tails(
+    owner text, publications jsonb, run_id text, saft_version text, copied bigint default null)
 returns jsonb
 language plpgsql
-set search_path = '' set statement_timeout = '60s' set lock_timeout = '30s' set jit = off
+set search_path = '' set jit = off
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_variable
 declare
     ids bigint[] := array(
         select (p ->> 'ledger_id')::bigint from jsonb_array_elements(publications) p order by 1);
-    ready bigint[];
-    fresh bigint[];
+    ready bigint[] := array(
+        select p.ledger_id from saft.staging_files p
+        where p.ledger_id = any(ids) and p.verdict = 'ready');
+    expected bigint;
     outcomes jsonb;
 begin
-    perform from public.invoice_files f where f.id = any(ids) order by f.id for update;
-    if staged is not null then
-        perform saft.clear_staging(ids);
-        perform saft.stage(part.key, part.value) from jsonb_each_text(staged) part;
-    end if;
-    perform saft.publish_judge(owner, publications);
-    ready := array(
-        select p.ledger_id from saft.staging_files p
-        where p.ledger_id = any(ids) and p.verdict = 'ready' order by 1);
-    fresh := array(
-        select p.ledger_id from saft.staging_files p
-        where p.ledger_id = any(ready) and p.same_as is null order by 1);
-    if fresh <> '{}' then
-        perform saft.publish_lock(fresh);
-        perform saft.publish_companies(fresh);
-        perform saft.publish_customers(fresh);
-        perform saft.publish_decide(fresh);
-        perform saft.publish_changed(fresh);
-        perform saft.publish_added(fresh);
+    select coalesce(sum(l.line_count), 0) into expected
+    from saft.staging_links l
+    where l.ledger_id = any(ready) and l.wins;
+    if copied <> expected then
+        raise exception '% lines were copied, but % are expected', copied, expected;
     end if;
     if ready <> '{}' then
         perform saft.publish_links(ready);
         perform saft.publish_ledger(ready, owner, run_id, saft_version);
     end if;
     outcomes := saft.publish_outcomes(publications);
-    perform saft.clear_staging(ids);
+    perform saft.clear_staging(array(
+        select p.ledger_id from saft.staging_files p
+        where p.ledger_id = any(ids) and p.verdict in ('ready', 'refused')));
+    delete from saft.staging_files where ledger_id = any(ids);
     return outcomes;
+end $$;
+
+-- Publish what is staged of a group of files, all of it together with its ledger rows, or nothing.
+-- `staged` brings the rows of a small group along: a text of rows by table.
+create function public.saft_publish(
+    owner text, publications jsonb, run_id text, saft_version text, staged jsonb default null)
+returns jsonb
+language plpgsql set search_path = '' set statement_timeout = '60s' set jit = off
+as $$
+declare
+    held bigint[] := saft.publish_hold(owner, publications);
+begin
+    if staged is not null then
+        perform saft.clear_staging(held);
+        perform saft.stage(part.key, part.value, held) from jsonb_each_text(staged) part;
+    end if;
+    perform saft.publish_heads(owner, publications, true);
+    return saft.publish_tails(owner, publications, run_id, saft_version);
 end $$;
 
 insert into saft.migrations (version, name) values ('20261124090300', 'publish');
