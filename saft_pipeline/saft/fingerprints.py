@@ -24,8 +24,8 @@ class Fingerprints:
 
     def _resize(self, size: int) -> None:
         self._mask = size - 1
-        self._keys = array("Q", bytes(8 * size))
-        self._contents = array("Q", bytes(8 * size))
+        self._keys = array("Q", (_FREE,)) * size
+        self._contents = array("Q", (0,)) * size
 
     def _slot(self, key: int) -> int:
         slot = key & self._mask

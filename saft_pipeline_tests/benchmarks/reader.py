@@ -1,0 +1,93 @@
+"""Reading SAF-T against the XML library under it and against xmltodict, and the memory it takes."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from saft_pipeline.demo.generator import invoice_file, write_large
+from saft_pipeline.saft.ndjson import to_json
+from saft_pipeline.saft.reader import read
+from saft_pipeline_tests.benchmarks.reader_programs import LARGE
+from saft_pipeline_tests.benchmarks.report import Ratio, best_of, seconds
+
+_MEGABYTES = 120
+_MEGABYTES_RESIDENT = 200
+_RUNS = 3
+_PROGRAMS = "saft_pipeline_tests.benchmarks.reader_programs"
+_SAFT = Path(sys.executable).with_name("saft")
+
+
+def run() -> Iterator[Ratio]:
+    """Whole processes for whole files, start included; the last are of one warm process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.xml"
+        with path.open("wb") as file:
+            write_large(file, _MEGABYTES)
+        yield from _speeds(path)
+        yield _rules(path)
+    yield _tiny()
+    for name in LARGE:
+        peak = _program("large", name)["megabytes"]
+        yield Ratio(f"memory: {name}", peak, _MEGABYTES_RESIDENT, "MB", most=True)
+
+
+def _speeds(path: Path) -> Iterator[Ratio]:
+    floor, parse, rows, by_one, dicts = best_of(
+        _RUNS,
+        lambda: _program("floor", path),
+        lambda: _parse(path),
+        lambda: _program("rows", path),
+        lambda: _program("ndjson", path),
+        lambda: _program("xmltodict", path),
+    )
+    note = f"{floor:.2f} s for iterparse over Invoice"
+    yield Ratio(f"saft parse, {_MEGABYTES} MB, to lxml", floor / parse, 0.6, note=f"of {note}")
+    yield Ratio("rows without NDJSON, to lxml", floor / rows, 0.7, note=f"of {note}")
+    processors = f"{len(os.sched_getaffinity(0))} processors"
+    yield Ratio("NDJSON with the second core, to one", by_one / parse, note=processors)
+    yield Ratio("saft parse to xmltodict", dicts / parse, note=f"{dicts:.1f} s")
+
+
+def _rules(path: Path) -> Ratio:
+    share = _program("rules", path)["share"]
+    note = "loading adds to the whole, so it is less of that"
+    return Ratio("fiscal rules, of reading and NDJSON", share, 0.3, most=True, note=note)
+
+
+def _tiny() -> Ratio:
+    content = invoice_file(5).content
+
+    def once() -> None:
+        with read(io.BytesIO(content), name="tiny.xml") as document:
+            for record in document:
+                to_json(record)
+
+    once()
+    best = min(seconds(once) for _ in range(500)) * 1000
+    note = f"{len(content):,} bytes, warm"
+    return Ratio("a tiny file to NDJSON", best, 0.3, "ms", most=True, note=note)
+
+
+def _program(what: str, argument: object) -> dict[str, Any]:
+    command = [sys.executable, "-m", _PROGRAMS, what, str(argument)]
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_root(), check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _parse(path: Path) -> None:
+    subprocess.run([_SAFT, "parse", path], stdout=subprocess.DEVNULL, check=True)
+
+
+def _root() -> Path:
+    return Path(__file__).parents[2]
