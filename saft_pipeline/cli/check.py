@@ -31,13 +31,14 @@ def register(app: typer.Typer) -> None:
 
 
 def check(
+    alerts: Annotated[bool, typer.Option("--alerts", help="Send a test message, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Try every setting and every server, and say what to mend."""
     findings = []
     status = OK
     try:
-        for finding in _findings(load()):
+        for finding in _findings(load(), alerts=alerts):
             findings.append(finding)
             if not as_json:
                 _tell(finding)
@@ -58,13 +59,26 @@ def _tell(finding: Finding) -> None:
     say(f"{sign:8}{finding.check}: {finding.message}")
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings(settings: Settings, *, alerts: bool) -> Iterator[Finding]:
     yield Finding("settings", ok=True, message="complete and without contradictions")
     yield _home(settings)
     yield from _sftp(settings)
     yield from _database(settings)
     yield _dagster(settings)
     yield _api(settings)
+    if alerts:
+        yield from _alerts(settings)
+
+
+def _alerts(settings: Settings) -> Iterator[Finding]:
+    from saft_pipeline.alerts.channels import send_test
+
+    sent = list(send_test(settings))
+    for channel, problem in sent:
+        yield Finding(f"alerts {channel}", ok=problem is None, message=problem or "sent")
+    if not sent:
+        message = "nobody to tell: set ALERT_WEBHOOK_URL, or ALERT_SMTP_URL and ALERT_EMAIL_TO"
+        yield Finding("alerts", ok=False, message=message)
 
 
 def _home(settings: Settings) -> Finding:
