@@ -28,7 +28,11 @@ class Transport(Protocol):
     def publish(
         self, arguments: Arguments, spools: Sequence[Spool], rows_a_write: Mapping[str, int]
     ) -> Any:
-        """Stage all rows of `spools`, then call `public.saft_publish`; its JSON answer, decoded."""
+        """Publish a group too large for one call, whose rows are in `spools`.
+
+        Takes what `public.saft_publish` takes, and gives what it answers; `rows_a_write` is by
+        table.
+        """
         ...
 
     def close(self) -> None:
