@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 
 from saft_pipeline.retries import tries
+from saft_pipeline.saft.fields import LINE_FIELDS
 from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
 from saft_pipeline.store.spool import NULL, Spool
 from saft_pipeline.store.transport import RETRY, Arguments
@@ -25,6 +26,11 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_SECONDS = 15
 _LINES = "invoice_lines"
+# With its columns by name: people may have added others.
+_LINES_TABLE = sql.SQL("{} ({})").format(
+    sql.Identifier("public", _LINES),
+    sql.SQL(", ").join(map(sql.Identifier, ("invoice_id", *LINE_FIELDS))),
+)
 # What the server or Supabase's pooler says of a login that will not do; it comes without SQLSTATE.
 _REFUSED = (
     "password authentication failed",
@@ -162,7 +168,7 @@ def _publish(
     for table, of_table in groupby(mine, key=lambda spool: spool.table):
         if table != _LINES:
             rows = (text for spool in of_table for text in spool.staged())
-            _copy(connection, ("saft", f"staging_{table}"), rows, rows_a_write[table])
+            _copy(connection, sql.Identifier("saft", f"staging_{table}"), rows, rows_a_write[table])
     ids = dict(_rows(connection, "saft.publish_heads", {**owner, "has_lines": False}))
     lines = (
         text
@@ -170,7 +176,7 @@ def _publish(
         if spool.table == _LINES and spool.ledger_id in ids
         for text in spool.keyed(_key(ids[spool.ledger_id]))
     )
-    copied = _copy(connection, ("public", _LINES), lines, rows_a_write[_LINES])
+    copied = _copy(connection, _LINES_TABLE, lines, rows_a_write[_LINES])
     return _call(connection, "saft.publish_tails", {**arguments, "copied": copied})
 
 
@@ -180,12 +186,10 @@ def _key(invoice_ids: Sequence[int | None]) -> Callable[[int], bytes | None]:
 
 
 def _copy(
-    connection: Connection, table: tuple[str, str], texts: Iterable[bytes], rows_a_write: int
+    connection: Connection, table: sql.Composable, texts: Iterable[bytes], rows_a_write: int
 ) -> int:
     """Copy rows in; how many."""
-    query = sql.SQL("copy {} from stdin with (null {})").format(
-        sql.Identifier(*table), sql.Literal(NULL)
-    )
+    query = sql.SQL("copy {} from stdin with (null {})").format(table, sql.Literal(NULL))
     cursor = connection.cursor()
     with cursor.copy(query) as copy:
         for batch in _joined(texts, rows_a_write):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
+import psycopg
 import pytest
 
 from saft_pipeline.saft.records import Invoice
@@ -73,6 +74,20 @@ def test_values_arrive_as_they_are_written(store: Store, url: str) -> None:
     names = [*texts, *exact, *large]
     (found,) = rows(url, f"select {', '.join(f'{n}::text' for n in names)} from invoices")
     assert dict(zip(names, found, strict=True)) == {**texts, **exact, **large}
+
+
+def test_columns_that_people_added_are_no_hindrance(store: Store, url: str) -> None:
+    tables = ("companies", "customers", "invoices", "invoice_lines", "invoice_files")
+    with psycopg.connect(url) as connection:
+        for table in tables:
+            connection.execute(f"alter table {table} add column note text default 'x'".encode())
+    load(store, FILE)
+    (again,) = load(store, replace(FILE, path="b.xml", bytes_="b", modified_at=at(2)))
+    notes = [value(url, f"select min(note) from {table}") for table in tables]
+    with psycopg.connect(url) as connection:
+        for table in tables:
+            connection.execute(f"alter table {table} drop column note".encode())
+    assert (again.status, notes) == ("loaded", ["x"] * 5)
 
 
 def test_the_same_bytes_under_another_name_change_no_row(store: Store, url: str) -> None:
