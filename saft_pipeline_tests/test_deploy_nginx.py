@@ -231,6 +231,7 @@ def websocket(site: Site, **headers: str) -> str:
     with connect(
         f"wss://localhost:{site.https}/graphql",
         ssl=site.trust,
+        open_timeout=60,
         additional_headers={"Authorization": f"Basic {login}", **headers},
     ) as open_socket:
         open_socket.send("hello")
