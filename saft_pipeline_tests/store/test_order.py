@@ -84,7 +84,7 @@ orders = st.permutations(range(4)).flatmap(
 
 @given(contents=st.lists(told, min_size=2, max_size=4), order=orders)
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_order_of_loading_does_not_matter(
     store: Store, url: str, contents: list[Told], order: tuple[list[int], list[bool]]
