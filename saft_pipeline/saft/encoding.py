@@ -12,10 +12,12 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import BinaryIO
 
-from saft_pipeline.saft.errors import EncodingRefusedError, IncompleteError
-from saft_pipeline.saft.records import Warning_
+from saft_pipeline.saft.errors import EncodingRefusedError, IncompleteError, SaftError
+from saft_pipeline.saft.markup import advanced
+from saft_pipeline.saft.notes import Notes
 
 PIECE = 1 << 17  # bytes read at a time: larger is no faster and takes memory
 
@@ -38,7 +40,6 @@ _TITLES = {
     "cp1252": "Windows-1252",
     "iso8859-15": "ISO-8859-15",
 }
-_C1 = re.compile(rb"[\x80-\x9f]")
 _NEVER = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF32_BE: "UTF-32",
@@ -58,11 +59,11 @@ class Encoding:
     codec: str
     mark: int = 0
     declared: str | None = None
-    warnings: list[Warning_] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
 
     def warn(self, message: str, line: int | None = None) -> None:
         """Note that the declaration and the bytes disagree."""
-        self.warnings.append({"code": "encoding", "message": message, "line": line})
+        self.notes.add("encoding", message, line)
 
 
 def detect(source: BinaryIO) -> Encoding:
@@ -148,52 +149,71 @@ def _settle(found: Encoding, is_utf8: bool | None) -> Encoding:  # noqa: FBT001
     return found
 
 
-def pieces(source: BinaryIO, encoding: Encoding) -> Iterator[str]:
-    """The text of `source`, from its current position on, with XML's line ends (all `\\n`).
+class Text:
+    """The text of a source, from its current position on, with XML's line ends (all `\\n`).
 
-    Raises EncodingRefusedError, with its line, for a byte that the encoding doesn't define, and
-    IncompleteError where a character is cut by the end.
+    Iterating gives it piece by piece, once. It raises EncodingRefusedError, with its place, for a
+    byte that the encoding doesn't define, and IncompleteError where a character is cut by the end.
     """
-    return _Decoder(encoding).pieces(source)
 
-
-class _Decoder:
-    """Decodes piece after piece and knows the line it is at."""
-
-    def __init__(self, encoding: Encoding) -> None:
+    def __init__(self, source: BinaryIO, encoding: Encoding) -> None:
+        source.read(encoding.mark)
+        self._source = source
+        self._start = source.tell()
         self._encoding = encoding
         self._latin = encoding.codec == "iso8859-1"
         self._codec = "cp1252" if self._latin else encoding.codec
-        decoder = codecs.getincrementaldecoder(self._codec)()
-        self._decoder = io.IncrementalNewlineDecoder(decoder, translate=True)
-        self._line = 1
+        self._given = 0  # pieces
+        self._ended = False
 
-    def pieces(self, source: BinaryIO) -> Iterator[str]:
-        source.read(self._encoding.mark)
-        while piece := source.read(PIECE):
-            text = self._decoded(piece, final=False)
-            yield text
-            self._line += text.count("\n")
-        if rest := self._decoded(b"", final=True):
+    def __iter__(self) -> Iterator[str]:
+        try:
+            for text in self._decoded():
+                if self._latin:
+                    self._look_beyond_latin(text)
+                yield text
+                self._given += 1
+        except UnicodeDecodeError as error:
+            raise self._refused(error) from None
+
+    def _decoded(self) -> Iterator[str]:
+        decoder = io.IncrementalNewlineDecoder(
+            codecs.getincrementaldecoder(self._codec)(), translate=True
+        )
+        while piece := self._source.read(PIECE):
+            yield decoder.decode(piece)
+        self._ended = True
+        if rest := decoder.decode(b"", final=True):
             yield rest
 
-    def _decoded(self, piece: bytes, *, final: bool) -> str:
-        if self._latin and (match := _C1.search(piece)):
+    def place_after(self, pieces: int) -> tuple[int, int]:
+        """The line and column after so many pieces.
+
+        They are read again, since that is asked for only where something is wrong.
+        """
+        position = self._source.tell()
+        self._source.seek(self._start)
+        place = 1, 1
+        for text in islice(self._decoded(), pieces):
+            place = advanced(*place, text)
+        self._source.seek(position)
+        return place
+
+    def _look_beyond_latin(self, text: str) -> None:
+        """Warn, once, where Windows-1252 has a character that ISO-8859-1 has none for."""
+        try:
+            text.encode("latin-1")
+        except UnicodeEncodeError as error:
             self._latin = False
-            line = self._line + piece.count(b"\n", 0, match.start())
+            line, _ = advanced(*self.place_after(self._given), text[: error.start])
             name = self._encoding.declared
             self._encoding.warn(f"declared as {name}, read as Windows-1252", line)
-        try:
-            return self._decoder.decode(piece, final)
-        except UnicodeDecodeError as error:
-            raise self._refused(error, final=final) from None
 
-    def _refused(self, error: UnicodeDecodeError, *, final: bool) -> Exception:
+    def _refused(self, error: UnicodeDecodeError) -> SaftError:
         before = error.object[: error.start].decode(self._codec, "replace")
-        line = self._line + before.count("\n")
-        if final:
-            return IncompleteError("the file ends within a character", line=line)
-        byte = error.object[error.start]
-        title = _TITLES[self._codec]
+        line, column = advanced(*self.place_after(self._given), before)
+        if self._ended:
+            return IncompleteError("the file ends within a character", line=line, column=column)
+        byte, title = error.object[error.start], _TITLES[self._codec]
         reason = f"byte 0x{byte:02X} is not a character of {title}"
-        return EncodingRefusedError(reason, line=line, column=len(before) - before.rfind("\n"))
+        return EncodingRefusedError(reason, line=line, column=column)

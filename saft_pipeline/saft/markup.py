@@ -222,7 +222,9 @@ class Markup:
 
     def _drop(self, count: int) -> None:
         """Let go of the text before index `count`."""
-        self._line, self._column = advanced(self._line, self._column, self._text[:count])
+        self._line = self.line(self.base + count)
+        newline = self._text.rfind("\n", 0, count)
+        self._column = count - newline if newline >= 0 else self._column + count
         self._text = self._text[count:]
         self.base += count
         self._mark, self._mark_line = 0, self._line

@@ -8,8 +8,6 @@ each value's line and column is known.
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from saft_pipeline.saft.content import Content
-from saft_pipeline.saft.encoding import detect, pieces
+from saft_pipeline.saft.encoding import Text, detect
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.records import Record, Warning_
 from saft_pipeline.saft.sniff import refuse_other_formats, refuse_other_text
@@ -38,6 +36,9 @@ def read(source: BinaryIO | Path, *, name: str) -> Document:
         return Document(source.open("rb"), name=name, owned=True)
     if source.seekable():
         return Document(source, name=name, owned=False)
+    import shutil  # these take as long to import as a tiny file takes to read
+    import tempfile
+
     copy = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the Document closes it
     shutil.copyfileobj(source, copy)
     copy.seek(0)
@@ -86,28 +87,16 @@ class Document:
 
     def judged(self) -> Iterator[tuple[str, bool]]:
         """Each piece of text once libxml2 has taken the next, the last once it has taken all."""
-        judge, waiting = Judge(), ""
-        for text in self._pieces():
-            judge.feed(text)
-            if waiting:
-                yield waiting, False
-            waiting = text
-        judge.close()
-        yield waiting, True
-
-    def _pieces(self) -> Iterator[str]:
         start = self._source.tell()
         refuse_other_formats(self._source.read(_HEAD))
         self._source.seek(start)
         encoding = detect(self._source)
         self._source.seek(start)
-        text = pieces(self._source, encoding)
-        first = next(text, "")
-        refuse_other_text(first)
-        yield first
-        yield from text
-        for warning in encoding.warnings:
-            self.content.tally.notes.add(**warning)
+        text = Text(self._source, encoding)
+        for piece, last in _judged(text):
+            if last:
+                self.content.tally.notes.add_all(encoding.notes)
+            yield piece, last
 
     def close(self) -> None:
         """Close the file if it was opened here."""
@@ -124,3 +113,16 @@ class Document:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _judged(text: Text) -> Iterator[tuple[str, bool]]:
+    judge, waiting = Judge(text.place_after), ""
+    for piece in text:
+        if not judge.has_begun:
+            refuse_other_text(piece)
+        judge.feed(piece)
+        if waiting:
+            yield waiting, False
+        waiting = piece
+    judge.close()
+    yield waiting, True

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from lxml import etree
 
 from saft_pipeline.saft.errors import ContentError, IncompleteError, NotWellFormedError, SaftError
+from saft_pipeline.saft.markup import advanced
 
 _END = re.compile(r"</(?:[^\s<>:/]+:)?AuditFile\s*>")
 _TAIL = 1 << 12
@@ -33,7 +35,10 @@ class Judge:
     the last few hundred characters. libxml2's limits are on and it reads nothing but what it gets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place_after: Callable[[int], tuple[int, int]]) -> None:
+        """`place_after` tells the line and column after so many pieces."""
+        self._place_after = place_after
+        self._taken = 0
         self._parser = etree.XMLParser(
             target=_NoTree(),  # type: ignore[arg-type]  # the stubs ask for methods that lxml does not
             encoding="utf-8",
@@ -41,7 +46,11 @@ class Judge:
             no_network=True,
         )
         self._tail = ""
-        self._line = 1
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it was fed anything but blanks."""
+        return bool(self._tail.strip())
 
     def feed(self, text: str) -> None:
         """Judge a piece more."""
@@ -52,7 +61,7 @@ class Judge:
             raise self._refused(error, text) from None
         except _DoctypeFound:
             raise self._doctype(text) from None
-        self._line += text.count("\n")
+        self._taken += 1
         self._tail = text[-_TAIL:] if len(text) >= _TAIL else (self._tail + text)[-_TAIL:]
 
     def close(self) -> None:
@@ -73,9 +82,9 @@ class Judge:
                 raise NotWellFormedError(entry.message, line=entry.line, column=entry.column)
 
     def _incomplete(self) -> IncompleteError:
-        column = len(self._tail) - self._tail.rfind("\n")
+        line, column = self._place_after(self._taken)
         reason = "the file ends before </AuditFile>: it is incomplete"
-        return IncompleteError(reason, line=self._line, column=column)
+        return IncompleteError(reason, line=line, column=column)
 
     def _refused(self, error: etree.XMLSyntaxError, text: str) -> SaftError:
         line, column = error.position
@@ -86,7 +95,7 @@ class Judge:
 
     def _doctype(self, text: str) -> SaftError:
         before = self._tail + text
-        at = before.find("<!DOCTYPE")
-        first = self._line - self._tail.count("\n")
+        start = before[: max(before.find("<!DOCTYPE"), len(self._tail))]
+        line, column = advanced(*self._place_after(self._taken), start[len(self._tail) :])
         reason = "a DOCTYPE is refused: SAF-T has none, and it can make a reader fetch or swell"
-        return ContentError(reason, line=first + before.count("\n", 0, max(at, 0)))
+        return ContentError(reason, line=line, column=column)

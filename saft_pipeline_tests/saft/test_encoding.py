@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from saft_pipeline.saft.encoding import PIECE, detect, pieces
+from saft_pipeline.saft.encoding import PIECE, Text, detect
 from saft_pipeline.saft.errors import EncodingRefusedError, IncompleteError
 from saft_pipeline_tests.saft.documents import document, invoice, line, one_invoice, reading, sales
 
@@ -132,7 +132,7 @@ def test_text_is_the_same_however_the_pieces_fall(
     source = io.BytesIO((head + text).encode(codec))
     encoding = detect(source)
     source.seek(0)
-    assert "".join(pieces(source, encoding)) == head + "<a>\nSão João €\n€</a>\n"
+    assert "".join(Text(source, encoding)) == head + "<a>\nSão João €\n€</a>\n"
 
 
 def test_character_cut_by_the_end_is_an_incomplete_file() -> None:

@@ -90,7 +90,7 @@ def test_any_doctype_is_refused_before_anything_is_fetched_or_swells(
 
     monkeypatch.setattr(socket.socket, "connect", no_socket)
     body = GOOD.replace("Broa", "&a9;&a;&x;")
-    assert "f.xml:2: a DOCTYPE is refused" in refusal(f"<?xml version='1.0'?>\n{doctype}{body}")
+    assert "f.xml:2:1: a DOCTYPE is refused" in refusal(f"<?xml version='1.0'?>\n{doctype}{body}")
 
 
 def test_doctype_after_a_long_prolog_is_refused() -> None:
