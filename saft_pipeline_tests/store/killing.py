@@ -53,4 +53,5 @@ def _take_again(url: str, seed: int) -> None:
 
 
 # Postgres goes on for a moment with what a dead client had asked.
-_AT_WORK = "select count(*) from pg_stat_activity where application_name = 'saft_pipeline'"
+_AT_WORK = "select count(*) from pg_stat_activity "
+_AT_WORK += "where application_name = 'saft_pipeline' and datname = current_database()"
