@@ -259,13 +259,13 @@ class Store:
         return names, rows
 
     def _pages(self, table: str, keys: Sequence[str], ids: Sequence[int]) -> Iterator[Any]:
-        offset = 0
+        after = None
         while True:
             arguments = {
                 "table_name": table,
                 "keys": list(keys) or None,
                 "ids": list(ids) or None,
-                "offset": offset,
+                "after": after,
                 "limit": _PAGE,
             }
             text = self._transport.call("saft_rows", arguments)
@@ -273,7 +273,7 @@ class Store:
             yield page
             if len(page["rows"]) < _PAGE:
                 return
-            offset += _PAGE
+            after = [str(page["rows"][-1][name]) for name in page["key"]]
 
     def company_totals(self) -> list[tuple[str, int, str, str, str]]:
         """Name, invoices, net, tax and gross of each company; cancelled invoices left out."""

@@ -68,8 +68,8 @@ create table public.invoices (
     unique (company_id, invoice_no)
 );
 
--- Neither begins with the company: a planner with old statistics could take such an index, and read
--- all of the company's, when an invoice is looked up by company and number.
+-- Neither begins with the company: a planner that knows little could take such an index, and read all
+-- of the company's, when an invoice is looked up by company and number.
 create index invoices_invoice_date on public.invoices (invoice_date, company_id);
 create index invoices_customer_id on public.invoices (customer_id, company_id);
 

@@ -159,8 +159,11 @@ begin
             join saft.staging_invoices i using (ledger_id)
             where p.ledger_id = any(ids)
         ) s
-        left join public.invoices old
-            on old.company_id = s.company_id and old.invoice_no = s.invoice_no
+        left join lateral (
+            select x.* from public.invoices x
+            where x.company_id = s.company_id and x.invoice_no = s.invoice_no
+            limit 1
+        ) old on true
         left join lateral (
             select seen.bytes_modified_at, seen.bytes_id
             from public.invoice_file_links l

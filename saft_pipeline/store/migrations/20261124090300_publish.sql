@@ -34,8 +34,9 @@ begin
     from jsonb_populate_recordset(null::saft.staging_files, publications) p
     left join public.invoice_files f on f.id = p.ledger_id
     left join saft.file_order o on o.id = p.ledger_id
-    left join public.invoice_files same
-        on same.id = p.same_as and same.loaded_at is not null and same.sha256 = f.sha256;
+    left join lateral (
+        select x.* from public.invoice_files x where x.id = p.same_as limit 1
+    ) same on same.loaded_at is not null and same.sha256 = f.sha256;
 
     update saft.staging_files p
     set verdict = 'refused', error = format(
@@ -200,8 +201,10 @@ begin
 end $$;
 
 -- Publishing is the three functions below, in one transaction: see saft_publish. No statistics are
--- right for staging, nor in a database that was never analyzed. So every join goes by an index, row
--- by row: in an empty database and in a full one the time is that of the rows.
+-- right for staging, nor for tables that were never analyzed or have just grown. So every join goes
+-- by an index, row by row, planned anew each time: a plan that was made when a table was empty may
+-- take any index of it. Where two conditions could lead to rows, `limit 1` keeps the key apart from
+-- the rest, so that only its index is to be had. The time is that of the rows, whatever is known.
 
 -- The files of the group that are the owner's; nobody else can claim them until the end.
 create function saft.publish_hold(owner text, publications jsonb) returns bigint[]
@@ -213,8 +216,8 @@ declare
 begin
     with locked as (
         select f.id, f.claimed_by from public.invoice_files f
-        where f.id in (
-            select (p ->> 'ledger_id')::bigint from jsonb_array_elements(publications) p)
+        where f.id = any(array(
+            select (p ->> 'ledger_id')::bigint from jsonb_array_elements(publications) p))
         order by f.id
         for update
     )
@@ -229,6 +232,7 @@ returns table (ledger_id bigint, invoice_ids bigint[])
 language plpgsql
 set search_path = '' set jit = off
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -267,6 +271,7 @@ returns jsonb
 language plpgsql
 set search_path = '' set jit = off
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_variable
 declare

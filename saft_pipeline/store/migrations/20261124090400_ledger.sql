@@ -27,8 +27,8 @@ as $$
 $$;
 
 -- Bring the ledger up to what a listing of `source` shows. `whole` says that what it lacks is gone;
--- `age_seconds` is how long ago the listing began: what happened since then it can't know. Files are
--- found by their index: a planner whose statistics are old would read the ledger once a file.
+-- `age_seconds` is how long ago the listing began: what happened since then it can't know. Each
+-- file is looked up by its own: a planner whose statistics are old would compare all with all.
 create function public.saft_observe(
     source text, listed text, whole boolean, age_seconds double precision default 0)
 returns jsonb
@@ -49,8 +49,11 @@ begin
         select row(f.id, s.path, s.filename, s.branch, s.size, s.modified_at, s.status, s.error,
                    c.change)::saft.sighting
         from unnest(listing) s
-        left join public.invoice_files f
-            on f.source = source and f.path = s.path and f.is_current
+        left join lateral (
+            select x.* from public.invoice_files x
+            where x.source = source and x.path = s.path and x.is_current
+            limit 1
+        ) f on true
         cross join lateral (
             select case
                 when f.id is null then 'new'
@@ -190,15 +193,16 @@ returns integer
 language plpgsql set search_path = ''
 as $$
 #variable_conflict use_variable
+declare
+    part record;
 begin
-    update public.invoice_files f set
-        claimed_by = part.owner,
-        lease_expires_at = now() + make_interval(secs => lease_seconds)
-    from (
-        select one.key as owner, id::bigint as id
-        from jsonb_each(parts) one, jsonb_array_elements_text(one.value) id
-    ) part
-    where f.id = part.id and f.claimed_by = owner;
+    for part in select p.key as owner, p.value as ids from jsonb_each(parts) p loop
+        update public.invoice_files f set
+            claimed_by = part.owner,
+            lease_expires_at = now() + make_interval(secs => lease_seconds)
+        where f.claimed_by = owner and f.id = any(array(
+            select e.value::bigint from jsonb_array_elements_text(part.ids) e));
+    end loop;
     return (
         select count(*) from public.invoice_files f
         where f.claimed_by in (select jsonb_object_keys(parts)));
@@ -248,6 +252,9 @@ as $$
         and f.source = saft_expired_owners.source
 $$;
 
+-- Where many files are joined with the ledger below, nested loops are off or every look-up has its
+-- key for itself: a planner that takes a large claim for one file would compare all with all.
+
 -- Record what was fetched: `contents` has ledger_id, sha256, size and modified_at. Other bytes than
 -- before make a new version, which the claim moves on to. `same_as` is a loaded row of these bytes,
 -- read by the same version of the program. The answers are in the order of `contents`; told twice,
@@ -255,6 +262,7 @@ $$;
 create function public.saft_settle(owner text, contents jsonb, saft_version text) returns jsonb
 language plpgsql
 set search_path = '' set plan_cache_mode = force_custom_plan
+set enable_nestloop = off set jit = off
 as $$
 #variable_conflict use_variable
 begin
@@ -284,10 +292,14 @@ begin
             select (e ->> 'ledger_id')::bigint as ledger_id, e ->> 'sha256' as sha256, place
             from jsonb_array_elements(contents) with ordinality x(e, place)
         ) c
-        left join public.invoice_files told on told.id = c.ledger_id
-        left join public.invoice_files held
-            on held.source = told.source and held.path = told.path and held.is_current
-            and held.claimed_by = owner and held.sha256 = c.sha256
+        left join lateral (
+            select f.* from public.invoice_files f where f.id = c.ledger_id limit 1
+        ) told on true
+        left join lateral (
+            select f.* from public.invoice_files f
+            where f.source = told.source and f.path = told.path and f.is_current
+            limit 1
+        ) held on held.claimed_by = owner and held.sha256 = c.sha256
         left join lateral (
             select min(f.id) as id from public.invoice_files f
             where f.sha256 = c.sha256 and f.loaded_at is not null
@@ -328,6 +340,7 @@ create function public.saft_fail(owner text, failures jsonb, run_id text default
 returns integer
 language plpgsql
 set search_path = '' set plan_cache_mode = force_custom_plan
+set enable_nestloop = off set jit = off
 as $$
 #variable_conflict use_variable
 declare

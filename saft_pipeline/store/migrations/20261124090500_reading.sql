@@ -61,44 +61,50 @@ group by 1, 2, 3, 4, 5;
 
 -- Some rows of a table that files hold, as JSON text: numbers in it are exact, which a client that
 -- parses JSON by itself may not keep. `keys` are files by their key (their newest loaded version),
--- `ids` versions by ledger id. A file's customers are those of its invoices.
+-- `ids` versions by ledger id. A file's customers are those of its invoices. The rows come in the
+-- order of the primary key, from the one beyond `after`, the key's values as text.
 create function public.saft_rows(
     table_name text, keys text[] default null, ids bigint[] default null,
-    "offset" bigint default 0, "limit" bigint default 10000)
+    after text[] default null, "limit" bigint default 10000)
 returns text
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
+set jit = off
 as $$
 #variable_conflict use_variable
 declare
     files bigint[] := ids;
-    held text;
+    invoices bigint[];
+    condition text;
     columns json;
     listed text;
+    key text[];
+    types text[];
     rows text;
 begin
+    condition := case table_name
+        when 'invoice_files' then 't.id = any($1)'
+        when 'invoice_file_links' then 't.invoice_file_id = any($1)'
+        when 'companies' then 't.company_id in (
+            select f.company_id from public.invoice_files f where f.id = any($1))'
+        when 'customers' then '(t.company_id, t.customer_id) in (
+            select i.company_id, i.customer_id from public.invoices i where i.id = any($2))'
+        when 'invoices' then 't.id = any($2)'
+        when 'invoice_lines' then 't.invoice_id = any($2)'
+        end;
+    if condition is null then
+        raise exception 'no table is called %', table_name using errcode = 'undefined_table';
+    end if;
     if keys is not null then
         files := array(
             select distinct on (f.source, f.path) f.id from public.invoice_files f
             where left(md5(f.source || ' ' || f.path), 12) = any(keys) and f.loaded_at is not null
             order by f.source, f.path, f.version desc);
     end if;
-    held := case table_name
-        when 'invoice_files' then 't.id = any($1)'
-        when 'invoice_file_links' then 't.invoice_file_id = any($1)'
-        when 'companies' then 't.company_id in (
-            select f.company_id from public.invoice_files f where f.id = any($1))'
-        when 'customers' then '(t.company_id, t.customer_id) in (
-            select i.company_id, i.customer_id from public.invoices i
-            join public.invoice_file_links l on l.invoice_id = i.id
-            where l.invoice_file_id = any($1))'
-        when 'invoices' then 't.id in (
-            select l.invoice_id from public.invoice_file_links l where l.invoice_file_id = any($1))'
-        when 'invoice_lines' then 't.invoice_id in (
-            select l.invoice_id from public.invoice_file_links l where l.invoice_file_id = any($1))'
-        end;
-    if held is null then
-        raise exception 'no table is called %', table_name using errcode = 'undefined_table';
+    if condition like '%$2%' then
+        invoices := array(
+            select distinct l.invoice_id from public.invoice_file_links l
+            where l.invoice_file_id = any(files));
     end if;
     select json_agg(json_build_array(a.attname, format_type(a.atttypid, null)) order by a.attnum),
         string_agg(format('t.%I', a.attname), ', ' order by a.attnum)
@@ -109,11 +115,26 @@ begin
         and a.attname <> all('{content_hash,publication,claimed_from,bytes_modified_at,departed_at}')
         and (table_name = 'invoice_files' or a.attname not in ('date_created', 'invoice_file_id')
              or table_name = 'invoice_file_links');
+    select array_agg(a.attname order by k.place),
+        array_agg(format_type(a.atttypid, null) order by k.place)
+    into key, types
+    from pg_catalog.pg_index i
+    cross join unnest(i.indkey) with ordinality k(attnum, place)
+    join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = format('public.%I', table_name)::regclass and i.indisprimary;
+    if after is not null then
+        condition := condition || (
+            select format(' and (%s) > (%s)',
+                string_agg(format('t.%I', k.name), ', ' order by k.place),
+                string_agg(format('$3[%s]::%s', k.place, types[k.place]), ', ' order by k.place))
+            from unnest(key) with ordinality k(name, place));
+    end if;
     execute format(
-        'select json_agg(r) from (select %s from public.%I t where %s order by 1, 2 '
-        'offset $2 limit $3) r', listed, table_name, held)
-    into rows using files, "offset", "limit";
-    return json_build_object('columns', columns, 'rows', coalesce(rows::json, '[]'));
+        'select json_agg(r) from (select %s from public.%I t where %s order by %s limit $4) r',
+        listed, table_name, condition,
+        (select string_agg(format('t.%I', name), ', ') from unnest(key) name))
+    into rows using files, invoices, after, "limit";
+    return json_build_object('columns', columns, 'key', key, 'rows', coalesce(rows::json, '[]'));
 end $$;
 
 -- Name, invoices, net, tax and gross of each company, as text; cancelled invoices left out.
