@@ -75,7 +75,7 @@ class Content:
         branch._header, branch._forms = self._header, self._forms
         branch._masters.company_id = self._masters.company_id
         branch.structure.go_on_as(self.structure)
-        branch.structure.markup.begin_at(line, column)
+        branch.structure.markup.go_on_at(line, column)
         if self._section:
             branch._section = Section(self._section.kind, line)
             branch.tally.sections[self._section.kind.key] = branch._section

@@ -140,15 +140,12 @@ class Markup:
         """The line and column of what is fed next, if all is told."""
         return self._line, self._column
 
-    def begin_at(self, line: int, column: int) -> None:
-        """Say where what is fed first stands in its file."""
-        self._line, self._column, self._mark_line = line, column, line
-
-    def pass_over(self, text: str) -> None:
-        """Count text that another reads, so that the places of what follows are right."""
-        self._text = text
-        self._drop(len(text))
+    def go_on_at(self, line: int, column: int, *, after: int = 0) -> None:
+        """Say where what is fed next stands in its file, `after` characters that others read."""
+        self._line, self._column = line, column
+        self.base += after
         self._next = self.base
+        self._mark, self._mark_line = 0, line
 
     def _tags(self, text: str) -> int:
         """Tell the handler of all whole tags in `text`; the index of what isn't whole yet."""

@@ -109,6 +109,14 @@ def _part(content: Content, text: str, line: int, column: int) -> _Part | None:
     return _Part(lines, branch.tally) if branch.structure.is_between_invoices else None
 
 
+class _Sent(NamedTuple):
+    """A chunk that a worker has, and the line and column where it ends."""
+
+    worker: _Worker
+    chunk: str
+    end: tuple[int, int]
+
+
 class _Splitter:
     """Cuts a document's text, hands out the chunks and puts the answers in order."""
 
@@ -116,13 +124,13 @@ class _Splitter:
         self._document = document
         self._content = document.content
         self._idle: list[_Worker] = []
-        self._sent: deque[tuple[_Worker, str]] = deque()
+        self._sent: deque[_Sent] = deque()
         self._text = ""  # neither read nor sent yet
         self._place = (1, 1)  # where it begins, while there are chunks
 
     def close(self) -> None:
         """End the workers."""
-        for worker in (*self._idle, *(worker for worker, _ in self._sent)):
+        for worker in (*self._idle, *(sent.worker for sent in self._sent)):
             worker.close()
 
     def lines(self) -> Iterator[bytes]:
@@ -171,26 +179,26 @@ class _Splitter:
     def _send(self, chunk: str) -> None:
         worker = self._idle.pop() if self._idle else _Worker(self._content)
         worker.send(chunk, *self._place)
-        self._sent.append((worker, chunk))
         self._place = advanced(*self._place, chunk)
+        self._sent.append(_Sent(worker, chunk, self._place))
 
     def _collect(self) -> Iterator[bytes]:
         """The oldest chunk's lines; all chunks' if the later ones were cut wrongly."""
-        chunk, part = self._answer()
+        chunk, end, part = self._answer()
         if part and self._content.tally.add_invoices(part.tally):
-            self._content.structure.markup.pass_over(chunk)
+            self._content.structure.markup.go_on_at(*end, after=len(chunk))
             yield part.lines
             return
         yield from map(to_json, self._content.read(chunk, ended=True))
         while self._sent and not self._content.structure.is_between_invoices:
-            chunk, _ = self._answer()
+            chunk, _, _ = self._answer()
             yield from map(to_json, self._content.read(chunk, ended=True))
 
     def _collect_all(self) -> Iterator[bytes]:
         while self._sent:
             yield from self._collect()
 
-    def _answer(self) -> tuple[str, _Part | None]:
-        worker, chunk = self._sent.popleft()
-        self._idle.append(worker)
-        return chunk, worker.receive()
+    def _answer(self) -> tuple[str, tuple[int, int], _Part | None]:
+        sent = self._sent.popleft()
+        self._idle.append(sent.worker)
+        return sent.chunk, sent.end, sent.worker.receive()
