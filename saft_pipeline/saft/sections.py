@@ -1,4 +1,4 @@
-"""The four sections of SourceDocuments: what each declares and what its documents come to."""
+"""SourceDocuments' four sections and the ledger: what each declares and its documents come to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from saft_pipeline.saft.values import ZERO, add, plain
 
 @dataclass(frozen=True)
 class Kind:
-    """A section's names: its documents' element, the states that its totals leave out."""
+    """A section's names: its documents' element, the states that its totals leave out.
+
+    Of one without a document only what it declares is read.
+    """
 
     key: str
     document: str
@@ -26,6 +29,7 @@ KINDS = {
     "MovementOfGoods": Kind("movement_of_goods", "StockMovement", frozenset("A")),
     "WorkingDocuments": Kind("working_documents", "WorkDocument", frozenset("A")),
     "Payments": Kind("payments", "Payment", frozenset("A")),
+    "GeneralLedgerEntries": Kind("general_ledger_entries", "", frozenset()),
 }
 STATUS_TAGS = frozenset(("InvoiceStatus", "MovementStatus", "WorkStatus", "PaymentStatus"))
 DECLARED_TAGS = {
@@ -61,6 +65,8 @@ class Section:
 
     def computed(self) -> dict[str, str]:
         """What the documents come to, of all that the section may declare."""
+        if not self.kind.document:
+            return {}
         if self.kind.key == "movement_of_goods":
             return {
                 "number_of_movement_lines": str(self.lines),

@@ -33,7 +33,8 @@ _ROLES: dict[tuple[str, str], str] = {
     ("tax_table", "TaxTableEntry"): "tax_table_entry",
     ("tax_table", "TaxType"): "tax_table_entry",  # 1.00
     ("file", "SourceDocuments"): "sources",
-    **{("sources", tag): "section" for tag in KINDS},
+    **{("sources", tag): "section" for tag, kind in KINDS.items() if kind.document},
+    **{("file", tag): "section" for tag, kind in KINDS.items() if not kind.document},
     **{(kind.key, tag): "declared" for kind in KINDS.values() for tag in DECLARED_TAGS},
     **{(kind.key, kind.document): "document" for kind in KINDS.values()},
     ("document", "Line"): "line",

@@ -56,6 +56,9 @@ def zipped() -> bytes:
         (bytes(5000), "NUL bytes only"),
         (b"<!DOCTYPE html>\n<html></html>", "an HTML page"),
         (b"<html><body>404</body></html>", "an HTML page"),
+        (b'<?xml version="1.0"?>\n<!-- x -->\n<!DOCTYPE html PUBLIC "x" "y">', "an HTML page"),
+        (b"Not found", "no XML: it begins with 'Not found'"),
+        (b"a;b;c\n1;2;3\n", "no XML: it begins with 'a;b;c"),
         (b'{"error": "not found"}', "JSON"),
         (b'[{"a": 1}]', "JSON"),
         (gzip.compress(GOOD.encode()), "a gzip archive"),
@@ -276,7 +279,7 @@ def test_column_counts_characters_not_bytes() -> None:
     assert re.match(r"f\.xml:\d+:13: TaxPayable", refusal(content))
 
 
-@pytest.mark.parametrize("tag", ["InvoiceNo", "CustomerID", "GrossTotal", "Hash"])
+@pytest.mark.parametrize("tag", ["InvoiceNo", "CustomerID", "GrossTotal", "Hash", "SourceID"])
 def test_element_inside_a_leaf_is_refused(tag: str) -> None:
     content = GOOD.replace(f"</{tag}>", f"<b>1</b></{tag}>")
     assert f"<b> stands inside <{tag}>, which holds text only" in refusal(content, ContentError)

@@ -177,3 +177,19 @@ def test_many_lines_are_all_kept_in_order() -> None:
     assert [row[0] for row in found.lines] == [str(n) for n in range(1, 2501)]
     assert [n for n, (_, extra) in enumerate(found.lines.with_extra(), 1) if extra] == [1700]
     assert found.lines[2499][0] == "2500"
+
+
+def test_comment_at_an_invoices_beginning_changes_nothing() -> None:
+    commented = invoice().replace("<Invoice>", "<Invoice><!-- a - b -->")
+    usual = one_invoice(document(sales(invoice())))
+    assert one_invoice(document(sales(commented))).values == usual.values
+
+
+def test_warehouses_and_locations_are_always_lists() -> None:
+    ship = "<ShipTo><WarehouseID>A1</WarehouseID>{}</ShipTo>"
+    two = "<LocationID>X</LocationID><LocationID>Y</LocationID>"
+    assert invoice_with(head=ship.format("")).extra["ship_to"] == {"warehouse_id": ["A1"]}
+    assert invoice_with(head=ship.format(two)).extra["ship_to"] == {
+        "warehouse_id": ["A1"],
+        "location_id": ["X", "Y"],
+    }

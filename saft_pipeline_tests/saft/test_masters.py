@@ -71,3 +71,24 @@ def test_products_suppliers_and_tax_table_are_kept() -> None:
         ("product", {"product_code": "P1"}),
         ("tax_table_entry", {"tax_percentage": "23"}),
     ]
+
+
+def test_tax_table_of_version_1_00_is_kept() -> None:
+    entry = (
+        "<TaxType><Description>IVACON</Description><TaxCodeDetails><TaxCode>Red</TaxCode>"
+        "<TaxPercentage>5</TaxPercentage></TaxCodeDetails></TaxType>"
+    )
+    (found,) = reading(master(f"<TaxTable>{entry}</TaxTable>")).others
+    assert (found.kind, found.row) == (
+        "tax_table_entry",
+        {
+            "description": "IVACON",
+            "tax_code_details": {"tax_code": "Red", "tax_percentage": "5"},
+        },
+    )
+
+
+def test_repeated_customer_that_differs_beyond_the_columns_is_told_so() -> None:
+    first, second = customer("C1"), customer("C1").replace("<AccountID>", "<Fax>1</Fax><AccountID>")
+    (message,) = reading(master(first, second)).messages("repeated_customer")
+    assert "with other content" in message

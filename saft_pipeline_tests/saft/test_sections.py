@@ -62,3 +62,20 @@ def test_other_sections_are_counted_and_summed() -> None:
         "total_credit": "10.00",
     }
     assert found.totals.sections["movement_of_goods"]["read"] == {"documents": 1, "lines": 1}
+
+
+def test_ledger_is_passed_over_but_for_what_it_declares() -> None:
+    ledger = (
+        "<GeneralLedgerEntries><NumberOfEntries>3</NumberOfEntries><TotalDebit>1.50</TotalDebit>"
+        "<TotalCredit>1.50</TotalCredit><Journal><Transaction><NumberOfEntries>9"
+        "</NumberOfEntries></Transaction></Journal></GeneralLedgerEntries>"
+    )
+    found = reading(document(ledger, sales(invoice())))
+    assert found.totals.sections == {
+        "general_ledger_entries": {
+            "declared": {"number_of_entries": "3", "total_debit": "1.50", "total_credit": "1.50"},
+            "computed": {},
+            "read": {"documents": 0, "lines": 0},
+        }
+    }
+    assert found.warnings == []
