@@ -54,7 +54,7 @@ _VALUE = {
 }
 
 # A comment may stand at an invoice's beginning, as in the samples of the tax authority.
-_BLANKS = r"\s*+(?:<!--(?:[^-]|-[^-])*+-->\s*+)?+"
+_BLANKS = r"\s*+(?:<!--[^-]*+(?:-[^-]++)*+-->\s*+)?+"
 _SLOTS = {**INVOICE_PATHS, **{path: INVOICE_FIELDS.index(name) for path, name in SUMMED.items()}}
 _Place = tuple[tuple[str, int], ...]  # local names from the outermost in, and which of its name
 
