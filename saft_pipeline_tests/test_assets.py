@@ -183,9 +183,9 @@ def test_a_run_of_one_broken_file_shows_its_partition_failed(
 def test_a_failed_partition_turns_good_when_the_file_was_mended(
     project: Project, runs: LocalRuns, store: Store
 ) -> None:
-    project.put("f.xml", broken("FT B/1"))
+    project.put("f.xml", broken("FT B/1"), modified_at=1_750_000_000)
     poll(runs)
-    project.put("f.xml", one_invoice("FT B/1"))
+    project.put("f.xml", one_invoice("FT B/1"), modified_at=1_750_000_060)
     poll(runs)
     found = statuses(runs, partition_of(the_file(store)))
     assert found == dict.fromkeys(CONTRACT, "MATERIALIZED")

@@ -43,13 +43,13 @@ def register(app: typer.Typer) -> None:
 
 def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
     """Print what a file says as NDJSON, one record a line."""
-    from saft_pipeline.saft.ndjson import to_json
+    from saft_pipeline.saft.parallel import ndjson
     from saft_pipeline.saft.reader import read
 
     try:
         with read(file, name=str(file)) as document:
-            for record in document:
-                sys.stdout.buffer.write(to_json(record))
+            for lines in ndjson(document):
+                sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
