@@ -1,8 +1,8 @@
 """A short cut for elements that are written as the schema orders them, without oddities.
 
 One regular expression takes a whole line of an invoice, values checked, at the speed of C. What
-it doesn't match (another order, an empty element, a comment, an entity, a wrong value) is read by
-the general way, which finds the same or tells what is wrong: the short cut never refuses.
+it doesn't match (another order, an unknown element, a comment, a wrong value) is read by the
+general way, which finds the same or tells what is wrong: the short cut never refuses.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def _part(content: Content, text: str, line: int, column: int) -> _Part | None:
     branch = content.branch(line, column)
     try:
         lines = b"".join(map(to_json, branch.read(text, ended=True)))
-    except Exception:
+    except Exception:  # whatever it is, it shows again where it can be told
         return None
     return _Part(lines, branch.tally) if branch.structure.is_between_invoices else None
 

@@ -87,6 +87,8 @@ class Lines(Sequence[Row]):
 
     def pack(self) -> None:
         """Store what was added until now compactly."""
+        if not self._rows:
+            return
         pack = self._ROW.join(
             self._FIELD.join([*(self._NONE if v is None else v for v in row), extra])
             for row, extra in self._last()

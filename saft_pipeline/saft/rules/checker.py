@@ -41,7 +41,6 @@ class Checker:
     def see(self, record: Record) -> None:
         """Take the next record."""
         if isinstance(record, Invoice):
-            self._series.note_references(record)
             for rule in self._rules:
                 for finding in rule(record):
                     self._findings.add(finding)
@@ -69,6 +68,7 @@ class Checker:
             Taxes(has_codes=is_104).taxes,
             Identifiers(has_atcud=is_104, certified=certificate != "0").identifiers,
             self._series.series,
+            self._series.references,
             _Dates(header).dates,
             self._masters.known,
         )

@@ -16,10 +16,11 @@ from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, Severity
 from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number
 
-_NUMBER, _ATCUD, _HASH, _CONTROL, _DATE, _ENTERED = (
+_NUMBER, _ATCUD, _HASH, _CONTROL, _DATE, _TYPE, _ENTERED = (
     INVOICE_FIELDS.index(name)
     for name in (
-        *("invoice_no", "atcud", "hash", "hash_control", "invoice_date", "system_entry_date"),
+        *("invoice_no", "atcud", "hash", "hash_control", "invoice_date", "invoice_type"),
+        "system_entry_date",
     )
 )
 _REFERENCE = LINE_FIELDS.index("reference")
@@ -80,13 +81,18 @@ class AllSeries:
             if number > known.number:
                 yield from _in_time(known.last, invoice)
         yield from _same_code(known, invoice)
+        if known.last:
+            yield from _same_type(known.last, invoice)
         known.number, known.last = number, invoice.values
 
-    def note_references(self, invoice: Invoice) -> None:
-        """Keep references to documents that aren't seen yet for the end of the file."""
-        for row in invoice.lines:
-            reference = row[_REFERENCE]
-            if reference is None or self._is_seen(reference):
+    def references(self, invoice: Invoice) -> Iterator[Finding]:
+        """A credit note says what it corrects; what isn't seen yet waits for the file's end."""
+        given = [found for row in invoice.lines if (found := row[_REFERENCE]) is not None]
+        if not given and invoice.values[_TYPE] == "NC":
+            expected, number = "a Reference to what is corrected", invoice.values[_NUMBER]
+            yield Finding("reference", "warning", invoice.line, number, expected, None)
+        for reference in given:
+            if self._is_seen(reference):
                 continue
             if len(self._waiting) < _MOST_WAITING:
                 self._waiting.append((invoice.line, invoice.values[_NUMBER], reference))
@@ -169,6 +175,15 @@ def _in_time(before: Row, invoice: Invoice) -> Iterator[Finding]:
             expected = f"{earlier} or later, as {before[_NUMBER]} has"
             number = invoice.values[_NUMBER]
             yield Finding("series_order", "error", invoice.line, number, expected, now)
+
+
+def _same_type(before: Row, invoice: Invoice) -> Iterator[Finding]:
+    """A series has one InvoiceType (Portaria 302/2016, 4.1.4.1)."""
+    now = invoice.values[_TYPE]
+    if now != before[_TYPE]:
+        expected = f"{before[_TYPE]}, as {before[_NUMBER]} is"
+        number = invoice.values[_NUMBER]
+        yield Finding("series_type", "error", invoice.line, number, expected, now)
 
 
 def _same_code(known: _Series, invoice: Invoice) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import pytest
 from saft_pipeline.saft.rules.checker import check
 from saft_pipeline_tests.saft.documents import document, invoice, reading, sales
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS, findings, of, rules
+from saft_pipeline_tests.saft.test_corpus import CORPUS, found_in
 
 
 def test_unknown_customer_is_found() -> None:
@@ -45,3 +46,26 @@ def test_all_are_counted_and_the_first_are_kept() -> None:
 
 def test_document_without_invoices_gives_no_finding() -> None:
     assert findings(document(MASTERS)) == []
+
+
+@pytest.mark.skipif(not CORPUS.exists(), reason=f"no corpus at {CORPUS}")
+@pytest.mark.parametrize(
+    ("stem", "rule", "document", "found"),
+    [
+        ("php-missing-customer-invoice", "customer", "1IECTR EC/5", "CB23999"),
+        ("php-missing-product-invoice", "product", "1T 1/1 line 1", "FAT01999"),
+        ("php-missing-invoice", "series_gap", "1T 1/4", None),
+        ("php-repeated-invoice-internal-code", "series_type", "1T 1/2", "FR"),
+        ("php-permissivo-error", "atcud", "1T 1/1", None),
+        ("rux-idemo-1.04", "control_totals", "working_documents.total_credit", "1475.85"),
+    ],
+)
+def test_fault_that_a_file_of_the_corpus_is_named_after_is_found(
+    stem: str, rule: str, document: str, found: str | None
+) -> None:
+    faulty, right = (
+        check(found_in(CORPUS / f"{name}.xml").records).kept for name in (stem, "php-idemo")
+    )
+    assert rule not in rules(right)
+    first = next(f for f in faulty if f.rule == rule)
+    assert (first.document, first.found) == (document, found)

@@ -135,3 +135,16 @@ def test_reference_that_points_nowhere_is_found(reference: str, severity: str | 
 
 def test_reference_may_come_before_what_it_points_to() -> None:
     assert rules(of(correcting("NC A/1", "FT A/1"), *series(1, 2))) == []
+
+
+def test_series_has_one_type() -> None:
+    receipt = numbered("FT A/2").replace("<InvoiceType>FT", "<InvoiceType>FR")
+    (finding,) = of(numbered("FT A/1"), receipt)
+    assert (finding.rule, finding.expected) == ("series_type", "FT, as FT A/1 is")
+
+
+def test_credit_note_refers_to_what_it_corrects() -> None:
+    note = numbered("NC A/1").replace("<InvoiceType>FT", "<InvoiceType>NC")
+    (finding,) = of(note)
+    assert finding[:2] == ("reference", "warning")
+    assert finding.expected == "a Reference to what is corrected"
