@@ -20,7 +20,7 @@ from saft_pipeline_tests.benchmarks.report import Ratio, best_of, seconds
 
 _MEGABYTES = 120
 _MEGABYTES_RESIDENT = 200
-_RUNS = 3
+_RUNS = 5
 _PROGRAMS = "saft_pipeline_tests.benchmarks.reader_programs"
 _SAFT = Path(sys.executable).with_name("saft")
 
