@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -53,8 +53,10 @@ _VALUE = {
     "LineNumber": "0|[1-9][0-9]{0,8}",
 }
 
-# A comment may stand at an invoice's beginning, as in the samples of the tax authority.
-_BLANKS = r"\s*+(?:<!--[^-]*+(?:-[^-]++)*+-->\s*+)?+"
+_BLANKS = r"\s*+"
+_COMMENTS = r"\s*+(?:<!--[^-]*+(?:-[^-]++)*+-->\s*+)*+"
+_LOOSE_AMOUNT = _VALUE["amount"] + r"|\.[0-9]{1,30}+"  # `.57`, as real exports write it
+_LOOSE_REPEATS = 3
 _SLOTS = {**INVOICE_PATHS, **{path: INVOICE_FIELDS.index(name) for path, name in SUMMED.items()}}
 _Place = tuple[tuple[str, int], ...]  # local names from the outermost in, and which of its name
 
@@ -63,7 +65,9 @@ class Form:
     """A run of elements in the schema's order; `read` gives column values and all else they hold.
 
     `opening` is the element they are in, whose opening tag is before them, or `closing` too;
-    `rank` tells which run of an invoice comes first.
+    `rank` tells which run of an invoice comes first. A loose form takes comments between elements,
+    more of those that may stand several times, and amounts without a zero; it is slower, and
+    tried where the strict one doesn't match.
     """
 
     def __init__(
@@ -76,20 +80,32 @@ class Form:
         closing: str = "",
         above: tuple[str, ...] = (),
         rank: int = 0,
+        loose: bool = False,
     ) -> None:
         self._tag = f"{prefix}:" if prefix else ""
+        self._blanks, self._loose = _COMMENTS if loose else _BLANKS, loose
         self._match: Callable[[str, int], re.Match[str] | None] = self._first_match
         self._places: list[_Place] = []
         self.rank = rank
         body = self._pattern(order, tuple((tag, 0) for tag in above))
-        start = self._open(opening) + _BLANKS if opening else ""
-        end = self._close(closing) + r"\s*+" if closing else ""
+        # A comment may stand at an invoice's beginning, as in samples of the tax authority.
+        start = self._open(opening) + _COMMENTS if opening else ""
+        end = self._close(closing) if closing else ""
         self._expression = rf"{start}{body}{end}(?=<)"
-        self.starts = tuple(
-            f"<{self._tag}{step if isinstance(step, str) else step[0]}"
-            for step in ((opening,) if opening else order)
-        )
+        tags = (opening,) if opening else map(_tag_of, order)
+        self.starts = tuple(f"<{self._tag}{tag}" for tag in tags)
         self._sort_groups(columns)
+        self._looser: Form | None = None
+        self._make_looser = partial(
+            Form,
+            prefix,
+            order,
+            columns,
+            opening=opening,
+            closing=closing,
+            above=above,
+            loose=True,
+        )
 
     def _first_match(self, text: str, at: int) -> re.Match[str] | None:
         """Most files need some forms only, and to compile one takes as long as a tiny file."""
@@ -100,27 +116,37 @@ class Form:
         return f"<{re.escape(self._tag)}{tag}>"
 
     def _close(self, tag: str) -> str:
-        return f"</{re.escape(self._tag)}{tag}>"
+        return f"</{re.escape(self._tag)}{tag}>{self._blanks}"
 
     def _pattern(self, order: Order, above: _Place) -> str:
-        tags = [step if isinstance(step, str) else step[0] for step in order]
+        steps = [step for step in order for _ in range(self._repeats(step))]
+        tags = list(map(_tag_of, steps))
+        places = [(*above, (tag, tags[:n].count(tag))) for n, tag in enumerate(tags)]
         return "".join(
-            self._leaf((*above, (step, tags[:n].count(step))))
-            if isinstance(step, str)
-            else self._branch((*above, (step[0], tags[:n].count(step[0]))), step[1])
-            for n, step in enumerate(order)
+            self._leaf(place) if isinstance(step, str) else self._branch(place, step[1])
+            for step, place in zip(steps, places, strict=True)
         )
+
+    def _repeats(self, step: str | tuple[str, Order]) -> int:
+        tag = _tag_of(step)
+        # Of several References the first fills columns: see elements.py.
+        return _LOOSE_REPEATS if self._loose and tag in REPEATABLE and tag != "References" else 1
 
     def _leaf(self, place: _Place) -> str:
         self._places.append(place)
         tag = place[-1][0]
-        value = _VALUE.get(tag) or _VALUE[KINDS.get(tag, "text")]
+        kind = KINDS.get(tag, "text")
+        value = _VALUE.get(tag) or _VALUE[kind]
+        if self._loose and kind == "amount":
+            value = _LOOSE_AMOUNT
         name = re.escape(self._tag) + tag
-        return rf"(?:<{name}(?:>\s*+({value})\s*+</{name}>|/>|>\s*+</{name}>)\s*+)?+"
+        inside = rf"(?:>\s*+({value})\s*+</{name}>|/>|>\s*+</{name}>)"
+        return rf"(?:<{name}{inside}{self._blanks})?+"
 
     def _branch(self, place: _Place, order: Order) -> str:
         tag = place[-1][0]
-        return rf"(?:{self._open(tag)}\s*+{self._pattern(order, place)}{self._close(tag)}\s*+)?+"
+        inside = self._blanks + self._pattern(order, place)
+        return rf"(?:{self._open(tag)}{inside}{self._close(tag)})?+"
 
     def _sort_groups(self, columns: Mapping[str, int]) -> None:
         paths = ["/".join(tag for tag, _ in place) for place in self._places]
@@ -135,6 +161,8 @@ class Form:
         self._seconds = [
             (slot, group, paths[group] in SUMMED) for slot, group in found if first[slot] != group
         ]
+        kinds = [KINDS.get(place[-1][0]) for place in self._places]
+        self._amounts = frozenset(group for group, kind in enumerate(kinds) if kind == "amount")
         kept = [group for group, path in enumerate(paths) if path not in columns or path in SUMMED]
         kept.sort(key=lambda group: _keys(self._places[group]))
         self._pick_rest = _getter(kept)
@@ -146,10 +174,12 @@ class Form:
         None if it can't be read.
         """
         found = self._match(text, at)
-        if found is None:
-            return None
+        if found is None or found.end() == at:
+            return self._read_loosely(text, at)
         groups: Row = found.groups()
         end = found.end()
+        if self._loose:
+            groups = self._with_zeros(groups)
         if text.find("&", at, end) >= 0:
             groups = tuple([v and (unescaped(v).strip(XML_BLANKS) or None) for v in groups])
         row: Row = self._pick((*groups, None))
@@ -163,6 +193,23 @@ class Form:
                 row = (*row[:slot], both, *row[slot + 1 :])
         rest: Row = self._pick_rest(groups)
         return row, self._rest.members(rest) if any(rest) else "", end
+
+    def _read_loosely(self, text: str, at: int) -> tuple[Row, str, int] | None:
+        if self._loose or not text.startswith(self.starts, at):
+            return None
+        if self._looser is None:
+            self._looser = self._make_looser()
+        return self._looser.read(text, at)
+
+    def _with_zeros(self, groups: Row) -> Row:
+        amounts = self._amounts
+        return tuple(
+            [f"0{v}" if v and v[0] == "." and g in amounts else v for g, v in enumerate(groups)]
+        )
+
+
+def _tag_of(step: str | tuple[str, Order]) -> str:
+    return step if isinstance(step, str) else step[0]
 
 
 def _getter(indices: Sequence[int]) -> Callable[[Row], Row]:

@@ -62,7 +62,7 @@ class InvoiceDraft:
         if self._extra or form.rank <= self._rank or not text.startswith(form.starts, at):
             return None
         found = form.read(text, at)
-        if found is None or found[2] == at:
+        if found is None:
             return None
         row, rest, end = found
         values, slots = self.values, form.slots

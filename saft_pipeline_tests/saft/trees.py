@@ -12,6 +12,7 @@ from saft_pipeline.saft.fields import (
     HEAD_ORDER,
     LINE_ORDER,
     PRODUCT_ORDER,
+    REPEATABLE,
     SHIPPING_ORDER,
     TOTALS_ORDER,
     WITHHOLDING_ORDER,
@@ -20,7 +21,7 @@ from saft_pipeline.saft.fields import (
 from saft_pipeline.saft.values import KINDS
 from saft_pipeline_tests.saft.documents import document
 
-amounts = st.decimals(-(10**9), 10**9, places=4).map("{:f}".format)
+amounts = st.decimals(-(10**9), 10**9, places=4).map("{:f}".format) | st.just(".57")
 dates = st.dates().map(lambda d: d.isoformat().rjust(10, "0"))
 texts = st.text(
     st.characters(
@@ -60,8 +61,12 @@ class Node(NamedTuple):
 
 def nodes(order: Order) -> st.SearchStrategy[list[Node]]:
     """Some of these elements, each with some of its own, in their order."""
-    chosen = [st.none() | _node(step) for step in order]
-    return st.tuples(*chosen).map(lambda found: [node for node in found if node is not None])
+    return st.tuples(*map(_some, order)).map(lambda found: [n for nodes in found for n in nodes])
+
+
+def _some(step: str | tuple[str, Order]) -> st.SearchStrategy[list[Node]]:
+    tag = step if isinstance(step, str) else step[0]
+    return st.lists(_node(step), max_size=3 if tag in REPEATABLE - {"References"} else 1)
 
 
 def _node(step: str | tuple[str, Order]) -> st.SearchStrategy[Node]:
