@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from saft_pipeline.saft.content import Content
 from saft_pipeline.saft.encoding import Text, detect
@@ -32,17 +32,23 @@ def read(source: BinaryIO | Path, *, name: str) -> Document:
     `name` is what messages call it. Raises OSError if it can't be opened. What can't be read
     twice (a pipe) is copied to a temporary file first: the encoding is told from all the bytes.
     """
-    if isinstance(source, Path):
-        return Document(source.open("rb"), name=name, owned=True)
-    if source.seekable():
-        return Document(source, name=name, owned=False)
+    opened: BinaryIO = source.open("rb") if isinstance(source, Path) else source
+    if opened.seekable():
+        return Document(opened, name=name, owned=opened is not source)
+    copy = _copied(opened)
+    if opened is not source:
+        opened.close()
+    return Document(copy, name=name, owned=True)
+
+
+def _copied(source: BinaryIO) -> BinaryIO:
     import shutil  # these take as long to import as a tiny file takes to read
     import tempfile
 
     copy = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the Document closes it
     shutil.copyfileobj(source, copy)
     copy.seek(0)
-    return Document(copy, name=name, owned=True)  # type: ignore[arg-type]
+    return cast(BinaryIO, copy)
 
 
 class Document:

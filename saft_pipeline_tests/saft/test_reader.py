@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,13 @@ def test_stream_that_can_not_be_read_twice_is_read() -> None:
 
     with read(Pipe(document().encode()), name="pipe") as opened:
         assert len(list(opened)) == 2
+
+
+def test_path_of_a_pipe_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(document().encode(),))
+    writer.start()
+    with read(path, name="pipe") as opened:
+        assert len(list(opened)) == 2
+    writer.join()
