@@ -114,9 +114,6 @@ class PostgresTransport:
             with connection.transaction():
                 # A large file takes longer than Supabase's two minutes a statement.
                 connection.execute("set local statement_timeout = 0")
-                # A session keeps its plan for foreign keys. Made for a small table it may read all
-                # invoices for every line.
-                connection.execute("set local enable_seqscan = off")
                 return _publish(connection, arguments, spools, rows_a_write)
 
         return self._tried(work)

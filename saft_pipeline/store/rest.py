@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from saft_pipeline.retries import tries
@@ -123,9 +122,15 @@ class RestTransport:
         if not self.call("saft_stage", next(calls)):
             return
         with ThreadPoolExecutor(_IN_FLIGHT) as pool:
-            for some in _several(calls):
-                if not all(pool.map(lambda batch: self.call("saft_stage", batch), some)):
-                    return
+            waiting: set[Future[bool]] = set()
+            for batch in calls:
+                waiting.add(pool.submit(self.call, "saft_stage", batch))
+                if len(waiting) == _IN_FLIGHT:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    if not all(call.result() for call in done):
+                        return
+            for call in waiting:
+                call.result()
 
     def close(self) -> None:
         """Close the connections."""
@@ -141,11 +146,6 @@ def _stage_calls(
     usual = {"owner": owner, "ids": ids, "attempt": str(uuid.uuid4())}
     for number, (table, batch) in enumerate(in_batches(spools, rows_a_write)):
         yield {**usual, "number": number, "table_name": table, "batch": batch.decode()}
-
-
-def _several(calls: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    while some := list(islice(calls, _IN_FLIGHT)):
-        yield some
 
 
 def _answered(error: APIError, function: str) -> StoreError:

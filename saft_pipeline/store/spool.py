@@ -9,7 +9,8 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
-from tempfile import SpooledTemporaryFile
+from tempfile import TemporaryFile
+from typing import IO
 
 from saft_pipeline.saft.records import Customer, Header, Invoice, Record
 
@@ -21,7 +22,6 @@ NULL = "\b"
 """What stands for None: COPY is told so, and the functions of the migrations know it."""
 
 _IN_MEMORY = 256 << 10  # bytes
-_BUFFERED = 64 << 10  # bytes
 _AT_ONCE = 1000  # lines of an invoice
 _HEAD = struct.Struct("<II")  # the place of the invoice in its file, and how many bytes follow
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
@@ -57,35 +57,42 @@ class Spool:
         self.ledger_id = ledger_id
         self.count = 0
         self.size = 0  # bytes, as a measure of how much there is to send
-        self._buffer: list[bytes] = []
+        self._buffer: list[tuple[int, bytes]] = []
         self._buffered = 0
-        self._file = SpooledTemporaryFile[bytes](max_size=_IN_MEMORY)
+        self._file: IO[bytes] | None = None
 
     def append(self, text: bytes, count: int, seq: int = 0) -> None:
         """Add rows as `copy_text` gives them; those of an invoice by its place in the file."""
-        self._buffer += _HEAD.pack(seq, len(text)), text
+        self._buffer.append((seq, text))
         self.count += count
         self.size += len(text)
         self._buffered += len(text)
-        if self._buffered >= _BUFFERED:
-            self._flush()
+        if self._buffered >= _IN_MEMORY:
+            self._spill()
 
-    def _flush(self) -> None:
+    def _spill(self) -> None:
+        if self._file is None:
+            self._file = TemporaryFile()  # noqa: SIM115 - `close` does
         self._file.seek(0, 2)
-        self._file.write(b"".join(self._buffer))
+        heads = (_HEAD.pack(seq, len(text)) + text for seq, text in self._buffer)
+        self._file.write(b"".join(heads))
         self._buffer.clear()
         self._buffered = 0
+
+    def _all(self) -> Iterator[tuple[int, bytes]]:
+        if self._file is not None:
+            self._file.seek(0)
+            while head := self._file.read(_HEAD.size):
+                seq, size = _HEAD.unpack(head)
+                yield seq, self._file.read(size)
+        yield from self._buffer
 
     def keyed(self, key: Callable[[int], bytes | None]) -> Iterator[bytes]:
         """All rows from the first, as text with line feeds; before each what `key` gives for its
         invoice's place, and no rows where it gives None.
         """  # fmt: skip
-        self._flush()
-        self._file.seek(0)
-        while head := self._file.read(_HEAD.size):
-            seq, size = _HEAD.unpack(head)
-            text, prefix = self._file.read(size), key(seq)
-            if prefix is not None:
+        for seq, text in self._all():
+            if (prefix := key(seq)) is not None:
                 yield prefix + text.replace(b"\n", b"\n" + prefix) + b"\n"
 
     def staged(self) -> Iterator[bytes]:
@@ -97,7 +104,8 @@ class Spool:
     def close(self) -> None:
         """Let go of the rows."""
         self._buffer.clear()
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def in_batches(

@@ -22,7 +22,7 @@ from saft_pipeline.settings import load as load_settings
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.model import Outcome, Publication
-from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.postgres import PostgresTransport, connect
 from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.benchmarks.baselines import statements
@@ -39,6 +39,7 @@ REST_LINES = 250_000
 LINES_AN_INVOICE = 10
 TINY = 2_000
 GROUP = 50
+ROUNDS = 3
 KILLS = 50
 PUBLISHERS, FILES_OF_ALL = 4, 1_000
 
@@ -47,7 +48,7 @@ _batch_size = load_settings({}).batch_size
 
 
 def run() -> Iterable[Ratio]:
-    """All figures; about six minutes."""
+    """All figures; about five minutes."""
     home = Path(tempfile.mkdtemp(prefix="saft-"))
     home.chmod(0o711)  # for root the server is another user
     try:
@@ -76,41 +77,47 @@ class _Bench:
     def large(self) -> Iterator[Ratio]:
         """A large file, from rows as reading gives them."""
         file = _large(LINES)
-        url = self.database()
-        with closing(Store(PostgresTransport(url), _batch_size)) as store:
-            first = _timed(store, file)
-            same_bytes = _timed(store, replace(file, path="same bytes.xml"))
-            same_rows = _timed(store, replace(file, path="same rows.xml", bytes_="a space more"))
-        bare = seconds(lambda: _copy(url, file))
+        first, same_bytes, same_rows, bare = _best(lambda: self._large_once(file))
         note = f"{LINES:,} lines in {first:.1f} s"
         yield Ratio("large file, to a bare COPY of its lines", bare / first, 0.15, note=note)
         yield Ratio("the same bytes again, to the first time", first / same_bytes, 3)
         yield Ratio("the same rows in other bytes, to the first time", first / same_rows)
 
+    def _large_once(self, file: File) -> tuple[float, ...]:
+        url = self.database()
+        others = replace(file, path="same bytes.xml"), replace(file, path="x.xml", bytes_="x")
+        with closing(Store(PostgresTransport(url), _batch_size)) as store:
+            return *(_timed(store, f) for f in (file, *others)), seconds(lambda: _copy(url, file))
+
     def tiny(self) -> Iterator[Ratio]:
         """Files of one invoice, so many a call, beside the old program's statements."""
-        url = self.database()
-        files = [_tiny(n) for n in range(TINY)]
-        with closing(Store(PostgresTransport(url), _batch_size)) as store:
-            ours = _grouped(store, files)
-        with psycopg.connect(self.database(), autocommit=True) as connection:
-            few = files[: TINY // 10]
-            theirs = seconds(lambda: statements.load(connection, few)) * 10
-        note = f"{TINY / ours:,.0f} and {TINY / theirs:,.0f} files a second"
+        ours, theirs = _best(self._tiny_once)
+        note = f"{1 / ours:,.0f} and {1 / theirs:,.0f} files a second"
         yield Ratio("tiny files, to statement by statement", theirs / ours, 15, note=note)
+
+    def _tiny_once(self) -> tuple[float, ...]:
+        files = [_tiny(n) for n in range(TINY)]
+        few = files[: TINY // 10]
+        with closing(Store(PostgresTransport(self.database()), _batch_size)) as store:
+            ours = _grouped(store, files)
+        # A connection as ours are, fit for a transaction pooler: without prepared statements.
+        with closing(connect(self.database())) as connection:
+            theirs = seconds(lambda: statements.load(connection, few))
+        return ours / len(files), theirs / len(few)
 
     def over_rest(self) -> Iterator[Ratio]:
         """The same work over the stand-in for PostgREST, which is a process of its own."""
         file, files = _large(REST_LINES), [_tiny(n) for n in range(TINY)]
-        times = []
-        for is_rest in (False, True):
-            url = self.database()
-            with _transport(url, is_rest=is_rest) as store:
-                times.append((_timed(store, file), _grouped(store, files)))
-        (large, tiny), (large_rest, tiny_rest) = times
+        large, tiny, large_rest, tiny_rest = _best(
+            lambda: tuple(t for is_rest in (False, True) for t in self._once(file, files, is_rest))
+        )
         note = f"{REST_LINES:,} lines in {large_rest:.1f} s"
         yield Ratio("large file over REST, to direct", large / large_rest, 0.4, note=note)
         yield Ratio("tiny files over REST, to direct", tiny / tiny_rest, 0.4)
+
+    def _once(self, file: File, files: Sequence[File], is_rest: bool) -> tuple[float, float]:
+        with _transport(self.database(), is_rest=is_rest) as store:
+            return _timed(store, file), _grouped(store, files)
 
     def killed(self) -> Iterator[Ratio]:
         """Publishers killed at random moments, with a reader that looks for half a file."""
@@ -129,6 +136,11 @@ class _Bench:
             f"of {FILES_OF_ALL:,} files by {PUBLISHERS} at once, not loaded or in part",
             lost, 0, "", most=True,
         )  # fmt: skip
+
+
+def _best(once: Callable[[], tuple[float, ...]]) -> list[float]:
+    """The shortest of each time in several rounds: what else goes on here hits all alike."""
+    return [min(times) for times in zip(*(once() for _ in range(ROUNDS)), strict=True)]
 
 
 @contextmanager
@@ -180,7 +192,7 @@ def _timed(store: Store, file: File) -> float:
 def _grouped(store: Store, files: Sequence[File]) -> float:
     by = building.owner()
     settled = building.claim(store, *files, by=by)
-    keyed = [(s.ledger_id, f) for s, f in zip(settled, files, strict=True)]
+    keyed = [(s.ledger_id, f) for s, f in zip(settled, files, strict=True) if f.records]
     return sum(
         _seconds(lambda: building.publish(store, building.stage(store, *group), by))  # noqa: B023
         for group in (keyed[n : n + GROUP] for n in range(0, len(keyed), GROUP))

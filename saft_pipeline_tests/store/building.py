@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from types import MappingProxyType
 
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
@@ -106,12 +107,12 @@ class File:
         name = self.path.rpartition("/")[2]
         return Seen(self.path, name, None, len(repr(self)), self.modified_at)
 
-    def records(self) -> Iterable[Header | Customer | Invoice]:
+    @cached_property
+    def records(self) -> tuple[Header | Customer | Invoice, ...]:
         """What reading it gives, as far as there are tables for it."""
         company = {"company_id": self.company_id, "company_name": self.company_name}
-        yield Header(_row(COMPANY_FIELDS, dict(company)), line=1)
-        yield from self.customers
-        yield from self.invoices
+        header = Header(_row(COMPANY_FIELDS, dict(company)), line=1)
+        return header, *self.customers, *self.invoices
 
 
 def owner() -> str:
@@ -153,7 +154,7 @@ def stage(store: Store, *files: tuple[int, File]) -> list[Publication]:
 
 def _spooled(ledger_id: int, file: File) -> FileRows:
     rows = FileRows(ledger_id)
-    for record in file.records():
+    for record in file.records:
         rows.write(record)
     return rows
 

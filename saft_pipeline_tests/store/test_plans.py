@@ -105,7 +105,7 @@ def known_of_others(url: str) -> None:
         )
         connection.execute(
             "insert into invoice_files (source, path, filename, size, modified_at, sha256) select "
-            "'other', n, n, 1, now(), repeat(md5(n::text), 2) from generate_series(1, 2000) n"
+            "'other', n, n, 1, now(), repeat(md5(n::text), 2) from generate_series(1, 300) n"
         )
         _analyze(connection)
 

@@ -276,6 +276,20 @@ def test_a_file_without_invoices_is_a_valid_empty_result(store: Store) -> None:
     assert (outcome.status, outcome.rows["invoices"]) == ("loaded", 0)
 
 
+def test_an_invoice_deleted_by_hand_takes_its_lines_and_links_along(store: Store, url: str) -> None:
+    load(store, FILE)
+    rows(url, "delete from invoices where invoice_no = 'FT 1/1' returning 1")
+    assert [len(held) for held in content(url).values()] == [1, 1, 1, 1, 1]
+    (outcome,) = load(store, replace(FILE, path="b.xml", bytes_="b", modified_at=at(2)))
+    assert outcome.written == {"invoices": 1, "invoice_lines": 2}
+
+
+def test_a_file_deleted_by_hand_takes_its_links_along(store: Store, url: str) -> None:
+    load(store, FILE)
+    rows(url, "delete from invoice_files returning 1")
+    assert [len(held) for held in content(url).values()] == [1, 1, 2, 3, 0]
+
+
 def test_publishing_again_what_was_published_tells_the_same(store: Store, url: str) -> None:
     """As when the first answer was lost."""
     by = owner()

@@ -70,7 +70,7 @@ def test_rows_beyond_memory_are_all_given() -> None:
 
 def test_each_record_goes_to_its_table() -> None:
     rows = FileRows(7)
-    for record in File("a.xml", (invoice("FT 1/1", 2), invoice("FT 1/2")), (customer(),)).records():
+    for record in File("a.xml", (invoice("FT 1/1", 2), invoice("FT 1/2")), (customer(),)).records:
         rows.write(record)
     rows.write(Other("product", "", 1))
     assert rows.counts == {"companies": 1, "customers": 1, "invoices": 2, "invoice_lines": 3}

@@ -73,8 +73,11 @@ create table public.invoices (
 create index invoices_invoice_date on public.invoices (invoice_date, company_id);
 create index invoices_customer_id on public.invoices (customer_id, company_id);
 
+-- Lines and links have no foreign keys: checking a million lines takes as long as all else that is
+-- done with them, and only publishing writes them, beside the invoices that they belong to. Who
+-- deletes invoices or files by hand deletes these, too, by the triggers below.
 create table public.invoice_lines (
-    invoice_id bigint not null references public.invoices on delete cascade,
+    invoice_id bigint not null,
     line_number integer not null,
     product_code text,
     product_description text,
@@ -157,12 +160,37 @@ create index invoice_files_company_id on public.invoice_files (company_id);
 create index invoice_files_run_id on public.invoice_files (run_id);
 
 create table public.invoice_file_links (
-    invoice_file_id bigint not null references public.invoice_files,
-    invoice_id bigint not null references public.invoices on delete cascade,
+    invoice_file_id bigint not null,
+    invoice_id bigint not null,
     content_hash uuid not null,
     primary key (invoice_file_id, invoice_id)
 );
 
 create index invoice_file_links_invoice_id on public.invoice_file_links (invoice_id);
+
+create function saft.delete_of_invoices() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from public.invoice_lines where invoice_id in (select id from gone);
+    delete from public.invoice_file_links where invoice_id in (select id from gone);
+    return null;
+end $$;
+
+create trigger delete_lines_and_links after delete on public.invoices
+    referencing old table as gone for each statement
+    execute function saft.delete_of_invoices();
+
+create function saft.delete_of_files() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from public.invoice_file_links where invoice_file_id in (select id from gone);
+    return null;
+end $$;
+
+create trigger delete_links after delete on public.invoice_files
+    referencing old table as gone for each statement
+    execute function saft.delete_of_files();
 
 insert into saft.migrations (version, name) values ('20261124090000', 'tables');

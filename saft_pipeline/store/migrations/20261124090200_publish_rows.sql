@@ -118,7 +118,7 @@ $$;
 -- then cancelled over not, then the bytes first seen later. `place` is that order in the group.
 -- The order of the row that is there is that of the newest file that says the same as it.
 create function saft.publish_decide(ids bigint[]) returns void
-language plpgsql set search_path = '' set work_mem = '64MB'
+language plpgsql set search_path = '' set work_mem = '64MB' set plan_cache_mode = force_custom_plan
 as $$
 begin
     insert into saft.staging_links (
@@ -178,7 +178,7 @@ begin
         partition by d.company_id collate "C", d.invoice_no collate "C" order by d.place);
 end $$;
 
--- Invoices: new ones, and those whose values win over the ones there; the lines they had go.
+-- New invoices.
 create function saft.publish_invoices(ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
@@ -197,7 +197,13 @@ begin
     from saft.staging_links l
     join saft.staging_invoices s using (ledger_id, seq)
     where l.ledger_id = any(ids) and l.is_new;
+end $$;
 
+-- Invoices whose values win over the ones there; the lines they had go.
+create function saft.publish_changed(ids bigint[]) returns void
+language plpgsql set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+begin
     update public.invoices i set
         atcud = s.atcud, hash = s.hash, hash_control = s.hash_control,
         hash_extract = s.hash_extract, period = s.period, invoice_date = s.invoice_date,

@@ -78,7 +78,7 @@ begin
     ) company;
 end $$;
 
--- The ledger's own rows: with them the files are loaded.
+-- The ledger's own rows: with them the files are loaded. Of conflicts the first hundred are spelt out.
 create function saft.publish_ledger(ids bigint[], owner text, run text, program text) returns void
 language plpgsql set search_path = ''
 as $$
@@ -101,30 +101,23 @@ begin
             'owner', owner, 'customers', p.customers, 'written_invoices', decided.invoices,
             'written_lines', decided.lines)
     from saft.staging_files p
-    cross join lateral saft.decided_of(p.ledger_id) decided
+    cross join lateral (
+        select count(*) filter (where l.wins) as invoices,
+            coalesce(sum(l.line_count) filter (where l.wins), 0) as lines,
+            coalesce(jsonb_agg(l.conflict order by l.seq)
+                filter (where l.conflict is not null and l.told <= 100), '[]')
+            || case when count(l.conflict) > 100 then jsonb_build_array(jsonb_build_object(
+                'code', 'conflict', 'line', null,
+                'message', format('and %s more of this kind', count(l.conflict) - 100)))
+               else '[]' end as conflicts
+        from (
+            select d.*, count(d.conflict) over (order by d.seq) as told
+            from saft.staging_links d
+            where d.ledger_id = p.ledger_id
+        ) l
+    ) decided
     where p.ledger_id = any(ids) and f.id = p.ledger_id;
 end $$;
-
--- What was decided of a file's invoices: how many were written, with how many lines, and the
--- warnings about conflicts, of which the first hundred are spelt out.
-create function saft.decided_of(
-    file_id bigint, out invoices bigint, out lines bigint, out conflicts jsonb)
-language sql stable set search_path = ''
-as $$
-    select count(*) filter (where l.wins),
-        coalesce(sum(l.line_count) filter (where l.wins), 0),
-        coalesce(jsonb_agg(l.conflict order by l.seq) filter (where l.place <= 100), '[]')
-        || case when count(l.conflict) > 100 then jsonb_build_array(jsonb_build_object(
-            'code', 'conflict', 'line', null,
-            'message', format('and %s more of this kind', count(l.conflict) - 100)))
-           else '[]' end
-    from (
-        select d.*, case when d.conflict is not null
-            then row_number() over (partition by d.conflict is null order by d.seq) end as place
-        from saft.staging_links d
-        where d.ledger_id = file_id
-    ) l
-$$;
 
 -- What became of each file, in the order of `publications`.
 create function saft.publish_outcomes(publications jsonb) returns jsonb
@@ -202,9 +195,11 @@ end $$;
 
 -- Publishing is the three functions below, in one transaction: see saft_publish. No statistics are
 -- right for staging, nor for tables that were never analyzed or have just grown. So every join goes
--- by an index, row by row, planned anew each time: a plan that was made when a table was empty may
--- take any index of it. Where two conditions could lead to rows, `limit 1` keeps the key apart from
--- the rest, so that only its index is to be had. The time is that of the rows, whatever is known.
+-- by an index, row by row: the time is that of the rows, whatever is known. Where more than one
+-- index has a column of the condition, the plan is made anew each time: one that was made when the
+-- table was empty might have taken any of them. Nowhere else, since foreign keys would be planned
+-- anew for each row, too. Where two conditions could lead to rows, `limit 1` keeps the key apart
+-- from the rest, so that only its index is to be had.
 
 -- The files of the group that are the owner's; nobody else can claim them until the end.
 create function saft.publish_hold(owner text, publications jsonb) returns bigint[]
@@ -232,7 +227,6 @@ returns table (ledger_id bigint, invoice_ids bigint[])
 language plpgsql
 set search_path = '' set jit = off
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -252,6 +246,12 @@ begin
     perform saft.publish_customers(fresh);
     perform saft.publish_decide(fresh);
     perform saft.publish_invoices(fresh);
+    if exists (
+        select from saft.staging_links l
+        where l.ledger_id = any(fresh) and l.wins and not l.is_new)
+    then
+        perform saft.publish_changed(fresh);
+    end if;
     if has_lines then
         perform saft.publish_lines(fresh);
         return;
@@ -271,7 +271,6 @@ returns jsonb
 language plpgsql
 set search_path = '' set jit = off
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_variable
 declare

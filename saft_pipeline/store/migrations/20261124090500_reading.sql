@@ -139,7 +139,7 @@ end $$;
 
 -- Name, invoices, net, tax and gross of each company, as text; cancelled invoices left out.
 create function public.saft_company_totals() returns jsonb
-language sql stable set search_path = ''
+language sql stable set search_path = '' set statement_timeout = '60s'
 as $$
     select coalesce(jsonb_agg(jsonb_build_array(
         t.company_name, t.invoices, t.net::text, t.tax::text, t.gross::text)

@@ -6,11 +6,11 @@ over REST. Beside it the invoices that the benchmark publishes.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from saft_pipeline.saft.fields import CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.records import Invoice, Lines
@@ -105,13 +105,7 @@ def _invoice(connection: Connection, file_id: object, one: Invoice) -> None:
 
 
 def _found(connection: Connection, table: str, column: str, **values: Any) -> Any:
-    condition = sql.SQL(" and ").join(
-        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in values
-    )
-    query = sql.SQL("select {} from public.{} where {}").format(
-        sql.Identifier(column), sql.Identifier(table), condition
-    )
-    row = connection.execute(query, values).fetchone()
+    row = connection.execute(_select(table, column, tuple(values)), values).fetchone()
     return row[0] if row else None
 
 
@@ -119,16 +113,23 @@ def _upsert(
     connection: Connection, table: str, record: dict[str, Any], key: Sequence[str],
     returned: str | None = None,
 ) -> Any:  # fmt: skip
-    query = sql.SQL(
-        "insert into public.{} ({}) values ({}) on conflict ({}) do update set {} returning {}"
-    ).format(
-        sql.Identifier(table),
-        sql.SQL(", ").join(map(sql.Identifier, record)),
-        sql.SQL(", ").join(map(sql.Placeholder, record)),
-        sql.SQL(", ").join(map(sql.Identifier, key)),
-        sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(n)) for n in record),
-        sql.Identifier(returned or key[0]),
-    )
+    query = _insert(table, tuple(record), tuple(key), returned or key[0])
     row = connection.execute(query, record).fetchone()
     assert row is not None
     return row[0]
+
+
+@functools.cache
+def _select(table: str, column: str, names: tuple[str, ...]) -> str:
+    condition = " and ".join(f"{name} = %({name})s" for name in names)
+    return f"select {column} from public.{table} where {condition}"
+
+
+@functools.cache
+def _insert(table: str, names: tuple[str, ...], key: tuple[str, ...], returned: str) -> str:
+    marks = ", ".join(f"%({name})s" for name in names)
+    changes = ", ".join(f"{name} = excluded.{name}" for name in names)
+    return (
+        f"insert into public.{table} ({', '.join(names)}) values ({marks}) "
+        f"on conflict ({', '.join(key)}) do update set {changes} returning {returned}"
+    )
