@@ -104,6 +104,7 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
         raise
     finally:
         loader.close()
+    pipeline.count()
     report.finish()
     yield from ()
 

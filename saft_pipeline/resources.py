@@ -1,5 +1,6 @@
 """What assets and the sensor share: the settings and the store, opened at first use."""
 
+from contextlib import suppress
 from functools import cache
 
 import dagster as dg
@@ -7,6 +8,8 @@ from pydantic import PrivateAttr
 
 from saft_pipeline import settings as settings_module
 from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.traffic import TRAFFIC
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.store import Store
 from saft_pipeline.stores import open_store
 
@@ -30,6 +33,11 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         One for all runs and ticks of a process: far away, opening costs more than a tiny file.
         """
         return _shared_store(self.settings)
+
+    def count(self, **more: int) -> None:
+        """Add what this process asked of the servers to the metrics; a fault costs figures only."""
+        with suppress(StoreError):
+            self.store.count({**TRAFFIC.take(), **more})
 
 
 @cache

@@ -51,6 +51,7 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
         return dg.SensorResult(skip_reason=f"nothing to poll: {error}")
     except (TransientSftpError, TransientStoreError) as error:
         return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
+    pipeline.count(ticks=1)
     _register(context.instance, found.claims)
     figures = found.figures(settings)
     return dg.SensorResult(

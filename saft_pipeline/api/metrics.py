@@ -25,12 +25,13 @@ from saft_pipeline.store.model import STATES
 from saft_pipeline.store.operations import WAIT_BOUNDS
 
 COUNTERS = {
-    "database_calls": "Calls of the database by runs and polls.",
+    "ticks": "Looks of the sensor at the folder.",
+    "database_calls": "Calls (transactions) of the database by runs and polls.",
     "sftp_requests": "Requests sent to the SFTP server by runs and polls.",
     "sftp_connections": "Logins to the SFTP server by runs and polls.",
-    "sftp_reconnects": "Connections to the SFTP server that were lost and made anew.",
+    "sftp_reconnects": "Connections to the SFTP server that were lost, so that it took another.",
 }
-"""What runs and polls add to the ledger's counters (`Operations.count`)."""
+"""What runs and polls add to the ledger's counters (`Store.count`)."""
 
 _TICKS = (TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE)
 

@@ -25,6 +25,7 @@ from saft_pipeline.sftp.model import (
     SftpConfig,
 )
 from saft_pipeline.sftp.session import Conversation, Session, ask_each
+from saft_pipeline.sftp.traffic import CONNECTIONS, REQUESTS, TRAFFIC
 
 __all__ = [
     "FetchFailed",
@@ -46,7 +47,9 @@ def connect(config: SftpConfig) -> "Sftp":
     Raises TransientSftpError if trying again may help, else PermanentSftpError (HostKeyError for a
     key that isn't trusted).
     """
-    return Sftp(*connection.open_session(config))
+    opened = Sftp(*connection.open_session(config))
+    TRAFFIC.add(CONNECTIONS)
+    return opened
 
 
 class Sftp:
@@ -58,6 +61,7 @@ class Sftp:
     def __init__(self, transport: paramiko.Transport, session: Session) -> None:
         self._transport = transport
         self._session = session
+        self._counted = 0
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +77,8 @@ class Sftp:
     def close(self) -> None:
         """End the session and the connection."""
         self._transport.close()
+        TRAFFIC.add(REQUESTS, self._session.requests - self._counted)
+        self._counted = self._session.requests
 
     def list(
         self,

@@ -16,6 +16,7 @@ from paramiko import SSHException
 
 from saft_pipeline.sftp import wire
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.traffic import LOSSES, TRAFFIC
 from saft_pipeline.sftp.wire import Handle, Reply, Request
 
 T = TypeVar("T")
@@ -137,6 +138,11 @@ class Session:
             learning = Task(self._learn_limits(), "asking for its limits")
             self._advance(_Run(lambda: None, lambda: 1, 0), learning, None)
 
+    @property
+    def requests(self) -> int:
+        """How many were asked so far."""
+        return self._number
+
     def open_at_once(self) -> int:
         """Give how many files or folders to have open at once.
 
@@ -253,6 +259,7 @@ class Session:
                 f"The connection to {self._peer} was lost {self._activity()}: {_why(error)}. "
                 "What was fetched before is good; the rest is taken again at the next poll."
             )
+            TRAFFIC.add(LOSSES)
             raise self._lost from error
 
     def _activity(self) -> str:

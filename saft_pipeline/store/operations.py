@@ -38,10 +38,6 @@ class Operations:
         bounds = [float(bound) for bound in WAIT_BOUNDS]
         return dict(self._transport.call("saft_figures", {"bounds": bounds}))
 
-    def count(self, counts: Mapping[str, int]) -> None:
-        """Add to the counters that the metrics show (`saft_pipeline.api.metrics` names them)."""
-        self._transport.call("saft_count", {"counts": dict(counts)})
-
     def rights(self) -> dict[str, list[str]]:
         """What this login lacks (`missing`), and what Supabase's public roles could do (`open`)."""
         return dict(self._transport.call("saft_rights", {}))

@@ -97,6 +97,7 @@ class PostgresTransport:
         self._url = url
         self._guard = threading.Lock()
         self._idle: list[Connection] = []
+        self.calls = 0
 
     def call(self, function: str, arguments: Arguments) -> Any:
         """See Transport."""
@@ -135,6 +136,7 @@ class PostgresTransport:
 
     def _taken(self) -> Connection:
         with self._guard:
+            self.calls += 1
             while self._idle:
                 if not (found := self._idle.pop()).closed:
                     return found

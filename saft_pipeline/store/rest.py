@@ -5,6 +5,7 @@ Every call may be sent again: the functions of the migrations give the same when
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -60,6 +61,8 @@ class RestTransport:
     def __init__(self, url: str, key: str) -> None:
         self._url = url
         self._key = key
+        self._guard = threading.Lock()
+        self.calls = 0
 
     @cached_property
     def _client(self) -> Client:
@@ -90,6 +93,8 @@ class RestTransport:
         import httpx
         from postgrest import APIError
 
+        with self._guard:
+            self.calls += 1
         try:
             return self._client.rpc(function, dict(arguments)).execute().data
         except APIError as error:

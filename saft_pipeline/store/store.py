@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, date, datetime, timedelta
@@ -47,6 +48,8 @@ class Store:
         self._transport = transport
         self._rows_a_write = {table: batch_size(table) for table in TABLES}
         self._staged: list[Spool] = []
+        self._counting = threading.Lock()
+        self._counted = 0
 
     def observe(
         self, source: str, seen: Sequence[Seen], *, whole: bool, age: timedelta = timedelta(0)
@@ -274,6 +277,14 @@ class Store:
             if len(page["rows"]) < _PAGE:
                 return
             after = [str(page["rows"][-1][name]) for name in page["key"]]
+
+    def count(self, counts: Mapping[str, int]) -> None:
+        """Add to the counters of the metrics: `counts`, and the calls made since the last time."""
+        with self._counting:
+            calls = self._transport.calls + 1  # this one is one, too
+            fresh, self._counted = calls - self._counted, calls
+        told = {**counts, "database_calls": fresh}
+        self._transport.call("saft_count", {"counts": told})
 
     def company_totals(self) -> list[tuple[str, int, str, str, str]]:
         """Name, invoices, net, tax and gross of each company; cancelled invoices left out."""

@@ -18,8 +18,11 @@ class Transport(Protocol):
     """Calls functions of the migrations; each call is one transaction, and is repeated on faults
     that pass: every function gives the same when it is asked again by the same owner.
 
+    `calls` is how many transactions were asked for so far, those asked for again among them.
     All methods raise `StoreError`, or `TransientStoreError` when all tries failed.
     """  # fmt: skip
+
+    calls: int
 
     def call(self, function: str, arguments: Arguments) -> Any:
         """Call `public.FUNCTION` with named arguments; its JSON answer, decoded."""

@@ -90,10 +90,21 @@ def test_no_runs_have_no_files(operations: Operations) -> None:
     assert operations.run_files([]) == []
 
 
-def test_counters_add_up(operations: Operations) -> None:
-    operations.count({"a": 1, "b": 2})
-    operations.count({"b": 3})
-    assert operations.figures()["counters"] == {"a": 1, "b": 5}
+def test_counters_add_up(operations: Operations, ledger: Store) -> None:
+    ledger.count({"a": 1, "b": 2})
+    ledger.count({"b": 3})
+    found = operations.figures()["counters"]
+    assert (found["a"], found["b"]) == (1, 5)
+
+
+@pytest.mark.usefixtures("ledger")
+def test_each_call_is_counted_once(operations: Operations, transport: PostgresTransport) -> None:
+    fresh = Store(transport, lambda _: 100)
+    before = transport.calls
+    fresh.count({})
+    fresh.claimed("me")
+    fresh.count({})
+    assert operations.figures()["counters"]["database_calls"] == before + 3
 
 
 @pytest.mark.usefixtures("ledger")

@@ -304,3 +304,16 @@ def test_large_numbers_of_files_come_whole(store: Store) -> None:
     store.observe(SOURCE, [File(f"{n}.xml").seen for n in range(1500)], whole=False)
     assert len(store.claim("me", lease=LEASE, source=SOURCE)) == 1500
     assert len(store.files(source=SOURCE)) == 1500
+
+
+def test_calls_are_counted_those_of_batches_too(
+    url: str, store: Store, rest_api: Server, large: None
+) -> None:
+    transport = RestTransport(rest_api.url, SECRET_KEY)
+    counting = Store(transport, lambda _table: 2)
+    load(counting, FILE)
+    assert transport.calls > 5
+    before = transport.calls
+    counting.count({})
+    assert value(url, "select value from saft.counters where name = 'database_calls'") == before + 1
+    counting.close()
