@@ -10,10 +10,12 @@ from saft_pipeline.alerts.channels import channels
 from saft_pipeline.assets import folder, load_files
 from saft_pipeline.io_managers import TablesIOManager
 from saft_pipeline.jobs import load_files_job
+from saft_pipeline.lineage import described
 from saft_pipeline.report_assets import ASSETS as REPORTS
 from saft_pipeline.resources import Pipeline
 from saft_pipeline.schedules import prune_job, prune_nightly
 from saft_pipeline.sensors import build_sensor
+from saft_pipeline.settings import Settings
 
 
 @dg.logger
@@ -29,16 +31,18 @@ def console(_context: dg.InitLoggerContext) -> logging.Logger:
     return logger
 
 
-def build(
-    pipeline: Pipeline | None = None, *, poll_interval_seconds: int = 300, alerting: bool = False
-) -> dg.Definitions:
-    """The definitions, with `pipeline` in the place of the one that reads the environment."""
-    pipeline = pipeline or Pipeline()
+def build(given: Settings | None = None) -> dg.Definitions:
+    """The definitions for some settings; without them, for the defaults."""
+    given = given or Settings.model_validate({})
+    pipeline = Pipeline()
     return dg.Definitions(
-        assets=[folder, load_files, *REPORTS],
+        assets=described([folder, load_files, *REPORTS], given),
         jobs=[load_files_job, prune_job],
         schedules=[prune_nightly],
-        sensors=[build_sensor(poll_interval_seconds), build_alert_sensor(wanted=alerting)],
+        sensors=[
+            build_sensor(given.poll_interval_seconds),
+            build_alert_sensor(wanted=bool(channels(given))),
+        ],
         resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},
         loggers={"console": console},
         executor=dg.in_process_executor,
@@ -48,5 +52,4 @@ def build(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster` and `saft` load."""
-    given = settings.load()
-    return build(poll_interval_seconds=given.poll_interval_seconds, alerting=bool(channels(given)))
+    return build(settings.load())

@@ -1,0 +1,68 @@
+"""What the tables, and the columns of tables and views, are and mean.
+
+The migrations are where this is said, for Supabase's table editor and psql; here it is read from
+them, so that it is said once. A test holds it against a real database.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from saft_pipeline.store.migrate import migrations
+
+_TABLE = re.compile(r"^create table public\.(\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
+_COLUMN = re.compile(r"^    (?!primary|unique|check)(\w+) (\w+)(.*)$", re.MULTILINE)
+_KEY = re.compile(r"^    primary key \((.+)\)", re.MULTILINE)
+_COMMENT = re.compile(r"^comment on \w+ public\.([\w.]+) is\s+'((?:[^']|'')*)';", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table; `kind` is Postgres's type as the migration writes it."""
+
+    name: str
+    kind: str
+    meaning: str
+    nullable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the contract; `key` are the columns of its primary key."""
+
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """All tables by name, all comments by `TABLE` or `TABLE.COLUMN`, and the newest migration."""
+
+    tables: Mapping[str, Table]
+    comments: Mapping[str, str]
+    version: str
+
+
+def catalog() -> Catalog:
+    """Read the migrations; they are files of this package."""
+    found = migrations()
+    sql = "\n".join(migration.text for migration in found)
+    comments = {name: text.replace("''", "'") for name, text in _COMMENT.findall(sql)}
+    tables = {name: _table(name, body, comments) for name, body in _TABLE.findall(sql)}
+    return Catalog(tables, comments, found[-1].version)
+
+
+def _table(name: str, body: str, comments: Mapping[str, str]) -> Table:
+    columns = tuple(_columns(name, body, comments))
+    together = _KEY.search(body)
+    alone = [line[1] for line in _COLUMN.finditer(body) if "primary key" in line[3]]
+    return Table(comments[name], columns, tuple(together[1].split(", ") if together else alone))
+
+
+def _columns(table: str, body: str, comments: Mapping[str, str]) -> Iterator[Column]:
+    for name, kind, rest in _COLUMN.findall(body):
+        nullable = "not null" not in rest and "primary key" not in rest
+        yield Column(name, kind, comments[f"{table}.{name}"], nullable)
