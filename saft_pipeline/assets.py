@@ -16,6 +16,7 @@ from saft_pipeline.io_managers import LINKS, PUBLISHING, GroupRows, TablesIOMana
 from saft_pipeline.leases import kept_alive
 from saft_pipeline.loading import TABLES, Load, Loader, groups, overlapped
 from saft_pipeline.resources import Pipeline
+from saft_pipeline.run_tags import CommonTags
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import LedgerFile
@@ -158,6 +159,7 @@ class _Report:
         self._context = context
         self._events = FileEvents(context)
         self._failed: list[Load] = []
+        self._tags = CommonTags()
         self._loaded = 0
         self._total = 0
 
@@ -184,12 +186,16 @@ class _Report:
             PUBLISHING, [(keys[load.file.id], cards.failure(load)) for load in rest]
         )
         self._events.store()
+        for load in loads:
+            self._tags.add(load)
         self._failed += bad
         self._loaded += len(good)
         self._total += len(loads)
 
     def finish(self) -> None:
-        """End the run as failed if a file failed, naming each with its reason."""
+        """Tag the run; end it as failed if a file failed, naming each with its reason."""
+        if tags := self._tags.tags:
+            self._context.instance.add_run_tags(self._context.run.run_id, tags)
         total = self._total
         self._context.log.info(f"{self._loaded} of {total} files loaded")
         if self._failed:

@@ -74,8 +74,18 @@ def _ledger(load: Load) -> dict[str, Any]:
         "attempt": load.file.attempts,
         "invoices": rows.get("invoice_file_links", 0),
         "lines": rows.get("invoice_lines", 0),
+        **_holds(load),
         **_warnings(load.outcome.warnings),
     }
+
+
+def _holds(load: Load) -> dict[str, str]:
+    """`3 FT, 1 NC of NIF 500000000, Gramido`, in one entry: each takes 100 bytes of every file."""
+    if load.company_id is None:
+        return {}
+    documents = ", ".join(f"{count:,} {kind}" for kind, count in sorted(load.types.items()))
+    branch = f", {load.file.branch}" if load.file.branch else ""
+    return {"holds": f"{documents or 'no documents'} of NIF {load.company_id}{branch}"}
 
 
 def _warnings(warnings: Sequence[dict[str, Any]]) -> dict[str, Any]:

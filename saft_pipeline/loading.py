@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,9 +19,10 @@ from typing import Any, Literal, TypeVar
 from saft_pipeline import __version__
 from saft_pipeline.artifacts import Artifacts
 from saft_pipeline.saft.errors import IncompleteError, SaftError
+from saft_pipeline.saft.fields import INVOICE_FIELDS
 from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline.saft.reader import read
-from saft_pipeline.saft.records import Header, Totals
+from saft_pipeline.saft.records import Header, Invoice, Totals
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
 from saft_pipeline.sources import Arrival, Source, source_of
@@ -31,6 +33,8 @@ from saft_pipeline.store.store import Store
 _log = logging.getLogger(__name__)
 
 TABLES = ("companies", "customers", "invoices", "invoice_lines")
+
+_TYPE = INVOICE_FIELDS.index("invoice_type")
 
 GROUP_FILES = 100
 GROUP_BYTES = 32 << 20
@@ -44,7 +48,11 @@ _STATE_OF: dict[str, Failed] = {"gone": "gone", "changed": "incomplete", "unread
 
 @dataclass
 class Load:
-    """One file on its way; `error` says why it got no further, `state` what that makes of it."""
+    """One file on its way; `error` says why it got no further, `state` what that makes of it.
+
+    `types` are its invoices by InvoiceType; bytes that were loaded before are not read again, and
+    have none.
+    """
 
     file: LedgerFile
     fetched: Fetched | None = None
@@ -53,6 +61,7 @@ class Load:
     rows: FileRows | None = None
     header: Header | None = None
     totals: Totals | None = None
+    types: Counter[str] = field(default_factory=Counter)
     records: int = 0
     warnings: list[dict[str, Any]] = field(default_factory=list)
     outcome: Outcome | None = None
@@ -65,6 +74,11 @@ class Load:
     def loaded(self) -> bool:
         """Whether its rows are in the tables."""
         return self.outcome is not None and self.outcome.status == "loaded"
+
+    @property
+    def company_id(self) -> str | None:
+        """Whose file it is, if it was read as far as its Header."""
+        return self.header.values[0] if self.header else None
 
     @property
     def told(self) -> list[dict[str, Any]]:
@@ -194,7 +208,9 @@ class Loader:
                 parsed.write(to_json(record))
                 rows.write(record)
                 load.records += 1
-                if isinstance(record, Header):
+                if isinstance(record, Invoice):
+                    load.types[record.values[_TYPE] or "no type"] += 1
+                elif isinstance(record, Header):
                     load.header = record
                 elif isinstance(record, Totals):
                     load.totals = record
@@ -314,7 +330,7 @@ def _publication(load: Load) -> Publication:
     counts = load.rows.counts
     return Publication(
         load.file.id,
-        company_id=load.header.values[0],
+        company_id=load.company_id,
         date_created=date.fromisoformat(created) if created else None,
         invoices=counts["invoices"],
         lines=counts["invoice_lines"],

@@ -100,7 +100,7 @@ def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
             "code server: end that process (Ctrl-C), or try again when its lease has ended "
             "(LEASE_SECONDS)"
         )
-    instance.report_run_canceled(run, message="Its process shows no sign of life.")
+    instance.report_run_canceled(run, message="its process shows no sign of life")
     _give_up(store, run)
     return "noted as cancelled; its process was gone"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from dagster import DagsterEventType
 
 from saft_pipeline import cards
 from saft_pipeline.loading import Load, Loader
+from saft_pipeline.saft.records import Header
 from saft_pipeline.store.model import Outcome
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import POLLED, Polled, Project, ledger_file
@@ -51,7 +54,26 @@ def test_the_ledger_sums_it_up(polled: Polled) -> None:
     card = polled.metadata("invoice_files", "good.xml")
     assert card == {
         "path": "good.xml", "version": 1, "attempt": 1, "invoices": 1, "lines": 1, "warnings": 0,
+        "holds": "1 FT of NIF 599999993",
     }  # fmt: skip
+
+
+def test_the_ledger_names_the_branch_and_all_types(loader: Loader) -> None:
+    load = loaded([])
+    load.file = replace(load.file, branch="Gramido")
+    load.header, load.types = Header(("599999993",), 1), Counter(NC=1, FT=1200)
+    card = cards.card("invoice_files", load, loader)
+    assert card["holds"] == "1,200 FT, 1 NC of NIF 599999993, Gramido"
+
+
+def test_the_ledger_says_of_a_file_without_documents_that_it_has_none(loader: Loader) -> None:
+    load = loaded([])
+    load.header = Header(("599999993",), 1)
+    assert cards.card("invoice_files", load, loader)["holds"] == "no documents of NIF 599999993"
+
+
+def test_bytes_that_were_loaded_before_are_not_told_of_again(loader: Loader) -> None:
+    assert "holds" not in cards.card("invoice_files", loaded([]), loader)
 
 
 def test_the_ledger_shows_the_first_warnings(polled: Polled) -> None:

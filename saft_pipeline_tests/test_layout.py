@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -86,6 +87,32 @@ def test_every_module_says_what_belongs_in_it() -> None:
         if path.read_text().strip() and not ast.get_docstring(ast.parse(path.read_text()))
     ]
     assert silent == []
+
+
+NAMES = ("Postgres", "Dagster", "Supabase", "Header")
+
+
+def messages(path: Path) -> Iterator[str]:
+    """What the errors that a module raises say, with `{}` for each value in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            for text in node.exc.args:
+                if isinstance(text, ast.JoinedStr):
+                    parts = (getattr(part, "value", "") for part in text.values)
+                    yield "".join(p if isinstance(p, str) else "{}" for p in parts)
+                elif isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    yield text.value
+
+
+def test_errors_speak_in_one_voice() -> None:
+    """No capital to begin with and no full stop: they stand behind a colon, or before one."""
+    loud = [
+        f"{path.relative_to(PACKAGE)}: {text}"
+        for path in sources(PACKAGE)
+        for text in messages(path)
+        if text.endswith(".") or (re.match(r"[A-Z][a-z]* ", text) and not text.startswith(NAMES))
+    ]
+    assert loud == []
 
 
 def test_importing_reads_no_environment_and_opens_no_socket() -> None:

@@ -96,7 +96,7 @@ def test_a_failed_tick_raises_the_sensors_own_error(
     project: Project, runs: LocalRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SFTP_REMOTE_DIR", "/no/such/folder")
-    with pytest.raises(TickFailedError, match=r"^The folder .* Check SFTP_REMOTE_DIR"):
+    with pytest.raises(TickFailedError, match=r"^the folder .* check SFTP_REMOTE_DIR"):
         runs.tick()
 
 
@@ -104,7 +104,7 @@ def test_a_failed_tick_is_recorded_as_failed(
     project: Project, runs: LocalRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SFTP_REMOTE_DIR", "/no/such/folder")
-    with pytest.raises(Exception, match="Check SFTP_REMOTE_DIR"):
+    with pytest.raises(Exception, match="check SFTP_REMOTE_DIR"):
         runs.tick()
     (tick,) = ticks(runs, 1)
     assert tick.status == TickStatus.FAILURE

@@ -201,7 +201,7 @@ def test_a_server_that_is_down_is_a_passing_fault(project: Project, store: Store
 
 
 def test_a_missing_folder_is_a_fault_that_stays(project: Project, store: Store) -> None:
-    with pytest.raises(PermanentSftpError, match="Check SFTP_REMOTE_DIR"):
+    with pytest.raises(PermanentSftpError, match="check SFTP_REMOTE_DIR"):
         look(project, store, SFTP_REMOTE_DIR="/no/such/folder")
 
 

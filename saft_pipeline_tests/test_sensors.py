@@ -159,7 +159,7 @@ OTHER_KEY = "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
             {"SFTP_KNOWN_HOSTS_PATH": "", "SFTP_HOST_KEY_FINGERPRINTS": OTHER_KEY},
             "SFTP_HOST_KEY_FINGERPRINTS",
         ),
-        ({"SFTP_REMOTE_DIR": "/no/such/folder"}, "Check SFTP_REMOTE_DIR"),
+        ({"SFTP_REMOTE_DIR": "/no/such/folder"}, "check SFTP_REMOTE_DIR"),
     ],
     ids=["missing key", "unknown host key", "missing folder"],
 )

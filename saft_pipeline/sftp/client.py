@@ -97,7 +97,7 @@ class Sftp:
         excluded = self._relative(root, paths.setting_path(exclude)) if exclude else None
         if excluded == b".":
             raise PermanentSftpError(
-                f"The archive folder is {remote_dir} itself: set SFTP_ARCHIVE_DIR to another."
+                f"the archive folder is {remote_dir} itself: set SFTP_ARCHIVE_DIR to another"
             )
         selection = listing.Selection(root, paths.name_pattern(pattern), recursive, excluded)
         return listing.find(self._session, selection)

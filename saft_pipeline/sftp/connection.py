@@ -143,15 +143,15 @@ def _dial(config: SftpConfig) -> socket.socket:
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
             raise TransientSftpError(
-                f"The name {config.host} can't be looked up now (DNS doesn't answer)."
+                f"the name {config.host} can't be looked up now (DNS doesn't answer)"
             ) from error
-        raise PermanentSftpError(f"No host is called {config.host}: check SFTP_HOST.") from error
+        raise PermanentSftpError(f"no host is called {config.host}: check SFTP_HOST") from error
     except TimeoutError as error:
         raise TransientSftpError(silence(config, "to the connection")) from error
     except OSError as error:
         raise TransientSftpError(
-            f"{config.peer} can't be reached: {error.strerror or error}. "
-            "Check SFTP_HOST, SFTP_PORT and the firewall if it lasts."
+            f"{config.peer} can't be reached: {error.strerror or error}; "
+            "check SFTP_HOST, SFTP_PORT and the firewall if it lasts"
         ) from error
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
@@ -174,11 +174,11 @@ def _shake_hands(transport: paramiko.Transport, config: SftpConfig) -> None:
 def _handshake_error(config: SftpConfig, error: Exception) -> Exception:
     if "Indecipherable" in str(error):
         return PermanentSftpError(
-            f"What listens on {config.peer} isn't an SSH server: check SFTP_HOST and SFTP_PORT."
+            f"what listens on {config.peer} isn't an SSH server: check SFTP_HOST and SFTP_PORT"
         )
     return TransientSftpError(
         f"{config.peer} broke off the SSH handshake ({_plain(error)}): it may be busy "
-        "(MaxStartups) or refuse this address."
+        "(MaxStartups) or refuse this address"
     )
 
 
@@ -186,12 +186,12 @@ def _no_common_algorithm(config: SftpConfig, error: Exception) -> str:
     if "host key" in str(error):
         return (
             f"{config.peer} has no host key of a kind that is still safe: most likely only ssh-rsa "
-            "with SHA-1. Its owner must update it (OpenSSH 7.2 or newer signs with rsa-sha2) or "
-            "add an ed25519 or ECDSA key."
+            "with SHA-1; its owner must update it (OpenSSH 7.2 or newer signs with rsa-sha2) or "
+            "add an ed25519 or ECDSA key"
         )
     return (
         f"{config.peer} and we have no SSH algorithm in common ({_plain(error)}): its owner must "
-        "update it."
+        "update it"
     )
 
 
@@ -201,7 +201,7 @@ def _open_channel(transport: paramiko.Transport, config: SftpConfig) -> Session:
             channel = transport.open_session(timeout=2 * config.timeout)
         except (paramiko.SSHException, EOFError, OSError) as error:
             raise TransientSftpError(
-                f"{config.peer} opens no session ({_plain(error)}): it may be busy (MaxSessions)."
+                f"{config.peer} opens no session ({_plain(error)}): it may be busy (MaxSessions)"
             ) from error
         _start_sftp(transport, channel, config)
     channel.settimeout(config.timeout)
@@ -217,11 +217,11 @@ def _start_sftp(
     except (paramiko.SSHException, EOFError, OSError) as error:
         if not transport.is_active():
             raise TransientSftpError(
-                f"{config.peer} ended the connection after the login."
+                f"{config.peer} ended the connection after the login"
             ) from error
         raise PermanentSftpError(
             f"{config.peer} lets {config.username} in but offers no SFTP: its owner must turn the "
-            "sftp subsystem on."
+            "sftp subsystem on"
         ) from error
 
 

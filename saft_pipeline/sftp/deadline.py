@@ -39,5 +39,5 @@ def silence(config: SftpConfig, to_what: str) -> str:
     """Say that the server didn't answer in time."""
     return (
         f"{config.peer} gave no answer {to_what} within {config.timeout:g} s "
-        "(SFTP_TIMEOUT_SECONDS): it may be busy, or something on the way drops what is sent."
+        "(SFTP_TIMEOUT_SECONDS): it may be busy, or something on the way drops what is sent"
     )

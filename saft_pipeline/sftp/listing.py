@@ -48,9 +48,9 @@ class Selection:
         self.left -= max(1, entries)
         if self.left < 0:
             raise PermanentSftpError(
-                f"The folder {paths.text_path(self.root)} holds more than {MAX_ENTRIES:,} names, "
+                f"the folder {paths.text_path(self.root)} holds more than {MAX_ENTRIES:,} names, "
                 "or its listing never ends: point SFTP_REMOTE_DIR to a smaller folder, or set "
-                "AFTER_LOAD=archive."
+                "AFTER_LOAD=archive"
             )
 
 
@@ -203,10 +203,10 @@ def _check_root(folder: Folder, selection: Selection) -> None:
     shown = _shown(selection, b"")
     if folder.refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
         raise PermanentSftpError(
-            f"The folder {shown} can't be listed: {describe(folder.refused)}. "
-            "Check SFTP_REMOTE_DIR and the rights of this user."
+            f"the folder {shown} can't be listed: {describe(folder.refused)}; "
+            "check SFTP_REMOTE_DIR and the rights of this user"
         )
-    raise TransientSftpError(f"The folder {shown} can't be listed: {describe(folder.refused)}.")
+    raise TransientSftpError(f"the folder {shown} can't be listed: {describe(folder.refused)}")
 
 
 def _shown(selection: Selection, path: bytes) -> str:

@@ -39,7 +39,7 @@ def load_key(config: SftpConfig) -> paramiko.PKey | None:
             "its passphrase is wrong, or it is no key in OpenSSH's or PEM format (make one of a "
             "PuTTY key with `puttygen KEY.ppk -O private-openssh`)"
         )
-    raise PermanentSftpError(f"The private key {path} can't be used: {reason}.")
+    raise PermanentSftpError(f"the private key {path} can't be used: {reason}")
 
 
 def log_in(transport: paramiko.Transport, config: SftpConfig, key: paramiko.PKey | None) -> None:
@@ -59,7 +59,7 @@ def log_in(transport: paramiko.Transport, config: SftpConfig, key: paramiko.PKey
     if not transport.is_authenticated():
         raise PermanentSftpError(
             f"{config.peer} wants more than was given to log in as {config.username}: "
-            f"{' or '.join(more)}."
+            f"{' or '.join(more)}"
         )
 
 
@@ -110,8 +110,8 @@ def _log_in_with_agent(transport: paramiko.Transport, config: SftpConfig) -> Non
             if transport.is_authenticated():
                 return
     raise PermanentSftpError(
-        f"Nothing to log in to {config.peer} with: set SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH "
-        "(ssh-agent isn't running or holds no key that the server takes)."
+        f"nothing to log in to {config.peer} with: set SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH "
+        "(ssh-agent isn't running or holds no key that the server takes)"
     )
 
 
@@ -123,21 +123,21 @@ def _faults(transport: paramiko.Transport, config: SftpConfig, what: str) -> Ite
     except paramiko.BadAuthenticationType as error:
         raise PermanentSftpError(
             f"{config.peer} doesn't take {what} from {config.username}: it takes "
-            f"{' or '.join(error.allowed_types) or 'nothing'}."
+            f"{' or '.join(error.allowed_types) or 'nothing'}"
         ) from error
     except (paramiko.SSHException, EOFError, OSError) as error:
         # Some servers end the connection at a wrong password: it must not be sent again.
         if not transport.is_active() and what != _PASSWORD:
-            raise TransientSftpError(f"{config.peer} ended the connection at the login.") from error
+            raise TransientSftpError(f"{config.peer} ended the connection at the login") from error
         raise LoginRefusedError(_refusal(config, what, error)) from error
 
 
 def _refusal(config: SftpConfig, what: str, error: Exception) -> str:
     if "agree on a pubkey algorithm" in str(error):
-        return f"{config.peer} {_ONLY_SHA1}."
+        return f"{config.peer} {_ONLY_SHA1}"
     setting = "SFTP_PASSWORD" if what == _PASSWORD else "SFTP_PRIVATE_KEY_PATH"
-    perhaps = f" Or it {_ONLY_SHA1}." if what == _RSA_KEY else ""
+    perhaps = f"; or it {_ONLY_SHA1}" if what == _RSA_KEY else ""
     return (
-        f"{config.peer} refused {what} of {config.username}: check SFTP_USERNAME and {setting}. "
-        f"It isn't tried again by itself.{perhaps}"
+        f"{config.peer} refused {what} of {config.username}: check SFTP_USERNAME and {setting}"
+        f"{perhaps}; it isn't tried again by itself"
     )

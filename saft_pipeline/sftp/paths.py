@@ -55,7 +55,7 @@ def below(root: bytes, path: bytes) -> bytes:
     """
     names = path.split(b"/")
     if any(is_unsafe(name) for name in names) or b".." in names:
-        raise PermanentSftpError(f"{text_path(path)!r} isn't the path of a file in the folder.")
+        raise PermanentSftpError(f"{text_path(path)!r} isn't the path of a file in the folder")
     return join(root, path)
 
 

@@ -82,7 +82,7 @@ def archive(
         reply = yield from ask(rename)
         if _as_status(reply).code == wire.NO_SUCH_FILE:
             _check_unchanged((yield from ask(wire.stat(source))), file)
-            raise _refused(made, f"The archive folder of {file.text} can't be made")
+            raise _refused(made, f"the archive folder of {file.text} can't be made")
     _check_done(reply, file, f"{file.text} can't be moved to {paths.text_path(target)}")
     # Back with the rename that never replaces: a third upload may have come.
     yield from _check_moved(wire.rename(absolute, source), absolute, file)
@@ -107,7 +107,7 @@ def _free_name(root: bytes, source: bytes, file: RemoteFile, folder: bytes) -> C
         _check_unchanged(looked, file)
         if not isinstance(there, Attributes):
             return target
-    raise TransientSftpError(f"{file.text} can't be archived: every name tried for it is taken.")
+    raise TransientSftpError(f"{file.text} can't be archived: every name tried for it is taken")
 
 
 def _make_folders(folders: Sequence[bytes]) -> Conversation[Status]:
@@ -146,7 +146,7 @@ def _check_moved(back: Request, path: bytes, file: RemoteFile) -> Conversation[N
 def _check_done(reply: Reply, file: RemoteFile, refusal: str) -> None:
     status = _as_status(reply)
     if status.code == wire.NO_SUCH_FILE:
-        raise FileGone(f"{file.text} isn't on the server any more: it was moved or deleted before.")
+        raise FileGone(f"{file.text} isn't on the server any more: it was moved or deleted before")
     if status.code != wire.OK:
         raise _refused(status, refusal)
 
@@ -154,11 +154,11 @@ def _check_done(reply: Reply, file: RemoteFile, refusal: str) -> None:
 def _refused(status: Status, refusal: str) -> SftpError:
     if status.code == wire.PERMISSION_DENIED:
         return PermanentSftpError(
-            f"{refusal}: {describe(status)}. Give this user the right, or set AFTER_LOAD=keep."
+            f"{refusal}: {describe(status)}; give this user the right, or set AFTER_LOAD=keep"
         )
     return TransientSftpError(
-        f"{refusal}: {describe(status)}. A full disk or quota looks like this, and so does an "
-        "archive folder on another file system."
+        f"{refusal}: {describe(status)}; a full disk or quota looks like this, and so does an "
+        "archive folder on another file system"
     )
 
 
@@ -167,4 +167,4 @@ def _as_status(reply: Reply) -> Status:
 
 
 def _changed(file: RemoteFile) -> FileChanged:
-    return FileChanged(f"{file.text} changed since it was loaded; it stays, and is loaded again.")
+    return FileChanged(f"{file.text} changed since it was loaded; it stays, and is loaded again")

@@ -256,8 +256,8 @@ class Session:
             yield
         except losses as error:
             self._lost = TransientSftpError(
-                f"The connection to {self._peer} was lost {self._activity()}: {_why(error)}. "
-                "What was fetched before is good; the rest is taken again at the next poll."
+                f"the connection to {self._peer} was lost {self._activity()}: {_why(error)}; "
+                "what was fetched before is good, the rest is taken again at the next poll"
             )
             TRAFFIC.add(LOSSES)
             raise self._lost from error
@@ -280,7 +280,7 @@ class Session:
         except wire.GarbledError as error:
             raise PermanentSftpError(
                 f"{self._peer} lets us in but doesn't speak SFTP ({error}): check that the SFTP "
-                "subsystem is on for this user, and that no login script prints anything."
+                "subsystem is on for this user, and that no login script prints anything"
             ) from error
 
     def _learn_limits(self) -> Conversation[None]:

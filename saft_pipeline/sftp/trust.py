@@ -55,10 +55,10 @@ class Trust:
 
     def _error(self, shown: HostKey, what: str, *, revoked: bool = False) -> HostKeyError:
         where = f" (looked for in {self.source})" if self.source else ""
-        cure = f" Ask who runs the server for its fingerprint; {self._cure(shown)}."
+        cure = f"; ask who runs the server for its fingerprint: {self._cure(shown)}"
         return HostKeyError(
-            f"The host key of {self.address}, {shown.kind} {shown.fingerprint}, {what}{where}. "
-            f"Nothing was sent to it.{'' if revoked else cure}",
+            f"the host key of {self.address}, {shown.kind} {shown.fingerprint}, {what}{where}; "
+            f"nothing was sent to it{'' if revoked else cure}",
             key=shown,
             changed=bool(self.kinds or self.pins),
             revoked=revoked,
@@ -92,7 +92,7 @@ def _pin(text: str) -> str:
     if not _FINGERPRINT.fullmatch(pin):
         raise PermanentSftpError(
             f"SFTP_HOST_KEY_FINGERPRINTS holds {text!r}, which is no fingerprint: it must be "
-            "SHA256: and 43 characters, as `ssh-keygen -l -f KEY` shows it."
+            "SHA256: and 43 characters, as `ssh-keygen -l -f KEY` shows it"
         )
     return pin
 
@@ -146,10 +146,10 @@ def _read(path: Path, *, named: bool) -> str:
         if not named:
             return ""
         raise PermanentSftpError(
-            f"The file of known hosts {path} isn't there: correct SFTP_KNOWN_HOSTS_PATH, or set "
-            "SFTP_HOST_KEY_FINGERPRINTS instead."
+            f"the file of known hosts {path} isn't there: correct SFTP_KNOWN_HOSTS_PATH, or set "
+            "SFTP_HOST_KEY_FINGERPRINTS instead"
         ) from None
     except OSError as error:
         raise PermanentSftpError(
-            f"The file of known hosts {path} can't be read: {error.strerror}."
+            f"the file of known hosts {path} can't be read: {error.strerror}"
         ) from error

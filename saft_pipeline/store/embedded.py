@@ -60,7 +60,7 @@ class EmbeddedPostgres:
             try:
                 self._start(place_of(self._home))
             except OSError as error:
-                message = f"The embedded Postgres can't be started: {error}. {CURE}"
+                message = f"the embedded Postgres can't be started: {error}; {CURE}"
                 raise EmbeddedPostgresError(message) from error
 
     def _start(self, place: Place) -> None:
@@ -157,7 +157,7 @@ def _wait_lock(place: Place, path: Path, operation: int) -> int:
     while (held := embedded_server.lock(place, path, operation)) is None:
         if not waiting.more():
             raise EmbeddedPostgresError(
-                f"Another process has held {path} for {_LOCK_LIMIT:.0f} s: it seems to hang while "
-                f"starting or stopping the embedded Postgres. End it (fuser {path} names it)."
+                f"another process has held {path} for {_LOCK_LIMIT:.0f} s: it seems to hang while "
+                f"starting or stopping the embedded Postgres; end it (fuser {path} names it)"
             )
     return held

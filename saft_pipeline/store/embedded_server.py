@@ -104,7 +104,7 @@ def ensure(place: Place) -> None:
     _launch(place)
     if not _ready(place):
         raise EmbeddedPostgresError(
-            f"The embedded Postgres stopped while starting. The end of {place.log}:\n"
+            f"the embedded Postgres stopped while starting; the end of {place.log}:\n"
             f"{_tail(place.log, start)}\n{CURE}"
         )
 
@@ -120,7 +120,7 @@ def _ready(place: Place) -> bool:
             return False
         if not waiting.more():
             raise EmbeddedPostgresError(
-                f"The embedded Postgres runs but did not answer in {READY_LIMIT:.0f} s. The end of "
+                f"the embedded Postgres runs but did not answer in {READY_LIMIT:.0f} s; the end of "
                 f"{place.log}:\n{_tail(place.log, 0)}\n{CURE}"
             )
     return True
@@ -142,7 +142,7 @@ class Patience:
         """Sleep a little; False when the limit is reached."""
         waited = self.waited
         if waited >= self._tell_at:
-            _log.info("Waiting for %s, %.0f s", self._what, waited)
+            _log.info("waiting for %s, %.0f s", self._what, waited)
             self._tell_at *= 2
         time.sleep(min(0.01 + waited / 20, 0.2))
         return waited < self._limit
@@ -271,7 +271,7 @@ def stop(place: Place) -> None:
             os.kill(pid, number)
         if wait_stopped(place, limit):
             return
-    _log.warning("The embedded Postgres in %s does not stop", place.data)
+    _log.warning("the embedded Postgres in %s does not stop", place.data)
 
 
 def wait_stopped(place: Place, limit: float) -> bool:
