@@ -14,7 +14,7 @@ from saft_pipeline import cards, partitions
 from saft_pipeline.events import FileEvents, output_context
 from saft_pipeline.io_managers import LINKS, PUBLISHING, GroupRows, TablesIOManager
 from saft_pipeline.leases import kept_alive
-from saft_pipeline.loading import TABLES, Load, Loader, groups, overlapped
+from saft_pipeline.loading import TABLES, Group, Load, Loader, groups, overlapped
 from saft_pipeline.resources import Pipeline
 from saft_pipeline.run_tags import CommonTags
 from saft_pipeline.sftp.errors import PermanentSftpError
@@ -79,14 +79,16 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     store, settings = pipeline.store, pipeline.settings
     lease = timedelta(seconds=settings.lease_seconds)
     owner, files = _claimed(context, store, lease)
-    loader = Loader(settings, store, owner=owner, run_id=context.run.run_id)
+    reader = pipeline.reader
+    reader.expect(len(files))
+    loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
     report = _Report(context)
     try:
         with kept_alive(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
             overlapped(
                 groups(files),
-                loader.fetch_and_read,
-                lambda loads: _publish(context, loader, loads, report),
+                loader.begin,
+                lambda group: _publish(context, loader, group, report),
             )
     except PermanentSftpError as error:
         store.release(owner)
@@ -139,10 +141,11 @@ def _interrupted(
 def _publish(
     context: dg.AssetExecutionContext,
     loader: Loader,
-    loads: Sequence[Load],
+    group: Group,
     report: "_Report",
 ) -> None:
     tables: TablesIOManager = context.resources.tables
+    loads = loader.finish_reading(group)
     try:
         rows = GroupRows(loads, loader)
         for table in (*TABLES, LINKS, PUBLISHING):
@@ -171,7 +174,7 @@ class _Report:
         fetched = [load for load in loads if load.fetched]
         good = [load for load in loads if load.loaded]
         rest = [load for load in loads if not load.loaded]
-        bad = [load for load in rest if load.state != "incomplete"]
+        bad = [x for x in rest if x.refusal and x.refusal.state != "incomplete"]
         keys = {load.file.id: _partition(load) for load in loads}
         for asset in ASSETS:
             made = fetched if asset == "raw_xml" else good

@@ -57,11 +57,13 @@ def _parsed(load: Load, loader: Loader) -> dict[str, Any]:
     artifact = dg.MetadataValue.path(loader.artifacts.parsed_path(load.fetched.sha256))
     if load.same_as is not None:
         return {"same bytes as": f"ledger row {load.same_as}", "artifact": artifact}
+    reading = load.reading
+    assert reading is not None
     return {
-        "records": load.records,
-        "seconds": round(load.seconds, 6),
+        "records": reading.records,
+        "seconds": round(reading.seconds, 6),
         "artifact": artifact,
-        **_warnings(load.warnings),
+        **_warnings(reading.warnings),
     }
 
 
@@ -81,11 +83,12 @@ def _ledger(load: Load) -> dict[str, Any]:
 
 def _holds(load: Load) -> dict[str, str]:
     """`3 FT, 1 NC of NIF 500000000, Gramido`, in one entry: each takes 100 bytes of every file."""
-    if load.company_id is None:
+    reading = load.reading
+    if reading is None or reading.company_id is None:
         return {}
-    documents = ", ".join(f"{count:,} {kind}" for kind, count in sorted(load.types.items()))
+    documents = ", ".join(f"{count:,} {kind}" for kind, count in sorted(reading.types.items()))
     branch = f", {load.file.branch}" if load.file.branch else ""
-    return {"holds": f"{documents or 'no documents'} of NIF {load.company_id}{branch}"}
+    return {"holds": f"{documents or 'no documents'} of NIF {reading.company_id}{branch}"}
 
 
 def _warnings(warnings: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import dagster as dg
@@ -34,6 +34,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._time import get_current_timestamp
 from dagster_shared.error import SerializableErrorInfo
 
+from saft_pipeline.garbage import kept_objects
 from saft_pipeline.instance import LOCATION, open_instance
 from saft_pipeline.jobs import JOB, RUN_CONFIG
 from saft_pipeline.launching import loaded
@@ -159,7 +160,10 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
             "class": "DefaultRunCoordinator",
         },
     }
-    with open_instance(settings, here) as instance, loaded(instance) as workspace:
+    with ExitStack() as stack:
+        with kept_objects():
+            instance = stack.enter_context(open_instance(settings, here))
+            workspace = stack.enter_context(loaded(instance))
         yield LocalRuns(instance, workspace)
 
 

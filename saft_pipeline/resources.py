@@ -7,6 +7,8 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from saft_pipeline import settings as settings_module
+from saft_pipeline.artifacts import Artifacts
+from saft_pipeline.reader_process import FileReader
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.traffic import TRAFFIC
 from saft_pipeline.store.errors import StoreError
@@ -38,6 +40,16 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         """Add what this process asked of the servers to the metrics; a fault costs figures only."""
         with suppress(StoreError):
             self.store.count({**TRAFFIC.take(), **more})
+
+    @property
+    def reader(self) -> FileReader:
+        """Reads files, in a process of its own if they are many: one for all runs here."""
+        return _shared_reader(self.settings)
+
+
+@cache
+def _shared_reader(settings: Settings) -> FileReader:
+    return FileReader(Artifacts(settings.home))
 
 
 @cache

@@ -17,8 +17,9 @@ class CommonTags:
 
     def add(self, load: Load) -> None:
         """Take a file into account, whatever became of it; what is not known of it is empty."""
-        types = sorted(load.types) if load.loaded else ()
-        self._values[COMPANY].add(load.company_id or "")
+        reading = load.reading
+        types = sorted(reading.types) if reading and load.loaded else ()
+        self._values[COMPANY].add((reading and reading.company_id) or "")
         self._values[BRANCH].add(load.file.branch or "")
         self._values[DOCUMENT_TYPES].add(" ".join(types))
 

@@ -14,9 +14,13 @@ import pytest
 from dagster import DagsterEventType
 
 from saft_pipeline import cards
+from saft_pipeline.artifacts import Artifacts
 from saft_pipeline.loading import Load, Loader
+from saft_pipeline.reader_process import FileReader
+from saft_pipeline.reading import Reading, Refusal
 from saft_pipeline.saft.records import Header
 from saft_pipeline.store.model import Outcome
+from saft_pipeline.store.spool import FileRows
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import POLLED, Polled, Project, ledger_file
 
@@ -53,27 +57,9 @@ def test_a_table_says_how_many_rows_the_file_holds(polled: Polled, asset: str, r
 def test_the_ledger_sums_it_up(polled: Polled) -> None:
     card = polled.metadata("invoice_files", "good.xml")
     assert card == {
-        "path": "good.xml", "version": 1, "attempt": 1, "invoices": 1, "lines": 1, "warnings": 0,
         "holds": "1 FT of NIF 599999993",
+        "path": "good.xml", "version": 1, "attempt": 1, "invoices": 1, "lines": 1, "warnings": 0,
     }  # fmt: skip
-
-
-def test_the_ledger_names_the_branch_and_all_types(loader: Loader) -> None:
-    load = loaded([])
-    load.file = replace(load.file, branch="Gramido")
-    load.header, load.types = Header(("599999993",), 1), Counter(NC=1, FT=1200)
-    card = cards.card("invoice_files", load, loader)
-    assert card["holds"] == "1,200 FT, 1 NC of NIF 599999993, Gramido"
-
-
-def test_the_ledger_says_of_a_file_without_documents_that_it_has_none(loader: Loader) -> None:
-    load = loaded([])
-    load.header = Header(("599999993",), 1)
-    assert cards.card("invoice_files", load, loader)["holds"] == "no documents of NIF 599999993"
-
-
-def test_bytes_that_were_loaded_before_are_not_told_of_again(loader: Loader) -> None:
-    assert "holds" not in cards.card("invoice_files", loaded([]), loader)
 
 
 def test_the_ledger_shows_the_first_warnings(polled: Polled) -> None:
@@ -109,7 +95,7 @@ def test_the_run_lists_its_failed_files(polled: Polled) -> None:
 
 
 def test_a_long_list_of_failed_files_is_cut() -> None:
-    loads = [Load(ledger_file(f"{n}.xml"), error="broken") for n in range(100)]
+    loads = [Load(ledger_file(f"{n}.xml"), refusal=Refusal("broken", "failed")) for n in range(100)]
     assert len(cards.failures(loads).records) == cards._MOST_FINDINGS
 
 
@@ -132,9 +118,29 @@ def test_a_conflict_shows_both_values(loader: Loader) -> None:
     assert json.loads(cells(card["first warnings"])[0]["message"]) == both
 
 
+def test_the_ledger_names_the_branch_and_all_types(loader: Loader) -> None:
+    load = loaded([])
+    load.file = replace(load.file, branch="Gramido")
+    types = Counter(NC=1, FT=1200)
+    load.reading = Reading(FileRows(1), Header(("599999993",), 1), types=types)
+    card = cards.card("invoice_files", load, loader)
+    assert card["holds"] == "1,200 FT, 1 NC of NIF 599999993, Gramido"
+
+
+def test_the_ledger_says_of_a_file_without_documents_that_it_has_none(loader: Loader) -> None:
+    load = loaded([])
+    load.reading = Reading(FileRows(1), Header(("599999993",), 1))
+    assert cards.card("invoice_files", load, loader)["holds"] == "no documents of NIF 599999993"
+
+
+def test_bytes_that_were_loaded_before_are_not_told_of_again(loader: Loader) -> None:
+    assert "holds" not in cards.card("invoice_files", loaded([]), loader)
+
+
 @pytest.fixture
 def loader(project: Project, store: Store) -> Loader:
-    return Loader(project.settings, store, owner="test", run_id="run-1")
+    reader = FileReader(Artifacts(project.settings.home))
+    return Loader(project.settings, store, reader, owner="test", run_id="run-1")
 
 
 def loaded(warnings: list[dict[str, Any]]) -> Load:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from saft_pipeline.artifacts import Artifacts
 from saft_pipeline.loading import (
     GROUP_BYTES,
     GROUP_FILES,
@@ -22,8 +23,9 @@ from saft_pipeline.loading import (
     overlapped,
 )
 from saft_pipeline.polling import poll
+from saft_pipeline.reader_process import FileReader
 from saft_pipeline.saft import reader
-from saft_pipeline.settings import load
+from saft_pipeline.settings import Settings, load
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.model import Failure, LedgerFile
 from saft_pipeline.store.store import Store
@@ -91,7 +93,7 @@ def test_a_failure_of_the_second_part_is_told() -> None:
         overlapped([1, 2, 3], lambda n: n, lambda n: 1 // (n - 1))
 
 
-Loading = Callable[..., list[Load]]
+Loading = Callable[..., Sequence[Load]]
 
 
 @pytest.fixture
@@ -99,10 +101,10 @@ def load_all(project: Project, store: Store) -> Iterator[Loading]:
     """Polls and loads all that lies in the folder as one group, as a run does."""
     loaders = []
 
-    def load_all(**env: str) -> list[Load]:
+    def load_all(**env: str) -> Sequence[Load]:
         settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0", **env})
         (claim,) = poll(settings, store, is_waiting=lambda _: False).claims
-        loaders.append(Loader(settings, store, owner=claim.owner, run_id="run-1"))
+        loaders.append(loader_of(settings, store, claim.owner))
         return through(loaders[-1], claim.files)
 
     yield load_all
@@ -110,8 +112,13 @@ def load_all(project: Project, store: Store) -> Iterator[Loading]:
         loader.close()
 
 
-def through(loader: Loader, files: Sequence[LedgerFile]) -> list[Load]:
-    loads = loader.fetch_and_read(files)
+def loader_of(settings: Settings, store: Store, owner: str) -> Loader:
+    reader = FileReader(Artifacts(settings.home))
+    return Loader(settings, store, reader, owner=owner, run_id="run-1")
+
+
+def through(loader: Loader, files: Sequence[LedgerFile]) -> Sequence[Load]:
+    loads = loader.finish_reading(loader.begin(files))
     for table in TABLES:
         loader.stage(table, loads)
     loader.publish(loads)
@@ -156,9 +163,9 @@ def test_bytes_that_were_loaded_before_are_not_read_again(
     project.put("f.xml", one_invoice("FT E/1"))
     load_all()
     project.put("again.xml", one_invoice("FT E/1"))
-    monkeypatch.setattr("saft_pipeline.loading.read", None)
+    monkeypatch.setattr("saft_pipeline.reading.read", None)
     (done,) = load_all()
-    assert (done.loaded, done.records) == (True, 0)
+    assert (done.loaded, done.reading) == (True, None)
 
 
 UNLIKELY = {
@@ -192,7 +199,7 @@ def test_a_fault_of_ours_in_one_file_harms_no_other(
             raise ZeroDivisionError("a bug")
         return reader.read(source, name=name)
 
-    monkeypatch.setattr("saft_pipeline.loading.read", read)
+    monkeypatch.setattr("saft_pipeline.reading.read", read)
     for name in ("odd.xml", "good.xml"):
         project.put(name, one_invoice(f"FT {name[:-4]}/1"))
     done = by_path(load_all())
@@ -216,7 +223,7 @@ def test_a_file_that_vanished_after_it_was_claimed_is_gone(project: Project, sto
     path = project.put("f.xml", one_invoice("FT E/1"))
     (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
     path.unlink()
-    loader = Loader(project.settings, store, owner=claim.owner, run_id="run-1")
+    loader = loader_of(project.settings, store, claim.owner)
     through(loader, claim.files)
     loader.close()
     assert [f.status for f in store.files()] == ["gone"]
@@ -262,7 +269,7 @@ def fail_to_fetch(project: Project, store: Store, attempts: int) -> None:
         files = store.claim(owner, lease=LEASE, ids=[claim.files[0].id])
         claim = type(claim)(owner, files, alone=True)
     settings = load({**project.env, "SFTP_PORT": str(free_port())})
-    loader = Loader(settings, store, owner=claim.owner, run_id="run-1")
+    loader = loader_of(settings, store, claim.owner)
     through(loader, claim.files)
 
 
@@ -371,6 +378,6 @@ def test_nothing_is_left_in_the_spill_folder(
 def test_abandoned_files_have_failed_with_the_reason(project: Project, store: Store) -> None:
     project.put("f.xml", one_invoice("FT E/1"))
     (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
-    Loader(project.settings, store, owner=claim.owner, run_id="run-1").abandon("no more paper")
+    loader_of(project.settings, store, claim.owner).abandon("no more paper")
     (file,) = store.files()
     assert (file.status, file.error, file.run_id) == ("failed", "no more paper", "run-1")

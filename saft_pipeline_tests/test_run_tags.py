@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from saft_pipeline.loading import Load
 from saft_pipeline.local_runs import LocalRuns
+from saft_pipeline.reading import Reading
 from saft_pipeline.run_tags import CommonTags
 from saft_pipeline.saft.records import Header
 from saft_pipeline.store.model import Outcome
+from saft_pipeline.store.spool import FileRows
 from saft_pipeline_tests.fixtures.project import Project, broken, ledger_file, one_invoice
 
 
@@ -17,8 +19,9 @@ def load(company: str | None, branch: str | None, **types: int) -> Load:
     """A file that was loaded."""
     return Load(
         replace(ledger_file("f.xml"), branch=branch),
-        header=Header((company,), 1) if company else None,
-        types=Counter(types),
+        reading=Reading(
+            FileRows(1), Header((company,), 1) if company else None, types=Counter(types)
+        ),
         outcome=Outcome(1, "loaded"),
     )
 

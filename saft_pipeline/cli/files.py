@@ -22,6 +22,7 @@ from saft_pipeline.cli.output import (
     say,
     words,
 )
+from saft_pipeline.garbage import kept_objects
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ def ingest(
     quiet()
     settings = load()
     seen = list({s.path: s for s in map(_seen, paths)}.values())
-    from saft_pipeline.local_runs import local_runs
-    from saft_pipeline.sources import LOCAL
-    from saft_pipeline.stores import open_store
+    with kept_objects():
+        from saft_pipeline.local_runs import local_runs
+        from saft_pipeline.sources import LOCAL
+        from saft_pipeline.stores import open_store
 
     store = open_store(settings)
     store.observe(LOCAL, seen, whole=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from saft_pipeline.cli.output import CannotRunError, finish, progress, quiet, say
+from saft_pipeline.garbage import kept_objects
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def poll(
     """Look at the SFTP folder once and load what is new."""
     started = time.perf_counter()
     settings = _settings(drain=drain)
-    from saft_pipeline.local_runs import local_runs
-    from saft_pipeline.stores import open_store
+    with kept_objects():
+        from saft_pipeline.local_runs import local_runs
+        from saft_pipeline.stores import open_store
 
     store = open_store(settings)
     with local_runs(settings) as runs:
