@@ -116,8 +116,8 @@ def test_missing_settings_are_all_named(
 
 
 STAYING = [
-    ({"SFTP_REMOTE_DIR": "/no/such/folder"}, "The folder /no/such/folder can't be listed: "),
-    ({"SFTP_PRIVATE_KEY_PATH": "/no/such/key"}, "The private key /no/such/key can't be used: "),
+    ({"SFTP_REMOTE_DIR": "/no/such/folder"}, "the folder /no/such/folder can't be listed: "),
+    ({"SFTP_PRIVATE_KEY_PATH": "/no/such/key"}, "the private key /no/such/key can't be used: "),
 ]
 
 
