@@ -42,7 +42,7 @@ def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Out
     # With orphans handed to this process, those that detach themselves are measured too.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
-        before = _children(os.getpid())
+        before = children(os.getpid())
         started = perf_counter()
         process = subprocess.Popen(
             command,
@@ -77,7 +77,7 @@ def _finish(process: subprocess.Popen[bytes], timeout: float) -> tuple[bytes, in
 def _wait_for_orphans(before: set[int]) -> None:
     """Wait for what the command left to end by itself: not a part of its time, nor of the next."""
     deadline = monotonic() + _ORPHANS_SECONDS
-    while (orphans := _children(os.getpid()) - before) and monotonic() < deadline:
+    while (orphans := children(os.getpid()) - before) and monotonic() < deadline:
         for pid in orphans:
             with suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
@@ -104,20 +104,20 @@ class _Memory:
 
     def _watch(self) -> None:
         while not self._done.wait(_SAMPLE_SECONDS):
-            sizes = [_sizes(pid) for pid in self._processes()]
+            sizes = [sizes(pid) for pid in self._processes()]
             self.together = max(self.together, sum(shared for shared, _ in sizes))
             self.largest = max(self.largest, *(peak for _, peak in sizes), 0)
 
     def _processes(self) -> set[int]:
         found: set[int] = set()
-        fresh = _children(os.getpid()) - self._servers
+        fresh = children(os.getpid()) - self._servers
         while fresh:
             found |= fresh
-            fresh = {child for pid in fresh for child in _children(pid)} - found
+            fresh = {child for pid in fresh for child in children(pid)} - found
         return found
 
 
-def _children(pid: int) -> set[int]:
+def children(pid: int) -> set[int]:
     """The processes that any of a process's threads started, or that were handed to it."""
     found: set[int] = set()
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -126,7 +126,7 @@ def _children(pid: int) -> set[int]:
     return found
 
 
-def _sizes(pid: int) -> tuple[int, int]:
+def sizes(pid: int) -> tuple[int, int]:
     """Bytes: proportional set size now, and the peak resident set (proc(5))."""
     with suppress(OSError, ValueError):
         return _kilobytes(pid, "smaps_rollup", "Pss:"), _kilobytes(pid, "status", "VmHWM:")

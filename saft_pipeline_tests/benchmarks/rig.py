@@ -75,15 +75,15 @@ class Rig:
 
 
 @contextmanager
-def rig() -> Iterator[Rig]:
-    """Start everything; it ends, and its files go, with the block."""
+def rig(*, redis: bool = True) -> Iterator[Rig]:
+    """Start everything, or all but Redis; it ends, and its files go, with the block."""
     folder = Path(tempfile.mkdtemp(prefix="saft-bench-"))
     folder.chmod(0o711)  # for root the database server is another user
     try:
         with ExitStack() as stack:
             sshd = stack.enter_context(start_sshd(folder / "sshd"))
             postgres_port = stack.enter_context(_postgres(folder / "postgres"))
-            redis_port = stack.enter_context(_redis(folder))
+            redis_port = stack.enter_context(_redis(folder)) if redis else 0
             yield Rig(folder, sshd, sshd.port, postgres_port, redis_port)
     finally:
         shutil.rmtree(folder)

@@ -1,0 +1,91 @@
+"""Processes of an installation, found by what their command line or environment mentions."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from saft_pipeline_tests.benchmarks.measuring import sizes
+
+PARTS = {
+    "supervisor": "/saft\0up",
+    "daemon": "\0dagster._daemon\0run",
+    "web server": "\0dagster_webserver\0",
+    "code server": "\0dagster\0api\0grpc\0",
+    "API": "'saft', 'serve'",
+}
+"""What lasts as long as `saft up`, and how its command line tells it."""
+WORKER = "--multiprocessing-fork"
+_SAMPLE_SECONDS = 5.0
+
+
+def processes(mark: str) -> dict[int, str]:
+    """Command lines of the processes that mention `mark`, by process id; words end in NUL."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                command = (entry / "cmdline").read_bytes()
+                if mark.encode() in command + (entry / "environ").read_bytes():
+                    found[int(entry.name)] = command.decode(errors="replace")
+    return found
+
+
+def is_ours(command: str) -> bool:
+    """Whether a process is one of Python's, and not the watcher of the embedded Postgres."""
+    program, _, words = command.partition("\0")
+    return Path(program).name.startswith("python") and "embedded_watch.py" not in words
+
+
+def kill(pids: Iterable[int]) -> None:
+    """SIGKILL."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+class Memory(threading.Thread):
+    """Samples the proportional set size of an installation's Python processes, until `stop`."""
+
+    def __init__(self, look: Callable[[], dict[int, str]]) -> None:
+        super().__init__(daemon=True)
+        self._look = look
+        self._began = time.monotonic()
+        self._done = threading.Event()
+        self._samples: list[tuple[float, int, int]] = []
+
+    def run(self) -> None:
+        while not self._done.wait(_SAMPLE_SECONDS):
+            found = {pid: words for pid, words in self._look().items() if is_ours(words)}
+            held = {pid: sizes(pid)[0] for pid in found}
+            lasting = [pid for pid, words in found.items() if _is_lasting(words)]
+            if len(lasting) == len(PARTS):  # else one is being started again
+                now = time.monotonic() - self._began
+                both = sum(held.values()), sum(held[pid] for pid in lasting)
+                self._samples.append((now, *both))
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+
+    def growth(self, *, lasting: bool) -> tuple[float, str]:
+        """Median of the last quarter of the time over that of the second, and both in MB.
+
+        With `lasting`, without the workers of runs.
+        """
+        whole = self._samples[-1][0]
+        second, last = (
+            statistics.median(s[1 + lasting] for s in self._samples if low <= s[0] / whole <= high)
+            for low, high in ((0.25, 0.5), (0.75, 1.0))
+        )
+        return last / second, f"{second / 1e6:.0f} MB, then {last / 1e6:.0f}"
+
+
+def _is_lasting(words: str) -> bool:
+    return any(part in words for part in PARTS.values())
