@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 _PIECE = 16_384
-_MEAN_BYTES = 30_000  # from the server, before the fault
+_MEAN_BYTES = 20_000  # from the server, before the fault
 _SLOW_PAUSE = 0.05  # seconds a piece: about 300 KB/s
 
 
