@@ -1,6 +1,7 @@
 """Dagster's daemon, web server and code server, and the API, as children of one process.
 
-They start and stop together; what dies is started again. What they say comes out in one format.
+They start and stop together; what dies is started again, the embedded Postgres too. What they say
+comes out in one format.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ import yaml
 from saft_pipeline.child_logs import Logs
 from saft_pipeline.instance import LOCATION, environment
 from saft_pipeline.settings import Settings
+from saft_pipeline.store.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
 STOP_WITHIN = 25.0
 _START_WITHIN = 120.0
 _LONGEST_PAUSE = 60.0
+_LOOK_AT_POSTGRES_EVERY = 2.0
 # A child that ran so long had started well: its next end is a new fault.
 _WELL_AFTER = 300.0
 
@@ -72,6 +75,8 @@ class Supervisor:
         self._folder = Path(tempfile.mkdtemp(prefix="saft-", dir="/tmp"))
         self.url = f"http://127.0.0.1:{self.port}"
         self._env = environment(self.settings)
+        self._postgres = EmbeddedPostgres(self.settings.home)
+        self._postgres_due = 0.0
 
     def start(self) -> None:
         """Start all, and wait until the page answers.
@@ -79,6 +84,7 @@ class Supervisor:
         Raises:
             ChildDiedError: one of them ended, or the page doesn't come.
         """
+        self._postgres.start()
         code = self._folder / "code.sock"
         where = ["-w", str(self._workspace(code))]
         python = [sys.executable, "-m"]
@@ -137,6 +143,8 @@ class Supervisor:
     def mend(self) -> Iterator[str]:
         """Start again what has ended, after a pause that doubles; says what was found and done."""
         now = time.monotonic()
+        yield from self._mend_postgres(now)
+        self._ended = [process for process in self._ended if _group_lives(process)]
         for child in self._children:
             if child.restart_at:
                 if now >= child.restart_at:
@@ -145,6 +153,18 @@ class Supervisor:
                     yield f"{child.name} started again"
             elif child.status is not None:
                 yield self._plan_restart(child, now)
+
+    def _mend_postgres(self, now: float) -> Iterator[str]:
+        """It holds the history, wherever the tables are; none of the children starts it again."""
+        if now < self._postgres_due:
+            return
+        self._postgres_due = now + _LOOK_AT_POSTGRES_EVERY
+        try:
+            if self._postgres.start():
+                yield "the embedded Postgres did not answer; started again"
+        except EmbeddedPostgresError as error:
+            self._postgres_due = now + _LONGEST_PAUSE
+            yield str(error)
 
     def _plan_restart(self, child: Child, now: float) -> str:
         child.deaths = 1 if now - child.started > _WELL_AFTER else child.deaths + 1
@@ -171,6 +191,7 @@ class Supervisor:
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self._children.clear()
+        self._postgres.close()
         self.logs.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +14,13 @@ import pytest
 
 from saft_pipeline.child_logs import LogFiles
 from saft_pipeline.settings import load
+from saft_pipeline.store.embedded_place import place_of
+from saft_pipeline.store.embedded_server import answers
 from saft_pipeline.store.store import Store
 from saft_pipeline.supervisor import ChildDiedError, Stop, Supervisor, free_port, is_free
 from saft_pipeline_tests.fixtures import sshd
 from saft_pipeline_tests.fixtures.project import Project, new_home, one_invoice
+from saft_pipeline_tests.store.homes import eventually, postmaster, stopped
 
 PATIENCE = 90.0
 
@@ -95,6 +99,36 @@ def history_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     with new_home() as home:
         monkeypatch.setenv("SAFT_HOME", str(home))
         yield str(home)
+
+
+@pytest.fixture
+def supervisor(project: Project, history_of_its_own: str, tmp_path: Path) -> Iterator[Supervisor]:
+    """One that has not started anything."""
+    settings = load({**project.env, "SAFT_HOME": history_of_its_own})
+    supervisor = Supervisor(settings, sshd.free_port(), LogFiles(tmp_path / "logs"))
+    yield supervisor
+    supervisor.stop()
+
+
+def test_a_killed_postgres_is_started_again(
+    supervisor: Supervisor, history_of_its_own: str
+) -> None:
+    home = Path(history_of_its_own)
+    os.kill(postmaster(home), signal.SIGKILL)
+    assert eventually(lambda: stopped(home))
+    assert list(supervisor.mend()) == ["the embedded Postgres did not answer; started again"]
+    assert answers(place_of(home))
+
+
+def test_what_a_dead_child_left_is_forgotten_once_it_is_gone(supervisor: Supervisor) -> None:
+    """Its process id may be another's by the time that we stop."""
+    supervisor._keep("short", [sys.executable, "-c", ""])
+    (child,) = supervisor._children
+    assert child.process
+    child.process.wait()
+    told = [line for _ in range(2) for line in supervisor.mend()]
+    assert "short ended with status 0; starting it again in 1 s" in told
+    assert supervisor._ended == []
 
 
 def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(

@@ -47,21 +47,22 @@ class EmbeddedPostgres:
         self._used: int | None = None
         self._pid = 0
 
-    def start(self) -> None:
+    def start(self) -> bool:
         """Have the server running and ready; cheap when it is, and a recovery when it was killed.
 
-        Raises EmbeddedPostgresError, with the cure, when it can't be had.
+        Gives False if it was. Raises EmbeddedPostgresError, with the cure, when it can't be had.
         """
         with self._guard:
             place = self._place
             mine = self._used is not None and self._pid == os.getpid()
             if mine and place and embedded_server.answers(place):
-                return
+                return False
             try:
                 self._start(place_of(self._home))
             except OSError as error:
                 message = f"the embedded Postgres can't be started: {error}; {CURE}"
                 raise EmbeddedPostgresError(message) from error
+            return True
 
     def _start(self, place: Place) -> None:
         with _locked(place, place.start_lock):
