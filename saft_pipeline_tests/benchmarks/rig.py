@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
+from psycopg import pq
 
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.embedded_place import binary
@@ -110,6 +111,8 @@ def _postgres(folder: Path) -> Iterator[int]:
     subprocess.run([*initdb, *options], check=True, stdout=subprocess.DEVNULL, user=user, cwd="/")
     server = [_postgres_program("postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1"]
     with _server([*server, "-k", ""], port, folder / "server.log", signal.SIGINT, user):
+        while pq.PGconn.ping(f"host=127.0.0.1 port={port}".encode()) == pq.Ping.REJECT:
+            time.sleep(0.05)  # it listens before it is ready
         yield port
 
 
