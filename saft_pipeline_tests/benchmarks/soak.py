@@ -74,10 +74,8 @@ class Soak:
     def run(self) -> Iterator[Ratio]:
         """Disturb, calm down, drain, stop, compare."""
         with _stage() as stage:
-            memory = Memory(stage.installation.processes)
-            memory.start()
-            self._disturb(stage)
-            memory.stop()
+            with Memory(stage.installation.processes) as memory:
+                self._disturb(stage)
             given_up = list(ledger.given_up(stage.folder, stage.ledger()))
             stage.calm()
             drained = _drain(stage)

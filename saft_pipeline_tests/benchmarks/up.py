@@ -105,10 +105,8 @@ class Up:
     def run(self) -> Iterator[Ratio]:
         """Start, disturb, drain, stop, compare."""
         with _stage() as stage:
-            memory = Memory(stage.installation.processes)
-            memory.start()
-            self._disturb(stage)
-            memory.stop()
+            with Memory(stage.installation.processes) as memory:
+                self._disturb(stage)
             drained = self._drain(stage)
             stage.pulse.stop()
             stopped = stage.installation.stop()

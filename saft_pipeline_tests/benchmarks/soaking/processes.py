@@ -51,7 +51,7 @@ def kill(pids: Iterable[int]) -> None:
 
 
 class Memory(threading.Thread):
-    """Samples the proportional set size of an installation's Python processes, until `stop`."""
+    """Samples the proportional set size of an installation's Python processes in a `with` block."""
 
     def __init__(self, look: Callable[[], dict[int, str]]) -> None:
         super().__init__(daemon=True)
@@ -70,7 +70,11 @@ class Memory(threading.Thread):
                 both = sum(held.values()), sum(held[pid] for pid in lasting)
                 self._samples.append((now, *both))
 
-    def stop(self) -> None:
+    def __enter__(self) -> Memory:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         self.join()
 
