@@ -1,4 +1,4 @@
-"""Half an hour of files, corrections, faults and kills at random, then every row compared."""
+"""Whether rows are right after half an hour of files, corrections, faults and kills at random."""
 
 from __future__ import annotations
 

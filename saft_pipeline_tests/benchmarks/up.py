@@ -1,7 +1,8 @@
-"""One hour of `saft up` with a file a second, while its parts are killed -9 at random."""
+"""`saft up` for an hour, a file a second, its parts killed at random: loss, pauses, memory."""
 
 from __future__ import annotations
 
+import http.client
 import random
 import re
 import threading
@@ -82,7 +83,7 @@ def _answer(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=15) as answer:
             return bytes(answer.read())
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return b""
 
 

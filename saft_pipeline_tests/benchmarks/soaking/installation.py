@@ -10,7 +10,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from saft_pipeline_tests.benchmarks.soaking.processes import PARTS, WORKER, is_ours, kill, processes
+from saft_pipeline_tests.benchmarks.soaking.processes import (
+    OF_RUNS,
+    PARTS,
+    is_ours,
+    kill,
+    processes,
+)
 
 _ROOT = Path(__file__).parents[3]
 _SAFT = str(Path(sys.executable).with_name("saft"))
@@ -49,8 +55,8 @@ class Installation:
         return processes(str(self.home))
 
     def kill_part(self, name: str) -> bool:
-        """Kill -9 one of `PARTS`, or with `run worker` a run; whether there was one."""
-        text = PARTS.get(name, WORKER)
+        """Kill -9 one of `PARTS` or `OF_RUNS`; whether there was one."""
+        text = {**PARTS, **OF_RUNS}[name]
         found = sorted(pid for pid, words in self.processes().items() if text in words)
         kill(found[:1])
         return bool(found)

@@ -67,7 +67,7 @@ def given_up(folder: Folder, ledger: Sequence[Row]) -> Iterator[str]:
     """Files without a fault that have failed and will not be tried again by themselves."""
     for row in ledger:
         for_good = row.status == "failed" and row.is_current and row.next_attempt_at is None
-        if for_good and folder.is_good(row.sha256):
+        if for_good and (row.sha256 is None or folder.is_good(row.sha256)):
             yield f"{row.path}: {row.error}"
 
 

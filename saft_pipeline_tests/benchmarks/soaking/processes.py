@@ -21,7 +21,8 @@ PARTS = {
     "API": "'saft', 'serve'",
 }
 """What lasts as long as `saft up`, and how its command line tells it."""
-WORKER = "--multiprocessing-fork"
+OF_RUNS = {"run worker": "--multiprocessing-fork", "reader": "\0saft_pipeline.reader_process\0"}
+"""What comes and goes with runs."""
 _SAMPLE_SECONDS = 5.0
 
 
