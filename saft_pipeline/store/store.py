@@ -287,7 +287,7 @@ class Store:
         self._transport.call("saft_count", {"counts": told})
 
     def company_totals(self) -> list[tuple[str, int, str, str, str]]:
-        """Name, invoices, net, tax and gross of each company; cancelled invoices left out."""
+        """Name, documents, net, tax and gross of each company; status A and F are left out."""
         return [tuple(row) for row in self._transport.call("saft_company_totals", {})]
 
     def close(self) -> None:

@@ -49,9 +49,10 @@ def saft(rig: Rig, remote: Path) -> Saft:
     return Saft(home, settings, database_url)
 
 
-def celery(rig: Rig, remote: Path) -> Outcome:
+def celery(rig: Rig, remote: Path, processes: int) -> Outcome:
     """The old program's design; its time is that of the tasks alone, workers warm."""
-    command = [str(python_of("celery")), "-m", f"{baselines.__name__}.celery_driver"]
+    driver = f"{baselines.__name__}.celery_driver"
+    command = [str(python_of("celery")), "-m", driver, str(processes)]
     servers = rig.servers(remote, rig.database("celery"))
     outcome = run(command, servers.environment(), _TIMEOUT)
     return dataclasses.replace(outcome, seconds=outcome.document["seconds"])

@@ -93,17 +93,6 @@ def test_only_tables_of_the_contract_are_read(store: Store, table: str) -> None:
         store.rows(table, ["0" * 12])
 
 
-def test_totals_of_companies_leave_cancelled_invoices_out(store: Store) -> None:
-    amounts = {"gross_total": "12.30", "tax_payable": "2.30"}
-    held = (
-        invoice("FT 1/1", values=amounts),
-        invoice("NC 1/1", amount="4.00", values={"gross_total": "4.92", "tax_payable": "0.92"}),
-        invoice("FT 1/2", values=amounts | {"invoice_status": "A"}),
-    )
-    load(store, File("a.xml", held))
-    assert store.company_totals() == [("Padaria São João, Lda", 2, "6.00", "1.38", "7.38")]
-
-
 def credited(url: str) -> dict[str, list[object]]:
     query = "select invoice_no, credit_notes, credited::text, active from invoice_credits"
     return {number: found for number, *found in rows(url, query)}

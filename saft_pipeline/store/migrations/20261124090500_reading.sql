@@ -40,25 +40,6 @@ left join lateral (
     limit 1
 ) f on true;
 
--- Taxable base and VAT of what was sold less what was credited; status A and F are left out, as in
--- the control totals. A line of 1.04 with a TaxBase is taxed on that, its amount being zero.
-create view public.vat_by_month with (security_invoker = true) as
-select i.company_id, date_trunc('month', i.invoice_date)::date as month,
-    coalesce(line.tax_country_region, 'PT') as tax_country_region, line.tax_code,
-    line.tax_percentage, sum(base.amount) as taxable_base,
-    round(sum(base.amount * line.tax_percentage / 100), 2) as vat
-from public.invoices i
-join public.invoice_lines line on line.invoice_id = i.id
-cross join lateral (
-    select case
-        when line.tax_base is not null and i.invoice_type = 'NC' then -line.tax_base
-        when line.tax_base is not null then line.tax_base
-        else coalesce(line.credit_amount, 0) - coalesce(line.debit_amount, 0) end as amount
-) base
-where i.invoice_status is distinct from 'A' and i.invoice_status is distinct from 'F'
-    and line.tax_type is distinct from 'IS' and line.tax_percentage is not null
-group by 1, 2, 3, 4, 5;
-
 -- Some rows of a table that files hold, as JSON text: numbers in it are exact, which a client that
 -- parses JSON by itself may not keep. `keys` are files by their key (their newest loaded version),
 -- `ids` versions by ledger id. A file's customers are those of its invoices. The rows come in the
@@ -136,25 +117,5 @@ begin
     into rows using files, invoices, after, "limit";
     return json_build_object('columns', columns, 'key', key, 'rows', coalesce(rows::json, '[]'));
 end $$;
-
--- Name, invoices, net, tax and gross of each company, as text; cancelled invoices left out.
-create function public.saft_company_totals() returns jsonb
-language sql stable set search_path = '' set statement_timeout = '60s'
-as $$
-    select coalesce(jsonb_agg(jsonb_build_array(
-        t.company_name, t.invoices, t.net::text, t.tax::text, t.gross::text)
-        order by t.company_name), '[]')
-    from (
-        select c.company_name, count(*) as invoices,
-            sum(case when i.invoice_type = 'NC' then -i.net_total else i.net_total end) as net,
-            sum(case when i.invoice_type = 'NC' then -i.tax_payable else i.tax_payable end) as tax,
-            sum(case when i.invoice_type = 'NC' then -i.gross_total else i.gross_total end)
-                as gross
-        from public.invoices i
-        join public.companies c using (company_id)
-        where i.invoice_status is distinct from 'A'
-        group by c.company_id, c.company_name
-    ) t
-$$;
 
 insert into saft.migrations (version, name) values ('20261124090500', 'reading');

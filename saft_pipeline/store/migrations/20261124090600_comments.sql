@@ -154,14 +154,6 @@ comment on column public.invoice_overview.newest_file is 'invoice_files.path of 
 comment on column public.invoice_overview.loaded_at is 'When that file was loaded.';
 comment on column public.invoice_overview.updated_at is 'invoices.updated_at.';
 
-comment on view public.vat_by_month is 'Taxable base and VAT by company, month, region and rate: sales less credit notes, status A and F left out.';
-comment on column public.vat_by_month.company_id is 'companies.company_id.';
-comment on column public.vat_by_month.month is 'The first day of the month of InvoiceDate.';
-comment on column public.vat_by_month.tax_country_region is 'Tax/TaxCountryRegion; PT where a file has none.';
-comment on column public.vat_by_month.tax_code is 'Tax/TaxCode.';
-comment on column public.vat_by_month.tax_percentage is 'Tax/TaxPercentage.';
-comment on column public.vat_by_month.taxable_base is 'In euros, without tax.';
-comment on column public.vat_by_month.vat is 'The tax on that base, in euros.';
 
 comment on table saft.migrations is 'Migrations of saft_pipeline that were applied.';
 comment on table saft.staging_companies is 'Rows on their way to companies.';

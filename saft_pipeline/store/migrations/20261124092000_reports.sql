@@ -41,12 +41,37 @@ from (
 join public.invoices i on i.id = s.invoice_id;
 
 -- Taxable base and VAT of what was sold less what was credited, for who reads the tables by SQL.
-create or replace view public.vat_by_month with (security_invoker = true) as
+create view public.vat_by_month with (security_invoker = true) as
 select l.company_id, date_trunc('month', l.invoice_date)::date as month, l.tax_country_region,
     l.tax_code, l.tax_percentage, sum(l.taxable_base) as taxable_base, round(sum(l.tax), 2) as vat
 from saft.counted_lines l
 where not l.is_stamp_duty and l.line_number is not null
 group by 1, 2, 3, 4, 5;
+
+comment on view public.vat_by_month is 'Taxable base and VAT by company, month, region and rate: sales less credit notes, status A and F left out.';
+comment on column public.vat_by_month.company_id is 'companies.company_id.';
+comment on column public.vat_by_month.month is 'The first day of the month of InvoiceDate.';
+comment on column public.vat_by_month.tax_country_region is 'Tax/TaxCountryRegion; PT where a file has none.';
+comment on column public.vat_by_month.tax_code is 'Tax/TaxCode.';
+comment on column public.vat_by_month.tax_percentage is 'Tax/TaxPercentage.';
+comment on column public.vat_by_month.taxable_base is 'In euros, without tax.';
+comment on column public.vat_by_month.vat is 'The tax on that base, in euros.';
+
+-- Name, documents, net, tax and gross of each company, as text.
+create function public.saft_company_totals() returns jsonb
+language sql stable set search_path = '' set statement_timeout = '60s'
+as $$
+    select coalesce(jsonb_agg(jsonb_build_array(
+        t.company_name, t.documents, t.net::text, t.tax::text, t.gross::text)
+        order by t.company_name), '[]')
+    from (
+        select c.company_name, count(*) as documents, sum(d.net_total) as net,
+            sum(d.tax_payable) as tax, sum(d.gross_total) as gross
+        from saft.counted_documents d
+        join public.companies c using (company_id)
+        group by c.company_id, c.company_name
+    ) t
+$$;
 
 -- Every company's number and name.
 create function public.saft_companies() returns jsonb

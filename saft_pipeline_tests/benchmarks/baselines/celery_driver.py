@@ -1,6 +1,6 @@
 """Starts Celery's workers, waits until they are warm, and times them over one folder.
 
-`python -m saft_pipeline_tests.benchmarks.baselines.celery_driver`
+`python -m saft_pipeline_tests.benchmarks.baselines.celery_driver PROCESSES`
 """
 # mypy: disable-error-code="import-not-found,untyped-decorator"
 
@@ -18,19 +18,17 @@ from celery import group
 from saft_pipeline_tests.benchmarks.baselines import celery_app
 from saft_pipeline_tests.benchmarks.baselines.servers import given_servers
 
-_CONCURRENCY = 4
-
 
 @contextmanager
-def workers(redis_url: str) -> Iterator[None]:
+def workers(redis_url: str, processes: int) -> Iterator[None]:
     """A pool of worker processes, each with its connections open."""
-    options = ["--concurrency", str(_CONCURRENCY), "--loglevel", "WARNING", "-O", "fair"]
+    options = ["--concurrency", str(processes), "--loglevel", "WARNING", "-O", "fair"]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     urls = ["--broker", redis_url, "--result-backend", redis_url]
     command = [sys.executable, "-m", "celery", "--app", celery_app.__name__, *urls]
     process = subprocess.Popen([*command, "worker", *options, *quiet], stdout=sys.stderr)
     try:
-        warmed = group(celery_app.warm.s() for _ in range(4 * _CONCURRENCY)).apply_async()
+        warmed = group(celery_app.warm.s() for _ in range(4 * processes)).apply_async()
         warmed.get(timeout=60)
         yield
     finally:
@@ -51,7 +49,7 @@ def main() -> None:
     servers = given_servers()
     celery_app.app.conf.update(broker_url=servers.redis_url, result_backend=servers.redis_url)
     celery_app.create_tables()
-    with workers(servers.redis_url):
+    with workers(servers.redis_url, int(sys.argv[1])):
         started = time.perf_counter()
         files = process_folder(servers.sftp_folder)
         seconds = time.perf_counter() - started
