@@ -1,4 +1,4 @@
-"""Dagster's own history (runs, events, ticks) in the embedded Postgres, cheaply.
+"""Dagster's own history (runs, events, ticks) in Postgres, the embedded one or another, cheaply.
 
 Stock dagster-postgres opens a connection for every statement (NullPool): 245 a run, which is most
 of the price of a run. One pre-pinged pool shared by the three storages takes that away. It also
@@ -18,13 +18,17 @@ from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import text
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ArgumentError
 
 from saft_pipeline import settings
 from saft_pipeline.event_rows import FileEvent, Serializer, Step
+from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.store.postgres import is_here
 
 DATABASE = "dagster"
+_DRIVER = "postgresql+psycopg2"
 
 _TYPES = {
     "run_id": "text",
@@ -69,16 +73,11 @@ class BatchedEventLog(PostgresEventLogStorage):
                 self._store_asset_event(connection, event.entry(step), event_id)
 
 
-class EmbeddedPostgresStorage(DagsterPostgresStorage):
-    """`storage: custom:` of dagster.yaml; starts the Postgres of `SAFT_HOME` if nobody has yet."""
+class PooledPostgresStorage(DagsterPostgresStorage):
+    """`storage: custom:` of dagster.yaml."""
 
-    def __init__(
-        self, server: EmbeddedPostgres, inst_data: ConfigurableClassData | None = None
-    ) -> None:
-        server.start()
-        url = server.url(DATABASE).replace("postgresql://", "postgresql+psycopg2://", 1)
+    def __init__(self, url: str, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(url, inst_data=inst_data)
-        self._server = server
         self._event_log_storage = BatchedEventLog(url)
         engine = create_pg_engine(
             url, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=18, pool_pre_ping=True
@@ -88,15 +87,35 @@ class EmbeddedPostgresStorage(DagsterPostgresStorage):
 
     @classmethod
     def config_type(cls) -> Any:
-        """No configuration: `SAFT_HOME` says where the server is."""
+        """No configuration: the settings say where the server is."""
         return {}
 
     @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> EmbeddedPostgresStorage:
+    ) -> PooledPostgresStorage:
         """Called by Dagster when it loads dagster.yaml."""
-        return cls(EmbeddedPostgres(settings.load().home), inst_data)
+        return cls(history_url(settings.load()), inst_data)
+
+
+def history_url(given: Settings) -> str:
+    """`DAGSTER_DB_URL`, or the Postgres of `SAFT_HOME`, started if nobody has yet; for SQLAlchemy.
+
+    TLS is required unless the server is on this machine. Raises SettingsError.
+    """
+    if given.dagster_db_url is None:
+        embedded = EmbeddedPostgres(given.home).url(DATABASE)
+        return embedded.replace("postgresql://", f"{_DRIVER}://", 1)
+    try:
+        url = make_url(given.dagster_db_url.get_secret_value()).set(drivername=_DRIVER)
+    except (ArgumentError, ValueError):  # its message would show the password
+        raise SettingsError(
+            "DAGSTER_DB_URL is not an address of a database; it looks like "
+            "postgresql://USER:PASSWORD@HOST:PORT/dagster"
+        ) from None
+    if not is_here(url.host or "") and "sslmode" not in url.query:
+        url = url.update_query_dict({"sslmode": "require"})
+    return url.render_as_string(hide_password=False)
 
 
 def _naive_utc(timestamp: float) -> datetime:

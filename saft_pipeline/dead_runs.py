@@ -13,6 +13,7 @@ import dagster as dg
 
 from saft_pipeline.assets import CLAIM_TAG
 from saft_pipeline.jobs import JOB
+from saft_pipeline.runs import waits
 from saft_pipeline.store.store import Store
 
 _WORKING = [
@@ -35,7 +36,7 @@ def _dead(
 ) -> Iterator[dg.DagsterRun]:
     for record in instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=_WORKING)):
         run = record.dagster_run
-        if record.update_timestamp.timestamp() > silent_since:
+        if record.update_timestamp.timestamp() > silent_since or waits(run):
             continue
         held = store.claimed(run.tags.get(CLAIM_TAG, f"run-{run.run_id}"))
         leases = [f.lease_expires_at.timestamp() for f in held if f.lease_expires_at]

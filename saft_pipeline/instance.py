@@ -21,7 +21,7 @@ def config(settings: Settings) -> dict[str, Any]:
         "storage": {
             "custom": {
                 "module": "saft_pipeline.dagster_storage",
-                "class": "EmbeddedPostgresStorage",
+                "class": "PooledPostgresStorage",
                 "config": {},
             }
         },
@@ -39,11 +39,22 @@ def config(settings: Settings) -> dict[str, Any]:
                 "dequeue_interval_seconds": 1,
             },
         },
-        "run_monitoring": {"enabled": True, "start_timeout_seconds": 180},
+        **_launching(settings),
         "telemetry": {"enabled": False},
         # The page asks newcomers for their e-mail address otherwise.
         "nux": {"enabled": False},
     }
+
+
+def _launching(settings: Settings) -> dict[str, Any]:
+    """Where runs are executed: on this machine, or by the workers that Redis hands them to."""
+    if settings.redis_url is None:
+        return {"run_monitoring": {"enabled": True, "start_timeout_seconds": 180}}
+    launcher = {"module": "saft_pipeline.celery_runs", "class": "CeleryRuns", "config": {}}
+    # A run may wait for a worker, and what a worker that was killed had reserved for itself comes
+    # back to the queue after VISIBLE_AGAIN_SECONDS.
+    monitoring = {"enabled": True, "start_timeout_seconds": 900}
+    return {"run_launcher": launcher, "run_monitoring": monitoring}
 
 
 def environment(settings: Settings) -> dict[str, str]:

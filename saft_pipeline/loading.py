@@ -162,10 +162,11 @@ class Loader:
     def _is_known(self, load: Load) -> bool:
         """Whether these bytes were loaded before and what was read of them is still kept."""
         assert load.fetched is not None
-        if load.same_as is None or not self.artifacts.parsed_path(load.fetched.sha256).exists():
+        if load.same_as is None or not self.artifacts.has_parsed(load.fetched.sha256):
             return False
         try:
             keep_raw(load.fetched, self.artifacts)
+            self.artifacts.flush()
         except OSError as error:
             load.refusal = _fault(load, error)
         return True

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
@@ -28,6 +29,8 @@ _refused: dict[SftpConfig, tuple[float, LoginRefusedError]] = {}
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
 _MOST_A_TICK = 5000
 _MOST_TOLD = 10
+
+Turn = Literal["waits", "never came", "came"]
 
 
 @dataclass(frozen=True)
@@ -92,13 +95,14 @@ def _age(seconds: int) -> str:
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
 
 
-def poll(settings: Settings, store: Store, *, is_waiting: Callable[[str], bool]) -> Poll:
+def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) -> Poll:
     """List the folder, bring the ledger up to date, claim what is to be loaded now.
 
     Args:
         settings: which folder, and how much to take.
         store: the ledger.
-        is_waiting: whether a claim whose lease ended belongs to a run that still waits its turn.
+        turn_of: of a claim whose lease ended, by its owner: whether its run still waits its turn,
+            ended before its turn came, or had it (or was never there).
 
     Raises:
         TransientSftpError: the server could not be reached in three tries.
@@ -111,14 +115,22 @@ def poll(settings: Settings, store: Store, *, is_waiting: Callable[[str], bool])
     seen = [*map(_seen, listing.files), *(_unreadable(p) for p in listing.problems if not p.folder)]
     age = timedelta(seconds=time.monotonic() - began)
     store.observe(source, seen, whole=listing.whole, age=age)
-    for owner in store.expired_owners(source):
-        if is_waiting(owner):
-            store.renew(owner, _lease(settings))
+    _keep_turns(settings, store, turn_of)
     claims = _take(settings, store, source)
     backlog = store.backlog(source, settings.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
     problems += [*_stale(backlog), *_clear_leftovers(settings, store, source)]
     return Poll(len(listing.files), store.counts(source), problems, claims, backlog)
+
+
+def _keep_turns(settings: Settings, store: Store, turn_of: Callable[[str], Turn]) -> None:
+    """Neither a wait nor a run that never began counts as a try of its files."""
+    for owner in store.expired_owners(settings.source):
+        turn = turn_of(owner)
+        if turn == "waits":
+            store.renew(owner, _lease(settings))
+        elif turn == "never came":
+            store.release(owner)
 
 
 def _stale(backlog: Backlog) -> Iterator[str]:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
 
 from saft_pipeline.artifacts import Artifacts
-from saft_pipeline.reading import Job, Reading, read_file
+from saft_pipeline.reading import Job, Reading, read_files
 
 # So many files pay for its start.
 WORTH_IT = 100
@@ -45,7 +45,7 @@ class FileReader:
         if self._process is not None and all(map(_is_small, jobs)):
             return self._asking.submit(self._ask, self._process, jobs)
         done: Future[list[Reading]] = Future()
-        done.set_result(self._read_here(jobs))
+        done.set_result(read_files(jobs, self.artifacts))
         return done
 
     def _ask(self, process: _Process, jobs: Sequence[Job]) -> list[Reading]:
@@ -53,10 +53,7 @@ class FileReader:
             return process.ask(self.artifacts, jobs)
         except _LOST:  # killed, most likely
             self.close()
-            return self._read_here(jobs)
-
-    def _read_here(self, jobs: Sequence[Job]) -> list[Reading]:
-        return [read_file(job, self.artifacts) for job in jobs]
+            return read_files(jobs, self.artifacts)
 
     def close(self) -> None:
         """End the process; reading goes on here."""
@@ -99,7 +96,7 @@ def _serve(connection: Connection) -> None:
     with suppress(*_LOST):
         while True:
             artifacts, jobs = connection.recv()
-            connection.send([read_file(job, artifacts) for job in jobs])
+            connection.send(read_files(jobs, artifacts))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -66,6 +67,21 @@ class Reading:
         return self.header.values[0] if self.header else None
 
 
+def read_files(jobs: Sequence[Job], artifacts: Artifacts) -> list[Reading]:
+    """Read files one after the other; their artifacts are in their place when this ends."""
+    readings = [read_file(job, artifacts) for job in jobs]
+    try:
+        artifacts.flush()
+    except OSError as error:
+        for job, reading in zip(jobs, readings, strict=True):
+            reading.refusal = reading.refusal or _fault(job, error)
+    return readings
+
+
+def _fault(job: Job, error: OSError) -> Refusal:
+    return Refusal(f"{job.path}: {error}", "failed", passing=True)
+
+
 def read_file(job: Job, artifacts: Artifacts) -> Reading:
     """Keep a file's bytes and read them once: its NDJSON artifact, its rows spooled for staging."""
     started = time.perf_counter()
@@ -78,7 +94,7 @@ def read_file(job: Job, artifacts: Artifacts) -> Reading:
     except SaftError as error:
         reading.refusal = Refusal(str(error), "failed")
     except OSError as error:
-        reading.refusal = Refusal(f"{job.path}: {error}", "failed", passing=True)
+        reading.refusal = _fault(job, error)
     except Exception as error:
         _log.exception("%s", job.path)
         reason = f"{job.path}: a fault of saft_pipeline, please report it: {error!r}"

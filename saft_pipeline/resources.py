@@ -7,8 +7,8 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from saft_pipeline import settings as settings_module
-from saft_pipeline.artifacts import Artifacts
 from saft_pipeline.reader_process import FileReader
+from saft_pipeline.remote_artifacts import artifacts_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.traffic import TRAFFIC
 from saft_pipeline.store.errors import StoreError
@@ -49,7 +49,7 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 @cache
 def _shared_reader(settings: Settings) -> FileReader:
-    return FileReader(Artifacts(settings.home))
+    return FileReader(artifacts_of(settings))
 
 
 @cache

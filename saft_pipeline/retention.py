@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -22,7 +21,9 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import Connection, text
 
 from saft_pipeline import partitions
+from saft_pipeline.artifacts import Artifacts, Kept, Kind
 from saft_pipeline.assets import ASSETS, FOLDER
+from saft_pipeline.remote_artifacts import artifacts_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.watch import Watch
 
@@ -103,11 +104,12 @@ def prune(
             _delete(connection, told, pruned)
             # Dagster remembers which partitions it saw materialized.
             instance.wipe_asset_cached_status(list(instance.all_asset_keys()))
-    for file, size in _old_artifacts(settings, watch, before):
-        pruned.artifacts += 1
-        pruned.artifact_bytes += size
+    artifacts = artifacts_of(settings)
+    for old in _old_artifacts(artifacts, settings, watch, before):
+        pruned.artifacts += len(old)
+        pruned.artifact_bytes += sum(one.size for one in old)
         if not dry_run:
-            file.unlink(missing_ok=True)
+            artifacts.remove(old)
     return pruned
 
 
@@ -187,27 +189,16 @@ def _number(connection: Connection, statement: str, told: Mapping[str, Any]) -> 
 
 
 def _old_artifacts(
-    settings: Settings, watch: Watch, before: datetime
-) -> Iterator[tuple[Path, int]]:
-    """Artifacts written before then, of bytes that nothing newer in the ledger has; their sizes.
+    artifacts: Artifacts, settings: Settings, watch: Watch, before: datetime
+) -> Iterator[list[Kept]]:
+    """Artifacts written before then, of bytes that nothing newer in the ledger has; some at once.
 
     What was read from a file can be read again. Its bytes can't once we deleted it on the server:
     with AFTER_LOAD=delete they stay.
     """
-    kinds = ("parsed",) if settings.after_load == "delete" else ("parsed", "raw")
+    kinds: tuple[Kind, ...] = ("parsed",) if settings.after_load == "delete" else ("parsed", "raw")
     for kind in kinds:
-        old = _older(settings.home / "artifacts" / kind, before)
+        old = artifacts.older(kind, before)
         while some := list(islice(old, _HASHES)):
-            hashes = [path.name.partition(".")[0] for path, _ in some]
-            used = watch.recent_hashes(hashes, before)
-            yield from (f for f, h in zip(some, hashes, strict=True) if h not in used)
-
-
-def _older(folder: Path, before: datetime) -> Iterator[tuple[Path, int]]:
-    for path in folder.glob("*/*"):
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            continue
-        if stat.st_mtime < before.timestamp():
-            yield path, stat.st_size
+            used = watch.recent_hashes([one.sha256 for one in some], before)
+            yield [one for one in some if one.sha256 not in used]

@@ -17,6 +17,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.assets import CLAIM_TAG
+from saft_pipeline.broker import TASK_TAG
 from saft_pipeline.store.model import Failure
 from saft_pipeline.store.store import Store
 
@@ -48,6 +49,18 @@ def records(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> Sequence[dg
     if not run_ids:
         return []
     return instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids)), ascending=True)
+
+
+def waits(run: dg.DagsterRun) -> bool:
+    """Whether a run has yet to begin, in Dagster's queue or in that of the workers.
+
+    Others that are starting have a process of their own, or of a `saft` command, which may be gone.
+    """
+    return run.status in WAITING or _waits_for_worker(run)
+
+
+def _waits_for_worker(run: dg.DagsterRun) -> bool:
+    return run.status == dg.DagsterRunStatus.STARTING and TASK_TAG in run.tags
 
 
 def files_of(run: dg.DagsterRun) -> int:
@@ -88,11 +101,13 @@ def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
         raise UnknownRunError(f"no run is called {run_id}; `saft active` lists those under way")
     if run.is_finished:
         raise NotCancelledError(f"run {run_id} has ended already: {run.status.value.lower()}")
-    if run.status == dg.DagsterRunStatus.QUEUED:
+    if run.status == dg.DagsterRunStatus.QUEUED or _waits_for_worker(run):
         instance.run_coordinator.cancel_run(run_id)
+        if _waits_for_worker(run):
+            instance.report_run_canceled(run)
         _give_up(store, run)
         return "taken out of the queue"
-    if GRPC_INFO_TAG in run.tags and _told_to_stop(instance, run_id):
+    if {GRPC_INFO_TAG, TASK_TAG} & run.tags.keys() and _told_to_stop(instance, run_id):
         return "told to stop; it ends within seconds"
     if _shows_life(store, run):
         raise NotCancelledError(

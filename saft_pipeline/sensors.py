@@ -6,17 +6,17 @@ import dagster as dg
 
 from saft_pipeline import partitions
 from saft_pipeline.assets import CLAIM_TAG, FOLDER
+from saft_pipeline.broker import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dead_runs import end_dead_runs
 from saft_pipeline.jobs import RUN_CONFIG, load_files_job
-from saft_pipeline.polling import Claim, poll
+from saft_pipeline.polling import Claim, Turn, poll
 from saft_pipeline.resources import Pipeline
-from saft_pipeline.settings import SettingsError
+from saft_pipeline.runs import waits
+from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.sftp.errors import TransientSftpError
 from saft_pipeline.store.errors import TransientStoreError
 
 SENSOR = FOLDER
-
-_WAITING = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED]
 
 
 def build_sensor(interval: int) -> dg.SensorDefinition:
@@ -44,12 +44,11 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
         settings = pipeline.settings
         settings.require_sftp()
         end_dead_runs(context.instance, pipeline.store, settings.lease_seconds)
-        found = poll(
-            settings, pipeline.store, is_waiting=lambda o: _is_waiting(context.instance, o)
-        )
+        _require_queue(context.instance, settings)
+        found = poll(settings, pipeline.store, turn_of=lambda o: _turn(context.instance, o))
     except SettingsError as error:
         return dg.SensorResult(skip_reason=f"nothing to poll: {error}")
-    except (TransientSftpError, TransientStoreError) as error:
+    except (TransientSftpError, TransientStoreError, BrokerError) as error:
         return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
     pipeline.count(ticks=1)
     _register(context.instance, found.claims)
@@ -62,9 +61,20 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
     )
 
 
-def _is_waiting(instance: dg.DagsterInstance, owner: str) -> bool:
-    filters = dg.RunsFilter(tags={CLAIM_TAG: owner}, statuses=_WAITING)
-    return instance.get_runs_count(filters) > 0
+def _require_queue(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Nothing is claimed while what is claimed could not be handed to a worker."""
+    if settings.redis_url and isinstance(instance.run_launcher, UsesBroker):
+        require_answer(settings.redis_url.get_secret_value())
+
+
+def _turn(instance: dg.DagsterInstance, owner: str) -> Turn:
+    """Where the run of a claim is."""
+    for record in instance.get_run_records(dg.RunsFilter(tags={CLAIM_TAG: owner}), limit=1):
+        if waits(record.dagster_run):
+            return "waits"
+        if record.dagster_run.is_finished and record.start_time is None:
+            return "never came"
+    return "came"
 
 
 def _register(instance: dg.DagsterInstance, claims: list[Claim]) -> None:

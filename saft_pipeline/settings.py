@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -61,6 +62,10 @@ class Settings(BaseModel):
     supabase_db_url: SecretStr | None = None
     supabase_url: str | None = None
     supabase_key: SecretStr | None = None
+
+    redis_url: SecretStr | None = None
+    dagster_db_url: SecretStr | None = None
+    saft_artifacts_url: str | None = None
 
     saft_home: Path = Path(".saft")
     dagster_port: int = Field(3000, ge=1, le=65535)
@@ -234,7 +239,30 @@ def _contradictions(s: Settings) -> list[str]:
         )
     if s.sftp_private_key_passphrase and not s.sftp_private_key_path:
         problems.append("SFTP_PRIVATE_KEY_PATH: missing, though SFTP_PRIVATE_KEY_PASSPHRASE is set")
-    return [*problems, *_alert_problems(s)]
+    return [*problems, *_alert_problems(s), *_scale_problems(s)]
+
+
+def _scale_problems(s: Settings) -> list[str]:
+    """What runs on several machines need to have in common."""
+    problems = []
+    if s.dagster_db_url and s.dagster_db_url == s.supabase_db_url:
+        problems.append("DAGSTER_DB_URL: the tables' own database; give Dagster one beside it")
+    if not s.redis_url:
+        return problems
+    if not _is_url(s.redis_url.get_secret_value(), ("redis", "rediss")):
+        problems.append("REDIS_URL: not an address that begins with redis:// or rediss://")
+    if find_spec("dagster_celery") is None:
+        problems.append("REDIS_URL: needs Celery: pip install 'saft_pipeline[scale]'")
+    shared = {
+        "DAGSTER_DB_URL": s.dagster_db_url,
+        "SAFT_ARTIFACTS_URL": s.saft_artifacts_url,
+        "SUPABASE_DB_URL": s.supabase_db_url or s.supabase_url,
+    }
+    return problems + [
+        f"{name}: missing; with REDIS_URL all machines must reach it"
+        for name, value in shared.items()
+        if not value
+    ]
 
 
 def _alert_problems(s: Settings) -> list[str]:

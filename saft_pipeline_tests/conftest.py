@@ -9,6 +9,7 @@ import pytest
 from saft_pipeline.settings import Settings
 
 pytest_plugins = [
+    "saft_pipeline_tests.fixtures.celery",
     "saft_pipeline_tests.fixtures.postgres",
     "saft_pipeline_tests.fixtures.postgrest",
     "saft_pipeline_tests.fixtures.sshd",

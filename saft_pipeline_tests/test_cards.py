@@ -14,10 +14,10 @@ import pytest
 from dagster import DagsterEventType
 
 from saft_pipeline import cards
-from saft_pipeline.artifacts import Artifacts
 from saft_pipeline.loading import Load, Loader
 from saft_pipeline.reader_process import FileReader
 from saft_pipeline.reading import Reading, Refusal
+from saft_pipeline.remote_artifacts import artifacts_of
 from saft_pipeline.saft.records import Header
 from saft_pipeline.store.model import Outcome
 from saft_pipeline.store.spool import FileRows
@@ -139,7 +139,7 @@ def test_bytes_that_were_loaded_before_are_not_told_of_again(loader: Loader) -> 
 
 @pytest.fixture
 def loader(project: Project, store: Store) -> Loader:
-    reader = FileReader(Artifacts(project.settings.home))
+    reader = FileReader(artifacts_of(project.settings))
     return Loader(project.settings, store, reader, owner="test", run_id="run-1")
 
 

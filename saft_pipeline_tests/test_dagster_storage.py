@@ -13,8 +13,9 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from saft_pipeline.dagster_storage import BatchedEventLog, EmbeddedPostgresStorage
+from saft_pipeline.dagster_storage import BatchedEventLog, PooledPostgresStorage, history_url
 from saft_pipeline.event_rows import MATERIALIZED, OBSERVED, PLANNED, FileEvent, Serializer, Step
+from saft_pipeline.settings import load
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.project import Polled
 
@@ -122,7 +123,7 @@ def test_the_three_storages_share_one_engine(polled: Polled) -> None:
 
 
 def test_connections_are_kept_for_the_next_statement(saft_home: Path) -> None:
-    storage = EmbeddedPostgresStorage(EmbeddedPostgres(saft_home))
+    storage = PooledPostgresStorage(history_url(load({"SAFT_HOME": str(saft_home)})))
     engine = storage.event_log_storage._engine  # type: ignore[attr-defined]
     for _ in range(5):
         with engine.connect():

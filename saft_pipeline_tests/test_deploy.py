@@ -60,6 +60,16 @@ def test_systemd_knows_every_line_of_the_unit(unit: Path) -> None:
 
 
 @needs("systemd-analyze")
+def test_systemd_knows_every_line_of_the_worker_s_drop_in(unit: Path) -> None:
+    folder = unit.with_name("saft.service.d")
+    folder.mkdir()
+    text = (DEPLOY / "systemd" / "worker.conf").read_text()
+    (folder / "worker.conf").write_text(text.replace("/opt/saft/bin/celery", sys.executable))
+    done = run("systemd-analyze", "verify", unit)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@needs("systemd-analyze")
 def test_the_service_is_hardened(unit: Path) -> None:
     """systemd's exposure level, from 0 to 100: below 25 it says OK."""
     done = run("systemd-analyze", "security", "--offline=true", "--threshold=25", unit)

@@ -78,7 +78,7 @@ def test_a_storage_of_dagsters_own_is_told_the_same(
     project.put("good.xml", one_invoice("FT F/1"))
     project.put("broken.xml", broken("FT F/2"))
     settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0"})
-    (claim,) = poll(settings, store, is_waiting=lambda _: False).claims
+    (claim,) = poll(settings, store, turn_of=lambda _: "came").claims
     job = build().get_job_def(JOB)
     done = job.execute_in_process(
         instance=elsewhere, tags={CLAIM_TAG: claim.owner}, raise_on_error=False

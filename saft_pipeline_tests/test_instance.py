@@ -13,6 +13,13 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from saft_pipeline.instance import config, environment, open_instance, prepare
 from saft_pipeline.settings import load
 
+SCALE = {
+    "REDIS_URL": "redis://:hunter2@mq.example.test/0",
+    "DAGSTER_DB_URL": "postgresql://u:hunter2@db.example.test/dagster",
+    "SUPABASE_DB_URL": "postgresql://u:hunter2@db.example.test/x",
+    "SAFT_ARTIFACTS_URL": "s3://bucket/saft",
+}
+
 
 def test_the_folder_is_absolute_however_the_home_is_named(tmp_path: Path) -> None:
     assert prepare(load({"SAFT_HOME": "here"})) == str(tmp_path / "here" / "dagster")
@@ -46,7 +53,11 @@ def test_no_part_of_it_is_left_beside(tmp_path: Path) -> None:
 
 
 def test_no_secret_is_written_into_it(tmp_path: Path) -> None:
-    secrets = {"SFTP_PASSWORD": "hunter2", "SUPABASE_DB_URL": "postgresql://u:hunter2@db/x"}
+    secrets = {
+        "SFTP_PASSWORD": "hunter2",
+        "SUPABASE_DB_URL": "postgresql://u:hunter2@db/x",
+        **SCALE,
+    }
     folder = Path(prepare(load({"SAFT_HOME": str(tmp_path), **secrets})))
     assert "hunter2" not in (folder / "dagster.yaml").read_text()
 
@@ -86,6 +97,12 @@ def test_a_part_is_replaced_for_this_process_only(saft_home: Path) -> None:
         assert not isinstance(instance.run_coordinator, QueuedRunCoordinator)
     with open_instance(settings) as instance:
         assert isinstance(instance.run_coordinator, QueuedRunCoordinator)
+
+
+def test_with_redis_runs_are_launched_through_it() -> None:
+    launcher = config(load(SCALE))["run_launcher"]
+    assert launcher["class"] == "CeleryRuns"
+    assert "run_launcher" not in config(load({}))
 
 
 def test_dagster_is_told_nothing_about_us() -> None:

@@ -89,7 +89,7 @@ def test_every_module_says_what_belongs_in_it() -> None:
     assert silent == []
 
 
-NAMES = ("Postgres", "Dagster", "Supabase", "Header")
+NAMES = ("Postgres", "Dagster", "Supabase", "Header", "Redis")
 
 
 def messages(path: Path) -> Iterator[str]:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from saft_pipeline.artifacts import Artifacts
 from saft_pipeline.loading import (
     GROUP_BYTES,
     GROUP_FILES,
@@ -24,6 +23,7 @@ from saft_pipeline.loading import (
 )
 from saft_pipeline.polling import poll
 from saft_pipeline.reader_process import FileReader
+from saft_pipeline.remote_artifacts import artifacts_of
 from saft_pipeline.saft import reader
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.sftp.errors import PermanentSftpError
@@ -103,7 +103,7 @@ def load_all(project: Project, store: Store) -> Iterator[Loading]:
 
     def load_all(**env: str) -> Sequence[Load]:
         settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0", **env})
-        (claim,) = poll(settings, store, is_waiting=lambda _: False).claims
+        (claim,) = poll(settings, store, turn_of=lambda _: "came").claims
         loaders.append(loader_of(settings, store, claim.owner))
         return through(loaders[-1], claim.files)
 
@@ -113,7 +113,7 @@ def load_all(project: Project, store: Store) -> Iterator[Loading]:
 
 
 def loader_of(settings: Settings, store: Store, owner: str) -> Loader:
-    reader = FileReader(Artifacts(settings.home))
+    reader = FileReader(artifacts_of(settings))
     return Loader(settings, store, reader, owner=owner, run_id="run-1")
 
 
@@ -221,7 +221,7 @@ def test_each_file_that_was_not_loaded_has_its_own_state(
 
 def test_a_file_that_vanished_after_it_was_claimed_is_gone(project: Project, store: Store) -> None:
     path = project.put("f.xml", one_invoice("FT E/1"))
-    (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
+    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
     path.unlink()
     loader = loader_of(project.settings, store, claim.owner)
     through(loader, claim.files)
@@ -262,7 +262,7 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> list[Failure]:
 def fail_to_fetch(project: Project, store: Store, attempts: int) -> None:
     """Fetch a file, at its nth attempt, from a server that is gone meanwhile."""
     project.put("f.xml", one_invoice("FT E/1"))
-    (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
+    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
     for number in range(2, attempts + 1):
         owner = f"again-{number}"
         store.renew(claim.owner, timedelta(seconds=-1))
@@ -377,7 +377,7 @@ def test_nothing_is_left_in_the_spill_folder(
 
 def test_abandoned_files_have_failed_with_the_reason(project: Project, store: Store) -> None:
     project.put("f.xml", one_invoice("FT E/1"))
-    (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
+    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
     loader_of(project.settings, store, claim.owner).abandon("no more paper")
     (file,) = store.files()
     assert (file.status, file.error, file.run_id) == ("failed", "no more paper", "run-1")

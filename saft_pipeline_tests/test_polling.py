@@ -28,7 +28,7 @@ def settings_of(project: Project, **env: str) -> Settings:
 
 def look(project: Project, store: Store, **env: str) -> Poll:
     """Poll while no run waits its turn."""
-    return poll(settings_of(project, **env), store, is_waiting=lambda _: False)
+    return poll(settings_of(project, **env), store, turn_of=lambda _: "came")
 
 
 def drop(project: Project, count: int) -> None:
@@ -79,7 +79,7 @@ def test_the_oldest_files_are_taken_first(project: Project, store: Store) -> Non
 def test_the_summary_says_how_long_the_rest_takes(project: Project, store: Store) -> None:
     drop(project, 5)
     settings = settings_of(project, MAX_FILES_PER_BATCH="2", POLL_INTERVAL_SECONDS="300")
-    summary = poll(settings, store, is_waiting=lambda _: False).summary(settings)
+    summary = poll(settings, store, turn_of=lambda _: "came").summary(settings)
     assert "3 waiting" in summary
     assert "the rest in 2 more polls (about 10 min)" in summary
 
@@ -129,9 +129,14 @@ def test_what_a_dead_process_had_claimed_is_taken_again(
 def test_a_claim_whose_run_still_waits_its_turn_is_renewed(
     project: Project, store: Store, expired: str
 ) -> None:
-    found = poll(project.settings, store, is_waiting=lambda owner: owner == expired)
+    found = poll(project.settings, store, turn_of=lambda _: "waits")
     assert found.claims == []
     assert [f.path for f in store.claimed(expired)] == ["0.xml"]
+
+
+def test_a_run_that_never_began_was_no_try(project: Project, store: Store, expired: str) -> None:
+    (claim,) = poll(project.settings, store, turn_of=lambda _: "never came").claims
+    assert (claim.files[0].path, claim.files[0].attempts) == ("0.xml", 1)
 
 
 def test_a_failed_file_is_taken_again_when_it_changed(project: Project, store: Store) -> None:

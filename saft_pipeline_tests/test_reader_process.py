@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from saft_pipeline import reader_process
-from saft_pipeline.artifacts import Artifacts
+from saft_pipeline.artifacts import LocalArtifacts
 from saft_pipeline.reader_process import WORTH_IT, FileReader
 from saft_pipeline.reading import Job, Reading
+from saft_pipeline.remote_artifacts import RemoteArtifacts
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.store.spool import Spool
 from saft_pipeline_tests.fixtures.project import broken, half, one_invoice
@@ -54,7 +55,7 @@ def kept(folder: Path) -> set[str]:
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[FileReader]:
-    reader = FileReader(Artifacts(tmp_path))
+    reader = FileReader(LocalArtifacts(tmp_path / "artifacts"))
     yield reader
     reader.close()
 
@@ -63,7 +64,7 @@ def reader(tmp_path: Path) -> Iterator[FileReader]:
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileReader]:
     """A reader whose process is there, whatever this machine has."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
-    reader = FileReader(Artifacts(tmp_path / "apart"))
+    reader = FileReader(LocalArtifacts(tmp_path / "apart"))
     reader.expect(WORTH_IT)
     assert reader._process
     yield reader
@@ -81,6 +82,15 @@ def test_a_process_keeps_the_same_artifacts(
     those = kept(tmp_path / "apart")
     reader.read(JOBS).result()
     assert those == kept(tmp_path / "artifacts")
+
+
+def test_a_process_sends_artifacts_to_their_address(apart: FileReader, tmp_path: Path) -> None:
+    """There is nobody else whom it could tell of a place that can't be opened."""
+    apart.artifacts = RemoteArtifacts("nosuch://host", tmp_path)
+    (reading,) = apart.read(JOBS[:1]).result()
+    assert reading.refusal
+    assert reading.refusal.passing
+    assert "SAFT_ARTIFACTS_URL (nosuch://…)" in reading.refusal.reason
 
 
 def test_a_group_is_read_while_the_one_before_is_not_yet_taken(apart: FileReader) -> None:

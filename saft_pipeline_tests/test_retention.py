@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import text
 
 from saft_pipeline import partitions, retention
-from saft_pipeline.artifacts import Artifacts
+from saft_pipeline.artifacts import LocalArtifacts
 from saft_pipeline.dagster_storage import BatchedEventLog
 from saft_pipeline.event_rows import MATERIALIZED, FileEvent, Serializer, Step
 from saft_pipeline.instance import open_instance
@@ -281,9 +281,9 @@ HASHES = ("a" * 64, "b" * 64)
 
 
 @pytest.fixture
-def artifacts(saft_home: Path) -> Artifacts:
+def artifacts(saft_home: Path) -> LocalArtifacts:
     """Those of two files, a year old."""
-    artifacts = Artifacts(saft_home)
+    artifacts = LocalArtifacts(saft_home / "artifacts")
     shutil.rmtree(saft_home / "artifacts", ignore_errors=True)
     for sha256 in HASHES:
         for path in (artifacts.raw_path(sha256), artifacts.parsed_path(sha256)):
@@ -304,14 +304,14 @@ def pruned_artifacts(
 
 
 def test_old_artifacts_go(
-    instance: dg.DagsterInstance, saft_home: Path, artifacts: Artifacts
+    instance: dg.DagsterInstance, saft_home: Path, artifacts: LocalArtifacts
 ) -> None:
     assert pruned_artifacts(instance, saft_home) == Pruned(artifacts=4, artifact_bytes=16)
     assert kept(saft_home) == set()
 
 
 def test_young_artifacts_stay(
-    instance: dg.DagsterInstance, saft_home: Path, artifacts: Artifacts
+    instance: dg.DagsterInstance, saft_home: Path, artifacts: LocalArtifacts
 ) -> None:
     young = artifacts.raw_path(HASHES[1])
     os.utime(young)
@@ -320,7 +320,7 @@ def test_young_artifacts_stay(
 
 
 def test_old_artifacts_of_bytes_that_came_again_stay(
-    instance: dg.DagsterInstance, saft_home: Path, artifacts: Artifacts
+    instance: dg.DagsterInstance, saft_home: Path, artifacts: LocalArtifacts
 ) -> None:
     class SecondInUse(NothingInUse):
         def recent_hashes(self, hashes: Any, since: datetime) -> set[str]:
@@ -331,7 +331,7 @@ def test_old_artifacts_of_bytes_that_came_again_stay(
 
 
 def test_the_bytes_of_files_deleted_on_the_server_stay(
-    instance: dg.DagsterInstance, saft_home: Path, artifacts: Artifacts
+    instance: dg.DagsterInstance, saft_home: Path, artifacts: LocalArtifacts
 ) -> None:
     pruned_artifacts(instance, saft_home, AFTER_LOAD="delete")
     assert kept(saft_home) == {artifacts.raw_path(sha256) for sha256 in HASHES}
@@ -340,7 +340,7 @@ def test_the_bytes_of_files_deleted_on_the_server_stay(
 def test_many_artifacts_go(
     instance: dg.DagsterInstance,
     saft_home: Path,
-    artifacts: Artifacts,
+    artifacts: LocalArtifacts,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retention, "_HASHES", 1)
@@ -348,7 +348,7 @@ def test_many_artifacts_go(
 
 
 def test_a_dry_run_leaves_the_artifacts(
-    instance: dg.DagsterInstance, saft_home: Path, artifacts: Artifacts
+    instance: dg.DagsterInstance, saft_home: Path, artifacts: LocalArtifacts
 ) -> None:
     would = prune(instance, soon(), dry_run=True, env={"SAFT_HOME": str(saft_home)})
     assert (would.artifacts, len(kept(saft_home))) == (4, 4)

@@ -60,6 +60,13 @@ def test_all_missing_sftp_settings_are_named_at_once() -> None:
         ({"ALERT_SMTP_URL": "mail.example.test:25"}, "ALERT_SMTP_URL: not an address"),
         ({"ALERT_SMTP_URL": "smtp://mail.example.test"}, "ALERT_EMAIL_FROM: missing"),
         ({"ALERT_EMAIL_FROM": "saft@example.test"}, "ALERT_EMAIL_TO: missing"),
+        ({"REDIS_URL": "amqp://mq.example.test"}, "REDIS_URL: not an address"),
+        ({"REDIS_URL": "redis://mq.example.test"}, "DAGSTER_DB_URL: missing; with REDIS_URL"),
+        ({"REDIS_URL": "redis://mq.example.test"}, "SUPABASE_DB_URL: missing; with REDIS_URL"),
+        (
+            {"SUPABASE_DB_URL": "postgresql://h/x", "DAGSTER_DB_URL": "postgresql://h/x"},
+            "DAGSTER_DB_URL: the tables' own",
+        ),
     ],
 )
 def test_contradictory_settings_are_refused(given: dict[str, str], named: str) -> None:
@@ -83,6 +90,8 @@ SECRETS = [
     "SFTP_PRIVATE_KEY_PASSPHRASE",
     "SUPABASE_DB_URL",
     "SUPABASE_KEY",
+    "REDIS_URL",
+    "DAGSTER_DB_URL",
     "API_TOKEN",
     "ALERT_WEBHOOK_URL",
     "ALERT_SMTP_URL",
@@ -92,7 +101,6 @@ SECRETS = [
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_lie_in_a_file(name: str, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    secret.write_text("https://hunter2.example.test\n")
     complete = {
         "SFTP_PRIVATE_KEY_PATH": "/key",
         "SUPABASE_URL": "https://x.example.test",
@@ -101,9 +109,11 @@ def test_a_secret_may_lie_in_a_file(name: str, tmp_path: Path) -> None:
         "ALERT_EMAIL_FROM": "saft@example.test",
         "ALERT_EMAIL_TO": "it@example.test",
         "ALERT_SMTP_URL": "smtp://mail.example.test",
+        "DAGSTER_DB_URL": "postgresql://db.example.test/dagster",
+        "SAFT_ARTIFACTS_URL": "file:///mnt/shared",
     }
-    if name == "ALERT_SMTP_URL":
-        secret.write_text("smtp://hunter2.example.test\n")
+    schemes = {"ALERT_SMTP_URL": "smtp", "REDIS_URL": "redis"}
+    secret.write_text(f"{schemes.get(name, 'https')}://hunter2.example.test\n")
     complete.pop(name, None)
     value = getattr(load({**complete, f"{name}_FILE": str(secret)}), name.lower())
     assert value.get_secret_value() == secret.read_text().strip()

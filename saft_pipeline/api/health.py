@@ -11,11 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import dagster as dg
-
 from saft_pipeline.api.errors import api_error
 from saft_pipeline.api.models import Health, ServiceStates
 from saft_pipeline.api.services import Services
+from saft_pipeline.broker import BrokerError, require_answer
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import connect
 from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
@@ -74,7 +73,7 @@ class Probes:
         self._probes = {
             "sftp": Probe(lambda: _sftp(services.settings), fresh=60, refused=300),
             "supabase": Probe(lambda: _supabase(services), fresh=5, refused=5),
-            "dagster": Probe(lambda: _dagster(services.instance), fresh=5, refused=5),
+            "dagster": Probe(lambda: _dagster(services), fresh=5, refused=5),
         }
 
     async def health(self) -> Health:
@@ -104,8 +103,18 @@ def _supabase(services: Services) -> str:
     return CONNECTED
 
 
-def _dagster(instance: dg.DagsterInstance) -> str:
-    statuses = instance.get_daemon_statuses(_DAEMONS)
+def _dagster(services: Services) -> str:
+    statuses = services.instance.get_daemon_statuses(_DAEMONS)
     if all(status.healthy for status in statuses.values()):
-        return CONNECTED
+        return _queue(services.settings)
     return "its daemon shows no sign of life: nothing is polled or loaded; start it with `saft up`"
+
+
+def _queue(settings: Settings) -> str:
+    """Whether runs can be handed to the workers, where there are any."""
+    if settings.redis_url:
+        try:
+            require_answer(settings.redis_url.get_secret_value())
+        except BrokerError as error:
+            return str(error)
+    return CONNECTED

@@ -31,7 +31,6 @@ _STATES: dict[dg.DagsterRunStatus, TaskState] = {
     dg.DagsterRunStatus.SUCCESS: "SUCCESS",
     dg.DagsterRunStatus.FAILURE: "FAILURE",
     dg.DagsterRunStatus.CANCELED: "REVOKED",
-    **dict.fromkeys(runs.WAITING, "PENDING"),
 }
 _WORDS: dict[TaskState, str] = {
     "PENDING": "waiting in the queue",
@@ -147,7 +146,7 @@ def _together(states: Sequence[TaskState]) -> TaskState:
 
 
 def _state(run: dg.DagsterRun) -> TaskState:
-    return _STATES.get(run.status, "STARTED")
+    return "PENDING" if runs.waits(run) else _STATES.get(run.status, "STARTED")
 
 
 def _result(row: Row) -> FileResult:

@@ -66,6 +66,7 @@ def _findings(settings: Settings, *, alerts: bool) -> Iterator[Finding]:
     yield from _database(settings)
     yield _dagster(settings)
     yield _api(settings)
+    yield from _shared(settings)
     if alerts:
         yield from _alerts(settings)
 
@@ -203,6 +204,25 @@ def _dagster(settings: Settings) -> Finding:
     alive = all(status.healthy for status in statuses.values())
     daemon = "its daemon is at work" if alive else "its daemon is not at work; `saft up` starts it"
     return Finding("dagster", ok=True, message=f"history in {settings.dagster_home}; {daemon}")
+
+
+def _shared(settings: Settings) -> Iterator[Finding]:
+    """What several machines have in common."""
+    from saft_pipeline.broker import BrokerError, require_answer
+    from saft_pipeline.remote_artifacts import artifacts_of, try_out
+
+    if settings.redis_url:
+        try:
+            require_answer(settings.redis_url.get_secret_value())
+            yield Finding("redis", ok=True, message="it answers")
+        except BrokerError as error:
+            yield Finding("redis", ok=False, message=str(error))
+    if settings.saft_artifacts_url:
+        try:
+            where = try_out(artifacts_of(settings))
+            yield Finding("artifacts", ok=True, message=f"written, read and deleted: {where}")
+        except OSError as error:
+            yield Finding("artifacts", ok=False, message=str(error))
 
 
 def _api(settings: Settings) -> Finding:

@@ -74,10 +74,14 @@ def _secured(url: str) -> str:
         "connect_timeout": str(_CONNECT_SECONDS),
         "keepalives_idle": "30",
     }
-    host = str(given.get("host") or "")
-    if not (host in _LOCAL or host.startswith("/")):
+    if not is_here(str(given.get("host") or "")):
         usual["sslmode"] = "require"
     return conninfo.make_conninfo("", **{**usual, **given})
+
+
+def is_here(host: str) -> bool:
+    """Whether a server by that name, or in that folder, is on this machine."""
+    return host in _LOCAL or host.startswith("/")
 
 
 def store_error(error: psycopg.Error) -> StoreError:

@@ -84,7 +84,7 @@ def rig(*, redis: bool = True) -> Iterator[Rig]:
         with ExitStack() as stack:
             sshd = stack.enter_context(start_sshd(folder / "sshd"))
             postgres_port = stack.enter_context(_postgres(folder / "postgres"))
-            redis_port = stack.enter_context(_redis(folder)) if redis else 0
+            redis_port = stack.enter_context(redis_server(folder)) if redis else 0
             yield Rig(folder, sshd, sshd.port, postgres_port, redis_port)
     finally:
         shutil.rmtree(folder)
@@ -124,7 +124,7 @@ def _postgres_program(name: str) -> str:
 
 
 @contextmanager
-def _redis(folder: Path) -> Iterator[int]:
+def redis_server(folder: Path) -> Iterator[int]:
     """A server that keeps nothing on disk."""
     program = shutil.which("redis-server")
     if program is None:

@@ -254,7 +254,7 @@ def test_status_says_when_a_file_is_tried_again(
 def fail(project: Project, store: Store, retry_after: timedelta | None = None) -> None:
     """Have one file fail."""
     project.put("f.xml", one_invoice("FT H/1"))
-    (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
+    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
     store.fail(claim.owner, [Failure(claim.files[0].id, "broken", retry_after=retry_after)])
 
 

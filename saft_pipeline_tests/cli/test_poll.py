@@ -73,7 +73,7 @@ def test_draining_waits_for_what_another_has_claimed(
 
 def claim_for_another(project: Project, store: Store) -> None:
     """Have another claim the only file."""
-    (claim,) = poll(project.settings, store, is_waiting=lambda _: False).claims
+    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
     store.hand_over(claim.owner, {"another": [f.id for f in claim.files]}, timedelta(minutes=2))
 
 

@@ -1,0 +1,43 @@
+"""What Celery's command loads to be a worker: `celery -A saft_pipeline.worker worker`.
+
+`app`, made when it is first asked for, is that of the instance's run launcher: there is one
+configuration. Its processes are forked with Dagster and the definitions loaded.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from saft_pipeline import settings
+from saft_pipeline.instance import LOCATION, open_instance
+
+
+def __getattr__(name: str) -> Any:
+    """Give `app` to Celery; a setting to mend ends the program: starting again won't help."""
+    if name != "app":
+        raise AttributeError(name)
+    try:
+        return _app()
+    except settings.SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
+
+
+@cache
+def _app() -> Any:
+    given = settings.load()
+    if given.redis_url is None:
+        raise settings.SettingsError("REDIS_URL: missing; a worker gets its runs from there")
+    from dagster_celery.tasks import create_execute_job_task
+
+    from saft_pipeline.celery_runs import CeleryRuns
+
+    import_module(LOCATION)
+    with open_instance(given) as instance:
+        launcher = instance.run_launcher
+        assert isinstance(launcher, CeleryRuns)
+    create_execute_job_task(launcher.celery)
+    return launcher.celery
