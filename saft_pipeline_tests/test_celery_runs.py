@@ -116,40 +116,54 @@ def test_a_worker_with_a_home_of_its_own_loads_the_file(machines: Machines, tmp_
     assert artifacts_of(load(machines.env)).has_parsed(done.sha256 or "")
 
 
+@dataclass
+class Slow:
+    """A file whose server never says a word."""
+
+    file: LedgerFile
+    server: socket.socket
+    taken: socket.socket | None = None
+
+    def wait_for_a_run(self) -> None:
+        """Until one is at work on the file."""
+        self.taken, _ = self.server.accept()
+
+
 @pytest.fixture
-def slow_file(machines: Machines) -> Iterator[LedgerFile]:
-    """A file on an SFTP server that takes connections and never says a word."""
+def slow(machines: Machines) -> Iterator[Slow]:
+    """A file on an SFTP server that takes connections, and no more."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(90)
         machines.env["SFTP_PORT"] = str(server.getsockname()[1])
         source = load(machines.env).source
         seen = Seen("f.xml", "f.xml", None, 10, datetime(2026, 1, 1, tzinfo=UTC))
         machines.store.observe(source, [seen], whole=False)
-        yield machines.store.files(source=source)[0]
+        yield Slow(machines.store.files(source=source)[0], server)
 
 
 def test_a_killed_worker_s_run_is_found_dead_and_its_file_comes_back(
-    machines: Machines, slow_file: LedgerFile, tmp_path: Path
+    machines: Machines, slow: Slow, tmp_path: Path
 ) -> None:
     with celery.worker(machines.env, tmp_path / "elsewhere") as process:
-        run_id = machines.launch(slow_file)
-        machines.wait_for(run_id, dg.DagsterRunStatus.STARTED)
+        run_id = machines.launch(slow.file)
+        slow.wait_for_a_run()
         assert end_dead_runs(machines.instance, machines.store, 0) == []
         celery.kill(process)
     machines.store.renew(OWNER, timedelta(seconds=-1))
     assert end_dead_runs(machines.instance, machines.store, 0) == [run_id]
-    again = machines.store.claim("next", lease=LEASE, source=slow_file.source)
-    assert [f.id for f in again] == [slow_file.id]
+    again = machines.store.claim("next", lease=LEASE, source=slow.file.source)
+    assert [f.id for f in again] == [slow.file.id]
 
 
 def test_a_run_is_cancelled_on_the_machine_where_it_works(
-    machines: Machines, slow_file: LedgerFile, tmp_path: Path
+    machines: Machines, slow: Slow, tmp_path: Path
 ) -> None:
     with celery.worker(machines.env, tmp_path / "elsewhere"):
-        run_id = machines.launch(slow_file)
-        machines.wait_for(run_id, dg.DagsterRunStatus.STARTED)
+        run_id = machines.launch(slow.file)
+        slow.wait_for_a_run()
         assert "told to stop" in runs.cancel(machines.instance, machines.store, run_id)
         machines.wait_for(run_id, dg.DagsterRunStatus.CANCELED)
-    (file,) = machines.store.files(source=slow_file.source)
+    (file,) = machines.store.files(source=slow.file.source)
     assert (file.status, "cancelled" in (file.error or "")) == ("failed", True)
 
 
