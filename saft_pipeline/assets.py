@@ -23,6 +23,8 @@ from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 
 CLAIM_TAG = "saft/claim"
+_AFTER_ALL = "to load it after all: saft retry"
+CANCELLED = f"the run was cancelled; {_AFTER_ALL}"
 GROUP = "saft"
 
 # The folder on the server, observed by the sensor of the same name.
@@ -98,7 +100,8 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
         raise
     except BaseException as error:
         reason = f"the run ended early: {type(error).__name__}: {error}".rstrip(": ")
-        loader.abandon(reason, passing=isinstance(error, TransientStoreError | OSError))
+        passing = isinstance(error, TransientStoreError | OSError)
+        loader.abandon(reason if passing else f"{reason}; {_AFTER_ALL}", passing=passing)
         raise
     finally:
         loader.close()
@@ -133,7 +136,7 @@ def _interrupted(
     """Who cancels a run gives its files up; who stops the program only puts them off."""
     run = context.instance.get_run_by_id(context.run.run_id)
     if run and run.status == dg.DagsterRunStatus.CANCELING:
-        loader.abandon("the run was cancelled; to load it after all: saft retry")
+        loader.abandon(CANCELLED)
     else:
         store.release(owner)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from saft_pipeline.ages import age
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
@@ -77,19 +78,11 @@ class Poll:
         if waiting and settings.max_files_per_batch:
             polls = -(-waiting // settings.max_files_per_batch)
             minutes = polls * settings.poll_interval_seconds / 60
-            words.append(f"the oldest for {_age(self.backlog.oldest_pending_seconds or 0)}")
+            words.append(f"the oldest for {age(self.backlog.oldest_pending_seconds or 0)}")
             words.append(f"the rest in {polls:,} more polls (about {minutes:,.0f} min)")
         more = len(self.problems) - _MOST_TOLD
         told = [*self.problems[:_MOST_TOLD], *([f"and {more:,} more problems"] if more > 0 else [])]
         return "; ".join([", ".join(words), *told])
-
-
-def _age(seconds: int) -> str:
-    """`40 s`, `12 min`, `3 h`, `2 d`: as much as says something."""
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
@@ -113,8 +106,8 @@ def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) ->
     began = time.monotonic()
     listing = look(settings)
     seen = [*map(_seen, listing.files), *(_unreadable(p) for p in listing.problems if not p.folder)]
-    age = timedelta(seconds=time.monotonic() - began)
-    store.observe(source, seen, whole=listing.whole, age=age)
+    took = timedelta(seconds=time.monotonic() - began)
+    store.observe(source, seen, whole=listing.whole, age=took)
     _keep_turns(settings, store, turn_of)
     claims = _take(settings, store, source)
     backlog = store.backlog(source, settings.incomplete_after)

@@ -128,7 +128,7 @@ def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
 def _history(instance: dg.DagsterInstance) -> Iterator[Connection]:
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
-        raise NotPrunableError("Dagster's history is in no database")
+        raise NotPrunableError("Dagster's history is in no database: see storage in dagster.yaml")
     with storage.index_connection() as connection:
         if connection.dialect.name != "postgresql":
             raise NotPrunableError(

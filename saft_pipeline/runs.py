@@ -16,7 +16,7 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from saft_pipeline.assets import CLAIM_TAG
+from saft_pipeline.assets import CANCELLED, CLAIM_TAG
 from saft_pipeline.broker import TASK_TAG
 from saft_pipeline.store.model import Failure
 from saft_pipeline.store.store import Store
@@ -28,7 +28,6 @@ UNFINISHED = (
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 )
-_CANCELLED = "the run was cancelled; to load it after all: saft retry"
 
 
 class UnknownRunError(Exception):
@@ -135,7 +134,7 @@ def _shows_life(store: Store, run: dg.DagsterRun) -> bool:
 
 
 def _give_up(store: Store, run: dg.DagsterRun) -> None:
-    failures = [Failure(f.id, _CANCELLED) for f in store.claimed(_owner(run))]
+    failures = [Failure(f.id, CANCELLED) for f in store.claimed(_owner(run))]
     store.fail(_owner(run), failures, run_id=run.run_id)
 
 

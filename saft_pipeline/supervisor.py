@@ -129,7 +129,9 @@ class Supervisor:
             if self.stopping():
                 raise KeyboardInterrupt
             if time.monotonic() > deadline:
-                raise ChildDiedError(f"not up after {_START_WITHIN:.0f} s; {self.logs.where}")
+                raise ChildDiedError(
+                    f"Dagster is not up after {_START_WITHIN:.0f} s; {self.logs.where}"
+                )
             time.sleep(0.1)
 
     def check(self) -> None:

@@ -1,7 +1,8 @@
 """Takes the README's pictures: `python -m saft_pipeline_tests.pictures`.
 
-Runs the demo in a folder of its own and looks at it with headless Chromium (Debian: chromium and
-chromium-driver). The pictures are written to `.pictures/` of the checkout.
+Runs the demo in a folder of its own and looks at it, and at a report of what it loaded, with
+headless Chromium (Debian: chromium and chromium-driver). The pictures are written to `.pictures/`
+of the checkout.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from saft_pipeline.demo.companies import BRANCHES
 from saft_pipeline.supervisor import free_port
 
 FOLDER = Path(__file__).parents[1] / ".pictures"
+_SAFT = (sys.executable, "-c", "from saft_pipeline.cli import main; main()")
 _ARGUMENTS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --hide-scrollbars "
     "--disable-background-networking --disable-component-update --disable-sync"
@@ -35,19 +38,21 @@ _ARGUMENTS = (
 
 
 @contextlib.contextmanager
-def demo() -> Iterator[str]:
-    """A demo whose samples are settled; the address of its page."""
-    home, port = tempfile.mkdtemp(prefix="saft-"), free_port(3000)
-    env = {**os.environ, "SAFT_HOME": home, "DAGSTER_PORT": str(port)}
-    command = [sys.executable, "-c", "from saft_pipeline.cli import main; main()", "demo"]
-    process = subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True)
+def demo() -> Iterator[tuple[str, Path]]:
+    """A demo whose samples are settled: the address of its page, and a report as a page."""
+    home, port = Path(tempfile.mkdtemp(prefix="saft-")), free_port(3000)
+    env = {**os.environ, "SAFT_HOME": str(home), "DAGSTER_PORT": str(port)}
+    process = subprocess.Popen([*_SAFT, "demo"], env=env, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
         for line in process.stderr:
             sys.stderr.write(line)
             if "Ctrl-C" in line:
                 break
-        yield f"http://127.0.0.1:{port}"
+        report, company = home / "report.html", BRANCHES[0].company.tax_registration_number
+        words = ["report", "vat", "--company", company, "--html", str(report)]
+        subprocess.run([*_SAFT, *words], env=env, check=True)
+        yield f"http://127.0.0.1:{port}", report
     finally:
         process.terminate()
         process.wait(timeout=60)
@@ -92,7 +97,7 @@ def take(driver: webdriver.Chrome, url: str, name: str, *, shows: str) -> None:
 def main() -> None:
     """Take all pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with demo() as url, browser(1280, 720) as driver:
+    with demo() as (url, report), browser(1280, 720) as driver:
         runs = ask(url, "{runsOrError(limit: 1) {... on Runs {results {runId}}}}")
         run = runs["runsOrError"]["results"][0]["runId"]
         statuses = "... on DefaultPartitionStatuses {failedPartitions materializedPartitions}"
@@ -102,11 +107,14 @@ def main() -> None:
         page = f"{url}/assets/invoice_files?view=partitions&partition="
         failed, good = partitions["failedPartitions"][0], partitions["materializedPartitions"][0]
         group = "locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
-        take(driver, f"{url}/{group}", "lineage", shows="invoice_file_links")
         take(driver, page + failed, "failed-file", shows="Failed")
         take(driver, page + good, "file", shows="invoices")
         driver.set_window_size(1280, 1000)
         take(driver, f"{url}/runs/{run}", "run", shows="RUN_FAILURE")
+        take(driver, report.as_uri(), "report", shows="TaxPayable")
+        # Below that Dagster leaves the boxes empty.
+        driver.set_window_size(1920, 1080)
+        take(driver, f"{url}/{group}", "lineage", shows="invoice_file_links")
 
 
 if __name__ == "__main__":

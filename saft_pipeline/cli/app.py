@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperOption
 
+from saft_pipeline import __version__
 from saft_pipeline.cli import bench, check, db, demo, files, poll, prune, report, runs, serve, up
 from saft_pipeline.cli.output import COULD_NOT, CannotRunError, say
 from saft_pipeline.saft.errors import SaftError
@@ -13,9 +17,7 @@ from saft_pipeline.settings import SettingsError
 
 app = typer.Typer(
     name="saft",
-    help="SAF-T (PT) invoices from an SFTP folder into Supabase.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain: all commands on one screen, and brackets as they are
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -25,10 +27,28 @@ for module in (demo, up, serve, poll, files, runs, report, prune, check, bench):
 app.add_typer(db.app, name="db")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"saft_pipeline {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def saft(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """SAF-T (PT) invoices from an SFTP folder into Supabase."""
+
+
 def main() -> None:
     """Run `saft`; what could not be done is told in a sentence, with status 2."""
     try:
-        app()
+        _command()()
     except (CannotRunError, SettingsError, SaftError) as error:
         _give_up(str(error))
     except KeyboardInterrupt:
@@ -37,6 +57,15 @@ def main() -> None:
         if not _is_ours(error):
             raise
         _give_up(str(error))
+
+
+def _command() -> Callable[[], Any]:
+    """All of it, with typer's two options for completion left out of the help: it fits a screen."""
+    command = typer.main.get_command(app)
+    for option in command.params:
+        if isinstance(option, TyperOption) and "completion" in (option.name or ""):
+            option.hidden = True
+    return command
 
 
 def _is_ours(error: Exception) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from saft_pipeline.cli.output import CannotRunError, finish, words
+from saft_pipeline.cli.output import CannotRunError, finish, say, words
 
 if TYPE_CHECKING:
     from saft_pipeline.demo.run import Demo, Shown
@@ -39,31 +40,45 @@ def demo(
             if stop.asked:
                 raise KeyboardInterrupt
             if time.perf_counter() - started > 170:
-                raise CannotRunError(f"not all samples are settled; see the logs in {show.logs}")
+                raise CannotRunError(
+                    f"samples are not settled after 170 s; see the logs in {show.logs}"
+                )
             time.sleep(0.5)
         document = {**shown.summary, "seconds": round(time.perf_counter() - started, 1)}
         if not as_json:
-            _tell(show, shown)
+            _tell(show, shown, leave=leave)
         while not (leave or stop.asked):
             show.supervisor.check()
             time.sleep(0.2)
-    sentence = "as meant" if not shown.surprises else "\n".join(shown.surprises)
+    sentence = "\n".join(shown.surprises) or "every sample came out as meant"
     finish(document, sentence, as_json=as_json, failed=bool(shown.surprises))
 
 
-def _tell(show: Demo, shown: Shown) -> None:
-    table = Table("company", "invoices", "net", "tax", "gross", box=None, title="In the tables")
-    for row in shown.companies:
-        table.add_row(*map(str, row))
+def _tell(show: Demo, shown: Shown, *, leave: bool) -> None:
+    """What became of the samples, and where to look on: at the page only while it is there."""
+    from saft_pipeline.demo.companies import BRANCHES
+
+    table = Table("company", box=None, title="In the tables", title_justify="left", pad_edge=False)
+    for name in ("invoices", "net", "tax", "gross"):
+        table.add_column(name, justify="right")
+    for company, invoices, *amounts in shown.companies:
+        table.add_row(company, f"{invoices:,}", *(f"{Decimal(a):,.2f}" for a in amounts))
     words.print(table)
     for file in shown.not_loaded:
-        words.print(f"{file.status}: {file.error}", markup=False, soft_wrap=True)
+        say(f"{file.status}: {file.error}")
     s = shown.summary
-    words.print(
-        f"{s['loaded']} files loaded ({s['invoices']} invoices, {s['lines']} lines), "
-        f"{s['failed']} failed and {s['incomplete']} incomplete on purpose.\n"
-        f"Lineage, runs and each file: {show.supervisor.url}{_LINEAGE}\n"
-        f'The ledger: saft status    The tables: psql "$(saft db url)"\n'
-        f"Drop a SAF-T file into {show.inbox} and watch it load. Ctrl-C stops the demo.",
-        soft_wrap=True,
+    say(
+        f"{s['loaded']} files loaded ({s['invoices']} invoices, {s['lines']} lines); "
+        f"{s['failed']} failed and {s['incomplete']} incomplete, on purpose"
     )
+    company = BRANCHES[0].company.tax_registration_number
+    say(
+        "every file and its state:     saft status\n"
+        f"VAT by month and rate:        saft report vat --company {company}\n"
+        'the rows, if you have psql:   psql "$(saft db url)"'
+    )
+    if not leave:
+        say(
+            f"lineage, runs and each file:  {show.supervisor.url}{_LINEAGE}\n"
+            f"drop a SAF-T file into {show.inbox} and watch it load; Ctrl-C stops the demo"
+        )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from saft_pipeline.ages import age
 from saft_pipeline.cli.output import (
     CannotRunError,
     answer,
@@ -135,11 +136,13 @@ def status(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the ledger: files by state, with reasons and attempts."""
+    """Show the ledger: files by state, with reasons and tries."""
     from saft_pipeline.stores import open_store
 
-    store = open_store(load())
+    settings = load()
+    store = open_store(settings)
     counts = store.counts()
+    waiting = store.backlog(None, settings.incomplete_after).oldest_pending_seconds
     if path or state or as_json:
         files = store.files(state=state, path=path)
     else:
@@ -148,10 +151,13 @@ def status(
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
     if as_json:
-        print_json({"counts": counts, "files": [_row(f) for f in files]})
+        backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
+        print_json({"counts": counts, "backlog": backlog, "files": [_row(f) for f in files]})
         return
     known = [s for s in State if counts.get(s)]
     say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
+    if waiting is not None:
+        say(f"{counts.get('pending', 0):,} wait to be loaded, the oldest for {age(waiting)}")
     _list(files)
     if not (path or state):
         for more in (s for s in known if counts[s] > _SHOWN):

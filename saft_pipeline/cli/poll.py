@@ -93,7 +93,9 @@ def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> 
 def _tick(runs: LocalRuns) -> TickData:
     tick = runs.tick()
     if tick.cursor is None or (tick.skip_reason or "").startswith("tried again"):
-        raise CannotRunError(tick.skip_reason or "the sensor did not finish its tick")
+        raise CannotRunError(
+            tick.skip_reason or "the sensor did not finish its tick; poll again, or see: saft check"
+        )
     return tick
 
 

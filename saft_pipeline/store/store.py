@@ -148,8 +148,11 @@ class Store:
         arguments = {"source": source, "grace_seconds": grace.total_seconds()}
         return _files(self._transport.call("saft_uncleared", arguments))
 
-    def backlog(self, source: str, incomplete_after: timedelta) -> Backlog:
-        """How long the oldest file has waited, and which files stay without their end."""
+    def backlog(self, source: str | None, incomplete_after: timedelta) -> Backlog:
+        """How long the oldest file has waited, and which files stay without their end.
+
+        Of one folder, or with None of all that the ledger knows.
+        """
         arguments = {"source": source, "incomplete_seconds": incomplete_after.total_seconds()}
         return Backlog(**self._transport.call("saft_backlog", arguments))
 

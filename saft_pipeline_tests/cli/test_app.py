@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from saft_pipeline import __version__
 from saft_pipeline.cli import files
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.project import Command, Project, broken, one_invoice
@@ -34,7 +36,7 @@ def test_every_command_of_the_contract_is_there(saft: Command) -> None:
 
 def test_readme_names_every_command(saft: Command) -> None:
     table = README.read_text().partition("## Commands")[2].partition("\n## ")[0]
-    named = {words.split()[0] for words in re.findall(r"`saft ([^`]+)`", table)}
+    named = set(re.findall(r"`saft ([a-z]+)", table))
     assert named == commands(saft("--help").out)
 
 
@@ -48,6 +50,30 @@ def test_help_fits_a_screen(saft: Command, words: list[str]) -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS - {"db"}))
 def test_every_command_has_a_sentence_of_help(saft: Command, name: str) -> None:
     assert re.search(r"[A-Z].+\.", saft(name, "--help").out.partition("╭")[0], re.DOTALL)
+
+
+def test_the_version_is_printed(saft: Command) -> None:
+    assert saft("--version").out == f"saft_pipeline {__version__}\n"
+
+
+def test_the_script_for_completion_is_printed_for_bash() -> None:
+    # A command after it, or bash would turn into `saft` and be found nowhere.
+    typed = f"{Path(sys.executable).with_name('saft')} --show-completion; true"
+    done = subprocess.run(["bash", "-c", typed], capture_output=True, text=True, check=True)
+    assert "complete -o default -F _saft_completion saft" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [("saft sta", ["status"]), ("saft status --state unr", ["unreadable"]), ("saft db u", ["url"])],
+)
+def test_words_are_completed(
+    saft: Command, monkeypatch: pytest.MonkeyPatch, typed: str, completed: list[str]
+) -> None:
+    monkeypatch.setenv("_SAFT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(typed.split()) - 1))
+    assert saft().out.split() == completed
 
 
 def test_help_shows_brackets_as_they_are(saft: Command) -> None:

@@ -6,14 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from saft_pipeline.cli.files import State
 from saft_pipeline.polling import poll
-from saft_pipeline.store.model import STATES, Failure
+from saft_pipeline.store.model import STATES, Failure, Seen
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
     Command,
@@ -210,6 +211,34 @@ def test_status_as_json_has_reason_and_attempts(seen: Polled, saft: Command) -> 
 
 def test_status_as_json_has_every_file(seen: Polled, saft: Command) -> None:
     assert len(saft("status", "--json").json["files"]) == 6
+
+
+@pytest.fixture
+def waiting(project: Project, store: Store) -> None:
+    """Two files that wait, the older for two hours, and one of another folder for one."""
+    now = datetime.now(UTC)
+    for source, path in (("s", "a.xml"), ("s", "b.xml"), ("t", "c.xml")):
+        store.observe(source, [Seen(path, path, None, 1, now)], whole=False)
+    ages = "update invoice_files set first_seen_at = now() - %s * interval '1 hour' where path = %s"
+    with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
+        for hours, path in ((2, "a.xml"), (1, "c.xml")):
+            connection.execute(ages, [hours, path])
+
+
+@pytest.mark.usefixtures("waiting")
+def test_status_says_how_many_wait_and_for_how_long(saft: Command) -> None:
+    assert "3 wait to be loaded, the oldest for 2 h\n" in saft("status").err
+
+
+@pytest.mark.usefixtures("waiting")
+def test_status_as_json_has_the_backlog(saft: Command) -> None:
+    backlog = saft("status", "--json").json["backlog"]
+    assert (backlog["pending"], backlog["oldest_pending_seconds"] // 3600) == (3, 2)
+
+
+def test_status_as_json_has_no_age_if_nothing_waits(seen: Polled, saft: Command) -> None:
+    backlog = saft("status", "--json").json["backlog"]
+    assert backlog == {"pending": 0, "oldest_pending_seconds": None}
 
 
 def test_status_of_an_unknown_path_says_so(seen: Polled, saft: Command) -> None:

@@ -1,7 +1,8 @@
 -- What a look at the folder asks of the ledger beside taking files.
 
 -- How old the oldest file is that waits (by when it was first seen), and which files are still
--- without their end after `incomplete_seconds`: their number and the paths of the first five.
+-- without their end after `incomplete_seconds`: their number and the paths of the first five. Of one
+-- source, or of all if it is null.
 create function public.saft_backlog(source text, incomplete_seconds double precision)
 returns jsonb
 language sql stable set search_path = ''
@@ -17,7 +18,8 @@ as $$
             o.status = 'incomplete'
                 and o.modified_at < now() - make_interval(secs => incomplete_seconds) as stale
         from public.invoice_files o
-        where o.is_current and o.status <> 'loaded' and o.source = saft_backlog.source
+        where o.is_current and o.status <> 'loaded'
+            and (saft_backlog.source is null or o.source = saft_backlog.source)
     ) f
 $$;
 

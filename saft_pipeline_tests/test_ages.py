@@ -1,0 +1,15 @@
+"""An age is told in the largest unit of which there is one."""
+
+from __future__ import annotations
+
+import pytest
+
+from saft_pipeline.ages import age
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3599, "59 min"), (7300, "2 h"), (172_800, "2 d")],
+)
+def test_an_age_is_told(seconds: int, told: str) -> None:
+    assert age(seconds) == told
