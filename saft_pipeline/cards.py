@@ -32,7 +32,25 @@ def failure(load: Load) -> dict[str, Any]:
         "version": load.file.version,
         "attempt": load.file.attempts,
         "reason": load.error or "unknown",
+        "to do": _to_do(load),
     }
+
+
+def _to_do(load: Load) -> str:
+    """What people can do about it."""
+    refusal = load.refusal
+    if refusal and refusal.passing:
+        return "nothing: it is tried again by itself, a few times; or at once: saft retry"
+    return _CURES[refusal.state if refusal else "failed"]
+
+
+_CURES = {
+    "failed": "have it mended or exported again: a new upload is taken by itself",
+    "incomplete": "nothing: it is taken when it has changed",
+    "gone": "upload it again",
+    "unreadable": "mend its name or its rights on the server",
+    "lost": "nothing: another run has taken it",
+}
 
 
 def failures(loads: Sequence[Load]) -> dg.TableMetadataValue:

@@ -38,29 +38,38 @@ class FileEvents:
         self._step = Step(context.run.run_id, context.run.job_name, key)
         self._serializer = Serializer(self._step)
         self._events: list[FileEvent] = []
+        self._times: dict[str, float] = {}
+        self._last = 0
 
     def materialized(self, asset: str, files: Iterable[tuple[str, Metadata]]) -> None:
         """`asset` was made for each (partition, metadata)."""
-        now = time.time()
-        self._events += (FileEvent(MATERIALIZED, asset, p, m, now) for p, m in files)
+        self._events += (FileEvent(MATERIALIZED, asset, p, m, self._at(p)) for p, m in files)
 
     def observed(self, asset: str, files: Iterable[tuple[str, Metadata]]) -> None:
         """Something worth knowing about `asset` for each (partition, metadata)."""
-        now = time.time()
-        self._events += (FileEvent(OBSERVED, asset, p, m, now) for p, m in files)
+        self._events += (FileEvent(OBSERVED, asset, p, m, self._at(p)) for p, m in files)
 
     def planned(self, assets: Sequence[str], files: Sequence[str]) -> None:
         """Each of `assets` was meant to be made for each partition.
 
         In a run that ends in failure this is what shows a partition as failed.
         """
-        now = time.time()
-        self._events += (FileEvent(PLANNED, a, p, {}, now) for a in assets for p in files)
+        self._events += (FileEvent(PLANNED, a, p, {}, self._at(p)) for a in assets for p in files)
 
     def store(self) -> None:
         """Write what was collected."""
-        events, self._events = self._events, []
+        events, self._events, self._times = self._events, [], {}
         if isinstance(self._storage, BatchedEventLog):
             self._storage.store_file_events(events, self._step, self._serializer)
         elif events:
             self._storage.store_event_batch([event.entry(self._step) for event in events])
+
+    def _at(self, partition: str) -> float:
+        """A millisecond for each file: of the events of a run's one time the page shows only one.
+
+        All assets of a file have the same, so that none looks older than what it is made from.
+        """
+        if partition not in self._times:
+            self._last = max(self._last + 1, int(time.time() * 1000))
+            self._times[partition] = (self._last + 0.5) / 1000  # away from where it is cut off
+        return self._times[partition]

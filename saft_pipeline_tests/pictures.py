@@ -97,19 +97,18 @@ def take(driver: webdriver.Chrome, url: str, name: str, *, shows: str) -> None:
 def main() -> None:
     """Take all pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with demo() as (url, report), browser(1280, 720) as driver:
+    with demo() as (url, report), browser(1280, 1000) as driver:
         runs = ask(url, "{runsOrError(limit: 1) {... on Runs {results {runId}}}}")
         run = runs["runsOrError"]["results"][0]["runId"]
         statuses = "... on DefaultPartitionStatuses {failedPartitions materializedPartitions}"
         asset = '{assetNodeOrError(assetKey: {path: ["invoice_files"]}) {... on AssetNode {'
         found = ask(url, asset + "assetPartitionStatuses {" + statuses + "}}}}")
         partitions = found["assetNodeOrError"]["assetPartitionStatuses"]
-        page = f"{url}/assets/invoice_files?view=partitions&partition="
+        page = f"{url}/assets/invoice_files?view="
         failed, good = partitions["failedPartitions"][0], partitions["materializedPartitions"][0]
         group = "locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
-        take(driver, page + failed, "failed-file", shows="Failed")
-        take(driver, page + good, "file", shows="invoices")
-        driver.set_window_size(1280, 1000)
+        take(driver, f"{page}events&partition={failed}", "failed-file", shows="reason")
+        take(driver, f"{page}partitions&partition={good}", "file", shows="warnings")
         take(driver, f"{url}/runs/{run}", "run", shows="RUN_FAILURE")
         take(driver, report.as_uri(), "report", shows="TaxPayable")
         # Below that Dagster leaves the boxes empty.

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import dagster as dg
 import pytest
@@ -16,7 +16,7 @@ from dagster import DagsterEventType
 from saft_pipeline import cards
 from saft_pipeline.loading import Load, Loader
 from saft_pipeline.reader_process import FileReader
-from saft_pipeline.reading import Reading, Refusal
+from saft_pipeline.reading import Reading, Refusal, State
 from saft_pipeline.remote_artifacts import artifacts_of
 from saft_pipeline.saft.records import Header
 from saft_pipeline.store.model import Outcome
@@ -81,7 +81,19 @@ def test_a_failed_file_says_why_and_where(polled: Polled) -> None:
         "path": "broken.xml", "version": 1, "attempt": 1,
         "reason": "broken.xml:45:1: UnitPrice of invoice FT A/3 is '10,00', not a decimal number "
                   "such as 1234.56",
+        "to do": "have it mended or exported again: a new upload is taken by itself",
     }  # fmt: skip
+
+
+def test_a_fault_that_passes_leaves_nothing_to_do() -> None:
+    load = Load(ledger_file("f.xml"), refusal=Refusal("the disk is full", "failed", passing=True))
+    assert cards.failure(load)["to do"].startswith("nothing: it is tried again by itself")
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_every_state_of_a_failure_has_its_cure(state: State) -> None:
+    load = Load(ledger_file("f.xml"), refusal=Refusal("why", state))
+    assert cards.failure(load)["to do"]
 
 
 def test_the_run_lists_its_failed_files(polled: Polled) -> None:

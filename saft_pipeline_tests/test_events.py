@@ -65,6 +65,15 @@ def test_every_event_is_of_the_step_that_loads(polled: Polled) -> None:
     assert {(e.step_key, e.job_name) for e in events if e.dagster_event} == {("load_files", JOB)}
 
 
+def test_files_of_a_run_have_times_that_the_page_tells_apart(polled: Polled) -> None:
+    events = polled.runs.instance.all_logs(polled.run.run_id, of_type=KINDS)
+    times = {
+        (e.dagster_event.partition, int(e.timestamp * 1000)) for e in events if e.dagster_event
+    }
+    of_files = {(p, ms) for p, ms in times if p}
+    assert len({ms for _, ms in of_files}) == len(of_files) == len({p for p, _ in of_files})
+
+
 @pytest.fixture
 def elsewhere() -> Iterator[dg.DagsterInstance]:
     """An instance whose storage is not ours."""
