@@ -109,11 +109,11 @@ def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) ->
     took = timedelta(seconds=time.monotonic() - began)
     store.observe(source, seen, whole=listing.whole, age=took)
     _keep_turns(settings, store, turn_of)
-    claims = _take(settings, store, source)
+    claims, counts = _take(settings, store, source)
     backlog = store.backlog(source, settings.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
     problems += [*_stale(backlog), *_clear_leftovers(settings, store, source)]
-    return Poll(len(listing.files), store.counts(source), problems, claims, backlog)
+    return Poll(len(listing.files), counts, problems, claims, backlog)
 
 
 def _keep_turns(settings: Settings, store: Store, turn_of: Callable[[str], Turn]) -> None:
@@ -176,22 +176,28 @@ def _listing(settings: Settings, config: SftpConfig) -> Listing:
     raise AssertionError("stamina raises after its last attempt")
 
 
-def _take(settings: Settings, store: Store, source: str) -> list[Claim]:
+def _take(settings: Settings, store: Store, source: str) -> tuple[list[Claim], dict[str, int]]:
+    """The claims of this look, and how many files are in each state with them."""
     owner = _new_owner()
     limit = settings.max_files_per_batch or _MOST_A_TICK
     files = store.claim(owner, lease=_lease(settings), source=source, limit=limit)
-    claims = [Claim(_new_owner(), part, alone) for part, alone in _split(files, settings)]
+    counts = store.counts(source)
+    few = counts.get("running", 0) <= settings.run_per_file_up_to
+    claims = [Claim(_new_owner(), part, alone) for part, alone in _split(files, settings, few=few)]
     if claims:
         parts = {claim.owner: [f.id for f in claim.files] for claim in claims}
         store.hand_over(owner, parts, _lease(settings))
-    return claims
+    return claims, counts
 
 
 def _split(
-    files: Sequence[LedgerFile], settings: Settings
+    files: Sequence[LedgerFile], settings: Settings, *, few: bool
 ) -> Iterator[tuple[list[LedgerFile], bool]]:
-    """Runs for a poll's files: one each if they are few, else shared ones; a large one alone."""
-    if len(files) <= settings.run_per_file_up_to:
+    """Runs for a poll's files: one each if they are few, else shared ones; a large one alone.
+
+    They are not few while many taken earlier wait: runs of one file each would never catch up.
+    """
+    if few:
         yield from (([f], True) for f in files)
         return
     yield from (([f], True) for f in files if f.size >= LARGE_FILE)

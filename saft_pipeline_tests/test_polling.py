@@ -54,6 +54,14 @@ def test_one_file_more_and_all_share_a_run(project: Project, store: Store) -> No
     assert not found.claims[0].alone
 
 
+def test_files_share_a_run_while_many_taken_earlier_wait(project: Project, store: Store) -> None:
+    drop(project, 3)
+    look(project, store, RUN_PER_FILE_UP_TO="3")
+    drop(project, 5)
+    found = look(project, store, RUN_PER_FILE_UP_TO="3")
+    assert paths(found) == [["3.xml", "4.xml"]]
+
+
 def test_a_shared_run_has_no_more_files_than_the_setting_says(
     project: Project, store: Store
 ) -> None:
