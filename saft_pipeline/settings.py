@@ -117,6 +117,11 @@ class Settings(BaseModel):
         return self.supabase_url is not None and self.supabase_db_url is None
 
     @property
+    def embedded(self) -> bool:
+        """Whether the tables or Dagster's history are in the embedded Postgres."""
+        return not (self.dagster_db_url and (self.supabase_db_url or self.supabase_url))
+
+    @property
     def source(self) -> str:
         """How the ledger names this SFTP folder: `sftp://HOST:PORT/DIR`, without the login."""
         return f"sftp://{self.sftp_host}:{self.sftp_port}/{self.sftp_remote_dir.strip('/') or '.'}"

@@ -75,7 +75,7 @@ class Supervisor:
         self._folder = Path(tempfile.mkdtemp(prefix="saft-", dir="/tmp"))
         self.url = f"http://127.0.0.1:{self.port}"
         self._env = environment(self.settings)
-        self._postgres = EmbeddedPostgres(self.settings.home)
+        self._postgres = EmbeddedPostgres(self.settings.home) if self.settings.embedded else None
         self._postgres_due = 0.0
 
     def start(self) -> None:
@@ -84,7 +84,8 @@ class Supervisor:
         Raises:
             ChildDiedError: one of them ended, or the page doesn't come.
         """
-        self._postgres.start()
+        if self._postgres:
+            self._postgres.start()
         code = self._folder / "code.sock"
         where = ["-w", str(self._workspace(code))]
         python = [sys.executable, "-m"]
@@ -157,8 +158,8 @@ class Supervisor:
                 yield self._plan_restart(child, now)
 
     def _mend_postgres(self, now: float) -> Iterator[str]:
-        """It holds the history, wherever the tables are; none of the children starts it again."""
-        if now < self._postgres_due:
+        """What the children hold is connections: none of them starts it again."""
+        if self._postgres is None or now < self._postgres_due:
             return
         self._postgres_due = now + _LOOK_AT_POSTGRES_EVERY
         try:
@@ -193,7 +194,8 @@ class Supervisor:
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self._children.clear()
-        self._postgres.close()
+        if self._postgres:
+            self._postgres.close()
         self.logs.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

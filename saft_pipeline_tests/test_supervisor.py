@@ -120,6 +120,19 @@ def test_a_killed_postgres_is_started_again(
     assert answers(place_of(home))
 
 
+def test_a_postgres_that_nothing_uses_is_not_started(project: Project, tmp_path: Path) -> None:
+    elsewhere = {
+        "DAGSTER_DB_URL": "postgresql://nobody@127.0.0.1:1/dagster",
+        "SAFT_HOME": str(tmp_path / "home"),
+    }
+    supervisor = Supervisor(
+        load({**project.env, **elsewhere}), sshd.free_port(), LogFiles(tmp_path / "logs")
+    )
+    told = list(supervisor.mend())
+    supervisor.stop()
+    assert (told, (tmp_path / "home/postgres").exists()) == ([], False)
+
+
 def test_what_a_dead_child_left_is_forgotten_once_it_is_gone(supervisor: Supervisor) -> None:
     """Its process id may be another's by the time that we stop."""
     supervisor._keep("short", [sys.executable, "-c", ""])
