@@ -10,13 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.launcher import LaunchRunContext
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.defaults import task_default_queue
 from dagster_celery.launcher import CeleryRunLauncher
 
 from saft_pipeline import settings
-from saft_pipeline.broker import TASK_TAG, UsesBroker, require_answer
+from saft_pipeline.broker import TASK_TAG, BrokerError, UsesBroker, require_answer
 
 VISIBLE_AGAIN_SECONDS = 300
 """After how long Redis gives a message away again whose worker has not ended it. A run that still
@@ -63,8 +64,15 @@ class CeleryRuns(CeleryRunLauncher, UsesBroker):
         return cls(url.get_secret_value(), inst_data)
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Put the run into the queue. Raises BrokerError, which fails it."""
-        require_answer(self._redis_url)
+        """Put the run into the queue.
+
+        Raises DagsterUserCodeUnreachableError if Redis does not answer: of all errors, only then
+        does Dagster try again later.
+        """
+        try:
+            require_answer(self._redis_url)
+        except BrokerError as error:
+            raise DagsterUserCodeUnreachableError(str(error)) from None
         super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:

@@ -13,6 +13,11 @@ from dagster._core.instance.ref import InstanceRef
 from saft_pipeline.settings import Settings
 
 LOCATION = "saft_pipeline.definitions"
+# What can't be handed to the workers stays in Dagster's queue: for two weeks, tried so often.
+_WHILE_REDIS_IS_DOWN = {
+    "max_user_code_failure_retries": 80_000,
+    "user_code_failure_retry_delay": 15,
+}
 
 
 def config(settings: Settings) -> dict[str, Any]:
@@ -37,6 +42,7 @@ def config(settings: Settings) -> dict[str, Any]:
                 "max_concurrent_runs": settings.max_concurrent_runs,
                 # A new file would wait five seconds otherwise.
                 "dequeue_interval_seconds": 1,
+                **(_WHILE_REDIS_IS_DOWN if settings.redis_url else {}),
             },
         },
         **_launching(settings),
@@ -53,7 +59,7 @@ def _launching(settings: Settings) -> dict[str, Any]:
     launcher = {"module": "saft_pipeline.celery_runs", "class": "CeleryRuns", "config": {}}
     # A run may wait for a worker, and what a worker that was killed had reserved for itself comes
     # back to the queue after VISIBLE_AGAIN_SECONDS.
-    monitoring = {"enabled": True, "start_timeout_seconds": 900}
+    monitoring = {"enabled": True, "start_timeout_seconds": 600}
     return {"run_launcher": launcher, "run_monitoring": monitoring}
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.errors import DagsterUserCodeUnreachableError
 
 from saft_pipeline import runs, worker
-from saft_pipeline.broker import BrokerError, require_answer
+from saft_pipeline.broker import require_answer
 from saft_pipeline.dead_runs import end_dead_runs
 from saft_pipeline.instance import open_instance
 from saft_pipeline.intake import enter
@@ -197,10 +198,8 @@ def test_without_redis_a_tick_claims_nothing_and_says_why(machines: Machines) ->
 
 
 @pytest.mark.usefixtures("no_redis")
-def test_without_redis_a_run_fails_to_launch_with_the_cure(
-    machines: Machines, tmp_path: Path
-) -> None:
-    with pytest.raises(BrokerError, match="mend REDIS_URL"):
+def test_without_redis_a_run_is_put_off_with_the_cure(machines: Machines, tmp_path: Path) -> None:
+    with pytest.raises(DagsterUserCodeUnreachableError, match="mend REDIS_URL"):
         machines.launch(local_file(machines, tmp_path))
 
 
