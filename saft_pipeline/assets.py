@@ -5,12 +5,12 @@ because the rows of a file are published together or not at all. The outputs are
 step reports each file itself, so that in a run over many files each has its own success or failure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 
 import dagster as dg
 
-from saft_pipeline import cards, partitions
+from saft_pipeline import cards, checks, partitions
 from saft_pipeline.events import FileEvents, output_context
 from saft_pipeline.io_managers import LINKS, PUBLISHING, GroupRows, TablesIOManager
 from saft_pipeline.leases import kept_alive
@@ -67,9 +67,11 @@ def _out(name: str) -> dg.AssetOut:
     )
 
 
+@checks.evaluated_by_the_step
 @dg.multi_asset(
     name="load_files",
     outs={name: _out(name) for name in ASSETS},
+    check_specs=checks.SPECS,
     deps=[FOLDER],
     internal_asset_deps={n: {dg.AssetKey(u) for u in up} for n, up in _UPSTREAM.items()},
     partitions_def=partitions.files,
@@ -78,13 +80,14 @@ def _out(name: str) -> dg.AssetOut:
 )
 def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterator[dg.Output[None]]:
     """Load the files that this run claimed, group by group; fail at the end if one failed."""
+    checks.silence(context.log)
     store, settings = pipeline.store, pipeline.settings
     lease = timedelta(seconds=settings.lease_seconds)
     owner, files = _claimed(context, store, lease)
     reader = pipeline.reader
     reader.expect(len(files))
     loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
-    report = _Report(context)
+    report = _Report(context, settings.block_on)
     try:
         with kept_alive(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
             overlapped(
@@ -161,8 +164,10 @@ def _publish(
 class _Report:
     """Tells Dagster what became of each file, group by group."""
 
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, block_on: Collection[str]) -> None:
         self._context = context
+        alone = context.has_partition_key
+        self._checks = checks.Evaluations(context.instance, block_on, alone=alone)
         self._events = FileEvents(context)
         self._failed: list[Load] = []
         self._tags = CommonTags()
@@ -191,6 +196,7 @@ class _Report:
         self._events.observed(
             PUBLISHING, [(keys[load.file.id], cards.failure(load)) for load in rest]
         )
+        self._events.checked(self._checks.of([(keys[load.file.id], load) for load in loads]))
         self._events.store()
         for load in loads:
             self._tags.add(load)
@@ -202,6 +208,8 @@ class _Report:
         """Tag the run; end it as failed if a file failed, naming each with its reason."""
         if tags := self._tags.tags:
             self._context.instance.add_run_tags(self._context.run.run_id, tags)
+        self._events.checked(self._checks.finish())
+        self._events.store()
         total = self._total
         self._context.log.info(f"{self._loaded} of {total} files loaded")
         if self._failed:

@@ -13,8 +13,10 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from dagster import AssetKey
-from dagster._serdes import ConfigurableClassData
+from dagster import AssetKey, DagsterEventType
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._serdes import ConfigurableClassData, serialize_value
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine
@@ -22,13 +24,16 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from saft_pipeline import settings
-from saft_pipeline.event_rows import FileEvent, Serializer, Step
+from saft_pipeline.event_rows import CHECKED, CheckEvent, FileEvent, Serializer, Step
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.postgres import is_here
 
 DATABASE = "dagster"
 _DRIVER = "postgresql+psycopg2"
+
+_PASSED = AssetCheckExecutionRecordStatus.SUCCEEDED
+_FAILED = AssetCheckExecutionRecordStatus.FAILED
 
 _TYPES = {
     "run_id": "text",
@@ -39,11 +44,25 @@ _TYPES = {
     "asset_key": "text",
     "partition": "text",
 }
-_INSERT = text(
-    f"insert into event_logs ({', '.join(_TYPES)}) select * from unnest("  # noqa: S608 - constants
-    + ", ".join(f"cast(:{name} as {kind}[])" for name, kind in _TYPES.items())
-    + ") returning id"
-)
+_CHECK_TYPES = {
+    "asset_key": "text",
+    "check_name": "text",
+    "partition": "text",
+    "run_id": "text",
+    "execution_status": "text",
+    "evaluation_event": "text",
+    "evaluation_event_timestamp": "timestamp",
+    "evaluation_event_storage_id": "bigint",
+}
+
+
+def _insert(table: str, types: Mapping[str, str]) -> str:
+    columns = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in types.items())
+    return f"insert into {table} ({', '.join(types)}) select * from unnest({columns})"  # noqa: S608
+
+
+_INSERT = text(f"{_insert('event_logs', _TYPES)} returning id")
+_INSERT_CHECKS = text(f"{_insert('asset_check_executions', _CHECK_TYPES)} on conflict do nothing")
 
 
 class BatchedEventLog(PostgresEventLogStorage):
@@ -71,6 +90,46 @@ class BatchedEventLog(PostgresEventLogStorage):
             newest = {(event.asset, event.kind): (n, event) for event, n in numbered}
             for event_id, event in sorted(newest.values(), key=itemgetter(0)):
                 self._store_asset_event(connection, event.entry(step), event_id)
+
+    def store_check_events(self, events: Sequence[CheckEvent], step: Step) -> None:
+        """Store what checks found, in two statements."""
+        if not events:
+            return
+        texts = [serialize_value(event.entry(step)) for event in events]
+        times = [_naive_utc(event.timestamp) for event in events]
+        found = [event.evaluation for event in events]
+        none, run_ids = [None] * len(events), [step.run_id] * len(events)
+        columns = {
+            "run_id": run_ids,
+            "event": texts,
+            "dagster_event_type": [CHECKED.value] * len(events),
+            "timestamp": times,
+            "step_key": [step.step_key] * len(events),
+            "asset_key": none,
+            "partition": none,
+        }
+        checks = {
+            "asset_key": [each.asset_key.to_string() for each in found],
+            "check_name": [each.check_name for each in found],
+            "partition": [each.partition for each in found],
+            "run_id": run_ids,
+            "execution_status": [(_PASSED if each.passed else _FAILED).value for each in found],
+            "evaluation_event": texts,
+            "evaluation_event_timestamp": times,
+        }
+        with self.index_transaction() as connection:
+            ids = [int(found[0]) for found in connection.execute(_INSERT, columns)]
+            connection.execute(_INSERT_CHECKS, {**checks, "evaluation_event_storage_id": ids})
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Leave out that a run means to evaluate each check: it says nothing, and is not free."""
+        if event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+            super().store_event(event)
+
+    def dispose(self) -> None:
+        """Close the connections, too: a pool holds some, which Dagster's own storage doesn't."""
+        super().dispose()
+        self._engine.dispose()
 
 
 class PooledPostgresStorage(DagsterPostgresStorage):

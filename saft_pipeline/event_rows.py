@@ -30,6 +30,7 @@ Metadata = Mapping[str, Any]
 MATERIALIZED = DagsterEventType.ASSET_MATERIALIZATION
 OBSERVED = DagsterEventType.ASSET_OBSERVATION
 PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+CHECKED = DagsterEventType.ASSET_CHECK_EVALUATION
 
 _PLAIN = (str, int, float)
 _WRAPPED = (dg.PathMetadataValue, dg.TimestampMetadataValue)
@@ -42,6 +43,37 @@ class Step:
     run_id: str
     job_name: str
     step_key: str
+
+    def entry(self, kind: DagsterEventType, data: Any, timestamp: float) -> EventLogEntry:
+        """An event of the step as Dagster passes it around."""
+        event = DagsterEvent(
+            event_type_value=kind.value,
+            job_name=self.job_name,
+            step_key=self.step_key,
+            event_specific_data=data,
+        )
+        return EventLogEntry(  # type: ignore[no-untyped-call]
+            error_info=None,
+            user_message="",
+            level=logging.DEBUG,
+            run_id=self.run_id,
+            timestamp=timestamp,
+            step_key=self.step_key,
+            job_name=self.job_name,
+            dagster_event=event,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckEvent:
+    """What a check found in one file or, without a partition, in all of a run."""
+
+    evaluation: dg.AssetCheckEvaluation
+    timestamp: float
+
+    def entry(self, step: Step) -> EventLogEntry:
+        """The event as Dagster passes it around."""
+        return step.entry(CHECKED, self.evaluation, self.timestamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,22 +88,7 @@ class FileEvent:
 
     def entry(self, step: Step) -> EventLogEntry:
         """The event as Dagster passes it around."""
-        event = DagsterEvent(
-            event_type_value=self.kind.value,
-            job_name=step.job_name,
-            step_key=step.step_key,
-            event_specific_data=self._data(),
-        )
-        return EventLogEntry(  # type: ignore[no-untyped-call]
-            error_info=None,
-            user_message="",
-            level=logging.DEBUG,
-            run_id=step.run_id,
-            timestamp=self.timestamp,
-            step_key=step.step_key,
-            job_name=step.job_name,
-            dagster_event=event,
-        )
+        return step.entry(self.kind, self._data(), self.timestamp)
 
     def _data(self) -> Any:
         key, part = dg.AssetKey(self.asset), self.partition

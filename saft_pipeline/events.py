@@ -16,6 +16,7 @@ from saft_pipeline.event_rows import (
     MATERIALIZED,
     OBSERVED,
     PLANNED,
+    CheckEvent,
     FileEvent,
     Metadata,
     Serializer,
@@ -40,6 +41,7 @@ class FileEvents:
         self._events: list[FileEvent] = []
         self._times: dict[str, float] = {}
         self._last = 0
+        self._checks: list[CheckEvent] = []
 
     def materialized(self, asset: str, files: Iterable[tuple[str, Metadata]]) -> None:
         """`asset` was made for each (partition, metadata)."""
@@ -56,13 +58,23 @@ class FileEvents:
         """
         self._events += (FileEvent(PLANNED, a, p, {}, self._at(p)) for a in assets for p in files)
 
+    def checked(self, evaluations: Iterable[dg.AssetCheckEvaluation]) -> None:
+        """What checks found."""
+        now = time.time()
+        self._checks += (CheckEvent(evaluation, now) for evaluation in evaluations)
+
     def store(self) -> None:
         """Write what was collected."""
         events, self._events, self._times = self._events, [], {}
+        checks, self._checks = self._checks, []
         if isinstance(self._storage, BatchedEventLog):
             self._storage.store_file_events(events, self._step, self._serializer)
-        elif events:
+            self._storage.store_check_events(checks, self._step)
+            return
+        if events:
             self._storage.store_event_batch([event.entry(self._step) for event in events])
+        for check in checks:
+            self._storage.store_event(check.entry(self._step))
 
     def _at(self, partition: str) -> float:
         """A millisecond for each file: of the events of a run's one time the page shows only one.

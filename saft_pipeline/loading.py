@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from saft_pipeline import __version__
 from saft_pipeline.reader_process import FileReader
 from saft_pipeline.reading import Job, Reading, Refusal, State, keep_raw
+from saft_pipeline.saft.rules.checks import blocked, summaries
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
 from saft_pipeline.sources import Arrival, Source, source_of
@@ -118,8 +119,15 @@ class Loader:
     def finish_reading(self, group: Group) -> Sequence[Load]:
         """The group's files, with what each says; of known bytes that is not read again."""
         for load, reading in zip(group.under_way, group.readings.result(), strict=True):
-            load.reading, load.refusal = reading, reading.refusal
+            load.reading, load.refusal = reading, reading.refusal or self._blocked(load, reading)
         return group.loads
+
+    def _blocked(self, load: Load, reading: Reading) -> Refusal | None:
+        """Bytes that were loaded before are in the tables: there is nothing to keep out."""
+        if reading.findings is None or load.same_as is not None:
+            return None
+        reason = blocked(load.file.path, reading.findings, self._settings.block_on)
+        return Refusal(reason, "failed") if reason else None
 
     def _fetched(self, files: Sequence[LedgerFile]) -> list[Load]:
         spill = self._settings.home / "spill"
@@ -281,6 +289,7 @@ def _publication(load: Load) -> Publication:
     assert reading is not None
     assert reading.header is not None
     assert reading.totals is not None
+    assert reading.findings is not None
     created = reading.header.date_created
     counts = reading.rows.counts
     return Publication(
@@ -292,5 +301,5 @@ def _publication(load: Load) -> Publication:
         customers=counts["customers"],
         declared=reading.totals.declared,
         computed=reading.totals.computed,
-        warnings=reading.warnings,
+        warnings=[*reading.warnings, *summaries(reading.findings, reading.warnings)],
     )

@@ -18,10 +18,14 @@ from saft_pipeline.saft.fields import INVOICE_FIELDS
 from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline.saft.reader import read
 from saft_pipeline.saft.records import Header, Invoice, Totals
+from saft_pipeline.saft.rules.checker import Checker
+from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.sftp.model import Fetched
 from saft_pipeline.store.spool import FileRows
 
 _log = logging.getLogger(__name__)
+
+MOST_FINDINGS = 20
 
 _TYPE = INVOICE_FIELDS.index("invoice_type")
 
@@ -49,7 +53,8 @@ class Refusal(NamedTuple):
 class Reading:
     """What a file says; of a refused one, what was read until then.
 
-    `types` are its invoices by InvoiceType, `seconds` is the price of reading.
+    `types` are its invoices by InvoiceType, `findings` what the rules found, None if it was not
+    read to its end, `seconds` is the price of reading.
     """
 
     rows: FileRows
@@ -58,6 +63,7 @@ class Reading:
     types: Counter[str] = field(default_factory=Counter)
     records: int = 0
     warnings: list[dict[str, Any]] = field(default_factory=list)
+    findings: Findings | None = None
     refusal: Refusal | None = None
     seconds: float = 0.0
 
@@ -110,6 +116,7 @@ def keep_raw(fetched: Fetched, artifacts: Artifacts) -> None:
 
 
 def _read_records(job: Job, artifacts: Artifacts, reading: Reading) -> None:
+    checker = Checker(most=MOST_FINDINGS)
     with (
         job.fetched.open() as source,
         read(source, name=job.path) as document,
@@ -118,6 +125,7 @@ def _read_records(job: Job, artifacts: Artifacts, reading: Reading) -> None:
         for record in document:
             parsed.write(to_json(record))
             reading.rows.write(record)
+            checker.see(record)
             reading.records += 1
             if isinstance(record, Invoice):
                 reading.types[record.values[_TYPE] or "no type"] += 1
@@ -126,3 +134,4 @@ def _read_records(job: Job, artifacts: Artifacts, reading: Reading) -> None:
             elif isinstance(record, Totals):
                 reading.totals = record
         reading.warnings = list(document.warnings)
+    reading.findings = checker.finish()

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from saft_pipeline.saft.rules.checks import NAMES
 from saft_pipeline.sftp.model import SftpConfig
 
 
@@ -54,6 +55,8 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_format: Literal["plain", "json"] = "plain"
 
+    block_on: tuple[str, ...] = ()
+
     batch_size_companies: int = Field(1000, ge=1)
     batch_size_invoices: int = Field(500, ge=1)
     batch_size_lines: int = Field(2000, ge=1)
@@ -83,7 +86,10 @@ class Settings(BaseModel):
     alert_silent_after: timedelta = timedelta(days=3)
     prune_after: timedelta = timedelta(days=90)
 
-    @field_validator("sftp_host_key_fingerprints", "alert_email_to", "api_folders", mode="before")
+    @field_validator(
+        "sftp_host_key_fingerprints", "alert_email_to", "api_folders", "block_on",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
@@ -95,6 +101,14 @@ class Settings(BaseModel):
     @classmethod
     def _duration(cls, value: object) -> object:
         return duration(value) if isinstance(value, str) else value
+
+    @field_validator("block_on")
+    @classmethod
+    def _known_checks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := set(value) - set(NAMES):
+            names = ", ".join(sorted(unknown))
+            raise ValueError(f"no checks that can block: {names}; those are {', '.join(NAMES)}")
+        return value
 
     @field_validator("after_load", "log_level", "log_format", mode="before")
     @classmethod

@@ -109,6 +109,8 @@ def main() -> None:
         group = "locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
         take(driver, f"{page}events&partition={failed}", "failed-file", shows="reason")
         take(driver, f"{page}partitions&partition={good}", "file", shows="warnings")
+        check = f"{url}/assets/invoices?view=checks&checkDetail=gross_total"
+        take(driver, check, "check", shows="first findings")
         take(driver, f"{url}/runs/{run}", "run", shows="RUN_FAILURE")
         take(driver, report.as_uri(), "report", shows="TaxPayable")
         # Below that Dagster leaves the boxes empty.

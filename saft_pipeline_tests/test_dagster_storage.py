@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dagster as dg
 import psycopg
 import pytest
 from dagster._core.events.log import EventLogEntry
@@ -14,7 +15,15 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from saft_pipeline.dagster_storage import BatchedEventLog, PooledPostgresStorage, history_url
-from saft_pipeline.event_rows import MATERIALIZED, OBSERVED, PLANNED, FileEvent, Serializer, Step
+from saft_pipeline.event_rows import (
+    MATERIALIZED,
+    OBSERVED,
+    PLANNED,
+    CheckEvent,
+    FileEvent,
+    Serializer,
+    Step,
+)
 from saft_pipeline.settings import load
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.project import Polled
@@ -24,6 +33,7 @@ TABLES = {
     "event_logs": "id",
     "asset_keys": "asset_key",
     "asset_event_tags": "event_id",
+    "asset_check_executions": "id",
 }
 OF_ITSELF = ("id", "create_timestamp")
 GOOD = [
@@ -35,6 +45,19 @@ MEANT = [
     FileEvent(PLANNED, asset, "c~3", {}, 1_750_000_001.5) for asset in ("invoices", "invoice_files")
 ]
 SEEN = [FileEvent(OBSERVED, "invoice_files", "c~3", {"reason": "broken"}, 1_750_000_002.75)]
+
+INVOICES = dg.AssetKey("invoices")
+TABLE = dg.MetadataValue.table([dg.TableRecord({"file": "f.xml", "line": 1})])
+FOUND: dict[str, Any] = {"findings": 3, "first findings": TABLE}
+CHECKED = [
+    CheckEvent(evaluation, 1_750_000_003.5)
+    for evaluation in (
+        dg.AssetCheckEvaluation(INVOICES, "hash", passed=False, metadata=FOUND, partition="a~1"),
+        dg.AssetCheckEvaluation(INVOICES, "hash", passed=True, partition="b~2"),
+        dg.AssetCheckEvaluation(INVOICES, "hash", passed=False, metadata=FOUND, description="3"),
+        dg.AssetCheckEvaluation(INVOICES, "nif", passed=True, blocking=True),
+    )
+]
 
 
 class Kept(NamedTuple):
@@ -61,7 +84,8 @@ class Kept(NamedTuple):
 
 
 def _read(column: str, value: Any) -> Any:
-    return deserialize_value(value, EventLogEntry) if column == "event" else value
+    is_event = column in ("event", "evaluation_event")
+    return deserialize_value(value, EventLogEntry) if is_event else value
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +140,23 @@ def test_events_are_stored_as_dagster_stores_them(
     assert ours.rows() == dagsters.rows()
 
 
+def test_evaluations_are_stored_as_dagster_stores_them(dagsters: Kept, ours: Kept) -> None:
+    assert isinstance(ours.storage, BatchedEventLog)
+    for kept in (dagsters, ours):
+        kept.clear()
+    ours.storage.store_check_events(CHECKED, STEP)
+    for event in CHECKED:
+        dagsters.storage.store_event(event.entry(STEP))
+    assert ours.rows() == dagsters.rows()
+
+
+def test_no_evaluations_are_nothing_to_store(ours: Kept) -> None:
+    assert isinstance(ours.storage, BatchedEventLog)
+    ours.clear()
+    ours.storage.store_check_events([], STEP)
+    assert not any(ours.rows().values())
+
+
 def test_the_three_storages_share_one_engine(polled: Polled) -> None:
     instance = polled.runs.instance
     storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
@@ -130,6 +171,15 @@ def test_connections_are_kept_for_the_next_statement(saft_home: Path) -> None:
             pass
     assert engine.pool.checkedin() == 1
     engine.dispose()
+
+
+def test_a_storage_that_is_closed_keeps_no_connection(postgres_server: EmbeddedPostgres) -> None:
+    storage = PooledPostgresStorage(as_dagster_wants_it(postgres_server.url("closed_history")))
+    engine = storage.event_log_storage._engine  # type: ignore[attr-defined]
+    with engine.connect():
+        pass
+    storage.event_log_storage.dispose()
+    assert engine.pool.checkedin() == 0
 
 
 def test_the_events_of_a_run_are_in_the_log_that_batches(polled: Polled) -> None:

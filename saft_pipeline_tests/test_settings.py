@@ -163,6 +163,15 @@ def test_mail_addresses_are_split_at_commas() -> None:
     assert settings.alert_email_to == ("a@example.test", "b@example.test")
 
 
+def test_checks_that_block_are_split_at_commas() -> None:
+    assert load({"BLOCK_ON": "gross_total, nif"}).block_on == ("gross_total", "nif")
+
+
+def test_an_unknown_check_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"BLOCK_ON: .*: totals; .*gross_total.*master_files"):
+        load({"BLOCK_ON": "totals,nif"})
+
+
 def test_fingerprints_are_split_at_commas() -> None:
     settings = load({"SFTP_HOST_KEY_FINGERPRINTS": "SHA256:a, SHA256:b"})
     assert settings.sftp_host_key_fingerprints == ("SHA256:a", "SHA256:b")

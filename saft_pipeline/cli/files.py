@@ -158,14 +158,14 @@ def status(
     say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
     if waiting is not None:
         say(f"{counts.get('pending', 0):,} wait to be loaded, the oldest for {age(waiting)}")
-    _list(files)
+    _list(files, whole=path is not None)
     if not (path or state):
         for more in (s for s in known if counts[s] > _SHOWN):
             say(f"the newest {_SHOWN} that are {more}; all of them: saft status --state {more}")
 
 
-def _list(files: Sequence[LedgerFile]) -> None:
-    """A line for each file, its path last and whole; below it what it is not loaded for."""
+def _list(files: Sequence[LedgerFile], *, whole: bool) -> None:
+    """A line for each file, its path last; below it what it is not loaded for, and its warnings."""
     if not files:
         return
     answer.print(_line("state", "version", "tries", "invoices", "lines", "file"))
@@ -175,6 +175,9 @@ def _list(files: Sequence[LedgerFile]) -> None:
             _print(f"    {f.error.removeprefix(f.path + ':')}")
         if f.next_attempt_at:
             _print(f"    tried again after {f.next_attempt_at.astimezone():%Y-%m-%d %H:%M}")
+        for warning in f.warnings if whole else ():
+            place = f"line {warning['line']}: " if warning.get("line") else ""
+            _print(f"    {place}{warning['code']}: {warning['message']}")
 
 
 def _line(*cells: object) -> str:

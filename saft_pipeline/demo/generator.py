@@ -20,6 +20,8 @@ _WINDOWS = ("Windows-1252", "cp1252")  # what is declared, and Python's codec
 _UTF_8 = ("UTF-8", "utf-8")
 _LIE = ("Windows-1252", "utf-8")
 
+WRONG = 3
+
 _STEPS_OF_A_TILL = 30 * len(ROUND)  # days: its series stays within the year
 _TILLS_APART = 100
 
@@ -45,11 +47,11 @@ class Sample:
 def samples(count: int) -> Iterator[Sample]:
     """As many samples as asked for, at least 3: a month's export, one broken, one half-uploaded.
 
-    All others hold one invoice. No invoice is in two of them.
+    All others hold one invoice; that of number `WRONG` does not add up. No invoice is in two.
     """
     yield _month()
     for number in range(count - 3):
-        yield invoice_file(number)
+        yield _wrong(number) if number == WRONG else invoice_file(number)
     yield _broken(count - 3)
     yield _half_uploaded(count - 2)
 
@@ -116,6 +118,17 @@ def _broken(number: int) -> Sample:
     whole = invoice_file(number)
     content = re.sub(rb"(<UnitPrice>\d+)\.", rb"\1,", whole.content, count=1)
     return Sample(whole.path, content, "failed")
+
+
+def _wrong(number: int) -> Sample:
+    """A GrossTotal of a euro too much, which is loaded for all that: a check says so."""
+    whole = invoice_file(number)
+
+    def more(total: re.Match[bytes]) -> bytes:
+        return b"<GrossTotal>%d" % (int(total[1]) + 1)
+
+    content = re.sub(rb"<GrossTotal>(\d+)", more, whole.content, count=1)
+    return Sample(whole.path, content)
 
 
 def _half_uploaded(number: int) -> Sample:

@@ -42,11 +42,11 @@ def bad(tmp_path: Path) -> Path:
 
 def test_parse_prints_one_object_a_line(saft: Command, good: Path) -> None:
     records = [json.loads(line)["record"] for line in saft("parse", good).out.splitlines()]
-    assert records == ["header", "invoice", "totals"]
+    assert records == ["header", "customer", "product", "invoice", "totals"]
 
 
 def test_parse_prints_amounts_as_they_are_written(saft: Command, good: Path) -> None:
-    invoice = json.loads(saft("parse", good).out.splitlines()[1])
+    invoice = json.loads(saft("parse", good).out.splitlines()[3])
     assert invoice["lines"][0]["credit_amount"] == "10.50"
 
 
@@ -202,6 +202,11 @@ def test_status_shows_what_wants_looking_at_first(seen: Polled, saft: Command) -
 
 def test_status_of_one_path_shows_it_alone(seen: Polled, saft: Command) -> None:
     assert [f["path"] for f in saft("status", "good.xml", "--json").json["files"]] == ["good.xml"]
+
+
+def test_status_of_one_path_says_what_checks_found(seen: Polled, saft: Command) -> None:
+    warned = saft("status", "sub/warned.xml").out.splitlines()[-1]
+    assert warned.startswith("    line 21: control_totals: ")
 
 
 def test_status_as_json_has_reason_and_attempts(seen: Polled, saft: Command) -> None:

@@ -12,17 +12,20 @@ from decimal import Decimal
 import pytest
 from lxml import etree
 
-from saft_pipeline.demo.generator import Sample, invoice_file, samples, write_large
+from saft_pipeline.demo.generator import WRONG, Sample, invoice_file, samples, write_large
 from saft_pipeline.saft.errors import ContentError, IncompleteError
 from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.filename import branch_of, is_complete
 from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.rules.checker import check
+from saft_pipeline.saft.rules.checks import summaries
 from saft_pipeline_tests.demo.test_documents import faults, needs_schema, summed
 from saft_pipeline_tests.saft.documents import Reading, reading
 from saft_pipeline_tests.saft.independent import text_at
 
 ALL = list(samples(40))
 LOADED = [s for s in ALL if s.expected == "loaded"]
+ADDS_UP = [s for s in LOADED if s is not ALL[1 + WRONG]]
 each_loaded = pytest.mark.parametrize("sample", LOADED, ids=lambda s: s.path)
 
 
@@ -103,12 +106,18 @@ def test_control_totals_are_what_the_lines_sum_up_to(sample: Sample) -> None:
         assert Decimal(declared or "") == summed(root, "SalesInvoices", "Invoice", side)
 
 
-@each_loaded
+@pytest.mark.parametrize("sample", ADDS_UP, ids=lambda s: s.path)
 def test_gross_is_net_and_tax(sample: Sample) -> None:
     names = ("net_total", "tax_payable", "gross_total")
     for found in reading(sample.content).invoices:
         net, tax, gross = (Decimal(found.values[INVOICE_FIELDS.index(n)] or "") for n in names)
         assert net + tax == gross
+
+
+def test_the_rules_find_something_in_one_sample() -> None:
+    found = {s.path: summaries(check(reading(s.content).records), []) for s in LOADED}
+    codes = {path: [warning["code"] for warning in told] for path, told in found.items()}
+    assert {p: c for p, c in codes.items() if c} == {ALL[1 + WRONG].path: ["gross_total"]}
 
 
 def test_no_invoice_is_in_two_samples() -> None:

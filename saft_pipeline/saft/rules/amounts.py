@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.records import Invoice, Row, Totals
-from saft_pipeline.saft.rules.findings import Finding, Severity
+from saft_pipeline.saft.rules.findings import Finding, Rule, Severity
 from saft_pipeline.saft.values import ZERO, exact_sum, plain
 
 _NUMBER = INVOICE_FIELDS.index("invoice_no")
@@ -86,7 +86,7 @@ def _sides(invoice: Invoice, rows: list[Row]) -> Iterator[Finding]:
 
 def _compared(
     invoice: Invoice,
-    rule: str,
+    rule: Rule,
     expected: Decimal,
     found: str,
     slack: Decimal,

@@ -22,7 +22,7 @@ _ID = CUSTOMER_FIELDS.index("customer_id")
 
 
 def check(records: Iterable[Record], *, most: int = 100) -> Findings:
-    """What the rules find in a file's records; at most `most` of each rule are kept."""
+    """What the rules find in a file's records; the first `most` of each rule are kept."""
     checker = Checker(most=most)
     for record in records:
         checker.see(record)

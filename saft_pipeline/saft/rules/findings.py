@@ -8,6 +8,11 @@ from typing import Literal, NamedTuple
 # error: the file contradicts itself or the schema. warning: it hardly can be right. info: it may
 # well be right, but the file alone can't show it.
 Severity = Literal["error", "warning", "info"]
+Rule = Literal[
+    "atcud", "control_totals", "customer", "gross_total", "hash", "hash_chain", "invoice_date",
+    "invoice_no", "line_side", "net_total", "nif", "period", "product", "reference", "series_gap",
+    "series_limit", "series_order", "series_type", "tax_exemption", "tax_payable", "tax_rate",
+]  # fmt: skip
 
 
 class Finding(NamedTuple):
@@ -16,7 +21,7 @@ class Finding(NamedTuple):
     `document` is the InvoiceNo, CustomerID or element that it is about.
     """
 
-    rule: str
+    rule: Rule
     severity: Severity
     line: int | None
     document: str | None
@@ -25,17 +30,16 @@ class Finding(NamedTuple):
 
 
 class Findings:
-    """Counts every finding and keeps the first `most` of each rule."""
+    """Counts every finding and keeps the first `most` of each rule and severity."""
 
     def __init__(self, most: int = 100) -> None:
         self._most = most
         self.kept: list[Finding] = []
-        self.counts: Counter[tuple[str, Severity]] = Counter()
-        self._kept: Counter[str] = Counter()
+        self.counts: Counter[tuple[Rule, Severity]] = Counter()
 
     def add(self, finding: Finding) -> None:
         """Take one more."""
-        self.counts[finding.rule, finding.severity] += 1
-        if self._kept[finding.rule] < self._most:
-            self._kept[finding.rule] += 1
+        kind = finding.rule, finding.severity
+        self.counts[kind] += 1
+        if self.counts[kind] <= self._most:
             self.kept.append(finding)
