@@ -53,6 +53,7 @@ def test_the_demo_shows_its_samples_and_ends() -> None:
         done = demo.saft("demo", "--exit", "--files", "4")
     assert done.returncode == 0, done.stderr
     assert "2 files loaded" in done.stderr
+    assert "report vat --company" in done.stderr
     assert "Ctrl-C" not in done.stderr
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
@@ -56,14 +58,7 @@ def demo(
 
 def _tell(show: Demo, shown: Shown, *, leave: bool) -> None:
     """What became of the samples, and where to look on: at the page only while it is there."""
-    from saft_pipeline.demo.companies import BRANCHES
-
-    table = Table("company", box=None, title="In the tables", title_justify="left", pad_edge=False)
-    for name in ("invoices", "net", "tax", "gross"):
-        table.add_column(name, justify="right")
-    for company, invoices, *amounts in shown.companies:
-        table.add_row(company, f"{invoices:,}", *(f"{Decimal(a):,.2f}" for a in amounts))
-    words.print(table)
+    words.print(_sales(shown))
     for file in shown.not_loaded:
         say(f"{file.status}: {file.error}")
     s = shown.summary
@@ -71,14 +66,35 @@ def _tell(show: Demo, shown: Shown, *, leave: bool) -> None:
         f"{s['loaded']} files loaded ({s['invoices']} invoices, {s['lines']} lines); "
         f"{s['failed']} failed and {s['incomplete']} incomplete, on purpose"
     )
-    company = BRANCHES[0].company.tax_registration_number
-    say(
-        "every file and its state:     saft status\n"
-        f"VAT by month and rate:        saft report vat --company {company}\n"
-        'the rows, if you have psql:   psql "$(saft db url)"'
-    )
     if not leave:
         say(
-            f"lineage, runs and each file:  {show.supervisor.url}{_LINEAGE}\n"
+            f"lineage, runs and each file: {show.supervisor.url}{_LINEAGE}\n"
             f"drop a SAF-T file into {show.inbox} and watch it load; Ctrl-C stops the demo"
         )
+    say(_look_on(leave=leave))
+
+
+def _sales(shown: Shown) -> Table:
+    title = "In the tables, without cancelled and billed documents (status A and F)"
+    table = Table("company", box=None, title=title, title_justify="left", pad_edge=False)
+    for name in ("documents", "net", "tax", "gross"):
+        table.add_column(name, justify="right")
+    for company, documents, *amounts in shown.companies:
+        table.add_row(company, f"{documents:,}", *(f"{Decimal(a):,.2f}" for a in amounts))
+    return table
+
+
+def _look_on(*, leave: bool) -> str:
+    """Commands to go on with, called as this one was where no `saft` is on the path."""
+    from saft_pipeline.demo.companies import BRANCHES
+
+    saft = "saft" if shutil.which("saft") else sys.argv[0]
+    company = BRANCHES[0].company.tax_registration_number
+    commands = {
+        f"{saft} status": "every file and its state",
+        f"{saft} report vat --company {company}": "VAT by month, region and rate",
+        f'psql "$({saft} db url)"': "the rows, if you have psql",
+    }
+    width = max(map(len, commands))
+    told = (f"  {command:{width}}   {what}" for command, what in commands.items())
+    return "\n".join([f"now{'' if leave else ', in another terminal'}:", *told])
