@@ -104,9 +104,9 @@ class _Memory:
 
     def _watch(self) -> None:
         while not self._done.wait(_SAMPLE_SECONDS):
-            sizes = [sizes(pid) for pid in self._processes()]
-            self.together = max(self.together, sum(shared for shared, _ in sizes))
-            self.largest = max(self.largest, *(peak for _, peak in sizes), 0)
+            found = [sizes(pid) for pid in self._processes()]
+            self.together = max(self.together, sum(shared for shared, _ in found))
+            self.largest = max(self.largest, *(peak for _, peak in found), 0)
 
     def _processes(self) -> set[int]:
         found: set[int] = set()
