@@ -24,6 +24,15 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def require_token(settings: Settings) -> None:
+    """Raise SettingsError if the API is to listen off the loopback without `API_TOKEN`."""
+    if not (settings.api_token or is_loopback(settings.api_host)):
+        raise SettingsError(
+            "API_TOKEN: missing; without one the API listens on the loopback only, not on "
+            f"{settings.api_host} (make one: openssl rand -hex 32)"
+        )
+
+
 def listen(settings: Settings) -> socket.socket:
     """The socket of `API_HOST` and `API_PORT`.
 
@@ -31,12 +40,8 @@ def listen(settings: Settings) -> socket.socket:
         SettingsError: off the loopback without `API_TOKEN`, or no address of this machine.
         PortTakenError: another process listens there.
     """
+    require_token(settings)
     host, port = settings.api_host, settings.api_port
-    if not (settings.api_token or is_loopback(host)):
-        raise SettingsError(
-            f"API_TOKEN: missing; without one the API listens on the loopback only, not on {host} "
-            "(make one: openssl rand -hex 32)"
-        )
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=128)

@@ -195,15 +195,16 @@ def _rights(found: dict[str, list[str]]) -> Finding:
 def _dagster(settings: Settings) -> Finding:
     from saft_pipeline.instance import open_instance
 
+    where = "at DAGSTER_DB_URL" if settings.dagster_db_url else f"in {settings.dagster_home}"
     try:
         with open_instance(settings) as instance:
             statuses = instance.get_daemon_statuses(["SENSOR", "QUEUED_RUN_COORDINATOR"])
     except Exception as error:
-        message = f"its history in {settings.dagster_home} can't be opened: {error}"
+        message = f"its history {where} can't be opened: {error}"
         return Finding("dagster", ok=False, message=message)
     alive = all(status.healthy for status in statuses.values())
     daemon = "its daemon is at work" if alive else "its daemon is not at work; `saft up` starts it"
-    return Finding("dagster", ok=True, message=f"history in {settings.dagster_home}; {daemon}")
+    return Finding("dagster", ok=True, message=f"history {where}; {daemon}")
 
 
 def _shared(settings: Settings) -> Iterator[Finding]:

@@ -24,10 +24,12 @@ def up() -> None:
     """Run the daemon (which polls), the web server and the API."""
     settings = load()
     settings.require_sftp()
+    from saft_pipeline.api.server import require_token
     from saft_pipeline.child_logs import LogLines
     from saft_pipeline.stores import open_store
     from saft_pipeline.supervisor import Stop, running
 
+    require_token(settings)
     _require_ports(settings)
     logs = LogLines(settings.log_format)
     with _alone(settings.home), Stop() as stop:

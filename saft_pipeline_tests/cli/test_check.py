@@ -68,6 +68,8 @@ def test_an_unknown_key_is_shown_with_how_to_accept_it(
         ("SUPABASE_DB_URL", "postgresql://u@127.0.0.1:9/x", "database", "SUPABASE_DB_URL"),
         ("API_HOST", "0.0.0.0", "api", "API_TOKEN"),
         ("SAFT_HOME", "/proc/saft", "home", "SAFT_HOME"),
+        ("DAGSTER_DB_URL", "hunter2", "dagster", "DAGSTER_DB_URL is not an address"),
+        ("SAFT_ARTIFACTS_URL", "nosuch://host/x", "artifacts", "SAFT_ARTIFACTS_URL"),
     ],
 )
 def test_each_problem_has_its_cure(

@@ -49,6 +49,14 @@ def test_missing_settings_are_named(
     assert (done.status, "SFTP_HOST: missing" in done.err) == (2, True)
 
 
+def test_it_does_not_start_for_others_without_a_token(
+    saft: Command, ports: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("API_HOST", "0.0.0.0")
+    done = saft("up")
+    assert (done.status, "API_TOKEN: missing" in done.err) == (2, True)
+
+
 def test_a_second_one_with_the_same_home_does_not_start(
     saft: Command, ports: dict[str, int], saft_home: Path
 ) -> None:
