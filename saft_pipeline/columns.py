@@ -149,4 +149,6 @@ def _of_report(asset: str, catalog: Catalog) -> Iterator[dg.TableColumn]:
         view = _VIEWS.get(asset)
         said = f"{view}.{name}" if view else made_from[0].replace(":", ".")
         meaning = _SUMS.get(name) or catalog.comments[said]
+        # What only names another column means what that one does.
+        meaning = catalog.comments.get(meaning.removesuffix("."), meaning)
         yield dg.TableColumn(name, "numeric" if name in _NUMBERS else "text", meaning)

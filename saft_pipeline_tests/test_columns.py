@@ -61,6 +61,12 @@ def test_a_report_has_the_columns_of_its_table(asset: str) -> None:
     assert named(asset) == REPORTS[asset]
 
 
+def test_a_column_of_a_report_means_what_it_is_taken_from() -> None:
+    schema = columns.schema("vat_summary", catalog())
+    assert schema
+    assert schema.columns[0].description == catalog().comments["companies.company_id"]
+
+
 @pytest.mark.parametrize("asset", ["raw_xml", "sftp_folder"])
 def test_what_is_no_table_has_no_columns(asset: str) -> None:
     assert (columns.schema(asset, catalog()), columns.lineage(asset)) == (None, None)
