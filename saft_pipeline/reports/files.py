@@ -8,9 +8,9 @@ from __future__ import annotations
 import pandas as pd
 
 from saft_pipeline.reports.charts import BLUE, GREEN, ORANGE, PALE, RED, stacked_bars
-from saft_pipeline.reports.report import Report, Table, frame, total
+from saft_pipeline.reports.report import Report, Table, frame, objects, total
 from saft_pipeline.reports.selection import Selection
-from saft_pipeline.store.reports import Reports
+from saft_pipeline.store.reports import Reports, Rows
 
 _SUMMED = ("files", "invoices", "lines", "size", "warned")
 _COLOURS = {"loaded": GREEN, "failed": RED, "incomplete": ORANGE, "pending": BLUE, "running": PALE}
@@ -21,7 +21,7 @@ def files(source: Reports, selection: Selection) -> Report:
     """The report; of all companies, since a file that failed may not have told whose it is."""
     found = source.files(selection.start_date, selection.end_date)
     days = frame(found["days"], " ".join(COLUMNS))
-    unloaded = frame(found["unloaded"], "day path status attempts error")
+    unloaded = _unloaded(found["unloaded"])
     note = "The newest fifty at most; `saft status` has all, `saft retry FILE` takes one again."
     tables = [
         Table("unloaded", "Files that are not loaded, and why", unloaded, note),
@@ -39,6 +39,14 @@ def files(source: Reports, selection: Selection) -> Report:
         "days",
         tables[1:] if unloaded.empty else tables,
     )
+
+
+def _unloaded(rows: Rows) -> pd.DataFrame:
+    """The reasons without the path that they begin with, which stands beside them."""
+    found = frame(rows, "day path status attempts error")
+    both = zip(found["path"], found["error"], strict=True)
+    found["error"] = objects(e and e.removeprefix(f"{path}:").lstrip() for path, e in both)
+    return found
 
 
 def _by_state(days: pd.DataFrame) -> dict[str, int]:

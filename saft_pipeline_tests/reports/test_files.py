@@ -42,10 +42,10 @@ def test_states_are_told_apart(source: Reports, store: Store) -> None:
     assert cells(report, "status", "files") == [("failed", 1), ("loaded", 1), ("pending", 1)]
 
 
-def test_a_failed_file_is_named_with_its_reason(source: Reports, store: Store) -> None:
+def test_a_failed_file_is_named_once_with_its_reason(source: Reports, store: Store) -> None:
     fail(store, "bad.xml", "bad.xml:3:1: broken")
     (record,) = files(source, Selection()).tables[0].records()
-    assert (record["path"], record["error"]) == ("bad.xml", "bad.xml:3:1: broken")
+    assert (record["path"], record["error"]) == ("bad.xml", "3:1: broken")
 
 
 def test_a_file_that_only_waits_needs_nobody(source: Reports, store: Store) -> None:
