@@ -1,0 +1,119 @@
+"""What checking costs: loading one tiny file, many and a large one, with the checks and without."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from itertools import count
+from pathlib import Path
+from unittest.mock import patch
+
+from saft_pipeline import partitions
+from saft_pipeline.assets import CLAIM_TAG
+from saft_pipeline.checks import Evaluations
+from saft_pipeline.demo.generator import write_large
+from saft_pipeline.intake import seen_of
+from saft_pipeline.local_runs import LocalRuns, local_runs
+from saft_pipeline.reader_process import WORTH_IT
+from saft_pipeline.saft.records import Record
+from saft_pipeline.saft.rules.findings import Findings
+from saft_pipeline.settings import load
+from saft_pipeline.sources import LOCAL
+from saft_pipeline.store.store import Store
+from saft_pipeline.stores import open_store
+from saft_pipeline_tests.benchmarks.designs import write_tiny
+from saft_pipeline_tests.benchmarks.report import Ratio, best_of
+from saft_pipeline_tests.fixtures.own_home import own_home
+
+_WANTED = 1.15
+_MANY = WORTH_IT - 1  # one more, and a second process would read them
+_MEGABYTES = 10
+
+Files = Iterator[Sequence[Path]]
+
+
+class _NoChecker:
+    """In the place of the rules: finds nothing."""
+
+    def __init__(self, *, most: int) -> None:
+        self._findings = Findings(most)
+
+    def see(self, record: Record) -> None:
+        pass
+
+    def finish(self) -> Findings:
+        return self._findings
+
+
+def run() -> Iterable[Ratio]:
+    """Times of whole runs in one process; where a second one reads, checking costs less."""
+    with tempfile.TemporaryDirectory() as name, _opened() as (store, runs):
+        folder = Path(name)
+        for files, rounds, what in (
+            (_tiny(folder / "one", 1), 15, "a run of one tiny file"),
+            (_tiny(folder / "many", _MANY), 7, f"a run of {_MANY} tiny files"),
+            (_large(folder), 3, f"a run of one file of {_MEGABYTES} MB"),
+        ):
+            yield _compared(
+                what, rounds, [_run(store, runs, next(files)) for _ in range(2 * rounds)]
+            )
+
+
+@contextmanager
+def _opened() -> Iterator[tuple[Store, LocalRuns]]:
+    with own_home() as home:
+        os.environ.update({"SAFT_HOME": str(home), "SUPABASE_DB_URL": ""})
+        settings = load()
+        with closing(open_store(settings)) as store, local_runs(settings) as runs:
+            yield store, runs
+
+
+def _compared(what: str, rounds: int, prepared: Sequence[Callable[[], None]]) -> Ratio:
+    waiting = iter(prepared)
+
+    def without() -> None:
+        with (
+            patch("saft_pipeline.reading.Checker", _NoChecker),
+            patch.object(Evaluations, "of", return_value=()),
+            patch.object(Evaluations, "finish", return_value=()),
+        ):
+            next(waiting)()
+
+    checked, unchecked = best_of(rounds, lambda: next(waiting)(), without)
+    note = f"{1000 * checked:,.0f} ms over {1000 * unchecked:,.0f}"
+    return Ratio(
+        f"{what}, checked over unchecked", checked / unchecked, _WANTED, most=True, note=note
+    )
+
+
+def _run(store: Store, runs: LocalRuns, paths: Sequence[Path]) -> Callable[[], None]:
+    """A run that is yet to begin, of files that were never loaded."""
+    seen = [seen_of(path) for path in paths]
+    store.observe(LOCAL, seen, whole=False)
+    ids = [store.files(source=LOCAL, path=each.path)[0].id for each in seen]
+    owner = f"bench {ids[0]}"
+    files = store.claim(owner, lease=timedelta(hours=1), ids=ids)
+    keys = [partitions.partition_key(file.path, file.key) for file in files]
+    runs.instance.add_dynamic_partitions(str(partitions.files.name), keys)
+    return lambda: list(runs.run_partitions(keys, {CLAIM_TAG: owner})).clear()
+
+
+def _tiny(folder: Path, each: int) -> Files:
+    first = 10_000 * each
+    for number in count():
+        part = folder / str(number)
+        part.mkdir(parents=True)
+        write_tiny(part, each, first + number * each)
+        yield list(part.iterdir())
+
+
+def _large(folder: Path) -> Files:
+    for number in count(1):
+        path = folder / f"{number}.xml"
+        with path.open("wb") as file:
+            write_large(file, _MEGABYTES)
+            file.write(b"\n" * number)  # other bytes each time
+        yield [path]
