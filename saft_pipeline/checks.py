@@ -225,7 +225,7 @@ class Evaluations:
         if partition is None:
             metadata |= {"files": found.files, "files with findings": found.with_findings}
         if found.first:
-            metadata["first findings"] = _table(found.first)
+            metadata["first findings"] = table(found.first)
         return dg.AssetCheckEvaluation(
             asset_key=dg.AssetKey(_ASSET_OF[name]),
             check_name=name,
@@ -253,7 +253,8 @@ def _words(found: _Sum, *, blocks: bool) -> str:
     return f"findings: {found.findings:,}{where}; the first: {path}: {about}{kept_out}"
 
 
-def _table(found: Sequence[tuple[str, Row]]) -> dg.TableMetadataValue:
+def table(found: Sequence[tuple[str, Row]]) -> dg.TableMetadataValue:
+    """The first findings, each with the path of its file."""
     rows = ((path, f.line, f.document, f.expected, f.found, f.severity) for path, f in found)
     records = [
         dg.TableRecord({k: "" if v is None else v for k, v in zip(_COLUMNS, row, strict=True)})

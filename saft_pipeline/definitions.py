@@ -8,6 +8,7 @@ from saft_pipeline import settings
 from saft_pipeline.alert_sensors import build_alert_sensor
 from saft_pipeline.alerts.channels import channels
 from saft_pipeline.assets import folder, load_files
+from saft_pipeline.folder_check import files_loaded
 from saft_pipeline.io_managers import TablesIOManager
 from saft_pipeline.jobs import load_files_job
 from saft_pipeline.lineage import described
@@ -37,6 +38,7 @@ def build(given: Settings | None = None) -> dg.Definitions:
     pipeline = Pipeline()
     return dg.Definitions(
         assets=described([folder, load_files, *REPORTS], given),
+        asset_checks=[files_loaded],
         jobs=[load_files_job, prune_job],
         schedules=[prune_nightly],
         sensors=[

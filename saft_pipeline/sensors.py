@@ -8,13 +8,14 @@ from saft_pipeline import partitions
 from saft_pipeline.assets import CLAIM_TAG, FOLDER
 from saft_pipeline.broker import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dead_runs import end_dead_runs
+from saft_pipeline.folder_check import evaluation
 from saft_pipeline.jobs import RUN_CONFIG, load_files_job
-from saft_pipeline.polling import Claim, Turn, poll
+from saft_pipeline.polling import Claim, Poll, Turn, poll
 from saft_pipeline.resources import Pipeline
 from saft_pipeline.runs import waits
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.sftp.errors import TransientSftpError
-from saft_pipeline.store.errors import TransientStoreError
+from saft_pipeline.store.errors import StoreError, TransientStoreError
 
 SENSOR = FOLDER
 
@@ -57,8 +58,17 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
         run_requests=[_request(claim) for claim in found.claims],
         skip_reason=None if found.claims else found.summary(settings),
         cursor=json.dumps(figures),
-        asset_events=[dg.AssetObservation(FOLDER, metadata=figures)],
+        asset_events=[dg.AssetObservation(FOLDER, metadata=figures), *_checked(pipeline, found)],
     )
+
+
+def _checked(pipeline: Pipeline, found: Poll) -> list[dg.AssetCheckEvaluation]:
+    """Whether all of the folder is loaded; what was claimed is launched even if nobody knows."""
+    source = pipeline.settings.source
+    try:
+        return [evaluation(pipeline.store, source, found.counts, found.backlog)]
+    except StoreError:
+        return []
 
 
 def _require_queue(instance: dg.DagsterInstance, settings: Settings) -> None:
