@@ -67,6 +67,7 @@ def _first(
         files = store.files(source=source, state=state, limit=left)
         left -= len(files)
         for file in files:
-            yield file.path, Row("error", None, None, "loaded", f"{state}: {file.error or ''}")
+            reason = (file.error or "").removeprefix(f"{file.path}:").strip()
+            yield file.path, Row("error", None, None, "loaded", f"{state}: {reason}")
     for path in backlog.stale_paths[:left]:
         yield path, Row("error", None, None, "loaded", "incomplete: its end is missing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -11,6 +12,7 @@ from dagster_graphql.test.utils import execute_dagster_graphql
 
 from saft_pipeline.assets import load_files
 from saft_pipeline.checks import CONFLICT, ROWS, SPECS, Evaluations, evaluated, told
+from saft_pipeline.folder_check import files_loaded
 from saft_pipeline.launching import loaded
 from saft_pipeline.loading import Load
 from saft_pipeline.local_runs import LocalRuns
@@ -27,6 +29,7 @@ from saft_pipeline_tests.fixtures.project import (
     partition_of,
 )
 
+ROOT = Path(__file__).parents[1]
 ALL = {spec.name for spec in SPECS}
 KEYS = {spec.name: spec.key for spec in SPECS}
 
@@ -72,6 +75,16 @@ def poll(project: Project, runs: LocalRuns) -> str:
 
 def test_there_are_ten_checks_and_more_in_words() -> None:
     assert len([spec for spec in SPECS if spec.description]) >= 10
+
+
+@pytest.mark.parametrize("name", sorted({*ALL, *(key.name for key in files_loaded.check_keys)}))
+def test_the_readme_names_every_check(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_settings_names_every_check_that_can_block() -> None:
+    text = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert [name for name in NAMES if name not in text] == []
 
 
 def test_all_checks_are_of_the_step_that_loads() -> None:

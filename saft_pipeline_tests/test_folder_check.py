@@ -44,6 +44,12 @@ def test_files_that_are_not_loaded_are_told(polled: Polled) -> None:
     assert told.description == "1 failed, 1 gone; `saft status` has them all"
 
 
+def test_the_reason_does_not_repeat_the_file(polled: Polled) -> None:
+    table = of(polled, timedelta(days=4000)).metadata["first findings"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert str(table.records[0].data["found"]).startswith("failed: 45:1: UnitPrice of invoice")
+
+
 def test_a_file_whose_end_is_missing_is_told_after_a_while(polled: Polled) -> None:
     told = of(polled, timedelta(0))
     assert ("half.xml", "incomplete") in found(told)
