@@ -167,12 +167,14 @@ class _Sum:
     files: int = 0
     with_findings: int = 0
     findings: int = 0
+    kept_out: int = 0
     first: list[tuple[str, Row]] = field(default_factory=list)
 
-    def add(self, path: str, found: Told | None) -> None:
+    def add(self, path: str, found: Told | None, *, blocks: bool) -> None:
         self.files += 1
         if found:
             self.with_findings += 1
+            self.kept_out += blocks
             self.findings += found.findings
             self.first += [(path, f) for f in found.first][: MOST_FINDINGS - len(self.first)]
 
@@ -194,10 +196,11 @@ class Evaluations:
         for partition, load in loads:
             found = told(load)
             for name in evaluated(load):
-                self._sums[name].add(load.file.path, found.get(name))
+                blocks = name in self._block_on and not load.loaded
+                self._sums[name].add(load.file.path, found.get(name), blocks=blocks)
                 if self._alone or name in found or (name, partition) in bad_before:
                     one = _Sum()
-                    one.add(load.file.path, found.get(name))
+                    one.add(load.file.path, found.get(name), blocks=blocks)
                     yield self._evaluation(name, one, partition)
 
     def finish(self) -> Iterator[dg.AssetCheckEvaluation]:
@@ -220,7 +223,6 @@ class Evaluations:
         }
 
     def _evaluation(self, name: str, found: _Sum, partition: str | None) -> dg.AssetCheckEvaluation:
-        blocks = name in self._block_on
         metadata: dict[str, dg.MetadataValue | int] = {"findings": found.findings}
         if partition is None:
             metadata |= {"files": found.files, "files with findings": found.with_findings}
@@ -231,9 +233,9 @@ class Evaluations:
             check_name=name,
             passed=not found.findings,
             metadata=metadata,
-            severity=_severity(grave=blocks or name == ROWS),
-            description=_words(found, blocks=blocks),
-            blocking=blocks,
+            severity=_severity(grave=found.kept_out > 0 or name == ROWS),
+            description=_words(found),
+            blocking=name in self._block_on,
             partition=partition,
         )
 
@@ -243,14 +245,14 @@ def _severity(*, grave: bool) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN
 
 
-def _words(found: _Sum, *, blocks: bool) -> str:
+def _words(found: _Sum) -> str:
     if not found.first:
         return "nothing found" if found.files == 1 else f"nothing found in {found.files:,} files"
     path, first = found.first[0]
     where = "" if found.files == 1 else f" in {found.with_findings:,} of {found.files:,} files"
-    kept_out = "; kept out of the tables, since BLOCK_ON names this check" if blocks else ""
+    blocked = f"; kept out of the tables by BLOCK_ON: {found.kept_out:,}" if found.kept_out else ""
     about = of_reading.told(*first[2:])
-    return f"findings: {found.findings:,}{where}; the first: {path}: {about}{kept_out}"
+    return f"findings: {found.findings:,}{where}; the first: {path}: {about}{blocked}"
 
 
 def table(found: Sequence[tuple[str, Row]]) -> dg.TableMetadataValue:

@@ -292,6 +292,15 @@ def load_of(outcome: Outcome, *, invoices: int = 1) -> Load:
 HELD = {"companies": 1, "customers": 1, "invoices": 1, "invoice_lines": 2}
 
 
+def test_what_was_loaded_for_all_that_only_warns(polled: Polled) -> None:
+    warnings = [{"code": "gross_total", "message": "m", "line": 1, "findings": 2}]
+    outcome = Outcome(1, "loaded", rows=HELD, warnings=warnings)
+    load = replace(load_of(outcome), same_as=7)
+    checks = Evaluations(polled.runs.instance, ["gross_total"], alone=False)
+    (found,) = checks.of([("p~1", load)])
+    assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
 def test_tables_that_hold_what_was_read_pass() -> None:
     load = load_of(Outcome(1, "loaded", rows=HELD))
     assert ROWS in evaluated(load)
