@@ -7,8 +7,10 @@ its fastest. All rates are files a second. Takes about ten minutes.
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -17,7 +19,7 @@ from saft_pipeline.dagster_storage import DATABASE
 from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline_tests.benchmarks.designs import Saft, celery, dlt, saft, write_tiny
 from saft_pipeline_tests.benchmarks.measuring import run as measure
-from saft_pipeline_tests.benchmarks.report import Ratio
+from saft_pipeline_tests.benchmarks.report import Ratio, best_of
 from saft_pipeline_tests.benchmarks.rig import Rig, far, rig
 
 _FILES = 2_000
@@ -40,12 +42,26 @@ print(len(keys))
 
 def run() -> Iterable[Ratio]:
     """All figures, in one run on the same servers."""
+    yield _imports()
     with rig() as near:
         yield from _near(near)
         yield from _many(near)
         with far(near, _ROUND_TRIP) as distant:
             yield from _far(distant)
         yield from _flat(near)
+
+
+def _imports() -> Ratio:
+    """What a run's process imports, over what every Dagster run does."""
+    dagster, ours = best_of(
+        3,
+        *(
+            partial(subprocess.run, [sys.executable, "-c", f"import {modules}"], check=True)
+            for modules in ("dagster, dagster_postgres, grpc", "grpc, saft_pipeline.definitions")
+        ),
+    )
+    note = f"{ours:.2f} s over {dagster:.2f}"
+    return Ratio("imports of a run, over Dagster's own", ours / dagster, 1.5, most=True, note=note)
 
 
 def _near(near: Rig) -> Iterator[Ratio]:
