@@ -15,6 +15,7 @@ from saft_pipeline.events import FileEvents, output_context
 from saft_pipeline.io_managers import LINKS, PUBLISHING, GroupRows, TablesIOManager
 from saft_pipeline.leases import kept_alive
 from saft_pipeline.loading import TABLES, Group, Load, Loader, groups, overlapped
+from saft_pipeline.polling import AFTER_ALL, CANCELLED
 from saft_pipeline.resources import Pipeline
 from saft_pipeline.run_tags import CommonTags
 from saft_pipeline.sftp.errors import PermanentSftpError
@@ -23,8 +24,6 @@ from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 
 CLAIM_TAG = "saft/claim"
-_AFTER_ALL = "to load it after all: saft retry"
-CANCELLED = f"the run was cancelled; {_AFTER_ALL}"
 GROUP = "saft"
 
 # The folder on the server, observed by the sensor of the same name.
@@ -104,7 +103,7 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     except BaseException as error:
         reason = f"the run ended early: {type(error).__name__}: {error}".rstrip(": ")
         passing = isinstance(error, TransientStoreError | OSError)
-        loader.abandon(reason if passing else f"{reason}; {_AFTER_ALL}", passing=passing)
+        loader.abandon(reason if passing else f"{reason}; {AFTER_ALL}", passing=passing)
         raise
     finally:
         loader.close()

@@ -20,7 +20,7 @@ from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
 from saft_pipeline.sftp.errors import LoginRefusedError, TransientSftpError
 from saft_pipeline.sftp.model import SftpConfig
 from saft_pipeline.sources import SftpSource
-from saft_pipeline.store.model import STATES, Backlog, LedgerFile, Seen
+from saft_pipeline.store.model import STATES, Backlog, Failure, LedgerFile, Seen
 from saft_pipeline.store.store import Store
 
 LARGE_FILE = 8 << 20
@@ -31,7 +31,9 @@ _refused: dict[SftpConfig, tuple[float, LoginRefusedError]] = {}
 _MOST_A_TICK = 5000
 _MOST_TOLD = 10
 
-Turn = Literal["waits", "never came", "came"]
+AFTER_ALL = "to load it after all: saft retry"
+CANCELLED = f"the run was cancelled; {AFTER_ALL}"
+Turn = Literal["waits", "never came", "was cancelled", "came"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) ->
         settings: which folder, and how much to take.
         store: the ledger.
         turn_of: of a claim whose lease ended, by its owner: whether its run still waits its turn,
-            ended before its turn came, or had it (or was never there).
+            ended before its turn came, was cancelled, or had it (or was never there).
 
     Raises:
         TransientSftpError: the server could not be reached in three tries.
@@ -117,13 +119,18 @@ def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) ->
 
 
 def _keep_turns(settings: Settings, store: Store, turn_of: Callable[[str], Turn]) -> None:
-    """Neither a wait nor a run that never began counts as a try of its files."""
+    """Neither a wait nor a run that never began counts as a try of its files.
+
+    Who cancels a run gives its files up, even if it ended before it could say so of them.
+    """
     for owner in store.expired_owners(settings.source):
         turn = turn_of(owner)
         if turn == "waits":
             store.renew(owner, _lease(settings))
         elif turn == "never came":
             store.release(owner)
+        elif turn == "was cancelled":
+            store.fail(owner, [Failure(f.id, CANCELLED) for f in store.claimed(owner)])
 
 
 def _stale(backlog: Backlog) -> Iterator[str]:

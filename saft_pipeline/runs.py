@@ -16,8 +16,9 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from saft_pipeline.assets import CANCELLED, CLAIM_TAG
+from saft_pipeline.assets import CLAIM_TAG
 from saft_pipeline.broker import TASK_TAG
+from saft_pipeline.polling import CANCELLED
 from saft_pipeline.store.model import Failure
 from saft_pipeline.store.store import Store
 

@@ -82,6 +82,8 @@ def _turn(instance: dg.DagsterInstance, owner: str) -> Turn:
     for record in instance.get_run_records(dg.RunsFilter(tags={CLAIM_TAG: owner}), limit=1):
         if waits(record.dagster_run):
             return "waits"
+        if record.dagster_run.status == dg.DagsterRunStatus.CANCELED:
+            return "was cancelled"
         if record.dagster_run.is_finished and record.start_time is None:
             return "never came"
     return "came"

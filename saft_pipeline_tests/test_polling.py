@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from saft_pipeline import polling
-from saft_pipeline.polling import LARGE_FILE, Poll, poll
+from saft_pipeline.polling import CANCELLED, LARGE_FILE, Poll, poll
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.sftp.errors import LoginRefusedError, PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.model import Listing, Problem
@@ -145,6 +145,14 @@ def test_a_claim_whose_run_still_waits_its_turn_is_renewed(
 def test_a_run_that_never_began_was_no_try(project: Project, store: Store, expired: str) -> None:
     (claim,) = poll(project.settings, store, turn_of=lambda _: "never came").claims
     assert (claim.files[0].path, claim.files[0].attempts) == ("0.xml", 1)
+
+
+def test_the_files_of_a_cancelled_run_are_given_up(
+    project: Project, store: Store, expired: str
+) -> None:
+    assert poll(project.settings, store, turn_of=lambda _: "was cancelled").claims == []
+    (file,) = store.files()
+    assert (file.status, file.error, store.claimed(expired)) == ("failed", CANCELLED, [])
 
 
 def test_a_failed_file_is_taken_again_when_it_changed(project: Project, store: Store) -> None:

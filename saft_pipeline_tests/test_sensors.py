@@ -198,11 +198,23 @@ def test_a_claim_whose_run_waits_in_the_queue_is_not_given_to_another(
     project: Project, runs: LocalRuns, store: Store
 ) -> None:
     drop(project, 1)
-    (run,) = requested(runs)
-    runs.instance.add_run(
-        run.with_status(dg.DagsterRunStatus.QUEUED)._replace(
-            run_id="00000000-0000-4000-8000-000000000001"
-        )
-    )
-    store.renew(run.tags[CLAIM_TAG], timedelta(seconds=-1))
+    claimed_by_run(runs, store, dg.DagsterRunStatus.QUEUED)
     assert runs.tick().run_ids == []
+
+
+def test_a_file_whose_run_was_cancelled_before_it_began_is_not_taken_again(
+    project: Project, runs: LocalRuns, store: Store
+) -> None:
+    """As Dagster's page cancels it, which knows nothing of files."""
+    drop(project, 1)
+    claimed_by_run(runs, store, dg.DagsterRunStatus.CANCELED)
+    assert runs.tick().run_ids == []
+    assert [f.status for f in store.files()] == ["failed"]
+
+
+def claimed_by_run(runs: LocalRuns, store: Store, status: dg.DagsterRunStatus) -> None:
+    """A claim whose lease has ended, and its run."""
+    (run,) = requested(runs)
+    other = run.with_status(status)._replace(run_id="00000000-0000-4000-8000-000000000001")
+    runs.instance.add_run(other)
+    store.renew(run.tags[CLAIM_TAG], timedelta(seconds=-1))
