@@ -24,7 +24,8 @@ from saft_pipeline_tests.benchmarks.soaking.rough_proxy import RoughProxy, rough
 from saft_pipeline_tests.benchmarks.soaking.trouble import Trouble
 from saft_pipeline_tests.fixtures.sshd import free_port
 
-_PRODUCERS = 4
+_BURSTS = (1, 1, 1, 150)  # files that each producer puts up at a time
+_SEED = 8
 _BLOW_EVERY = 15.0  # seconds, on average
 _DRAINED_WITHIN = 600.0
 _SETTINGS = {
@@ -91,11 +92,14 @@ class Soak:
 
     def _disturb(self, stage: Stage) -> None:
         pool = max(10, self.files // 8)
-        count, seconds = self.files // _PRODUCERS, self.seconds
-        producers = [Producer(stage.folder, n, count, seconds, pool) for n in range(_PRODUCERS)]
+        count = self.files // len(_BURSTS)
+        producers = [
+            Producer(stage.folder, number, count, self.seconds, pool, burst)
+            for number, burst in enumerate(_BURSTS)
+        ]
         for producer in producers:
             producer.start()
-        chance = random.Random(self.files)
+        chance = random.Random(_SEED)
         due = time.monotonic()
         while any(producer.is_at_work for producer in producers):
             stage.installation.revive()
@@ -120,7 +124,7 @@ def _stage() -> Iterator[Stage]:
         far = dataclasses.replace(near, sftp_port=sftp.port, postgres_port=database.port)
         installation = _installation(far, url.replace(str(near.postgres_port), str(database.port)))
         stack.callback(installation.end)
-        trouble = Trouble(random.Random(_PRODUCERS))
+        trouble = Trouble(random.Random(_SEED))
         trouble.add_kills(installation, tree=1, postgres=1)
         trouble.add_servers(installation, near.sshd, sftp, url)
         yield Stage(Folder(near.sshd.root), installation, sftp, database, trouble, url)

@@ -17,19 +17,21 @@ _NAME_WEIGHTS = (80, 5, 5, 5, 5)
 _PARTS = (".part", ".tmp", ".filepart")
 _LARGE_EVERY = 300  # files
 _BAD: dict[State, Callable[[bytes], bytes]] = {"failed": broken, "incomplete": endless}
-_LONGEST_PIECE = 2.0  # seconds
+_LONGEST_PAUSE = 2.0  # seconds between two pieces of a file
 _DAY = 86_400
 _RECENT = 40
 
 
 class Producer:
-    """Puts up `files` new files evenly over `seconds`, and changes those it has put up."""
+    """Puts up `files` files over `seconds`, `burst` at a time, and changes what it has put up."""
 
-    def __init__(self, folder: Folder, number: int, files: int, seconds: float, pool: int) -> None:
+    def __init__(
+        self, folder: Folder, number: int, files: int, seconds: float, pool: int, burst: int = 1
+    ) -> None:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"producer-{number}", daemon=True)
         self._folder, self._number, self._files, self._seconds = folder, number, files, seconds
-        self._pool = pool
+        self._pool, self._burst = pool, burst
         self._chance = random.Random(number)
         self._mine: list[tuple[Remote, Draft]] = []
         self._marks = 0
@@ -51,7 +53,8 @@ class Producer:
         try:
             began = time.monotonic()
             for n in range(self._files):
-                time.sleep(max(0.0, began + n * self._seconds / self._files - time.monotonic()))
+                due = began + (n - n % self._burst) * self._seconds / self._files
+                time.sleep(max(0.0, due - time.monotonic()))
                 self._add(n)
                 if self._chance.random() < 0.5:
                     self._change()
@@ -165,7 +168,7 @@ class Producer:
             for start, end in zip([0, *ends], ends, strict=False):
                 file.write(content[start:end])
                 file.flush()
-                time.sleep(self._chance.uniform(0, _LONGEST_PIECE))
+                time.sleep(self._chance.uniform(0, _LONGEST_PAUSE / self._burst))
             self._note(remote, content, state)
             file.write(content[ends[-1] :])
         self._folder.dated(remote.path, content, int(remote.path.stat().st_mtime))
