@@ -32,8 +32,6 @@ from saft_pipeline_tests.fixtures import celery
 from saft_pipeline_tests.fixtures.project import one_invoice
 from saft_pipeline_tests.fixtures.sshd import free_port
 
-pytest.importorskip("dagster_celery", reason="the extra `scale` is not installed")
-
 OWNER = "claim-of-the-test"
 LEASE = timedelta(minutes=2)
 NOW = {

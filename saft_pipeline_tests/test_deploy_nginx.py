@@ -34,7 +34,9 @@ CONF = Path(__file__).parents[1] / ".deploy" / "nginx" / "saft.conf"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 LOGIN = ("maria", "a long password")
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed: apt install nginx")
+pytestmark = pytest.mark.skipif(
+    NGINX is None, reason="nginx is not installed (Debian: nginx-light)"
+)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def test_the_top_level_shows_six_entries() -> None:
         cwd=ROOT, capture_output=True, text=True, check=False,
     ).stdout.split()  # fmt: skip
     if not tracked:
-        pytest.skip("not a git checkout")
+        pytest.skip("not a git checkout: what is tracked can't be known")
     assert {name for name in tracked if not name.startswith(".")} == VISIBLE
 
 

@@ -194,7 +194,9 @@ def test_the_script_applies_only_what_is_missing(
     assert schema(database_url) == migrated_schema
 
 
-@pytest.mark.skipif(not shutil.which("psql"), reason="psql is not installed")
+@pytest.mark.skipif(
+    not shutil.which("psql"), reason="psql is not installed (Debian: postgresql-client)"
+)
 def test_psql_takes_the_script(database_url: str, migrated_schema: set[tuple[object, ...]]) -> None:
     command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database_url]
     done = subprocess.run(command, input=migrate.sql(), capture_output=True, text=True, check=False)

@@ -43,7 +43,7 @@ def debian_url(request: pytest.FixtureRequest) -> Iterator[str]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.skipif(not FOUND, reason="no Postgres of Debian's is installed (postgresql)")
+@pytest.mark.skipif(not FOUND, reason="no Postgres of Debian's is installed (Debian: postgresql)")
 @pytest.mark.parametrize("way", ["one call", "copied"], indirect=True)
 def test_files_are_loaded_corrected_and_read_back(debian_url: str, way: str) -> None:
     migrate(debian_url)
