@@ -32,12 +32,12 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.sensor import SensorLaunchContext, _evaluate_sensor
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._time import get_current_timestamp
-from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.garbage import kept_objects
 from saft_pipeline.instance import LOCATION, open_instance
 from saft_pipeline.jobs import JOB, RUN_CONFIG
 from saft_pipeline.launching import loaded
+from saft_pipeline.runs import plain
 from saft_pipeline.sensors import SENSOR
 from saft_pipeline.settings import Settings
 
@@ -104,10 +104,10 @@ class LocalRuns:
             with SensorLaunchContext(sensor, tick, self.instance, _logger(), {}) as context:
                 for error in _evaluate_sensor(self._workspace, context, sensor, state, None):
                     if error is not None:
-                        raise TickFailedError(_own_words(error))
+                        raise TickFailedError(plain(error))
                 return context.tick.tick_data
         except DagsterUserCodeProcessError as error:
-            raise TickFailedError(_own_words(error.user_code_process_error_infos[0])) from None
+            raise TickFailedError(plain(error.user_code_process_error_infos[0])) from None
 
     def _state(self, sensor: RemoteSensor) -> InstigatorState:
         state = self.instance.get_instigator_state(
@@ -167,14 +167,6 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
         yield LocalRuns(instance, workspace)
 
 
-def _own_words(error: SerializableErrorInfo) -> str:
-    """What was raised at the bottom of an error that Dagster has wrapped, without its class."""
-    while error.cause is not None:
-        error = error.cause
-    message = error.message.strip()
-    return message.partition(f"{error.cls_name}: ")[2] or message
-
-
 def _tick_data(sensor: RemoteSensor) -> TickData:
     return TickData(
         instigator_origin_id=sensor.get_remote_origin_id(),
@@ -187,4 +179,7 @@ def _tick_data(sensor: RemoteSensor) -> TickData:
 
 
 def _logger() -> logging.Logger:
-    return logging.getLogger("saft_pipeline.tick")
+    """One that is silent: the tick's record has its errors, and the caller tells of them."""
+    logger = logging.getLogger("saft_pipeline.tick")
+    logger.disabled = True
+    return logger

@@ -83,10 +83,12 @@ def reason(instance: dg.DagsterInstance, run_id: str) -> str:
 
 
 def plain(error: SerializableErrorInfo) -> str:
-    """What an error says at its root, without the names of classes and without a traceback."""
-    while error.cause:
-        error = error.cause
-    return re.sub(r"^[\w.]+: ", "", error.message.strip())
+    """What an error of ours says, else the root of all, without class and without a traceback."""
+    chain = [error]
+    while chain[-1].cause:
+        chain.append(chain[-1].cause)
+    told = next((each for each in chain if each.message.startswith("saft_pipeline.")), chain[-1])
+    return re.sub(r"^[\w.]+: ", "", told.message.strip())
 
 
 def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:

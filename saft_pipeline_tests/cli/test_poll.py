@@ -118,14 +118,16 @@ def test_missing_settings_are_all_named(
 STAYING = [
     ({"SFTP_REMOTE_DIR": "/no/such/folder"}, "the folder /no/such/folder can't be listed: "),
     ({"SFTP_PRIVATE_KEY_PATH": "/no/such/key"}, "the private key /no/such/key can't be used: "),
+    ({"SFTP_PASSWORD": "wrong", "SFTP_PRIVATE_KEY_PATH": ""}, "127.0.0.1:"),
 ]
 
 
-@pytest.mark.parametrize(("settings", "sentence"), STAYING, ids=["folder", "key"])
+@pytest.mark.parametrize(("settings", "sentence"), STAYING, ids=["folder", "key", "password"])
 def test_a_fault_that_stays_is_told_in_a_sentence(
     project: Project,
     saft: Command,
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
     settings: dict[str, str],
     sentence: str,
 ) -> None:
@@ -136,6 +138,8 @@ def test_a_fault_that_stays_is_told_in_a_sentence(
     assert done.err.startswith(sentence)
     assert "Traceback" not in done.err
     assert len(done.err.splitlines()) == 1
+    # Where nobody set up logging, as in a process of its own, Python prints these.
+    assert [r.getMessage() for r in caplog.records if r.levelname == "ERROR"] == []
 
 
 @pytest.mark.usefixtures("no_waiting")
