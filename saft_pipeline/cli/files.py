@@ -207,14 +207,18 @@ def retry(
     """Take failed files again, at the next poll."""
     if bool(paths) == failed:
         raise CannotRunError("name the files to take again, or say --failed for all that failed")
+    from saft_pipeline.sources import LOCAL
     from saft_pipeline.stores import open_store
 
     store = open_store(load())
     files = store.retry(paths=paths if paths else None)
     store.close()
+    local = [f.path for f in files if f.source == LOCAL]
     missed = sorted(set(paths or ()) - {f.path for f in files})
     document = {"pending": len(files), "files": [f.path for f in files]}
     for path in missed:
         say(f"{path}: not taken: not in the ledger, loaded, or with a run; see: saft status")
-    sentence = f"files that wait for the next poll (saft poll): {len(files):,}"
+    for path in local:
+        say(f"{path}: a file of this machine, which no poll takes: saft ingest {path}")
+    sentence = f"files that wait for the next poll (saft poll): {len(files) - len(local):,}"
     finish(document, sentence, as_json=as_json, failed=bool(missed))
