@@ -74,6 +74,7 @@ class _Worker:
     def _work(self, content: Content, connection: Connection) -> None:
         self._connection.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the program does at it
         try:
             while True:
                 connection.send(_part(content, *connection.recv()))

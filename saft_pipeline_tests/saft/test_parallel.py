@@ -58,6 +58,14 @@ def test_invoices_are_the_same_and_in_their_order() -> None:
     assert numbers == [b"%d" % n for n in range(30)]
 
 
+def test_workers_end_whatever_the_program_does_at_sigterm() -> None:
+    before = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        assert_same(document(sales(*many())))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_workers_do_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the others would pass with no process at work."""
     answers: list[bool] = []
