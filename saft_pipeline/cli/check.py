@@ -6,12 +6,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from saft_pipeline.cli.output import COULD_NOT, FOUND, OK, print_json, say
 from saft_pipeline.settings import Settings, SettingsError, load
+
+if TYPE_CHECKING:
+    from saft_pipeline.store.migrate import State
 
 _OLDEST_POSTGRES = 15
 
@@ -147,9 +150,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         with connect(url) as connection:
             yield _server(connection.info.server_version, embedded=not settings.supabase_db_url)
             step, cure = "schema", "saft db migrate"
-            missing = migrate.not_applied(connection)
-        yield _schema(len(missing), len(migrate.migrations()), settings)
-        if not missing:
+            found = migrate.state(connection)
+            yield _schema(found, migrate.lacking(connection), settings)
+        if not found.missing:
             step, cure = "rights", "log in as the owner of the tables, or grant what is missing"
             transport = open_transport(settings)
             yield _rights(Operations(transport).rights())
@@ -169,13 +172,18 @@ def _server(version: int, *, embedded: bool) -> Finding:
     return Finding("database", ok=True, message=message)
 
 
-def _schema(missing: int, known: int, settings: Settings) -> Finding:
-    if not missing:
-        return Finding("schema", ok=True, message=f"up to date ({known} migrations)")
-    if missing == known or not settings.supabase_db_url:
+def _schema(found: State, lacks: list[str], settings: Settings) -> Finding:
+    from saft_pipeline.store.schema import migrations
+
+    known = len(migrations())
+    if len(found.missing) == known or (found.missing and not settings.supabase_db_url):
         return Finding("schema", ok=True, message="no tables, or older ones: made at the first use")
-    message = f"{missing} migrations are to be applied; run: saft db migrate"
-    return Finding("schema", ok=False, message=message)
+    if lacks and not found.missing:
+        message = f"the tables lack something that this program needs; run: {' '.join(lacks)}"
+        return Finding("schema", ok=False, message=message)
+    if found.problem:
+        return Finding("schema", ok=False, message=found.problem)
+    return Finding("schema", ok=True, message=f"up to date ({known} migrations)")
 
 
 def _rights(found: dict[str, list[str]]) -> Finding:
@@ -183,9 +191,7 @@ def _rights(found: dict[str, list[str]]) -> Finding:
     if found["missing"]:
         problems.append(f"this login may not: {', '.join(found['missing'])}; grant it that")
     if found["open"]:
-        problems.append(
-            f"anyone may: {', '.join(found['open'])}; run: select saft.close_to_others()"
-        )
+        problems.append(f"anyone may: {', '.join(found['open'])}; run: select saft.revoke_public()")
     message = (
         "; ".join(problems) or "this login may do all it needs, anon and authenticated nothing"
     )

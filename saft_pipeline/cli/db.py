@@ -47,6 +47,6 @@ def url() -> None:
 @app.command()
 def sql() -> None:
     """Print the migrations as SQL, for Supabase's SQL editor."""
-    from saft_pipeline.store import migrate as migrations
+    from saft_pipeline.store import schema
 
-    sys.stdout.write(migrations.sql())
+    sys.stdout.write(schema.sql())

@@ -1,7 +1,7 @@
 """What the tables, and the columns of tables and views, are and mean.
 
-The migrations are where this is said, for Supabase's table editor and psql; here it is read from
-them, so that it is said once. A test holds it against a real database.
+The package's SQL is where this is said, for Supabase's table editor and psql; here it is read from
+it, so that it is said once. A test holds it against a real database.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from saft_pipeline.store.migrate import migrations
+from saft_pipeline.store.schema import migrations, repeatable
 
 _TABLE = re.compile(r"^create table public\.(\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"^    (?!primary|unique|check)(\w+) (\w+)(.*)$", re.MULTILINE)
 _KEY = re.compile(r"^    primary key \((.+)\)", re.MULTILINE)
+_INDEX = re.compile(r"^create (?:unique )?index (\w+)\s+on public\.[^;]+;", re.MULTILINE)
 _COMMENT = re.compile(r"^comment on \w+ public\.([\w.]+) is\s+'((?:[^']|'')*)';", re.MULTILINE)
 
 
@@ -39,20 +40,25 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All tables by name, all comments by `TABLE` or `TABLE.COLUMN`, and the newest migration."""
+    """All tables by name, all comments by `TABLE` or `TABLE.COLUMN`, and the newest migration.
+
+    `indexes`: the statement that makes each, by name, beside those of keys and constraints.
+    """
 
     tables: Mapping[str, Table]
     comments: Mapping[str, str]
+    indexes: Mapping[str, str]
     version: str
 
 
 def catalog() -> Catalog:
-    """Read the migrations; they are files of this package."""
+    """Read the package's SQL."""
     found = migrations()
-    sql = "\n".join(migration.text for migration in found)
+    sql = "\n".join([*(migration.text for migration in found), repeatable()])
     comments = {name: text.replace("''", "'") for name, text in _COMMENT.findall(sql)}
     tables = {name: _table(name, body, comments) for name, body in _TABLE.findall(sql)}
-    return Catalog(tables, comments, found[-1].version)
+    indexes = {match[1]: match[0] for match in _INDEX.finditer(sql)}
+    return Catalog(tables, comments, indexes, found[-1].version)
 
 
 def _table(name: str, body: str, comments: Mapping[str, str]) -> Table:

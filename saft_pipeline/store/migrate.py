@@ -1,76 +1,65 @@
-"""The migrations: finding them, applying them in one transaction, refusing tables not ours."""
+"""Bringing a database up to this program's schema, in one transaction; never tables not ours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
 
 import psycopg
 from psycopg import sql as statements
 
+from saft_pipeline.store import schema
+from saft_pipeline.store.columns import catalog
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.postgres import Connection, connect, store_error
+from saft_pipeline.store.schema import Migration
 
-TABLES = (
-    "companies",
-    "customers",
-    "invoices",
-    "invoice_lines",
-    "invoice_files",
-    "invoice_file_links",
-)
-VIEWS = ("invoice_credits", "invoice_overview", "vat_by_month")
-_LOCK = "select pg_advisory_xact_lock(hashtextextended('saft migrations', 0))"
+_COLUMNS = """
+select c.relname, a.attname, format_type(a.atttypid, null)
+from pg_attribute a join pg_class c on c.oid = a.attrelid
+where c.relnamespace = to_regnamespace('public') and a.attnum > 0 and not a.attisdropped
+"""
+_INDEXES = "select indexname from pg_indexes where schemaname = 'public'"
+_LONG = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
 
 
 @dataclass(frozen=True)
-class Migration:
-    """A file named as Supabase names them: `YYYYMMDDHHMMSS_name.sql`."""
+class State:
+    """How a database differs from this program's schema.
 
-    version: str
-    name: str
-    text: str
-
-
-def migrations() -> list[Migration]:
-    """All migrations of this program, oldest first."""
-    folder = resources.files(__package__) / "migrations"
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    found = []
-    for file in files:
-        version, _, name = file.name.removesuffix(".sql").partition("_")
-        found.append(Migration(version, name, file.read_text(encoding="utf-8")))
-    return found
-
-
-def sql() -> str:
-    """All migrations as one script in one transaction, for who has only an SQL editor.
-
-    What was applied before is passed over, so that it upgrades older tables, too.
+    `missing` are migrations to be applied, `edited` the names of those that were applied with
+    another text than landed. `is_stale`: functions and views are another version's.
     """
-    parts = (_guarded(m) for m in migrations())
-    return f"begin;\n{_LOCK};\n\n" + "\n".join(parts) + "\ncommit;\n"
 
+    missing: tuple[Migration, ...]
+    edited: tuple[str, ...]
+    is_stale: bool
 
-def _guarded(migration: Migration) -> str:
-    known = f"exists (select from saft.migrations where version = '{migration.version}')"
-    return (
-        f"-- {migration.version}_{migration.name}.sql\ndo $migration$\nbegin\n"
-        # Not one condition with `and`: its second half can't be planned while there is no table.
-        "    if to_regclass('saft.migrations') is not null then\n"
-        f"        if {known} then return; end if;\n    end if;\n"
-        f"    execute $sql$\n{migration.text.strip()}\n$sql$;\nend $migration$;\n"
-    )
+    @property
+    def problem(self) -> str | None:
+        """What differs, and the cure; None if nothing does."""
+        told = []
+        if self.missing:
+            count, first = len(self.missing), self.missing[0].version
+            told.append(f"{count} migrations are to be applied, from {first}")
+        elif self.is_stale:
+            told.append("functions and views are another version's")
+        if self.edited:
+            told.append(f"applied with another text than is known: {', '.join(self.edited)}")
+        return f"{'; '.join(told)}; run: saft db migrate" if told else None
 
 
 def migrate(url: str) -> list[str]:
-    """Apply what is missing, all in one transaction; the names of what was applied.
+    """Bring the schema up to date, all in one transaction; the names of migrations applied.
+
+    Functions, views and staging are made anew if they are not this program's. Of migrations that
+    were applied with another text, what their tables lack is told; if they lack nothing the
+    difference is settled.
 
     Raises:
-        StoreError: tables of our names that we did not make, or a newer program's tables; nothing
-            was touched.
+        StoreError: tables of our names that we did not make, a newer program's tables, or tables
+            that lack something, with the SQL that mends it; nothing was touched.
     """
     with connect(url) as connection:
         return _apply(connection)
@@ -87,31 +76,30 @@ def ready(url: str, *, upgrade: bool) -> None:
         StoreError: the tables are older or newer than this program, or are not ours.
     """
     with connect(url) as connection:
-        missing = not_applied(connection)
-        if missing and (upgrade or len(missing) == len(migrations())):
-            _apply(connection)
-        elif missing:
-            raise StoreError(
-                f"the tables are older than this program: {len(missing)} migrations are to be "
-                f"applied, from {missing[0].version}; run: saft db migrate"
-            )
+        found = state(connection)
+        if found.problem is None:
+            return
+        if not upgrade and len(found.missing) < len(schema.migrations()):
+            than = "older than" if found.missing else "not those of"
+            raise StoreError(f"the tables are {than} this program: {found.problem}")
+        _apply(connection)
 
 
-def move_existing(url: str, schema: str) -> list[str]:
-    """Move tables and views that bear our names, and that we did not make, into `schema`.
+def move_existing(url: str, aside: str) -> list[str]:
+    """Move tables and views that bear our names, and that we did not make, into schema `aside`.
 
     All in one transaction; nothing is deleted. Returns their names.
 
     Raises:
-        StoreError: the tables are ours, or `schema` can't take them; nothing was touched.
+        StoreError: the tables are ours, or `aside` can't take them; nothing was touched.
     """
-    if schema in ("public", "saft") or schema.startswith("pg_"):
-        raise StoreError(f"{schema} is no schema to move tables aside to; legacy is a good name")
+    if aside in ("public", "saft") or aside.startswith("pg_"):
+        raise StoreError(f"{aside} is no schema to move tables aside to; legacy is a good name")
     with connect(url) as connection, _transaction(connection):
         if _exists(connection, "saft.migrations"):
             raise StoreError("the tables are saft_pipeline's own; nothing was moved")
         names = _foreign(connection)
-        target = statements.Identifier(schema)
+        target = statements.Identifier(aside)
         connection.execute(statements.SQL("create schema if not exists {}").format(target))
         for name in names:
             move = statements.SQL("alter table {} set schema {}")
@@ -125,7 +113,7 @@ def _transaction(connection: Connection) -> Iterator[None]:
     """One at a time for the whole database; faults in the store's words."""
     try:
         with connection.transaction():
-            connection.execute(_LOCK)
+            connection.execute(schema.LOCK.encode())
             yield
     except psycopg.Error as error:
         raise store_error(error) from None
@@ -133,39 +121,81 @@ def _transaction(connection: Connection) -> Iterator[None]:
 
 def _apply(connection: Connection) -> list[str]:
     with _transaction(connection):
-        missing = not_applied(connection)
-        for migration in missing:
+        found = state(connection)
+        if found.problem is None:
+            return []
+        connection.execute(schema.clear().encode())
+        for migration in found.missing:
             connection.execute(migration.text.encode())
-    return [f"{m.version}_{m.name}" for m in missing]
+        if lacks := lacking(connection):
+            raise StoreError(
+                f"the tables were made by migrations that were changed since, and lack something; "
+                f"nothing was touched; run this, then saft db migrate: {' '.join(lacks)}"
+            )
+        connection.execute(schema.clear().encode())
+        connection.execute(schema.made_anew().encode())
+    return [f"{m.version}_{m.name}" for m in found.missing]
 
 
-def not_applied(connection: Connection) -> list[Migration]:
-    """This program's migrations that the database lacks; raises StoreError as `migrate` does."""
+def state(connection: Connection) -> State:
+    """How the database differs from this program's schema; raises StoreError as `migrate` does."""
     applied = _applied(connection)
-    known = migrations()
-    if newer := sorted(applied - {m.version for m in known}):
+    known = schema.migrations()
+    if (newest := max(applied, default="")) > known[-1].version:
         raise StoreError(
-            f"the tables are newer than this program (migration {newer[-1]}): install the newer "
+            f"the tables are newer than this program (migration {newest}): install the newer "
             "version of saft_pipeline; nothing was touched"
         )
-    return [m for m in known if m.version not in applied]
+    return State(
+        missing=tuple(m for m in known if m.version not in applied),
+        edited=tuple(m.name for m in known if applied.get(m.version) not in (None, m.checksum)),
+        is_stale=not _is_made(connection),
+    )
 
 
-def _applied(connection: Connection) -> set[str]:
+def lacking(connection: Connection) -> list[str]:
+    """The statements that would give our tables the columns and indexes that they lack."""
+    found = catalog()
+    columns = {(table, name): kind for table, name, kind in connection.execute(_COLUMNS.encode())}
+    indexes = {name for (name,) in connection.execute(_INDEXES.encode())}
+    statements = []
+    for table, expected in found.tables.items():
+        for column in expected.columns:
+            kind = columns.get((table, column.name))
+            if kind is None:
+                statements.append(f"alter table public.{table} add {column.name} {column.kind};")
+            elif kind != _LONG.get(column.kind, column.kind):
+                change = f"{column.name} type {column.kind} using {column.name}::{column.kind}"
+                statements.append(f"alter table public.{table} alter {change};")
+    return statements + [sql for name, sql in found.indexes.items() if name not in indexes]
+
+
+def _applied(connection: Connection) -> dict[str, str | None]:
+    """Checksums by version; None for what a program applied that kept none."""
     if _exists(connection, "saft.migrations"):
-        rows = connection.execute("select version from saft.migrations").fetchall()
-        return {str(row[0]) for row in rows}
+        query = "select m.version, to_jsonb(m) ->> 'checksum' from saft.migrations m"
+        return dict(connection.execute(query).fetchall())
     if foreign := _foreign(connection):
         raise StoreError(
             f"there are tables not made by saft_pipeline: {', '.join(foreign)}; nothing was "
             "touched. To move them aside, with all their rows: "
             "saft db migrate --move-existing-to legacy"
         )
-    return set()
+    return {}
+
+
+def _is_made(connection: Connection) -> bool:
+    """Whether functions and views are this program's."""
+    query = """
+        select count(*) from pg_catalog.pg_proc
+        where oid = to_regprocedure('saft.repeatable_checksum()') and position(%s in prosrc) > 0"""
+    row = connection.execute(query, [schema.repeatable_checksum()]).fetchone()
+    return bool(row and row[0])
 
 
 def _foreign(connection: Connection) -> list[str]:
-    return [name for name in (*VIEWS, *TABLES) if _exists(connection, f"public.{name}")]
+    names = (*schema.views(), *schema.TABLES)
+    return [name for name in names if _exists(connection, f"public.{name}")]
 
 
 def _exists(connection: Connection, name: str) -> bool:

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from saft_pipeline.retries import tries
-from saft_pipeline.store import migrate
+from saft_pipeline.store import schema
 from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
 from saft_pipeline.store.spool import Spool, in_batches
 from saft_pipeline.store.transport import RETRY, Arguments
@@ -43,9 +43,9 @@ def open_rest(url: str, key: str) -> RestTransport:
         StoreError: the tables are missing, older or newer than this program; with the cure.
     """
     transport = RestTransport(url, key)
-    newest = migrate.migrations()[-1].version
-    found = transport.call("saft_schema_version", {})
-    if found < newest:
+    newest = schema.migrations()[-1].version
+    found, _, checksum = transport.call("saft_schema_version", {}).partition(".")
+    if found < newest or (found == newest and checksum != schema.repeatable_checksum()):
         raise StoreError(f"the tables are older than this program ({found}): {_APPLY}")
     if found > newest:
         raise StoreError(

@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from saft_pipeline.store import migrate
+from saft_pipeline.store import schema
 from saft_pipeline_tests.fixtures.project import Command, Done, Project
 from saft_pipeline_tests.fixtures.sshd import Sshd
 
@@ -120,12 +120,12 @@ def test_checking_makes_no_tables(saft: Command, project: Project, database_url:
 
 
 def test_older_tables_are_found(saft: Command, ready: Project, database_url: str) -> None:
-    newest = migrate.migrations()[-1].version
+    newest = schema.migrations()[-1].version
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("delete from saft.migrations where version = %s", [newest])
     assert problem(saft("check", "--json")) == (
         "schema",
-        "1 migrations are to be applied; run: saft db migrate",
+        f"1 migrations are to be applied, from {newest}; run: saft db migrate",
     )
 
 

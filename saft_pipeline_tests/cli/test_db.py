@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from saft_pipeline.store.migrate import migrations
+from saft_pipeline.store.schema import migrations
 from saft_pipeline_tests.fixtures.project import Command, Project
 
 

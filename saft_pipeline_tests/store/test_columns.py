@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from saft_pipeline.store.columns import Catalog, catalog
-from saft_pipeline.store.migrate import TABLES, VIEWS, migrations
+from saft_pipeline.store.schema import TABLES, migrations, views
 from saft_pipeline_tests.store.looking import rows
 
 # In Postgres's words those of the migrations are long.
@@ -61,7 +61,7 @@ def test_primary_keys_are_those_of_the_database(found: Catalog, migrated: str, t
 
 def test_comments_are_those_of_the_database(found: Catalog, migrated: str) -> None:
     assert found.comments == dict(rows(migrated, _COMMENTS))
-    assert set(VIEWS) <= set(found.comments)
+    assert set(views()) <= set(found.comments)
 
 
 def test_the_version_is_the_newest_migrations(found: Catalog) -> None:

@@ -10,14 +10,16 @@ import psycopg
 import pytest
 
 from saft_pipeline.store import migrate
+from saft_pipeline.store import schema as store_schema
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.schema import Migration, migrations, sql
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.store.building import File, invoice, load
 from saft_pipeline_tests.store.looking import rows, value
 
-ALL = [f"{m.version}_{m.name}" for m in migrate.migrations()]
+ALL = [f"{m.version}_{m.name}" for m in migrations()]
 OLD = "create table public.invoices (id uuid primary key, n text); insert into public.invoices "
 OLD += "values (gen_random_uuid(), 'FT 1/1'); create view public.invoice_credits as select 1 as n"
 
@@ -94,7 +96,7 @@ def test_at_once_they_are_applied_once(database_url: str) -> None:
 def test_older_tables_are_brought_up_to_date(
     database_url: str, count: int, migrated_schema: set[tuple[object, ...]]
 ) -> None:
-    for migration in migrate.migrations()[:count]:
+    for migration in migrations()[:count]:
         execute(database_url, migration.text)
     assert migrate.migrate(database_url) == ALL[count:]
     assert schema(database_url) == migrated_schema
@@ -103,9 +105,9 @@ def test_older_tables_are_brought_up_to_date(
 def test_a_migration_that_fails_leaves_nothing_of_those_before_it(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = migrate.Migration("99999999999999", "bad", "create table public.x (); select 1 / 0;")
-    known = migrate.migrations()
-    monkeypatch.setattr(migrate, "migrations", lambda: [*known, bad])
+    bad = Migration("99999999999999", "bad", "create table public.x (); select 1 / 0;")
+    known = migrations()
+    monkeypatch.setattr(store_schema, "migrations", lambda: (*known, bad))
     with pytest.raises(StoreError, match="division by zero"):
         migrate.migrate(database_url)
     assert value(database_url, "select to_regclass('saft.migrations')") is None
@@ -124,7 +126,7 @@ def test_newer_tables_are_refused(database_url: str) -> None:
 
 
 def test_older_tables_are_told_unless_upgrading_is_wanted(database_url: str) -> None:
-    execute(database_url, migrate.migrations()[0].text)
+    execute(database_url, migrations()[0].text)
     with pytest.raises(StoreError, match="run: saft db migrate"):
         migrate.ready(database_url, upgrade=False)
     migrate.ready(database_url, upgrade=True)
@@ -179,7 +181,7 @@ def test_a_move_that_fails_half_way_moves_nothing(database_url: str) -> None:
 def test_the_script_does_what_migrating_does(
     database_url: str, migrated_schema: set[tuple[object, ...]]
 ) -> None:
-    execute(database_url, migrate.sql())
+    execute(database_url, sql())
     assert schema(database_url) == migrated_schema
     assert migrate.migrate(database_url) == []
 
@@ -187,10 +189,10 @@ def test_the_script_does_what_migrating_does(
 def test_the_script_applies_only_what_is_missing(
     database_url: str, migrated_schema: set[tuple[object, ...]]
 ) -> None:
-    for migration in migrate.migrations()[:3]:
+    for migration in migrations()[:3]:
         execute(database_url, migration.text)
-    execute(database_url, migrate.sql())
-    execute(database_url, migrate.sql())
+    execute(database_url, sql())
+    execute(database_url, sql())
     assert schema(database_url) == migrated_schema
 
 
@@ -199,7 +201,7 @@ def test_the_script_applies_only_what_is_missing(
 )
 def test_psql_takes_the_script(database_url: str, migrated_schema: set[tuple[object, ...]]) -> None:
     command = ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", database_url]
-    done = subprocess.run(command, input=migrate.sql(), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, input=sql(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert schema(database_url) == migrated_schema
 
@@ -208,5 +210,5 @@ def test_the_script_leaves_tables_of_others_as_they_are(database_url: str) -> No
     execute(database_url, OLD)
     before = schema(database_url)
     with pytest.raises(psycopg.Error, match="already exists"):
-        execute(database_url, migrate.sql())
+        execute(database_url, sql())
     assert schema(database_url) == before

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import stamina
 
-from saft_pipeline.store import migrate, rest
+from saft_pipeline.store import rest, schema
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import Content, Failure
 from saft_pipeline.store.rest import RestTransport, open_rest
@@ -110,7 +110,7 @@ def test_missing_functions_are_told_with_the_cure(postgrest: Postgrest) -> None:
 
 def test_what_the_script_makes_is_seen_by_the_api(postgrest: Postgrest, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(migrate.sql().encode())
+        connection.execute(schema.sql().encode())
     postgrest.reload()
     open_rest(postgrest.url, postgrest.key).close()
 

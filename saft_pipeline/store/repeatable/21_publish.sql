@@ -1,0 +1,319 @@
+-- Publishing a group of staged files: one call, one transaction, the contract's six rules.
+
+-- Note the group's files, and whether the ledger lets `owner` publish each: `ready`, `repeated`
+-- (an answer was lost), `lost` to another owner, or `refused`, since staging doesn't hold what is
+-- expected. With `same_as` what there is to say of a file is what that row says. Lines that are not
+-- staged are to be as many as their invoices say.
+create or replace function saft.publish_judge(owner text, publications jsonb, has_lines boolean)
+returns void
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_variable
+begin
+    insert into saft.staging_files
+    select p.ledger_id, coalesce(same.company_id, p.company_id),
+        coalesce(same.date_created, p.date_created), coalesce(same.total_invoices, p.invoices),
+        coalesce(same.total_lines, p.lines),
+        coalesce((same.publication ->> 'customers')::integer, p.customers),
+        coalesce(same.declared_number_of_entries, p.declared_number_of_entries),
+        coalesce(same.declared_total_debit, p.declared_total_debit),
+        coalesce(same.declared_total_credit, p.declared_total_credit),
+        coalesce(same.computed_number_of_entries, p.computed_number_of_entries),
+        coalesce(same.computed_total_debit, p.computed_total_debit),
+        coalesce(same.computed_total_credit, p.computed_total_credit),
+        coalesce(same.warnings, p.warnings), p.same_as, o.bytes_modified_at, o.bytes_id,
+        case
+            when f.claimed_by = owner and (p.same_as is null or same.id is not null) then 'ready'
+            when f.claimed_by = owner then 'refused'
+            when f.publication ->> 'owner' = owner then 'repeated'
+            else 'lost'
+        end,
+        case when p.same_as is not null and same.id is null then format(
+            'the same bytes were loaded as ledger row %s, which is no longer loaded; '
+            'take the file again: saft retry', p.same_as) end
+    from jsonb_populate_recordset(null::saft.staging_files, publications) p
+    left join public.invoice_files f on f.id = p.ledger_id
+    left join saft.file_order o on o.id = p.ledger_id
+    left join lateral (
+        select x.* from public.invoice_files x where x.id = p.same_as limit 1
+    ) same on same.loaded_at is not null and same.sha256 = f.sha256;
+
+    update saft.staging_files p
+    set verdict = 'refused', error = format(
+        'staging holds %s companies, %s customers, %s invoices and %s lines, but 1, %s, %s '
+        'and %s are expected; nothing was published',
+        held.companies, held.customers, held.invoices, held.lines,
+        p.customers, p.invoices, p.lines)
+    from saft.staging_files q
+    cross join lateral (
+        select (select count(*) from saft.staging_companies s where s.ledger_id = q.ledger_id)
+                   as companies,
+               (select count(*) from saft.staging_customers s where s.ledger_id = q.ledger_id)
+                   as customers,
+               (select count(*) from saft.staging_invoices s where s.ledger_id = q.ledger_id)
+                   as invoices,
+               case when has_lines
+                    then (select count(*) from saft.staging_invoice_lines s
+                          where s.ledger_id = q.ledger_id)
+                    else (select coalesce(sum(s.line_count), 0) from saft.staging_invoices s
+                          where s.ledger_id = q.ledger_id) end as lines
+    ) held
+    where q.ledger_id in (select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
+        and q.verdict = 'ready' and q.same_as is null and p.ledger_id = q.ledger_id
+        and (held.companies, held.customers, held.invoices, held.lines)
+            is distinct from (1, q.customers, q.invoices, q.lines);
+end $$;
+
+-- Two publishers never write rows of the same company at once; sorted, so that they can't deadlock.
+create or replace function saft.publish_lock(ids bigint[]) returns void
+language plpgsql set search_path = '' set lock_timeout = '30s'
+as $$
+begin
+    perform pg_advisory_xact_lock(company.key)
+    from (
+        select distinct hashtextextended('saft company ' || s.company_id, 0) as key
+        from saft.staging_companies s
+        where s.ledger_id = any(ids)
+        order by 1
+    ) company;
+end $$;
+
+-- The ledger's own rows: with them the files are loaded. Of conflicts the first hundred are spelt out.
+create or replace function saft.publish_ledger(ids bigint[], owner text, run text, program text) returns void
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_variable
+begin
+    update public.invoice_files f set
+        status = 'loaded', loaded_at = now(), error = null, next_attempt_at = null,
+        claimed_by = null, claimed_from = null, lease_expires_at = null,
+        run_id = run, saft_version = program,
+        company_id = p.company_id, date_created = p.date_created,
+        total_invoices = p.invoices, total_lines = p.lines,
+        declared_number_of_entries = p.declared_number_of_entries,
+        declared_total_debit = p.declared_total_debit,
+        declared_total_credit = p.declared_total_credit,
+        computed_number_of_entries = p.computed_number_of_entries,
+        computed_total_debit = p.computed_total_debit,
+        computed_total_credit = p.computed_total_credit,
+        warnings = p.warnings || decided.conflicts,
+        publication = jsonb_build_object(
+            'owner', owner, 'customers', p.customers, 'written_invoices', decided.invoices,
+            'written_lines', decided.lines)
+    from saft.staging_files p
+    cross join lateral (
+        select count(*) filter (where l.wins) as invoices,
+            coalesce(sum(l.line_count) filter (where l.wins), 0) as lines,
+            coalesce(jsonb_agg(l.conflict order by l.seq)
+                filter (where l.conflict is not null and l.told <= 100), '[]')
+            || case when count(l.conflict) > 100 then jsonb_build_array(jsonb_build_object(
+                'code', 'conflict', 'line', null,
+                'message', format('and %s more of this kind', count(l.conflict) - 100)))
+               else '[]' end as conflicts
+        from (
+            select d.*, count(d.conflict) over (order by d.seq) as told
+            from saft.staging_links d
+            where d.ledger_id = p.ledger_id
+        ) l
+    ) decided
+    where p.ledger_id = any(ids) and f.id = p.ledger_id;
+end $$;
+
+-- What became of each file, in the order of `publications`.
+create or replace function saft.publish_outcomes(publications jsonb) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(jsonb_build_object(
+        'ledger_id', p.ledger_id,
+        'status', case when p.verdict in ('ready', 'repeated') then 'loaded'
+                       when p.verdict = 'refused' then 'failed' else 'lost' end,
+        'error', case when p.verdict = 'lost'
+            then 'the lease on this file ended and another run took it; nothing was published here'
+            else p.error end,
+        'passing', p.verdict = 'refused',
+        'rows', jsonb_build_object(
+            'companies', 1, 'customers', f.publication -> 'customers',
+            'invoices', f.total_invoices, 'invoice_lines', f.total_lines,
+            'invoice_file_links', f.total_invoices),
+        'written', jsonb_build_object(
+            'invoices', f.publication -> 'written_invoices',
+            'invoice_lines', f.publication -> 'written_lines'),
+        'warnings', f.warnings) order by asked.place), '[]')
+    from jsonb_array_elements(publications) with ordinality asked(publication, place)
+    join saft.staging_files p on p.ledger_id = (asked.publication ->> 'ledger_id')::bigint
+    left join public.invoice_files f on f.id = p.ledger_id
+$$;
+
+-- Stage a batch of a large group over REST; false if a file of the group is no longer the owner's.
+-- `attempt` names one try to publish the group, in which batches are numbered from 0: the first
+-- clears what earlier tries left, one that is sent again is passed over. While it is at work nobody
+-- else can claim the files.
+create or replace function public.saft_stage(
+    owner text, ids bigint[], attempt uuid, number integer, table_name text, batch text)
+returns boolean
+language plpgsql set search_path = '' set statement_timeout = '60s'
+as $$
+#variable_conflict use_variable
+declare
+    held integer;
+begin
+    perform from public.invoice_files f
+    where f.id = any(ids) and f.claimed_by = owner
+    order by f.id
+    for key share;
+    get diagnostics held = row_count;
+    if held < cardinality(ids) then
+        return false;
+    end if;
+    insert into saft.staging_batches (attempt, number, ids) values (attempt, number, ids)
+    on conflict do nothing;
+    if found then
+        if number = 0 then
+            perform saft.clear_abandoned();
+            perform saft.clear_staging(ids);
+            insert into saft.staging_batches (attempt, number, ids) values (attempt, number, ids);
+        end if;
+        perform saft.stage(table_name, batch, ids);
+    end if;
+    return true;
+end $$;
+
+-- What was staged over REST by processes that died.
+create or replace function saft.clear_abandoned() returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    abandoned bigint[] := array(
+        select distinct unnest(b.ids)
+        from saft.staging_batches b
+        where not exists (
+            select from public.invoice_files f
+            where f.id = any(b.ids) and f.claimed_by is not null));
+begin
+    perform saft.clear_staging(abandoned);
+end $$;
+
+-- Publishing is the three functions below, in one transaction: see saft_publish. No statistics are
+-- right for staging, nor for tables that were never analyzed or have just grown. So every join goes
+-- by an index, row by row: the time is that of the rows, whatever is known. Where more than one
+-- index has a column of the condition, the plan is made anew each time: one that was made when the
+-- table was empty might have taken any of them. Nowhere else, since foreign keys would be planned
+-- anew for each row, too. Where two conditions could lead to rows, `limit 1` keeps the key apart
+-- from the rest, so that only its index is to be had.
+
+-- The files of the group that are the owner's; nobody else can claim them until the end.
+create or replace function saft.publish_hold(owner text, publications jsonb) returns bigint[]
+language plpgsql set search_path = '' set lock_timeout = '30s'
+as $$
+#variable_conflict use_variable
+declare
+    held bigint[];
+begin
+    with locked as (
+        select f.id, f.claimed_by from public.invoice_files f
+        where f.id = any(array(
+            select (p ->> 'ledger_id')::bigint from jsonb_array_elements(publications) p))
+        order by f.id
+        for update
+    )
+    select array_agg(l.id) into held from locked l where l.claimed_by = owner;
+    return coalesce(held, '{}');
+end $$;
+
+-- All but lines, links and ledger. Gives for each file whose lines are wanted the invoices.id of
+-- each of its invoices in turn, null where its lines are not wanted.
+create or replace function saft.publish_heads(owner text, publications jsonb, has_lines boolean)
+returns table (ledger_id bigint, invoice_ids bigint[])
+language plpgsql
+set search_path = '' set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    fresh bigint[];
+begin
+    perform saft.publish_judge(owner, publications, has_lines);
+    fresh := array(
+        select p.ledger_id from saft.staging_files p
+        where p.ledger_id in (
+                select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
+            and p.verdict = 'ready' and p.same_as is null);
+    if fresh = '{}' then
+        return;
+    end if;
+    perform saft.publish_lock(fresh);
+    perform saft.publish_companies(fresh);
+    perform saft.publish_customers(fresh);
+    perform saft.publish_decide(fresh);
+    perform saft.publish_invoices(fresh);
+    if exists (
+        select from saft.staging_links l
+        where l.ledger_id = any(fresh) and l.wins and not l.is_new)
+    then
+        perform saft.publish_changed(fresh);
+    end if;
+    if has_lines then
+        perform saft.publish_lines(fresh);
+        return;
+    end if;
+    return query
+        select l.ledger_id, array_agg(case when l.wins then l.invoice_id end order by l.seq)
+        from saft.staging_links l
+        where l.ledger_id = any(fresh)
+        group by l.ledger_id
+        having bool_or(l.wins);
+end $$;
+
+-- Links and ledger, and what became of each file. `copied` is how many lines were copied in.
+create or replace function saft.publish_tails(
+    owner text, publications jsonb, run_id text, saft_version text, copied bigint default null)
+returns jsonb
+language plpgsql
+set search_path = '' set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+#variable_conflict use_variable
+declare
+    ids bigint[] := array(
+        select (p ->> 'ledger_id')::bigint from jsonb_array_elements(publications) p order by 1);
+    ready bigint[] := array(
+        select p.ledger_id from saft.staging_files p
+        where p.ledger_id = any(ids) and p.verdict = 'ready');
+    expected bigint;
+    outcomes jsonb;
+begin
+    select coalesce(sum(l.line_count), 0) into expected
+    from saft.staging_links l
+    where l.ledger_id = any(ready) and l.wins;
+    if copied <> expected then
+        raise exception '% lines were copied, but % are expected', copied, expected;
+    end if;
+    if ready <> '{}' then
+        perform saft.publish_links(ready);
+        perform saft.publish_ledger(ready, owner, run_id, saft_version);
+    end if;
+    outcomes := saft.publish_outcomes(publications);
+    perform saft.clear_staging(array(
+        select p.ledger_id from saft.staging_files p
+        where p.ledger_id = any(ids) and p.verdict in ('ready', 'refused')));
+    delete from saft.staging_files where ledger_id = any(ids);
+    return outcomes;
+end $$;
+
+-- Publish what is staged of a group of files, all of it together with its ledger rows, or nothing.
+-- `staged` brings the rows of a small group along: a text of rows by table.
+create or replace function public.saft_publish(
+    owner text, publications jsonb, run_id text, saft_version text, staged jsonb default null)
+returns jsonb
+language plpgsql set search_path = '' set statement_timeout = '60s' set jit = off
+as $$
+declare
+    held bigint[] := saft.publish_hold(owner, publications);
+begin
+    if staged is not null then
+        perform saft.clear_staging(held);
+        perform saft.stage(part.key, part.value, held) from jsonb_each_text(staged) part;
+    end if;
+    perform saft.publish_heads(owner, publications, true);
+    return saft.publish_tails(owner, publications, run_id, saft_version);
+end $$;

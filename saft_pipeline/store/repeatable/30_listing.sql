@@ -1,0 +1,128 @@
+-- What a listing of the folder makes of the ledger.
+
+-- A row as the programs read it: only columns of the contract.
+create or replace function saft.ledger_row(file public.invoice_files) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select to_jsonb(file)
+        - '{publication,claimed_from,bytes_modified_at,date_created,departed_at}'::text[]
+$$;
+
+-- What a listing changes in the ledger: `ledger_id` is the path's current row, `change` is new,
+-- returned (after we archived or deleted it), changed (in size or time) or unreadable.
+create type saft.sighting as (
+    ledger_id bigint, path text, filename text, branch text, size bigint, modified_at timestamptz,
+    status text, error text, change text);
+
+-- The rows of a listing, in COPY's text form: path, filename, branch, size, modified_at, complete,
+-- and the reason if it is unreadable.
+create or replace function saft.listing(listed text) returns setof saft.sighting
+language sql stable set search_path = ''
+as $$
+    select null::bigint, r[1], r[2], r[3], r[4]::bigint, r[5]::timestamptz,
+        case when r[7] is not null then 'unreadable'
+             when r[6]::boolean then 'pending' else 'incomplete' end,
+        r[7], null::text
+    from saft.copy_rows(listed) r
+$$;
+
+-- Bring the ledger up to what a listing of `source` shows. `whole` says that what it lacks is gone;
+-- `age_seconds` is how long ago the listing began: what happened since then it can't know. Each
+-- file is looked up by its own: a planner whose statistics are old would compare all with all.
+create or replace function public.saft_observe(
+    source text, listed text, whole boolean, age_seconds double precision default 0)
+returns jsonb
+language plpgsql
+set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
+set enable_seqscan = off set jit = off
+as $$
+#variable_conflict use_variable
+declare
+    began timestamptz := now() - make_interval(secs => age_seconds);
+    listing saft.sighting[] := array(select l from saft.listing(listed) l);
+    news saft.sighting[];
+    gone integer := 0;
+begin
+    -- One listing of a folder at a time: two that meet would both add the same path.
+    perform pg_advisory_xact_lock(hashtextextended('saft listing ' || source, 0));
+    news := array(
+        select row(f.id, s.path, s.filename, s.branch, s.size, s.modified_at, s.status, s.error,
+                   c.change)::saft.sighting
+        from unnest(listing) s
+        left join lateral (
+            select x.* from public.invoice_files x
+            where x.source = source and x.path = s.path and x.is_current
+            limit 1
+        ) f on true
+        cross join lateral (
+            select case
+                when f.id is null then 'new'
+                when f.departed_at is not null then
+                    case when f.departed_at <= began and s.status <> 'unreadable'
+                         then 'returned' end
+                when f.status = 'running' then null
+                when s.status = 'unreadable' then
+                    case when f.status not in ('loaded', 'unreadable') then 'unreadable' end
+                -- Whether it is a new version, its bytes will tell.
+                when (f.size, f.modified_at) is distinct from (s.size, s.modified_at)
+                    or f.status in ('gone', 'unreadable') then 'changed'
+            end as change
+        ) c
+        where c.change is not null);
+
+    update public.invoice_files f set is_current = false
+    from unnest(news) s
+    where f.id = s.ledger_id and s.change = 'returned';
+
+    insert into public.invoice_files (
+        source, path, version, filename, branch, size, modified_at, status, error)
+    select source, s.path, 1 + coalesce(
+            (select max(old.version) from public.invoice_files old
+             where old.source = source and old.path = s.path), 0),
+        s.filename, s.branch, s.size, s.modified_at, s.status, s.error
+    from unnest(news) s
+    where s.change in ('new', 'returned')
+    order by s.modified_at, s.path collate "C";
+
+    update public.invoice_files f set
+        status = s.status, size = s.size, modified_at = s.modified_at, error = s.error,
+        attempts = 0, next_attempt_at = null
+    from unnest(news) s
+    where f.id = s.ledger_id and s.change = 'changed' and f.status <> 'running';
+
+    update public.invoice_files f set status = 'unreadable', error = s.error
+    from unnest(news) s
+    where f.id = s.ledger_id and s.change = 'unreadable' and f.status not in ('running', 'loaded');
+
+    if whole then
+        gone := saft.note_gone(source, array(select s.path from unnest(listing) s), began);
+    end if;
+    return (
+        select jsonb_build_object(
+            'listed', cardinality(listing), 'gone', gone,
+            'new', count(*) filter (where s.change = 'new'),
+            'changed', count(*) filter (where s.change = 'changed'),
+            'returned', count(*) filter (where s.change = 'returned'))
+        from unnest(news) s);
+end $$;
+
+-- Files that a whole listing lacks before they, or what they had changed to, were loaded; how many.
+create or replace function saft.note_gone(source text, paths text[], began timestamptz) returns integer
+language plpgsql
+set search_path = '' set enable_nestloop = off set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_variable
+declare
+    gone integer;
+begin
+    update public.invoice_files f set
+        status = case when f.loaded_at is null then 'gone' else 'loaded' end,
+        next_attempt_at = null,
+        error = 'it vanished from the server before it was loaded'
+            || coalesce('; before that: ' || f.error, '')
+    where f.source = source and f.is_current and f.first_seen_at <= began
+        and f.status in ('pending', 'incomplete', 'failed', 'unreadable')
+        and not exists (select from unnest(paths) p where p = f.path);
+    get diagnostics gone = row_count;
+    return gone;
+end $$;

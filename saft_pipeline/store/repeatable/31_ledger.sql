@@ -1,0 +1,304 @@
+-- The ledger: who has claimed what, and what became of each file.
+
+-- Take files for `owner`, oldest first: pending ones, failed ones whose next try is due, those of an
+-- expired lease. With `ids`: those, whatever their state, unless another's claim on them is alive.
+-- A file whose process died each time is given up. Asked again, gives what the owner holds already.
+create or replace function public.saft_claim(
+    owner text, lease_seconds double precision, source text default null,
+    "limit" integer default null, ids bigint[] default null, max_attempts integer default 6)
+returns jsonb
+language plpgsql
+set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_variable
+declare
+    due bigint[];
+begin
+    -- A call that is sent again while the first is at work waits for it.
+    perform pg_advisory_xact_lock(hashtextextended('saft claim ' || owner, 0));
+    if exists (select from public.invoice_files f where f.claimed_by = owner) then
+        return public.saft_claimed(owner);
+    end if;
+    if ids is not null then
+        due := array(
+            select f.id from public.invoice_files f
+            where f.id = any(ids) and f.is_current
+                and (f.claimed_by is null or f.lease_expires_at < now())
+            for update skip locked);
+    else
+        update public.invoice_files f set
+            status = 'failed', claimed_by = null, claimed_from = null, lease_expires_at = null,
+            error = format('the process that loaded it died, %s times in a row; look at its run, '
+                           'then: saft retry', f.attempts)
+        where f.claimed_by is not null and f.lease_expires_at < now()
+            and f.attempts >= max_attempts;
+        due := array(
+            select f.id from public.invoice_files f
+            where f.is_current and f.status <> 'loaded' and (source is null or f.source = source)
+                and (f.status = 'pending'
+                     or f.status = 'failed' and f.next_attempt_at <= now()
+                     or f.status = 'running' and f.lease_expires_at < now())
+            order by f.modified_at, f.id
+            limit "limit"
+            for update skip locked);
+    end if;
+    update public.invoice_files f set
+        claimed_from = coalesce(f.claimed_from, f.status), status = 'running',
+        claimed_by = owner, attempts = f.attempts + 1,
+        lease_expires_at = now() + make_interval(secs => lease_seconds)
+    where f.id = any(due);
+    return public.saft_claimed(owner);
+end $$;
+
+-- What `owner` holds, oldest first.
+create or replace function public.saft_claimed(owner text) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(saft.ledger_row(f) order by f.modified_at, f.id), '[]')
+    from public.invoice_files f
+    where f.claimed_by = owner
+$$;
+
+-- Give parts of a claim to other owners: `parts` is an object from new owner to ledger ids. How
+-- many files are now theirs.
+create or replace function public.saft_hand_over(owner text, parts jsonb, lease_seconds double precision)
+returns integer
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    part record;
+begin
+    for part in select p.key as owner, p.value as ids from jsonb_each(parts) p loop
+        update public.invoice_files f set
+            claimed_by = part.owner,
+            lease_expires_at = now() + make_interval(secs => lease_seconds)
+        where f.claimed_by = owner and f.id = any(array(
+            select e.value::bigint from jsonb_array_elements_text(part.ids) e));
+    end loop;
+    return (
+        select count(*) from public.invoice_files f
+        where f.claimed_by in (select jsonb_object_keys(parts)));
+end $$;
+
+-- Extend a claim; how many files. A file that is being published at this moment is passed over:
+-- while it is locked nobody else can claim it either.
+create or replace function public.saft_renew(owner text, lease_seconds double precision) returns integer
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    renewed integer;
+begin
+    update public.invoice_files f
+    set lease_expires_at = now() + make_interval(secs => lease_seconds)
+    where f.id in (
+        select held.id from public.invoice_files held
+        where held.claimed_by = owner
+        for no key update skip locked);
+    get diagnostics renewed = row_count;
+    return renewed;
+end $$;
+
+-- Put what `owner` holds back to what it was before the claim; how many files.
+create or replace function public.saft_release(owner text) returns integer
+language plpgsql set search_path = ''
+as $$
+declare
+    released integer;
+begin
+    update public.invoice_files f set
+        status = f.claimed_from, claimed_by = null, claimed_from = null, lease_expires_at = null,
+        attempts = greatest(f.attempts - 1, 0)
+    where f.claimed_by = owner;
+    get diagnostics released = row_count;
+    return released;
+end $$;
+
+-- Who holds files of `source` with a lease that has ended.
+create or replace function public.saft_expired_owners(source text) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(distinct f.claimed_by), '[]')
+    from public.invoice_files f
+    where f.claimed_by is not null and f.lease_expires_at < now()
+        and f.source = saft_expired_owners.source
+$$;
+
+-- Where many files are joined with the ledger below, nested loops are off or every look-up has its
+-- key for itself: a planner that takes a large claim for one file would compare all with all.
+
+-- Record what was fetched: `contents` has ledger_id, sha256, size and modified_at. Other bytes than
+-- before make a new version, which the claim moves on to. `same_as` is a loaded row of these bytes,
+-- read by the same version of the program. The answers are in the order of `contents`; told twice,
+-- they are the same.
+create or replace function public.saft_settle(owner text, contents jsonb, saft_version text) returns jsonb
+language plpgsql
+set search_path = '' set plan_cache_mode = force_custom_plan
+set enable_nestloop = off set jit = off
+as $$
+#variable_conflict use_variable
+begin
+    perform f.id from public.invoice_files f
+    where f.claimed_by = owner
+        and f.id in (select (c ->> 'ledger_id')::bigint from jsonb_array_elements(contents) c)
+    order by f.id
+    for update;
+
+    perform saft.new_version(f, c.sha256, c.size, c.modified_at)
+    from jsonb_to_recordset(contents)
+        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz)
+    join public.invoice_files f on f.id = c.ledger_id and f.claimed_by = owner
+    where f.sha256 <> c.sha256;
+
+    update public.invoice_files f set
+        sha256 = c.sha256, size = c.size, modified_at = c.modified_at,
+        bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at)
+    from jsonb_to_recordset(contents)
+        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz)
+    where f.id = c.ledger_id and f.claimed_by = owner;
+
+    return (
+        select jsonb_agg(jsonb_build_object(
+            'ledger_id', coalesce(held.id, c.ledger_id), 'same_as', same.id) order by c.place)
+        from (
+            select (e ->> 'ledger_id')::bigint as ledger_id, e ->> 'sha256' as sha256, place
+            from jsonb_array_elements(contents) with ordinality x(e, place)
+        ) c
+        left join lateral (
+            select f.* from public.invoice_files f where f.id = c.ledger_id limit 1
+        ) told on true
+        left join lateral (
+            select f.* from public.invoice_files f
+            where f.source = told.source and f.path = told.path and f.is_current
+            limit 1
+        ) held on held.claimed_by = owner and held.sha256 = c.sha256
+        left join lateral (
+            select min(f.id) as id from public.invoice_files f
+            where f.sha256 = c.sha256 and f.loaded_at is not null
+                and f.saft_version = saft_version
+        ) same on true);
+end $$;
+
+-- The next version of a claimed file, which takes over the claim; the old one is what it was.
+create or replace function saft.new_version(
+    old public.invoice_files, sha256 text, size bigint, modified_at timestamptz) returns bigint
+language plpgsql set search_path = ''
+as $$
+declare
+    id bigint;
+begin
+    update public.invoice_files f set
+        is_current = false, claimed_by = null, claimed_from = null, lease_expires_at = null,
+        status = case when f.loaded_at is not null then 'loaded'
+                      when f.claimed_from in ('running', 'pending') then 'failed'
+                      else f.claimed_from end,
+        error = case when f.loaded_at is not null then null
+                     else coalesce(f.error, 'its bytes were replaced before they were loaded') end
+    where f.id = old.id;
+    insert into public.invoice_files (
+        source, path, version, filename, branch, size, modified_at, sha256, bytes_modified_at,
+        status, attempts, claimed_by, claimed_from, lease_expires_at)
+    values (
+        old.source, old.path, old.version + 1, old.filename, old.branch, new_version.size,
+        new_version.modified_at, new_version.sha256, new_version.modified_at,
+        'running', 1, old.claimed_by, 'pending', old.lease_expires_at)
+    returning invoice_files.id into id;
+    return id;
+end $$;
+
+-- Note why claimed files were not loaded: `failures` has ledger_id, reason, state and, for a fault
+-- that passes, retry_after_seconds. A loaded file stays loaded, unless it was seen to have changed.
+create or replace function public.saft_fail(owner text, failures jsonb, run_id text default null)
+returns integer
+language plpgsql
+set search_path = '' set plan_cache_mode = force_custom_plan
+set enable_nestloop = off set jit = off
+as $$
+#variable_conflict use_variable
+declare
+    noted bigint[];
+begin
+    with failed as (
+        update public.invoice_files f set
+            status = case
+                when f.loaded_at is not null and (f.claimed_from = 'loaded' or x.state = 'gone')
+                then 'loaded' else x.state end,
+            error = x.reason, run_id = run_id,
+            next_attempt_at = now() + make_interval(secs => x.retry_after_seconds),
+            claimed_by = null, claimed_from = null, lease_expires_at = null
+        from jsonb_to_recordset(failures)
+            x(ledger_id bigint, reason text, state text, retry_after_seconds double precision)
+        where f.id = x.ledger_id and f.claimed_by = owner
+        returning f.id
+    )
+    select array_agg(failed.id) into noted from failed;
+    perform saft.clear_staging(noted);
+    return coalesce(cardinality(noted), 0);
+end $$;
+
+-- Note that we archived or deleted files: a path that comes back is then a new version.
+create or replace function public.saft_departed(ids bigint[]) returns integer
+language plpgsql set search_path = ''
+as $$
+declare
+    noted integer;
+begin
+    update public.invoice_files f set departed_at = now() where f.id = any(ids);
+    get diagnostics noted = row_count;
+    return noted;
+end $$;
+
+-- How many files are in each state, by their newest version.
+create or replace function public.saft_counts(source text default null) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_object_agg(c.status, c.files), '{}')
+    from (
+        select f.status, count(*) as files
+        from public.invoice_files f
+        where f.is_current and (saft_counts.source is null or f.source = saft_counts.source)
+        group by f.status
+    ) c
+$$;
+
+-- Ledger rows, current and newest first; older versions too for a path or a run.
+create or replace function public.saft_files(
+    source text default null, state text default null, path text default null,
+    keys text[] default null, ids bigint[] default null, run_id text default null,
+    "limit" integer default null)
+returns jsonb
+language plpgsql stable
+set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_variable
+begin
+    return coalesce((
+        select jsonb_agg(saft.ledger_row(f) order by f.is_current desc, f.id desc)
+        from (
+            select f.* from public.invoice_files f
+            where (source is null or f.source = source)
+                and (state is null or f.status = state)
+                and (path is null or f.path = path)
+                and (keys is null or left(md5(f.source || ' ' || f.path), 12) = any(keys))
+                and (ids is null or f.id = any(ids))
+                and (run_id is null or f.run_id = run_id)
+                and (f.is_current or path is not null or run_id is not null or ids is not null)
+            order by f.is_current desc, f.id desc
+            limit "limit"
+        ) f), '[]');
+end $$;
+
+-- Let files that were not loaded be taken again: those paths, or with null all that failed.
+create or replace function public.saft_retry(paths text[] default null) returns jsonb
+language sql set search_path = ''
+as $$
+    with again as (
+        update public.invoice_files f set
+            status = 'pending', attempts = 0, next_attempt_at = null
+        where f.is_current and case when paths is null then f.status = 'failed'
+            else f.path = any(paths) and f.status not in ('loaded', 'running') end
+        returning f.*
+    )
+    select coalesce(jsonb_agg(saft.ledger_row(again) order by again.id), '[]') from again
+$$;

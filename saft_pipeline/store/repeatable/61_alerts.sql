@@ -1,0 +1,96 @@
+-- The conditions of the ledger that hold now. A file waits since it was first seen, or loaded before,
+-- or changed (by the server's clock, unless that is in the future). One that failed before was told
+-- of then; while it is to be tried again by itself it counts as waiting.
+create or replace function saft.conditions(
+    source text, pending_seconds double precision, incomplete_seconds double precision,
+    silent_seconds double precision)
+returns table (matter text, kind text, subject text, reason text, seconds bigint)
+language sql stable set search_path = ''
+as $$
+    with open as (
+        select f.*, extract(epoch from now() - greatest(
+            f.first_seen_at, f.loaded_at, case when f.modified_at <= now() then f.modified_at end
+        ))::bigint as age
+        from public.invoice_files f
+        where f.is_current and f.status <> 'loaded'
+    ), waiting as (
+        select o.path, o.age, count(*) over () as files
+        from open o
+        where o.status = 'pending' and o.error is null
+            or o.status = 'failed' and o.next_attempt_at is not null
+        order by o.age desc
+        limit 1
+    ), newest as (
+        select extract(epoch from now() - f.first_seen_at)::bigint as age
+        from public.invoice_files f
+        where f.source = conditions.source
+        order by f.id desc
+        limit 1
+    )
+    select 'file ' || o.id, o.status, o.path, o.error, o.age
+    from open o
+    where o.status in ('gone', 'unreadable') or o.status = 'failed' and o.next_attempt_at is null
+    union all
+    select 'incomplete ' || o.id, o.status, o.path, o.error, o.age
+    from open o
+    where o.status = 'incomplete' and o.age > incomplete_seconds
+    union all
+    select 'waiting', 'waiting', w.path, w.files::text, w.age
+    from waiting w
+    where w.age > pending_seconds
+    union all
+    select 'silent', 'silent', conditions.source, null, n.age
+    from newest n
+    where n.age > silent_seconds
+$$;
+
+-- What `channel` was not told of: those conditions, the oldest of a kind first, and of `others`,
+-- which are conditions that the ledger knows nothing of, the bare matters. A condition that no
+-- longer holds is forgotten, so that it is told of when it comes back; a file is not forgotten
+-- until it is loaded: it is one message a file, however often it is tried.
+create or replace function public.saft_untold(
+    channel text, source text, pending_seconds double precision,
+    incomplete_seconds double precision, silent_seconds double precision, others text[])
+returns jsonb
+language plpgsql
+set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+#variable_conflict use_variable
+declare
+    found jsonb;
+begin
+    select coalesce(jsonb_agg(jsonb_build_object(
+            'matter', c.matter, 'kind', c.kind, 'subject', c.subject, 'reason', c.reason,
+            'seconds', c.seconds)
+        order by c.kind, c.seconds desc), '[]')
+    into found
+    from saft.conditions(source, pending_seconds, incomplete_seconds, silent_seconds) c;
+
+    found := found || coalesce((
+        select jsonb_agg(jsonb_build_object('matter', o)) from unnest(others) o), '[]');
+
+    delete from saft.alerts a
+    where a.channel = channel and case
+        when a.matter like 'file %' or a.matter like 'incomplete %' then exists (
+            select from public.invoice_files f
+            where f.id = split_part(a.matter, ' ', 2)::bigint
+                and (f.status = 'loaded' or not f.is_current))
+        else not exists (
+            select from jsonb_array_elements(found) c where c ->> 'matter' = a.matter) end;
+
+    return (
+        select coalesce(jsonb_agg(c.one order by c.place), '[]')
+        from jsonb_array_elements(found) with ordinality c(one, place)
+        where not exists (
+            select from saft.alerts a
+            where a.channel = channel and a.matter = c.one ->> 'matter'));
+end $$;
+
+-- Note that `channel` was told of these matters.
+create or replace function public.saft_told(channel text, matters text[]) returns void
+language sql set search_path = ''
+as $$
+    insert into saft.alerts (channel, matter)
+    select saft_told.channel, m from unnest(matters) m
+    on conflict do nothing
+$$;
