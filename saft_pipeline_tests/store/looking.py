@@ -26,6 +26,12 @@ _CONTENT = {
 _ROWS = ("companies", "customers", "invoices", "invoice_lines")
 
 
+def execute(url: str, script: str) -> None:
+    """Run statements, each for itself."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(script.encode())
+
+
 def rows(url: str, query: str, *parameters: object) -> Rows:
     """All rows of a query."""
     with psycopg.connect(url) as connection:
@@ -48,6 +54,38 @@ def everything(url: str) -> dict[str, Rows]:
     return {
         table: rows(url, f"select xmin::text, t.* from {table} t order by t") for table in _ROWS
     }
+
+
+_SCHEMA = """
+select 'column', format('%s.%s.%s', table_schema, table_name, column_name),
+    concat_ws(' ', data_type, is_nullable, column_default)
+from information_schema.columns where table_schema in ('public', 'saft')
+union all
+select 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
+from pg_constraint where connamespace in ('public'::regnamespace, to_regnamespace('saft'))
+union all
+select 'index', indexname, indexdef from pg_indexes where schemaname in ('public', 'saft')
+union all
+select 'view', viewname, definition from pg_views where schemaname in ('public', 'saft')
+union all
+select 'relation', c.oid::regclass::text, concat_ws(' ', c.relkind, c.relrowsecurity, c.reloptions,
+    c.relpersistence, c.relacl)
+from pg_class c where relnamespace in ('public'::regnamespace, to_regnamespace('saft'))
+union all
+select 'function', oid::regprocedure::text, pg_get_functiondef(oid) || coalesce(proacl::text, '')
+from pg_proc where pronamespace in ('public'::regnamespace, to_regnamespace('saft'))
+union all
+select 'comment', pg_describe_object(classoid, objoid, objsubid), description
+from pg_description where classoid in ('pg_class'::regclass, 'pg_proc'::regclass)
+    and pg_describe_object(classoid, objoid, objsubid) !~ 'pg_catalog|information_schema|toast'
+    and objoid >= 16384
+order by 1, 2, 3
+"""
+
+
+def schema(url: str) -> set[tuple[object, ...]]:
+    """All that migrations make, in words."""
+    return set(rows(url, _SCHEMA))
 
 
 _HALF = """

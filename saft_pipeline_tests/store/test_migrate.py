@@ -17,47 +17,11 @@ from saft_pipeline.store.schema import Migration, migrations, sql
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.store.building import File, invoice, load
-from saft_pipeline_tests.store.looking import rows, value
+from saft_pipeline_tests.store.looking import execute, schema, value
 
 ALL = [f"{m.version}_{m.name}" for m in migrations()]
 OLD = "create table public.invoices (id uuid primary key, n text); insert into public.invoices "
 OLD += "values (gen_random_uuid(), 'FT 1/1'); create view public.invoice_credits as select 1 as n"
-
-_SCHEMA = """
-select 'column', format('%s.%s.%s', table_schema, table_name, column_name),
-    concat_ws(' ', data_type, is_nullable, column_default)
-from information_schema.columns where table_schema in ('public', 'saft')
-union all
-select 'constraint', conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
-from pg_constraint where connamespace in ('public'::regnamespace, to_regnamespace('saft'))
-union all
-select 'index', indexname, indexdef from pg_indexes where schemaname in ('public', 'saft')
-union all
-select 'view', viewname, definition from pg_views where schemaname in ('public', 'saft')
-union all
-select 'relation', c.oid::regclass::text, concat_ws(' ', c.relkind, c.relrowsecurity, c.reloptions,
-    c.relpersistence, c.relacl)
-from pg_class c where relnamespace in ('public'::regnamespace, to_regnamespace('saft'))
-union all
-select 'function', oid::regprocedure::text, pg_get_functiondef(oid) || coalesce(proacl::text, '')
-from pg_proc where pronamespace in ('public'::regnamespace, to_regnamespace('saft'))
-union all
-select 'comment', pg_describe_object(classoid, objoid, objsubid), description
-from pg_description where classoid in ('pg_class'::regclass, 'pg_proc'::regclass)
-    and pg_describe_object(classoid, objoid, objsubid) !~ 'pg_catalog|information_schema|toast'
-    and objoid >= 16384
-order by 1, 2, 3
-"""
-
-
-def execute(url: str, script: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(script.encode())
-
-
-def schema(url: str) -> set[tuple[object, ...]]:
-    """All that migrations make, in words."""
-    return set(rows(url, _SCHEMA))
 
 
 @pytest.fixture

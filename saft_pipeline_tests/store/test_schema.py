@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import psycopg
 import pytest
 
 from saft_pipeline.store import schema
@@ -12,7 +11,7 @@ from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.migrate import lacking, migrate, ready, state
 from saft_pipeline.store.postgres import connect
 from saft_pipeline_tests.postgrest.roles import create_roles
-from saft_pipeline_tests.store.looking import rows, value
+from saft_pipeline_tests.store.looking import execute, rows, value
 
 # A new migration is added here when it lands; a line of this table never changes.
 LANDED = {
@@ -47,11 +46,6 @@ def test_only_the_first_migrations_make_functions_and_views() -> None:
 def test_every_migration_notes_itself() -> None:
     for m in schema.migrations():
         assert m.text.rstrip().endswith(f"values ('{m.version}', '{m.name}');")
-
-
-def execute(url: str, script: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(script.encode())
 
 
 STALE = """create or replace function saft.repeatable_checksum() returns text
