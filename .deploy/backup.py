@@ -13,11 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from saft_pipeline import dagster_storage, settings, stores
-from saft_pipeline.store.embedded import EmbeddedPostgres
-from saft_pipeline.store.embedded_place import binary
+from saft_pipeline import settings
+from saft_pipeline.dagster_runtime import storage
+from saft_pipeline.embedded_postgres.place import binary
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+from saft_pipeline.store import opening
 
-DUMPS = {"tables.dump": stores.DATABASE, "history.dump": dagster_storage.DATABASE}
+DUMPS = {"tables.dump": opening.DATABASE, "history.dump": storage.DATABASE}
 
 
 def dump(server: EmbeddedPostgres, folder: Path) -> None:

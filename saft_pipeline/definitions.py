@@ -5,17 +5,17 @@ import logging
 import dagster as dg
 
 from saft_pipeline import settings
-from saft_pipeline.alert_sensors import build_alert_sensor
 from saft_pipeline.alerts.channels import channels
-from saft_pipeline.assets import folder, load_files
-from saft_pipeline.folder_check import files_loaded
-from saft_pipeline.io_managers import TablesIOManager
-from saft_pipeline.jobs import load_files_job
-from saft_pipeline.lineage import described
-from saft_pipeline.report_assets import ASSETS as REPORTS
-from saft_pipeline.resources import Pipeline
-from saft_pipeline.schedules import prune_job, prune_nightly
-from saft_pipeline.sensors import build_sensor
+from saft_pipeline.defs.alert_sensors import build_alert_sensor
+from saft_pipeline.defs.asset_specs import described
+from saft_pipeline.defs.assets import folder, load_files
+from saft_pipeline.defs.folder_check import files_loaded
+from saft_pipeline.defs.io_managers import TablesIOManager
+from saft_pipeline.defs.jobs import load_files_job
+from saft_pipeline.defs.report_assets import ASSETS as REPORTS
+from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.defs.schedules import prune_job, prune_nightly
+from saft_pipeline.defs.sensors import build_sensor
 from saft_pipeline.settings import Settings
 
 

@@ -7,7 +7,6 @@ secret may lie in a file of its own: `API_TOKEN_FILE` names the file that holds 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from saft_pipeline.durations import parse_duration
 from saft_pipeline.saft.rules.checks import NAMES
 from saft_pipeline.sftp.model import SftpConfig
 
@@ -100,7 +100,7 @@ class Settings(BaseModel):
     )  # fmt: skip
     @classmethod
     def _duration(cls, value: object) -> object:
-        return duration(value) if isinstance(value, str) else value
+        return parse_duration(value) if isinstance(value, str) else value
 
     @field_validator("block_on")
     @classmethod
@@ -189,19 +189,6 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     if problems := [*problems, *_contradictions(settings)]:
         raise SettingsError(_listing(problems))
     return settings
-
-
-def duration(text: str) -> timedelta:
-    """`90s`, `15m`, `24h` or `30d`.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    match = re.fullmatch(r"([0-9]+)([smhd])", text.strip().lower())
-    if not match:
-        raise ValueError("a number and a unit, such as 90s, 15m, 24h or 30d")
-    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
-    return timedelta(**{unit: int(match[1])})
 
 
 def _from_files(named: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import Any
 
 from saft_pipeline import settings
-from saft_pipeline.instance import LOCATION, open_instance
+from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.names import LOCATION
 
 
 def __getattr__(name: str) -> Any:
@@ -33,7 +34,7 @@ def _app() -> Any:
         raise settings.SettingsError("REDIS_URL: missing; a worker gets its runs from there")
     from dagster_celery.tasks import create_execute_job_task
 
-    from saft_pipeline.celery_runs import CeleryRuns
+    from saft_pipeline.dagster_runtime.celery_launcher import CeleryRuns
 
     import_module(LOCATION)
     with open_instance(given) as instance:

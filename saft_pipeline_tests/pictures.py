@@ -27,7 +27,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from saft_pipeline.demo.companies import BRANCHES
-from saft_pipeline.supervisor import free_port
+from saft_pipeline.processes.supervisor import free_port
 
 FOLDER = Path(__file__).parents[1] / ".pictures"
 _SAFT = (sys.executable, "-c", "from saft_pipeline.cli import main; main()")

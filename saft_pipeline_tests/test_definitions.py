@@ -7,11 +7,9 @@ import logging
 import dagster as dg
 import pytest
 
-from saft_pipeline.assets import ASSETS, FOLDER
+from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER, JOB, SENSOR
+from saft_pipeline.dagster_runtime.partitions import files
 from saft_pipeline.definitions import build, console, defs
-from saft_pipeline.jobs import JOB
-from saft_pipeline.partitions import files
-from saft_pipeline.sensors import SENSOR
 from saft_pipeline.settings import SettingsError
 
 LINEAGE = {

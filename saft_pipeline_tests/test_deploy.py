@@ -20,9 +20,9 @@ import psycopg
 import pytest
 import yaml
 
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import Settings
 from saft_pipeline.store import migrate
-from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.sshd import free_port
 

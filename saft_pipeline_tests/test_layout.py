@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from saft_pipeline.instance import config
+from saft_pipeline.dagster_runtime.instance import config
 from saft_pipeline.settings import load
 
 ROOT = Path(__file__).parents[1]

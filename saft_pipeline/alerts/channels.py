@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol
 
-from saft_pipeline.alerts.errors import AlertError
 from saft_pipeline.alerts.mail import Mail
-from saft_pipeline.alerts.message import Message
+from saft_pipeline.alerts.message import AlertError, Message
 from saft_pipeline.alerts.webhook import Webhook
 from saft_pipeline.settings import Settings
 

@@ -9,8 +9,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from saft_pipeline.alerts.errors import AlertError
-from saft_pipeline.alerts.message import Message
+from saft_pipeline.alerts.message import AlertError, Message
 
 _WITHIN = 10.0
 """Seconds for each answer of the server."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import groupby
 
-from saft_pipeline.store.watch import Condition
+from saft_pipeline.durations import format_duration
+from saft_pipeline.store.alerts import Condition
 
 _SHOWN = 20
 """Of a kind; the rest are a number."""
@@ -32,6 +32,10 @@ _ADVICE = {
     "unreadable": "saft status --state unreadable",
     "incomplete": "saft status --state incomplete",
 }
+
+
+class AlertError(Exception):
+    """A message did not go out; why and what to do, without the address, which holds a secret."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +76,12 @@ def _lines(kind: str, conditions: Sequence[Condition]) -> Iterator[str]:
 
 def _line(condition: Condition) -> str:
     subject, reason = condition.subject or "", condition.reason or ""
+    lasted = format_duration(condition.seconds or 0)
     if condition.kind == "waiting":
-        return f"{subject} for {_age(condition)}; {reason} wait in all"
+        return f"{subject} for {lasted}; {reason} wait in all"
     if condition.kind == "silent":
-        return f"nothing new in {subject} for {_age(condition)}"
+        return f"nothing new in {subject} for {lasted}"
     if condition.kind == "incomplete":
-        return f"{subject} for {_age(condition)}: {reason or 'its end is missing'}"
+        return f"{subject} for {lasted}: {reason or 'its end is missing'}"
     # What reading says of a file begins with its path already.
     return reason if reason.startswith(subject) and reason else f"{subject}: {reason}"
-
-
-def _age(condition: Condition) -> str:
-    age = timedelta(seconds=condition.seconds or 0)
-    return f"{age.days} days" if age.days > 1 else f"{age.total_seconds() / 3600:.0f} hours"

@@ -7,8 +7,7 @@ import json
 import urllib.error
 import urllib.request
 
-from saft_pipeline.alerts.errors import AlertError
-from saft_pipeline.alerts.message import Message
+from saft_pipeline.alerts.message import AlertError, Message
 
 _WITHIN = 10.0
 """Seconds; a tick of Dagster's has 60 for all channels together."""

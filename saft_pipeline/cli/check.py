@@ -133,9 +133,9 @@ def _sftp(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Iterator[Finding]:
     from saft_pipeline.store import migrate
     from saft_pipeline.store.errors import StoreError
+    from saft_pipeline.store.opening import database_url, open_transport
     from saft_pipeline.store.operations import Operations
     from saft_pipeline.store.postgres import connect
-    from saft_pipeline.stores import database_url, open_transport
 
     step, cure = "database", "check SUPABASE_DB_URL (Supabase: Connect, Session pooler)"
     try:
@@ -199,7 +199,7 @@ def _rights(found: dict[str, list[str]]) -> Finding:
 
 
 def _dagster(settings: Settings) -> Finding:
-    from saft_pipeline.instance import open_instance
+    from saft_pipeline.dagster_runtime.instance import open_instance
 
     where = "at DAGSTER_DB_URL" if settings.dagster_db_url else f"in {settings.dagster_home}"
     try:
@@ -215,8 +215,8 @@ def _dagster(settings: Settings) -> Finding:
 
 def _shared(settings: Settings) -> Iterator[Finding]:
     """What several machines have in common."""
-    from saft_pipeline.broker import BrokerError, require_answer
-    from saft_pipeline.remote_artifacts import artifacts_of, try_out
+    from saft_pipeline.artifacts.remote import artifacts_of, try_out
+    from saft_pipeline.dagster_runtime.redis_queue import BrokerError, require_answer
 
     if settings.redis_url:
         try:
@@ -233,7 +233,7 @@ def _shared(settings: Settings) -> Iterator[Finding]:
 
 
 def _api(settings: Settings) -> Finding:
-    from saft_pipeline.api.server import is_loopback
+    from saft_pipeline.web.server import is_loopback
 
     where = f"{settings.api_host}:{settings.api_port}"
     if settings.api_token:

@@ -26,7 +26,7 @@ def migrate(
 ) -> None:
     """Create or upgrade the tables, in one transaction."""
     from saft_pipeline.store import migrate as migrations
-    from saft_pipeline.stores import database_url
+    from saft_pipeline.store.opening import database_url
 
     url = database_url(load())
     if schema:
@@ -39,7 +39,7 @@ def migrate(
 @app.command()
 def url() -> None:
     """Print the address of the database in use, for psql and the like."""
-    from saft_pipeline.stores import database_url
+    from saft_pipeline.store.opening import database_url
 
     sys.stdout.write(f"{database_url(load())}\n")
 

@@ -34,7 +34,7 @@ def demo(
 ) -> None:
     """Show it all on this machine, with sample files."""
     from saft_pipeline.demo.run import running_demo
-    from saft_pipeline.supervisor import Stop
+    from saft_pipeline.processes.supervisor import Stop
 
     started = time.perf_counter()
     with Stop() as stop, running_demo(files, words.print) as show:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saft_pipeline.ages import age
 from saft_pipeline.cli.output import (
     CannotRunError,
     answer,
@@ -23,7 +22,8 @@ from saft_pipeline.cli.output import (
     say,
     words,
 )
-from saft_pipeline.garbage import kept_objects
+from saft_pipeline.dagster_runtime.garbage import gc_frozen
+from saft_pipeline.durations import format_duration
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -67,10 +67,10 @@ def ingest(
     quiet()
     settings = load()
     seen = list({s.path: s for s in map(_seen, paths)}.values())
-    with kept_objects():
-        from saft_pipeline.local_runs import local_runs
-        from saft_pipeline.sources import LOCAL
-        from saft_pipeline.stores import open_store
+    with gc_frozen():
+        from saft_pipeline.dagster_runtime.in_process import local_runs
+        from saft_pipeline.loading.sources import LOCAL
+        from saft_pipeline.store.opening import open_store
 
     store = open_store(settings)
     store.observe(LOCAL, seen, whole=False)
@@ -83,10 +83,10 @@ def ingest(
 
 
 def _seen(path: Path) -> Seen:
-    from saft_pipeline.intake import seen_of
+    from saft_pipeline.loading.sources import local_file
 
     try:
-        seen = seen_of(path)
+        seen = local_file(path)
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
     if not path.is_file():
@@ -95,8 +95,8 @@ def _seen(path: Path) -> Seen:
 
 
 def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[LedgerFile]) -> None:
-    from saft_pipeline import partitions
-    from saft_pipeline.assets import CLAIM_TAG
+    from saft_pipeline.dagster_runtime import partitions
+    from saft_pipeline.dagster_runtime.names import CLAIM_TAG
 
     owner = f"ingest-{os.getpid()}-{time.time_ns()}"
     lease = timedelta(seconds=settings.lease_seconds)
@@ -137,7 +137,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: files by state, with reasons and tries."""
-    from saft_pipeline.stores import open_store
+    from saft_pipeline.store.opening import open_store
 
     settings = load()
     store = open_store(settings)
@@ -157,7 +157,8 @@ def status(
     known = [s for s in State if counts.get(s)]
     say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
     if waiting is not None:
-        say(f"{counts.get('pending', 0):,} wait to be loaded, the oldest for {age(waiting)}")
+        lasted = format_duration(waiting)
+        say(f"{counts.get('pending', 0):,} wait to be loaded, the oldest for {lasted}")
     _list(files, whole=path is not None)
     if not (path or state):
         for more in (s for s in known if counts[s] > _SHOWN):
@@ -207,8 +208,8 @@ def retry(
     """Take failed files again, at the next poll."""
     if bool(paths) == failed:
         raise CannotRunError("name the files to take again, or say --failed for all that failed")
-    from saft_pipeline.sources import LOCAL
-    from saft_pipeline.stores import open_store
+    from saft_pipeline.loading.sources import LOCAL
+    from saft_pipeline.store.opening import open_store
 
     store = open_store(load())
     files = store.retry(paths=paths if paths else None)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from saft_pipeline.cli.output import CannotRunError, finish, progress, quiet, say
-from saft_pipeline.garbage import kept_objects
+from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
     from dagster._core.scheduler.instigation import TickData
 
-    from saft_pipeline.local_runs import LocalRuns
+    from saft_pipeline.dagster_runtime.in_process import LocalRuns
     from saft_pipeline.store.store import Store
 
 
@@ -45,9 +45,9 @@ def poll(
     """Look at the SFTP folder once and load what is new."""
     started = time.perf_counter()
     settings = _settings(drain=drain)
-    with kept_objects():
-        from saft_pipeline.local_runs import local_runs
-        from saft_pipeline.stores import open_store
+    with gc_frozen():
+        from saft_pipeline.dagster_runtime.in_process import local_runs
+        from saft_pipeline.store.opening import open_store
 
     store = open_store(settings)
     with local_runs(settings) as runs:
@@ -113,7 +113,7 @@ def _execute(done: Polled, store: Store, runs: LocalRuns, total: int) -> None:
 
 
 def _reason(runs: LocalRuns, run_id: str) -> list[str]:
-    from saft_pipeline.runs import reason
+    from saft_pipeline.dagster_runtime.runs import reason
 
     run = runs.instance.get_run_by_id(run_id)
     return [reason(runs.instance, run_id)] if run and not run.is_success else []

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from saft_pipeline.cli.output import CannotRunError, finish
-from saft_pipeline.settings import Settings, duration, load
+from saft_pipeline.durations import parse_duration
+from saft_pipeline.settings import Settings, load
 
 
 def register(app: typer.Typer) -> None:
@@ -27,9 +28,9 @@ def prune(
     """Delete old history and artifacts; the ledger and the rows stay."""
     settings = load()
     before = datetime.now(UTC) - _age(older_than, settings)
-    from saft_pipeline import retention
-    from saft_pipeline.instance import open_instance
-    from saft_pipeline.stores import open_watch
+    from saft_pipeline.dagster_runtime import retention
+    from saft_pipeline.dagster_runtime.instance import open_instance
+    from saft_pipeline.store.opening import open_watch
 
     watch = open_watch(settings)
     try:
@@ -48,6 +49,6 @@ def _age(older_than: str | None, settings: Settings) -> timedelta:
     if older_than is None:
         return settings.prune_after
     try:
-        return duration(older_than)
+        return parse_duration(older_than)
     except ValueError as error:
         raise CannotRunError(f"--older-than {older_than}: must be {error}") from None

@@ -24,8 +24,8 @@ def active(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Show the runs that wait or work."""
-    from saft_pipeline import runs
-    from saft_pipeline.instance import open_instance
+    from saft_pipeline.dagster_runtime import runs
+    from saft_pipeline.dagster_runtime.instance import open_instance
 
     with open_instance(load()) as instance:
         found = [
@@ -54,9 +54,9 @@ def _row(record: dg.RunRecord, files: int) -> dict[str, Any]:
 def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` names it.")]) -> None:
     """End a run; files that it did not load become failed."""
     settings = load()
-    from saft_pipeline import runs
-    from saft_pipeline.instance import open_instance
-    from saft_pipeline.stores import open_store
+    from saft_pipeline.dagster_runtime import runs
+    from saft_pipeline.dagster_runtime.instance import open_instance
+    from saft_pipeline.store.opening import open_store
 
     store = open_store(settings)
     try:

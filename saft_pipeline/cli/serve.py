@@ -18,8 +18,8 @@ def register(app: typer.Typer) -> None:
 def serve() -> None:
     """Run the HTTP API alone; runs that it launches need `saft up`."""
     settings = load()
-    from saft_pipeline.api import server
-    from saft_pipeline.supervisor import Stop
+    from saft_pipeline.processes.supervisor import Stop
+    from saft_pipeline.web import server
 
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s")
     sock = server.listen(settings)

@@ -24,10 +24,10 @@ def up() -> None:
     """Run the daemon (which polls), the web server and the API."""
     settings = load()
     settings.require_sftp()
-    from saft_pipeline.api.server import require_token
-    from saft_pipeline.child_logs import LogLines
-    from saft_pipeline.stores import open_store
-    from saft_pipeline.supervisor import Stop, running
+    from saft_pipeline.processes.child_logs import LogLines
+    from saft_pipeline.processes.supervisor import Stop, running
+    from saft_pipeline.store.opening import open_store
+    from saft_pipeline.web.server import require_token
 
     require_token(settings)
     _require_ports(settings)
@@ -51,7 +51,7 @@ def up() -> None:
 
 
 def _require_ports(settings: Settings) -> None:
-    from saft_pipeline.supervisor import is_free
+    from saft_pipeline.processes.supervisor import is_free
 
     taken = [
         f"port {port} is taken; stop what listens there or set {name}"

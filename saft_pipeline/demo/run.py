@@ -12,15 +12,15 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from saft_pipeline.child_logs import LogFiles
+from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.demo.generator import Sample, samples
 from saft_pipeline.demo.sftp_server import DemoSftpServer
-from saft_pipeline.instance import open_instance
+from saft_pipeline.processes.child_logs import LogFiles
+from saft_pipeline.processes.supervisor import Supervisor, free_port, is_free, running
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
-from saft_pipeline.stores import open_store
-from saft_pipeline.supervisor import Supervisor, free_port, is_free, running
 
 _FIRST_PORT = 2222
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from saft_pipeline.settings import Settings
+from saft_pipeline.store.opening import open_transport
 from saft_pipeline.store.reports import Reports
-from saft_pipeline.stores import open_transport
 
 _MOST_NAMED = 20
 

@@ -23,6 +23,10 @@ def file_key(source: str, path: str) -> str:
     return hashlib.md5(text, usedforsecurity=False).hexdigest()[:12]
 
 
+AFTER_ALL = "to load it after all: saft retry"
+CANCELLED = f"the run was cancelled; {AFTER_ALL}"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A file as the listing shows it; `unreadable` is the reason why it can't be taken.

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from saft_pipeline.alerts import mail
-from saft_pipeline.alerts.errors import AlertError
 from saft_pipeline.alerts.mail import Mail
-from saft_pipeline.alerts.message import Message
+from saft_pipeline.alerts.message import AlertError, Message
 from saft_pipeline_tests.alerts.mail_server import Mailbox, mail_server
 from saft_pipeline_tests.fixtures.sshd import free_port
 from saft_pipeline_tests.fixtures.tls import Certificate, self_signed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from saft_pipeline.alerts.message import compose
-from saft_pipeline.store.watch import Condition
+from saft_pipeline.store.alerts import Condition
 
 DAY = 86_400
 
@@ -44,7 +44,7 @@ def failed(number: int, reason: str = "it is broken") -> Condition:
         ),
         (
             Condition("silent", "silent", "sftp://host:22/.", None, 4 * DAY),
-            "saft_pipeline: no new files\n• nothing new in sftp://host:22/. for 4 days",
+            "saft_pipeline: no new files\n• nothing new in sftp://host:22/. for 4 d",
         ),
         (
             Condition("run 1", "run", "load_files_job, run 1", "out of memory", None),
@@ -73,7 +73,7 @@ def test_kinds_stand_apart_and_always_in_one_order() -> None:
         "• shop/2.xml: it is broken",
         "",
         "no new files",
-        "• nothing new in here for 4 days",
+        "• nothing new in here for 4 d",
     ]
 
 

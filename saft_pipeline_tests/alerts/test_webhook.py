@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from saft_pipeline.alerts import webhook
-from saft_pipeline.alerts.errors import AlertError
-from saft_pipeline.alerts.message import Message
+from saft_pipeline.alerts.message import AlertError, Message
 from saft_pipeline.alerts.webhook import Webhook
 from saft_pipeline_tests.alerts.hook_server import Hook, hook_server
 from saft_pipeline_tests.fixtures.sshd import free_port

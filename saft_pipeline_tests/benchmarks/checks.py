@@ -11,19 +11,18 @@ from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
-from saft_pipeline import partitions
-from saft_pipeline.assets import CLAIM_TAG
-from saft_pipeline.checks import Evaluations
+from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime.in_process import LocalRuns, local_runs
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG
+from saft_pipeline.defs.file_checks import Evaluations
 from saft_pipeline.demo.generator import write_large
-from saft_pipeline.intake import seen_of
-from saft_pipeline.local_runs import LocalRuns, local_runs
-from saft_pipeline.reader_process import WORTH_IT
+from saft_pipeline.loading.reader_process import WORTH_IT
+from saft_pipeline.loading.sources import LOCAL, local_file
 from saft_pipeline.saft.records import Record
 from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.settings import load
-from saft_pipeline.sources import LOCAL
+from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
-from saft_pipeline.stores import open_store
 from saft_pipeline_tests.benchmarks.designs import write_tiny
 from saft_pipeline_tests.benchmarks.report import Ratio, best_of
 from saft_pipeline_tests.fixtures.own_home import own_home
@@ -76,7 +75,7 @@ def _compared(what: str, rounds: int, prepared: Sequence[Callable[[], None]]) ->
 
     def without() -> None:
         with (
-            patch("saft_pipeline.reading.Checker", _NoChecker),
+            patch("saft_pipeline.loading.read.Checker", _NoChecker),
             patch.object(Evaluations, "of", return_value=()),
             patch.object(Evaluations, "finish", return_value=()),
         ):
@@ -91,7 +90,7 @@ def _compared(what: str, rounds: int, prepared: Sequence[Callable[[], None]]) ->
 
 def _run(store: Store, runs: LocalRuns, paths: Sequence[Path]) -> Callable[[], None]:
     """A run that is yet to begin, of files that were never loaded."""
-    seen = [seen_of(path) for path in paths]
+    seen = [local_file(path) for path in paths]
     store.observe(LOCAL, seen, whole=False)
     ids = [store.files(source=LOCAL, path=each.path)[0].id for each in seen]
     owner = f"bench {ids[0]}"

@@ -18,8 +18,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import load as load_settings
-from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.model import Outcome, Publication
 from saft_pipeline.store.postgres import PostgresTransport, connect

@@ -14,14 +14,20 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster_graphql.test.utils import execute_dagster_graphql
 from sqlalchemy import text
 
-from saft_pipeline import partitions, retention
-from saft_pipeline.assets import ASSETS
-from saft_pipeline.dagster_storage import BatchedEventLog
-from saft_pipeline.event_rows import MATERIALIZED, FileEvent, Metadata, Serializer, Step
-from saft_pipeline.instance import open_instance
-from saft_pipeline.launching import loaded
+from saft_pipeline.dagster_runtime import partitions, retention
+from saft_pipeline.dagster_runtime.event_json import (
+    MATERIALIZED,
+    FileEvent,
+    Metadata,
+    Serializer,
+    Step,
+)
+from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.storage import BatchedEventLog
+from saft_pipeline.dagster_runtime.submission import loaded
 from saft_pipeline.settings import Settings, load
-from saft_pipeline.stores import open_watch
+from saft_pipeline.store.opening import open_watch
 from saft_pipeline_tests.benchmarks.report import Ratio, seconds
 from saft_pipeline_tests.fixtures.own_home import execute, own_home
 

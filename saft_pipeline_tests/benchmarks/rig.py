@@ -17,8 +17,8 @@ from pathlib import Path
 import psycopg
 from psycopg import pq
 
+from saft_pipeline.embedded_postgres.place import binary
 from saft_pipeline.settings import Settings
-from saft_pipeline.store.embedded_place import binary
 from saft_pipeline_tests.benchmarks.baselines.servers import Servers
 from saft_pipeline_tests.benchmarks.delay_proxy import delayed_all
 from saft_pipeline_tests.fixtures.sshd import Sshd, free_port, start_sshd

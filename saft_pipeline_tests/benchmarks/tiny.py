@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psycopg
 
-from saft_pipeline.dagster_storage import DATABASE
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.dagster_runtime.storage import DATABASE
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.benchmarks.designs import Saft, celery, dlt, saft, write_tiny
 from saft_pipeline_tests.benchmarks.measuring import run as measure
 from saft_pipeline_tests.benchmarks.report import Ratio, best_of
@@ -32,7 +32,9 @@ _ROUND_TRIP = 0.020
 _PARTITIONS = 50_000
 
 _ADD_PARTITIONS = f"""
-from saft_pipeline import instance, partitions, settings
+from saft_pipeline import settings
+from saft_pipeline.dagster_runtime import instance
+from saft_pipeline.dagster_runtime import partitions
 with instance.open_instance(settings.load()) as opened:
     keys = [f"older-{{number}}~0" for number in range({_PARTITIONS})]
     opened.add_dynamic_partitions(partitions.files.name, keys)

@@ -13,8 +13,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from saft_pipeline.demo.generator import invoice_file
-from saft_pipeline.store.embedded import EmbeddedPostgres
-from saft_pipeline.stores import DATABASE
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+from saft_pipeline.store.opening import DATABASE
 from saft_pipeline_tests.benchmarks.report import Ratio
 from saft_pipeline_tests.benchmarks.rig import rig
 from saft_pipeline_tests.benchmarks.soaking.figures import compared, grown, none

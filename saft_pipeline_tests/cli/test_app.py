@@ -13,7 +13,7 @@ from psycopg import sql
 
 from saft_pipeline import __version__
 from saft_pipeline.cli import files
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.project import Command, Project, broken, one_invoice
 from saft_pipeline_tests.fixtures.sshd import free_port
 

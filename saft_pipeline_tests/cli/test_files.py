@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.cli.files import State
-from saft_pipeline.polling import poll
+from saft_pipeline.loading.poll import poll
 from saft_pipeline.store.model import STATES, Failure, Seen
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (

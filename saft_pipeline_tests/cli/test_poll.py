@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from saft_pipeline.local_runs import LocalRuns
-from saft_pipeline.polling import poll
+from saft_pipeline.dagster_runtime.in_process import LocalRuns
+from saft_pipeline.loading.poll import poll
 from saft_pipeline.sftp.client import Sftp
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.store import Store
@@ -51,7 +51,7 @@ def test_draining_takes_all_whatever_the_batch(
 def test_draining_goes_on_until_nothing_is_pending(
     project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saft_pipeline.polling._MOST_A_TICK", 1)
+    monkeypatch.setattr("saft_pipeline.loading.poll._MOST_A_TICK", 1)
     drop(project, 3)
     assert saft("poll", "--drain", "--json").json["loaded"] == 3
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from saft_pipeline.instance import open_instance
+from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.settings import load
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import Command

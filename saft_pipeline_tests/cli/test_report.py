@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.project import Command
 from saft_pipeline_tests.reports.papers import COMPANY, database, file_of, paper, taxed
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from saft_pipeline.instance import open_instance
-from saft_pipeline.intake import enter
-from saft_pipeline.launching import Launcher, loaded
+from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.submission import Launcher, loaded
+from saft_pipeline.loading.sources import enter_local
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice
 
@@ -16,7 +16,7 @@ from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice
 @pytest.fixture
 def queued(project: Project, store: Store) -> str:
     """A run that waits in the queue."""
-    file = enter(store, project.put("f.xml", one_invoice("FT S/1")))
+    file = enter_local(store, project.put("f.xml", one_invoice("FT S/1")))
     store.claim("owner", lease=timedelta(minutes=1), ids=[file.id])
     with open_instance(project.settings) as instance, loaded(instance) as workspace:
         return Launcher(instance, workspace).submit(file, "owner")

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 import supabase
 
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.postgrest import PUBLISHABLE_KEY, SECRET_KEY, postgrest
 from saft_pipeline_tests.postgrest.server import Server
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store

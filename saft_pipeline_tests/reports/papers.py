@@ -11,10 +11,10 @@ from datetime import date
 import psycopg
 from psycopg import sql
 
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.saft.reader import read
 from saft_pipeline.saft.records import Header, Totals
-from saft_pipeline.store.embedded import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.model import Content, Publication, Seen
 from saft_pipeline.store.postgres import PostgresTransport

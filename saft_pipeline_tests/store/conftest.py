@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 import saft_pipeline.store.store
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.rest import RestTransport

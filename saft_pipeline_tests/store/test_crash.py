@@ -12,15 +12,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.embedded_postgres.homes import bare, home, made, postmaster, server
 from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
 from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.store.building import File, at, invoice, load, owner, prepare, publish
-from saft_pipeline_tests.store.homes import bare, home, made, postmaster, server
 from saft_pipeline_tests.store.looking import halves, rows
 
 __all__ = ["bare", "home", "made", "server"]

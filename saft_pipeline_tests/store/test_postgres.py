@@ -15,8 +15,8 @@ from psycopg import conninfo
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.postgres import PostgresTransport, connect, store_error
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.embedded_postgres.homes import eventually
 from saft_pipeline_tests.store.building import File, at, invoice, load
-from saft_pipeline_tests.store.homes import eventually
 from saft_pipeline_tests.store.looking import halves, rows, value
 from saft_pipeline_tests.store.pooler import PGBOUNCER, transaction_pooler
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store

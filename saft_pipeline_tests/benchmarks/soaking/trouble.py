@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psycopg
 
-from saft_pipeline.dagster_storage import DATABASE
-from saft_pipeline.store.embedded import EmbeddedPostgres
+from saft_pipeline.dagster_runtime.storage import DATABASE
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.benchmarks.measuring import children
 from saft_pipeline_tests.benchmarks.soaking.installation import Installation
 from saft_pipeline_tests.benchmarks.soaking.processes import PARTS, kill

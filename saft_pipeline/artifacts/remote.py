@@ -1,0 +1,167 @@
+"""Artifacts in a place that several machines reach, by any address that fsspec knows, as s3://…
+
+Small ones of a group of files are sent together: one by one the round trips would cost more than
+the work. They appear whole where the place's own uploads do, as they do in every object store.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+
+from saft_pipeline.artifacts.local import (
+    IN_MEMORY,
+    Artifacts,
+    Gzipped,
+    Kept,
+    Kind,
+    LocalArtifacts,
+    Sink,
+    hash_in,
+    parsed_name,
+    raw_name,
+)
+from saft_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+
+def artifacts_of(settings: Settings) -> Artifacts:
+    """Where the settings say; nothing is opened yet."""
+    url = settings.saft_artifacts_url
+    if url is None:
+        return LocalArtifacts(settings.home / "artifacts")
+    if url.startswith("file://"):
+        return LocalArtifacts(Path(urlsplit(url).path))
+    return RemoteArtifacts(url, settings.home / "spill")
+
+
+def try_out(artifacts: Artifacts) -> str:
+    """Keep something, look for it, and delete it; where it was. Raises OSError."""
+    nothing = "0" * 64
+    with artifacts.parsed(nothing) as out:
+        out.write(b"")
+    artifacts.flush()
+    where = str(artifacts.parsed_path(nothing))
+    if not artifacts.has_parsed(nothing):
+        raise OSError(f"{where} was written and is not there: mend SAFT_ARTIFACTS_URL")
+    artifacts.remove([Kept(nothing, where, 0)])
+    return where
+
+
+class RemoteArtifacts:
+    """Artifacts below an address; large ones are written into `spill` before they are sent."""
+
+    def __init__(self, url: str, spill: Path) -> None:
+        self._url = url
+        self._spill = spill
+        self._pending: dict[str, bytes] = {}
+
+    def __reduce__(self) -> tuple[type[RemoteArtifacts], tuple[str, Path]]:
+        """Another process opens the place for itself."""
+        return RemoteArtifacts, (self._url, self._spill)
+
+    @cached_property
+    def _place(self) -> tuple[AbstractFileSystem, str]:
+        import fsspec
+
+        with self._told():
+            system, root = fsspec.core.url_to_fs(self._url)
+        return system, root.rstrip("/")
+
+    @cached_property
+    def _shown(self) -> str:
+        """The address without what may be a password."""
+        system, root = self._place
+        return str(system.unstrip_protocol(root))
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Each library behind fsspec has errors of its own."""
+        try:
+            yield
+        except Exception as error:
+            cure = "; pip install 'saft_pipeline[scale]'" if isinstance(error, ImportError) else ""
+            where = f"SAFT_ARTIFACTS_URL ({urlsplit(self._url).scheme}://…)"
+            raise OSError(f"{where}: {type(error).__name__}: {error}{cure}") from error
+
+    def raw_path(self, sha256: str) -> str:
+        """See Artifacts."""
+        return f"{self._shown}/{raw_name(sha256)}"
+
+    def parsed_path(self, sha256: str) -> str:
+        """See Artifacts."""
+        return f"{self._shown}/{parsed_name(sha256)}"
+
+    def has_parsed(self, sha256: str) -> bool:
+        """See Artifacts."""
+        system, root = self._place
+        with self._told():
+            return bool(system.exists(f"{root}/{parsed_name(sha256)}"))
+
+    def keep_raw(self, sha256: str, source: BinaryIO) -> None:
+        """See Artifacts. Asking whether they are there would cost as much as sending them."""
+        with self._sent(raw_name(sha256)) as out:
+            shutil.copyfileobj(source, out, IN_MEMORY)
+
+    @contextmanager
+    def parsed(self, sha256: str) -> Iterator[Sink]:
+        """See Artifacts."""
+        with self._sent(parsed_name(sha256)) as out:
+            yield out
+
+    @contextmanager
+    def _sent(self, name: str) -> Iterator[Sink]:
+        aside = self._spill / f"{uuid.uuid4().hex}.part"
+        out = Gzipped(aside)
+        try:
+            yield out
+            data = out.finish()
+            if data is None:
+                self._put(aside, name)
+            else:
+                self._pending[name] = data
+        finally:
+            out.close()
+            aside.unlink(missing_ok=True)
+
+    def _put(self, file: Path, name: str) -> None:
+        system, root = self._place
+        with self._told():
+            system.put_file(str(file), f"{root}/{name}")
+
+    def flush(self) -> None:
+        """See Artifacts."""
+        pending, self._pending = self._pending, {}
+        if pending:
+            system, root = self._place
+            with self._told():
+                system.pipe({f"{root}/{name}": data for name, data in pending.items()})
+
+    def older(self, kind: Kind, before: datetime) -> Iterator[Kept]:
+        """See Artifacts."""
+        system, root = self._place
+        top = f"{root}/{kind}"
+        with self._told():
+            folders = system.ls(top, detail=False) if system.exists(top) else []
+        for folder in folders:
+            with self._told():
+                found = system.ls(folder, detail=True)
+                old = [one for one in found if system.modified(one["name"]) < before]
+            for one in old:
+                yield Kept(hash_in(one["name"].rpartition("/")[2]), one["name"], one["size"])
+
+    def remove(self, kept: Iterable[Kept]) -> None:
+        """See Artifacts."""
+        places = [one.place for one in kept]
+        if places:
+            with self._told():
+                self._place[0].rm(places)

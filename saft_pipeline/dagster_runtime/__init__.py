@@ -1,0 +1,1 @@
+"""How Dagster is run, stored and asked: the only folder that may use its private names."""

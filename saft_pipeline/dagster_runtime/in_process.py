@@ -1,0 +1,184 @@
+"""Ticks and runs in this process, without daemon or code server: `saft poll` and `saft ingest`.
+
+The tick is the daemon's own function on the same instance, so it leaves the same records. The runs
+it requests wait in `WaitingRuns` until it has ended, and are then executed here one by one: the
+three seconds that a process a run costs are paid once. The names used of Dagster are private; all
+uses are in this module and tested.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import dagster as dg
+from dagster._core.definitions.reconstruct import ReconstructableJob
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.errors import DagsterUserCodeProcessError
+from dagster._core.execution.api import execute_run
+from dagster._core.launcher import LaunchRunContext, RunLauncher
+from dagster._core.remote_representation.code_location import InProcessCodeLocation
+from dagster._core.remote_representation.external import RemoteSensor
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    SensorInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._daemon.sensor import SensorLaunchContext, _evaluate_sensor
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster._time import get_current_timestamp
+
+from saft_pipeline.dagster_runtime.garbage import gc_frozen
+from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.names import JOB, LOCATION, RUN_CONFIG, SENSOR
+from saft_pipeline.dagster_runtime.runs import plain
+from saft_pipeline.dagster_runtime.submission import loaded
+from saft_pipeline.settings import Settings
+
+
+class WaitingRuns(RunLauncher, ConfigurableClass):
+    """A launcher that only keeps what it is to launch, for `LocalRuns` to execute."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        self._inst_data = inst_data
+        self.waiting: list[dg.DagsterRun] = []
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        """As Dagster asks of every configurable part."""
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """No configuration."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> WaitingRuns:
+        """Called by Dagster when the instance is opened."""
+        return cls(inst_data)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Keep the run for later."""
+        self.waiting.append(context.dagster_run)
+
+    def terminate(self, run_id: str) -> bool:
+        """A run of this process ends with it: Ctrl-C."""
+        return False
+
+
+class TickFailedError(Exception):
+    """The sensor raised; the message is its own, the tick in the history has the whole error."""
+
+
+class LocalRuns:
+    """The instance and the definitions, loaded in this process."""
+
+    def __init__(self, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext) -> None:
+        self.instance = instance
+        self._workspace = workspace
+        location = workspace.create_request_context().get_code_location(LOCATION)
+        assert isinstance(location, InProcessCodeLocation)
+        self._location = location
+        (self._repository,) = self._location.get_repositories().values()
+
+    def tick(self) -> TickData:
+        """One tick of the sensor, as the daemon does it; its runs are left waiting.
+
+        Raises:
+            TickFailedError: the sensor raised.
+        """
+        sensor = self._repository.get_sensor(SENSOR)
+        state = self._state(sensor)
+        tick = self.instance.create_tick(_tick_data(sensor))
+        try:
+            with SensorLaunchContext(sensor, tick, self.instance, _logger(), {}) as context:
+                for error in _evaluate_sensor(self._workspace, context, sensor, state, None):
+                    if error is not None:
+                        raise TickFailedError(plain(error))
+                return context.tick.tick_data
+        except DagsterUserCodeProcessError as error:
+            raise TickFailedError(plain(error.user_code_process_error_infos[0])) from None
+
+    def _state(self, sensor: RemoteSensor) -> InstigatorState:
+        state = self.instance.get_instigator_state(
+            sensor.get_remote_origin_id(), sensor.selector_id
+        )
+        if state is None:
+            data = SensorInstigatorData(
+                min_interval=sensor.min_interval_seconds, sensor_type=sensor.sensor_type
+            )
+            status = InstigatorStatus.DECLARED_IN_CODE
+            state = self.instance.add_instigator_state(
+                InstigatorState(sensor.get_remote_origin(), InstigatorType.SENSOR, status, data)
+            )
+        return state
+
+    def run_waiting(self) -> Iterator[str]:
+        """Execute the runs that wait; yields the id of each as it ends, well or badly."""
+        launcher = self.instance.run_launcher
+        assert isinstance(launcher, WaitingRuns)
+        while launcher.waiting:
+            run = launcher.waiting.pop(0)
+            self._execute(run)
+            yield run.run_id
+
+    def run_partitions(self, keys: Sequence[str], tags: Mapping[str, str]) -> Iterator[str]:
+        """One run of the job for all partitions together that `tags` name a claim on."""
+        job = self._job()
+        definition = job.get_definition()
+        single = {"dagster/partition": keys[0]} if len(keys) == 1 else {}
+        run = self.instance.create_run_for_job(
+            definition, run_config=RUN_CONFIG, tags={**tags, **single}
+        )
+        self._execute(run)
+        yield run.run_id
+
+    def _job(self) -> ReconstructableJob:
+        return self._location.get_reconstructable_job(self._repository.name, JOB)
+
+    def _execute(self, run: dg.DagsterRun) -> None:
+        execute_run(self._job(), run, self.instance)
+
+
+@contextmanager
+def local_runs(settings: Settings) -> Iterator[LocalRuns]:
+    """Open the instance and load the definitions in this process."""
+    here = {
+        "run_launcher": {"module": __name__, "class": WaitingRuns.__name__},
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "DefaultRunCoordinator",
+        },
+    }
+    with ExitStack() as stack:
+        with gc_frozen():
+            instance = stack.enter_context(open_instance(settings, here))
+            workspace = stack.enter_context(loaded(instance))
+        yield LocalRuns(instance, workspace)
+
+
+def _tick_data(sensor: RemoteSensor) -> TickData:
+    return TickData(
+        instigator_origin_id=sensor.get_remote_origin_id(),
+        instigator_name=sensor.name,
+        instigator_type=InstigatorType.SENSOR,
+        status=TickStatus.STARTED,
+        timestamp=get_current_timestamp(),
+        selector_id=sensor.selector_id,
+    )
+
+
+def _logger() -> logging.Logger:
+    """One that is silent: the tick's record has its errors, and the caller tells of them."""
+    logger = logging.getLogger("saft_pipeline.tick")
+    logger.disabled = True
+    return logger

@@ -1,0 +1,96 @@
+"""Dagster's instance in `$SAFT_HOME/dagster`: made on first use, the same for all who use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import yaml
+from dagster._core.instance.ref import InstanceRef
+
+from saft_pipeline.settings import Settings
+
+# What can't be handed to the workers stays in Dagster's queue: for two weeks, tried so often.
+_WHILE_REDIS_IS_DOWN = {
+    "max_user_code_failure_retries": 80_000,
+    "user_code_failure_retry_delay": 15,
+}
+
+
+def config(settings: Settings) -> dict[str, Any]:
+    """The content of dagster.yaml; the file in the repository is this with the defaults."""
+    return {
+        "storage": {
+            "custom": {
+                "module": "saft_pipeline.dagster_runtime.storage",
+                "class": "PooledPostgresStorage",
+                "config": {},
+            }
+        },
+        # Dagster's own keeper of stdout starts four processes a run; logs are events here.
+        "compute_logs": {
+            "module": "dagster._core.storage.noop_compute_log_manager",
+            "class": "NoOpComputeLogManager",
+        },
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {
+                "max_concurrent_runs": settings.max_concurrent_runs,
+                # A new file would wait five seconds otherwise.
+                "dequeue_interval_seconds": 1,
+                **(_WHILE_REDIS_IS_DOWN if settings.redis_url else {}),
+            },
+        },
+        **_launching(settings),
+        "telemetry": {"enabled": False},
+        # The page asks newcomers for their e-mail address otherwise.
+        "nux": {"enabled": False},
+    }
+
+
+def _launching(settings: Settings) -> dict[str, Any]:
+    """Where runs are executed: on this machine, or by the workers that Redis hands them to."""
+    if settings.redis_url is None:
+        return {"run_monitoring": {"enabled": True, "start_timeout_seconds": 180}}
+    launcher = {
+        "module": "saft_pipeline.dagster_runtime.celery_launcher",
+        "class": "CeleryRuns",
+        "config": {},
+    }
+    # A run may wait for a worker, and what a worker that was killed had reserved for itself comes
+    # back to the queue after VISIBLE_AGAIN_SECONDS.
+    monitoring = {"enabled": True, "start_timeout_seconds": 600}
+    return {"run_launcher": launcher, "run_monitoring": monitoring}
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that every process started by `saft` shares."""
+    return {
+        **os.environ,
+        "SAFT_HOME": str(settings.home),
+        "DAGSTER_HOME": str(prepare(settings)),
+    }
+
+
+def prepare(settings: Settings) -> str:
+    """Write `$SAFT_HOME/dagster/dagster.yaml`, if it says something else; the folder's path."""
+    home = settings.dagster_home
+    home.mkdir(parents=True, exist_ok=True)
+    path, text = home / "dagster.yaml", yaml.safe_dump(config(settings), sort_keys=False)
+    if not path.exists() or path.read_text() != text:
+        aside = path.with_suffix(f".{os.getpid()}.part")
+        aside.write_text(text)
+        aside.replace(path)
+    return str(home)
+
+
+def open_instance(
+    settings: Settings, overrides: Mapping[str, Any] | None = None
+) -> dg.DagsterInstance:
+    """The instance, with parts of its configuration replaced for this process only."""
+    home = prepare(settings)
+    os.environ.update({"SAFT_HOME": str(settings.home), "DAGSTER_HOME": home})
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=dict(overrides or {})))

@@ -1,0 +1,30 @@
+"""Names that those who define, those who run and those who ask must spell alike."""
+
+from __future__ import annotations
+
+LOCATION = "saft_pipeline.definitions"
+JOB = "load_files_job"
+# The folder on the server, and the sensor that observes it.
+FOLDER = SENSOR = "sftp_folder"
+
+LINKS = "invoice_file_links"
+PUBLISHING = "invoice_files"
+# What a file becomes, and from what, in the order in which it is made.
+UPSTREAM: dict[str, tuple[str, ...]] = {
+    "raw_xml": (FOLDER,),
+    "parsed_json": ("raw_xml",),
+    "companies": ("parsed_json",),
+    "customers": ("parsed_json",),
+    "invoices": ("parsed_json",),
+    "invoice_lines": ("parsed_json",),
+    LINKS: ("invoices",),
+    PUBLISHING: ("companies", "customers", "invoice_lines", LINKS),
+}
+ASSETS = tuple(UPSTREAM)
+
+# Tags of a run: whose claim it works on, and on how many files.
+CLAIM_TAG = "saft/claim"
+FILES_TAG = "saft/files"
+
+# Without it a run logs to stderr as Dagster likes, whatever LOG_LEVEL says.
+RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {"console": {}}}

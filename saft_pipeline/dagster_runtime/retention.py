@@ -1,0 +1,204 @@
+"""What of the past is deleted when it is older than it is useful: Dagster's history, artifacts.
+
+Dagster keeps every run, event and tick for ever. The ledger and the rows always stay, and a file
+that comes again has its partition registered again. The tables named here are Dagster's own
+(`dagster._core.storage`, the `schema` modules); all uses of them are here and tested. Everything is
+deleted in small transactions, which lock nothing but the rows that go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.dagster_run import FINISHED_STATUSES
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from sqlalchemy import Connection, text
+
+from saft_pipeline.artifacts.local import Artifacts, Kept, Kind
+from saft_pipeline.artifacts.remote import artifacts_of
+from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER
+from saft_pipeline.settings import Settings
+from saft_pipeline.store.alerts import Watch
+
+_ROWS = 10_000
+"""Rows a transaction."""
+_RUNS = 100
+"""Runs a transaction; their events are gone by then."""
+_HASHES = 1_000
+"""Artifacts that the ledger is asked for at once."""
+
+_OLD_RUNS = "status = any(:finished) and update_timestamp < :before"
+# Events without a run are what sensors observe. What is left over from runs that somebody else
+# deleted goes with the rest.
+_OLD = {
+    "job_ticks": "timestamp < :before and status <> 'STARTED'",
+    "event_logs": "run_id = '' and timestamp < :before",
+    "asset_event_tags": "event_timestamp < :before and not exists ("
+    "select from event_logs e where e.id = event_id)",
+    "asset_check_executions": "create_timestamp < :before and not exists ("
+    "select from runs r where r.run_id = asset_check_executions.run_id)",
+    "dynamic_partitions": "partitions_def_name = :partitions and create_timestamp < :before "
+    "and not right(partition, 12) = any(:open) and not exists ("
+    "select from event_logs e where e.asset_key = any(:assets) "
+    "and e.dagster_event_type = any(:kinds) and e.partition = dynamic_partitions.partition "
+    "and e.timestamp >= :before)",
+}
+_KINDS = [
+    dg.DagsterEventType.ASSET_MATERIALIZATION,
+    dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    dg.DagsterEventType.ASSET_OBSERVATION,
+]
+
+
+class NotPrunableError(Exception):
+    """Dagster's history is not where we can prune it; the message says where it should be."""
+
+
+@dataclass
+class Pruned:
+    """How much went, or with a dry run, would go."""
+
+    runs: int = 0
+    events: int = 0
+    ticks: int = 0
+    partitions: int = 0
+    artifacts: int = 0
+    artifact_bytes: int = 0
+
+    def summary(self) -> str:
+        """`12 runs, 3,400 events, …`."""
+        return (
+            f"{self.runs:,} runs, {self.events:,} events, {self.ticks:,} ticks, "
+            f"{self.partitions:,} partitions, {self.artifacts:,} artifacts "
+            f"({self.artifact_bytes / 1e6:,.1f} MB)"
+        )
+
+
+def prune(
+    instance: dg.DagsterInstance,
+    watch: Watch,
+    settings: Settings,
+    before: datetime,
+    *,
+    dry_run: bool = False,
+) -> Pruned:
+    """Delete what ended before then.
+
+    Raises:
+        NotPrunableError: the history is not in Postgres.
+        StoreError: the ledger can't be asked what is still in use; nothing was deleted.
+    """
+    told = _parameters(before, watch.open_keys())
+    pruned = Pruned()
+    with _history(instance) as connection:
+        if dry_run:
+            _count(connection, told, pruned)
+        else:
+            _delete(connection, told, pruned)
+            # Dagster remembers which partitions it saw materialized.
+            instance.wipe_asset_cached_status(list(instance.all_asset_keys()))
+    artifacts = artifacts_of(settings)
+    for old in _old_artifacts(artifacts, settings, watch, before):
+        pruned.artifacts += len(old)
+        pruned.artifact_bytes += sum(one.size for one in old)
+        if not dry_run:
+            artifacts.remove(old)
+    return pruned
+
+
+def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
+    return {
+        "before": before.astimezone(UTC).replace(tzinfo=None),
+        "finished": [status.value for status in FINISHED_STATUSES],
+        "partitions": str(partitions.files.name),
+        "open": open_keys,
+        "assets": [dg.AssetKey(name).to_string() for name in (*ASSETS, FOLDER)],
+        "kinds": [kind.value for kind in _KINDS],
+    }
+
+
+@contextmanager
+def _history(instance: dg.DagsterInstance) -> Iterator[Connection]:
+    storage = instance.event_log_storage
+    if not isinstance(storage, SqlEventLogStorage):
+        raise NotPrunableError("Dagster's history is in no database: see storage in dagster.yaml")
+    with storage.index_connection() as connection:
+        if connection.dialect.name != "postgresql":
+            raise NotPrunableError(
+                f"Dagster's history is in {connection.dialect.name}; only Postgres is pruned: "
+                "see dagster.yaml"
+            )
+        yield connection
+
+
+def _count(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> None:
+    def count(table: str, condition: str) -> int:
+        statement = f"select count(*) from {table} where {condition}"  # noqa: S608 - constants
+        return _number(connection, statement, told)
+
+    of_runs = f"run_id in (select r.run_id from runs r where {_OLD_RUNS})"  # noqa: S608 - constants
+    pruned.runs = count("runs", _OLD_RUNS)
+    pruned.events = count("event_logs", of_runs) + count("event_logs", _OLD["event_logs"])
+    pruned.ticks = count("job_ticks", _OLD["job_ticks"])
+    pruned.partitions = count("dynamic_partitions", _OLD["dynamic_partitions"])
+
+
+def _delete(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> None:
+    _delete_runs(connection, told, pruned)
+    gone = {table: _delete_rows(connection, table, where, told) for table, where in _OLD.items()}
+    pruned.events += gone["event_logs"]
+    pruned.ticks = gone["job_ticks"]
+    pruned.partitions = gone["dynamic_partitions"]
+    for table in (*_OLD, "runs"):
+        # Else the pages go on walking over what was deleted until autovacuum comes by.
+        connection.execute(text(f"vacuum (analyze) {table}"))
+
+
+def _delete_runs(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> None:
+    """Delete old runs and their events; a run goes last, so that it is found again if we die."""
+    oldest = text(f"select run_id from runs where {_OLD_RUNS} order by id limit {_RUNS}")  # noqa: S608
+    while runs := [row[0] for row in connection.execute(oldest, told)]:
+        of_runs = {"runs": runs}
+        pruned.events += _delete_rows(connection, "event_logs", "run_id = any(:runs)", of_runs)
+        pruned.runs += _delete_rows(connection, "runs", "run_id = any(:runs)", of_runs)
+
+
+def _delete_rows(
+    connection: Connection, table: str, condition: str, told: Mapping[str, Any]
+) -> int:
+    statement = (
+        f"with gone as (delete from {table} where id = any(array("  # noqa: S608 - constants
+        f"select id from {table} where {condition} limit {_ROWS})) returning id) "
+        "select count(*) from gone"
+    )
+    total = 0
+    while gone := _number(connection, statement, told):
+        total += gone
+    return total
+
+
+def _number(connection: Connection, statement: str, told: Mapping[str, Any]) -> int:
+    return int(connection.execute(text(statement), dict(told)).scalar_one())
+
+
+def _old_artifacts(
+    artifacts: Artifacts, settings: Settings, watch: Watch, before: datetime
+) -> Iterator[list[Kept]]:
+    """Artifacts written before then, of bytes that nothing newer in the ledger has; some at once.
+
+    What was read from a file can be read again. Its bytes can't once we deleted it on the server:
+    with AFTER_LOAD=delete they stay.
+    """
+    kinds: tuple[Kind, ...] = ("parsed",) if settings.after_load == "delete" else ("parsed", "raw")
+    for kind in kinds:
+        old = artifacts.older(kind, before)
+        while some := list(islice(old, _HASHES)):
+            used = watch.recent_hashes([one.sha256 for one in some], before)
+            yield [one for one in some if one.sha256 not in used]

@@ -1,0 +1,176 @@
+"""Runs of the instance: what is under way, why one failed, ending one, noting those that died.
+
+Nothing is executed here. A run that waits is taken out of the queue; one that works is told to stop
+through the code server that started it. The names used of Dagster are private; all uses are here
+and tested.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster_shared.error import SerializableErrorInfo
+
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB
+from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
+from saft_pipeline.store.model import CANCELLED, Failure
+from saft_pipeline.store.store import Store
+
+WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
+WORKING = (
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+)
+UNFINISHED = (*WAITING, *WORKING)
+
+
+class UnknownRunError(Exception):
+    """No run has this id."""
+
+
+class NotCancelledError(Exception):
+    """The run can't be ended from here; the message says why and what to do."""
+
+
+def unfinished(instance: dg.DagsterInstance) -> Sequence[dg.RunRecord]:
+    """The runs that wait or work, oldest first."""
+    return instance.get_run_records(dg.RunsFilter(statuses=list(UNFINISHED)), ascending=True)
+
+
+def records(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> Sequence[dg.RunRecord]:
+    """Those of the runs that are in the history, oldest first."""
+    if not run_ids:
+        return []
+    return instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids)), ascending=True)
+
+
+def waits(run: dg.DagsterRun) -> bool:
+    """Whether a run has yet to begin, in Dagster's queue or in that of the workers.
+
+    Others that are starting have a process of their own, or of a `saft` command, which may be gone.
+    """
+    return run.status in WAITING or _waits_for_worker(run)
+
+
+def _waits_for_worker(run: dg.DagsterRun) -> bool:
+    return run.status == dg.DagsterRunStatus.STARTING and TASK_TAG in run.tags
+
+
+def files_of(run: dg.DagsterRun) -> int:
+    """How many files the run was launched for."""
+    return int(run.tags.get(FILES_TAG, "1"))
+
+
+def reason(instance: dg.DagsterInstance, run_id: str) -> str:
+    """Why a run failed, in one sentence or a few, without a traceback."""
+    wanted = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+    for entry in instance.all_logs(run_id, of_type=wanted):
+        event = entry.get_dagster_event()
+        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            error = event.step_failure_data.error
+        else:
+            error = event.job_failure_data.error
+        if error:
+            return plain(error)
+    return "it ended without a word: its process was killed, or never began"
+
+
+def plain(error: SerializableErrorInfo) -> str:
+    """What an error of ours says, else the root of all, without class and without a traceback."""
+    chain = [error]
+    while chain[-1].cause:
+        chain.append(chain[-1].cause)
+    told = next((each for each in chain if each.message.startswith("saft_pipeline.")), chain[-1])
+    return re.sub(r"^[\w.]+: ", "", told.message.strip())
+
+
+def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
+    """End a run; what it had claimed and not loaded is failed, as cancelled. What was done.
+
+    Raises:
+        UnknownRunError: no run has this id.
+        NotCancelledError: it has ended, or a `saft` command executes it itself.
+    """
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        raise UnknownRunError(f"no run is called {run_id}; `saft active` lists those under way")
+    if run.is_finished:
+        raise NotCancelledError(f"run {run_id} has ended already: {run.status.value.lower()}")
+    if run.status == dg.DagsterRunStatus.QUEUED or _waits_for_worker(run):
+        instance.run_coordinator.cancel_run(run_id)
+        if _waits_for_worker(run):
+            instance.report_run_canceled(run)
+        _give_up(store, run)
+        return "taken out of the queue"
+    if {GRPC_INFO_TAG, TASK_TAG} & run.tags.keys() and _told_to_stop(instance, run_id):
+        return "told to stop; it ends within seconds"
+    if _shows_life(store, run):
+        raise NotCancelledError(
+            f"run {run_id} is executed by another `saft` command (poll or ingest), or has lost its "
+            "code server: end that process (Ctrl-C), or try again when its lease has ended "
+            "(LEASE_SECONDS)"
+        )
+    instance.report_run_canceled(run, message="its process shows no sign of life")
+    _give_up(store, run)
+    return "noted as cancelled; its process was gone"
+
+
+def _told_to_stop(instance: dg.DagsterInstance, run_id: str) -> bool:
+    try:
+        return instance.run_coordinator.cancel_run(run_id)
+    except DagsterUserCodeUnreachableError:
+        return False
+
+
+def _shows_life(store: Store, run: dg.DagsterRun) -> bool:
+    """Whether the run's claim is kept alive."""
+    now = datetime.now(UTC)
+    held = store.claimed(_owner(run))
+    return any(f.lease_expires_at and f.lease_expires_at > now for f in held)
+
+
+def _give_up(store: Store, run: dg.DagsterRun) -> None:
+    failures = [Failure(f.id, CANCELLED) for f in store.claimed(_owner(run))]
+    store.fail(_owner(run), failures, run_id=run.run_id)
+
+
+def _owner(run: dg.DagsterRun) -> str:
+    """How the ledger knows the run's claim."""
+    return run.tags.get(CLAIM_TAG, f"run-{run.run_id}")
+
+
+def end_dead_runs(instance: dg.DagsterInstance, store: Store, lease_seconds: int) -> list[str]:
+    """Report runs whose process is gone as failed; their ids. Files come back when leases end.
+
+    Dagster's default launcher can't tell: after a kill -9 of the whole tree its runs stay STARTED
+    for ever. A run that works renews its lease or writes events; one that does neither is dead.
+    """
+    dead = list(_dead(instance, store, silent_since=time.time() - 2 * lease_seconds))
+    for run in dead:
+        instance.report_run_failed(run, "its process is gone; the files it held are taken again")
+    return [run.run_id for run in dead]
+
+
+def _dead(
+    instance: dg.DagsterInstance, store: Store, silent_since: float
+) -> Iterator[dg.DagsterRun]:
+    for record in instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=list(WORKING))):
+        run = record.dagster_run
+        if record.update_timestamp.timestamp() > silent_since or waits(run):
+            continue
+        held = store.claimed(_owner(run))
+        leases = [f.lease_expires_at.timestamp() for f in held if f.lease_expires_at]
+        if max(leases, default=0.0) < time.time() and _last_event(instance, run) < silent_since:
+            yield run
+
+
+def _last_event(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
+    found = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    return found[0].event_log_entry.timestamp if found else 0.0

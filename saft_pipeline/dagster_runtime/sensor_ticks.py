@@ -1,0 +1,102 @@
+"""Ticks of the sensor for who asks from outside: having one now, and finding it again.
+
+The daemon makes them: a tick is asked for by forgetting when the last one was, so that the sensor
+is due, and the daemon looks every five seconds. The names used of Dagster are private; all uses are
+here and tested.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import dagster as dg
+from dagster._core.definitions.selector import InstigatorSelector
+from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigatorData, TickStatus
+
+from saft_pipeline.dagster_runtime.names import LOCATION, SENSOR
+
+_SELECTOR = InstigatorSelector(
+    location_name=LOCATION, repository_name="__repository__", name=SENSOR
+).get_id()
+_ANY_ORIGIN = ""
+
+
+class SensorStoppedError(Exception):
+    """Somebody switched the sensor off; the message says what to do."""
+
+
+def newest(instance: dg.DagsterInstance) -> InstigatorTick | None:
+    """The tick that began last."""
+    return next(iter(instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1)), None)
+
+
+def newest_ended(instance: dg.DagsterInstance) -> InstigatorTick | None:
+    """The tick that began last of those that have ended."""
+    ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+    return next(iter(instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1, statuses=ended)), None)
+
+
+def after(instance: dg.DagsterInstance, tick_id: int) -> InstigatorTick | None:
+    """The first tick that began after that one (0: the first of all)."""
+    storage = instance.schedule_storage
+    assert storage is not None
+    known = storage.get_ticks_by_ids([tick_id])
+    since = known[0].timestamp if known else None
+    summaries = storage.get_tick_summaries(_ANY_ORIGIN, _SELECTOR, after=since)
+    later = [summary.tick_id for summary in summaries if summary.tick_id > tick_id]
+    return storage.get_tick(min(later)) if later else None
+
+
+def of_last_day(instance: dg.DagsterInstance) -> dict[TickStatus, list[float]]:
+    """When the ticks of the last 24 hours began (epoch seconds), by what became of them."""
+    storage = instance.schedule_storage
+    assert storage is not None
+    found: dict[TickStatus, list[float]] = {status: [] for status in TickStatus}
+    for tick in storage.get_tick_summaries(_ANY_ORIGIN, _SELECTOR, after=time.time() - 86_400):
+        found[tick.status].append(tick.timestamp)
+    return found
+
+
+def make_due(instance: dg.DagsterInstance) -> None:
+    """Have the daemon tick at its next beat. A sensor that never ticked is due already.
+
+    Raises:
+        SensorStoppedError: it is switched off.
+    """
+    state = instance.get_instigator_state(_ANY_ORIGIN, _SELECTOR)
+    if state is None:
+        return
+    if not state.is_running:
+        raise SensorStoppedError(
+            f"the sensor {SENSOR} is switched off: switch it on in Dagster (Automation), "
+            "or look once with: saft poll"
+        )
+    data = state.instigator_data
+    assert isinstance(data, SensorInstigatorData)
+    forgotten = data._replace(last_tick_timestamp=None, last_tick_start_timestamp=None)
+    instance.update_instigator_state(state.with_data(forgotten))
+
+
+def ask(instance: dg.DagsterInstance) -> int:
+    """Make the sensor due; the id of the tick `after` which comes the one that was asked for."""
+    last = newest(instance)
+    make_due(instance)
+    return last.tick_id if last else 0
+
+
+def ask_until_begun(
+    instance: dg.DagsterInstance, tick_id: int, done: threading.Event, patience: float = 120
+) -> None:
+    """Ask again until a newer tick begins: one that was under way sets the clock at its end.
+
+    Ends after `patience` seconds, too, or when `done` is set.
+    """
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and not done.is_set():
+        last = newest(instance)
+        if last and last.tick_id > tick_id:
+            return
+        if last and last.status != TickStatus.STARTED:
+            make_due(instance)
+        done.wait(1)

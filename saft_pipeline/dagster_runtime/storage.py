@@ -1,0 +1,187 @@
+"""Dagster's own history (runs, events, ticks) in Postgres, the embedded one or another, cheaply.
+
+Stock dagster-postgres opens a connection for every statement (NullPool): 245 a run, which is most
+of the price of a run. One pre-pinged pool shared by the three storages takes that away. It also
+compiles an insert anew for every batch of events: one statement with arrays takes its place.
+The names used of dagster-postgres are private; all uses are in this module and tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from operator import itemgetter
+from typing import Any
+
+from dagster import AssetKey, DagsterEventType
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster_postgres.event_log import PostgresEventLogStorage
+from dagster_postgres.storage import DagsterPostgresStorage
+from dagster_postgres.utils import create_pg_engine
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import ArgumentError
+
+from saft_pipeline import settings
+from saft_pipeline.dagster_runtime.event_json import (
+    CHECKED,
+    CheckEvent,
+    FileEvent,
+    Serializer,
+    Step,
+)
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+from saft_pipeline.settings import Settings, SettingsError
+from saft_pipeline.store.postgres import is_here
+
+DATABASE = "dagster"
+_DRIVER = "postgresql+psycopg2"
+
+_PASSED = AssetCheckExecutionRecordStatus.SUCCEEDED
+_FAILED = AssetCheckExecutionRecordStatus.FAILED
+
+_TYPES = {
+    "run_id": "text",
+    "event": "text",
+    "dagster_event_type": "text",
+    "timestamp": "timestamp",
+    "step_key": "text",
+    "asset_key": "text",
+    "partition": "text",
+}
+_CHECK_TYPES = {
+    "asset_key": "text",
+    "check_name": "text",
+    "partition": "text",
+    "run_id": "text",
+    "execution_status": "text",
+    "evaluation_event": "text",
+    "evaluation_event_timestamp": "timestamp",
+    "evaluation_event_storage_id": "bigint",
+}
+
+
+def _insert(table: str, types: Mapping[str, str]) -> str:
+    columns = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in types.items())
+    return f"insert into {table} ({', '.join(types)}) select * from unnest({columns})"  # noqa: S608
+
+
+_INSERT = text(f"{_insert('event_logs', _TYPES)} returning id")
+_INSERT_CHECKS = text(f"{_insert('asset_check_executions', _CHECK_TYPES)} on conflict do nothing")
+
+
+class BatchedEventLog(PostgresEventLogStorage):
+    """The event log, with a cheaper way in for the many events of a run over many files."""
+
+    def store_file_events(
+        self, events: Sequence[FileEvent], step: Step, serializer: Serializer
+    ) -> None:
+        """Store events of one step, of any assets and kinds, in one statement."""
+        if not events:
+            return
+        columns = {
+            "run_id": [step.run_id] * len(events),
+            "event": [serializer.text(event) for event in events],
+            "dagster_event_type": [event.kind.value for event in events],
+            "timestamp": [_naive_utc(event.timestamp) for event in events],
+            "step_key": [step.step_key] * len(events),
+            "asset_key": [AssetKey(event.asset).to_string() for event in events],
+            "partition": [event.partition for event in events],
+        }
+        with self.index_transaction() as connection:
+            ids = [int(found[0]) for found in connection.execute(_INSERT, columns)]
+            # The table of assets keeps something of the newest event of each kind.
+            numbered = zip(events, ids, strict=True)
+            newest = {(event.asset, event.kind): (n, event) for event, n in numbered}
+            for event_id, event in sorted(newest.values(), key=itemgetter(0)):
+                self._store_asset_event(connection, event.entry(step), event_id)
+
+    def store_check_events(self, events: Sequence[CheckEvent], step: Step) -> None:
+        """Store what checks found, in two statements."""
+        if not events:
+            return
+        texts = [serialize_value(event.entry(step)) for event in events]
+        times = [_naive_utc(event.timestamp) for event in events]
+        found = [event.evaluation for event in events]
+        none, run_ids = [None] * len(events), [step.run_id] * len(events)
+        columns = {
+            "run_id": run_ids,
+            "event": texts,
+            "dagster_event_type": [CHECKED.value] * len(events),
+            "timestamp": times,
+            "step_key": [step.step_key] * len(events),
+            "asset_key": none,
+            "partition": none,
+        }
+        checks = {
+            "asset_key": [each.asset_key.to_string() for each in found],
+            "check_name": [each.check_name for each in found],
+            "partition": [each.partition for each in found],
+            "run_id": run_ids,
+            "execution_status": [(_PASSED if each.passed else _FAILED).value for each in found],
+            "evaluation_event": texts,
+            "evaluation_event_timestamp": times,
+        }
+        with self.index_transaction() as connection:
+            ids = [int(found[0]) for found in connection.execute(_INSERT, columns)]
+            connection.execute(_INSERT_CHECKS, {**checks, "evaluation_event_storage_id": ids})
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Leave out that a run means to evaluate each check: it says nothing, and is not free."""
+        if event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+            super().store_event(event)
+
+    def dispose(self) -> None:
+        """Close the connections, too: a pool holds some, which Dagster's own storage doesn't."""
+        super().dispose()
+        self._engine.dispose()
+
+
+class PooledPostgresStorage(DagsterPostgresStorage):
+    """`storage: custom:` of dagster.yaml."""
+
+    def __init__(self, url: str, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__(url, inst_data=inst_data)
+        self._event_log_storage = BatchedEventLog(url)
+        engine = create_pg_engine(
+            url, isolation_level="AUTOCOMMIT", pool_size=2, max_overflow=18, pool_pre_ping=True
+        )
+        for storage in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            storage._engine = engine
+
+    @classmethod
+    def config_type(cls) -> Any:
+        """No configuration: the settings say where the server is."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> PooledPostgresStorage:
+        """Called by Dagster when it loads dagster.yaml."""
+        return cls(history_url(settings.load()), inst_data)
+
+
+def history_url(given: Settings) -> str:
+    """`DAGSTER_DB_URL`, or the Postgres of `SAFT_HOME`, started if nobody has yet; for SQLAlchemy.
+
+    TLS is required unless the server is on this machine. Raises SettingsError.
+    """
+    if given.dagster_db_url is None:
+        embedded = EmbeddedPostgres(given.home).url(DATABASE)
+        return embedded.replace("postgresql://", f"{_DRIVER}://", 1)
+    try:
+        url = make_url(given.dagster_db_url.get_secret_value()).set(drivername=_DRIVER)
+    except (ArgumentError, ValueError):  # its message would show the password
+        raise SettingsError(
+            "DAGSTER_DB_URL is not an address of a database; it looks like "
+            "postgresql://USER:PASSWORD@HOST:PORT/dagster"
+        ) from None
+    if not is_here(url.host or "") and "sslmode" not in url.query:
+        url = url.update_query_dict({"sslmode": "require"})
+    return url.render_as_string(hide_password=False)
+
+
+def _naive_utc(timestamp: float) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC).replace(tzinfo=None)

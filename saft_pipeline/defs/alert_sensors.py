@@ -1,0 +1,151 @@
+"""The sensor that has somebody told of what failed, waits, or stays away.
+
+Dagster's own run-failure sensors call for each run by itself, and go on when the call fails. This
+one looks at what holds now and was not told of yet: what comes together is one message, and what
+could not be sent is sent at the next tick. Loading neither waits for it nor fails with it.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+from dagster._core.scheduler.instigation import TickStatus
+
+from saft_pipeline.alerts.channels import Channel, channels
+from saft_pipeline.alerts.message import AlertError, compose
+from saft_pipeline.dagster_runtime import runs, sensor_ticks
+from saft_pipeline.dagster_runtime.names import FOLDER
+from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.settings import Settings
+from saft_pipeline.store.alerts import Condition, Limits
+from saft_pipeline.store.errors import StoreError
+from saft_pipeline.store.opening import open_watch
+
+SENSOR = "alerts"
+_INTERVAL = 60
+_RECENT = timedelta(hours=24)
+"""A run that failed is told of for so long, and one that fails in the same way is not news."""
+_MOST_RUNS = 50
+"""Of the newest runs that failed; each costs a look into its events."""
+
+
+def build_alert_sensor(*, wanted: bool) -> dg.SensorDefinition:
+    """The sensor; it runs by default if there is a channel to tell on."""
+    status = dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED
+
+    @dg.sensor(
+        name=SENSOR,
+        minimum_interval_seconds=_INTERVAL,
+        default_status=status,
+        description="Tells ALERT_WEBHOOK_URL and ALERT_EMAIL_TO what failed, waits, or stays away.",
+    )
+    def alerts(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
+        return tick(context, pipeline.settings)
+
+    return alerts
+
+
+def tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult:
+    """Tell every channel what it was not told of yet.
+
+    The database knows what was told. What can't be told of through it is its own failure: the
+    cursor has the channels that know of that.
+    """
+    ways = channels(settings)
+    if not ways:
+        return dg.SensorResult(
+            skip_reason="nobody to tell: set ALERT_WEBHOOK_URL or ALERT_SMTP_URL"
+        )
+    aware: list[str] = json.loads(context.cursor or "[]")
+    try:
+        said = list(_tell(ways, context.instance, settings))
+        aware = []
+    except StoreError as error:
+        said, aware = _tell_of_store(ways, error, aware)
+    return dg.SensorResult(skip_reason="; ".join(said) or "no news", cursor=json.dumps(aware))
+
+
+def _tell(
+    ways: Sequence[Channel], instance: dg.DagsterInstance, settings: Settings
+) -> Iterator[str]:
+    """Send what is new on each channel; yields what came of it."""
+    limits = Limits(
+        settings.source,
+        settings.alert_pending_after,
+        settings.incomplete_after,
+        settings.alert_silent_after,
+    )
+    with closing(open_watch(settings)) as watch:
+        of_dagster = {c.matter: c for c in (*_failed_runs(instance), *_polling(instance, settings))}
+        for way in ways:
+            news = watch.untold(way.name, limits, list(of_dagster))
+            if not news:
+                continue
+            problem = _send(way, [of_dagster.get(c.matter, c) for c in news])
+            if not problem:
+                watch.told(way.name, [c.matter for c in news])
+            yield problem or f"{way.name}: told of {len(news)}"
+
+
+def _tell_of_store(
+    ways: Sequence[Channel], error: StoreError, aware: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Tell the channels that are not aware; what came of it, and who is aware now."""
+    down = Condition("store", "store", None, str(error))
+    problems = {way.name: _send(way, [down]) for way in ways if way.name not in aware}
+    said = [str(error), *(problem for problem in problems.values() if problem)]
+    return said, [*aware, *(name for name, problem in problems.items() if not problem)]
+
+
+def _send(way: Channel, conditions: Sequence[Condition]) -> str | None:
+    """What kept a message from going out."""
+    try:
+        way.send(compose(conditions))
+    except AlertError as error:
+        return f"{way.name}: {error}; tried again at the next tick"
+    return None
+
+
+def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Condition]:
+    """The ways in which runs failed lately, other than for their files: those are told of one by
+    one.
+    """  # fmt: skip
+    failed = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE], updated_after=datetime.now(UTC) - _RECENT
+    )
+    for record in instance.get_run_records(failed, limit=_MOST_RUNS):
+        run = record.dagster_run
+        if not _for_its_files(instance, run.run_id):
+            reason = runs.reason(instance, run.run_id)
+            yield _condition("run", f"{run.job_name}, run {run.run_id}", reason)
+
+
+def _for_its_files(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether a run failed as the assets make it fail when files were not loaded."""
+    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        told = entry.get_dagster_event().step_failure_data.user_failure_data
+        if told and "failed" in told.metadata:
+            return True
+    return False
+
+
+def _polling(instance: dg.DagsterInstance, settings: Settings) -> Iterator[Condition]:
+    """Whether the last look at the folder failed, or none has worked for too long."""
+    last = sensor_ticks.newest_ended(instance)
+    seen = instance.fetch_observations(dg.AssetKey(FOLDER), limit=1).records
+    if last and last.status == TickStatus.FAILURE and last.error:
+        yield _condition("poll", settings.source, runs.plain(last.error))
+    elif seen:
+        worked = datetime.fromtimestamp(seen[0].timestamp, UTC)
+        if datetime.now(UTC) - worked > settings.alert_pending_after:
+            why = (last.skip_reason if last else None) or "the sensor does not run"
+            yield Condition("poll", "poll", settings.source, f"not since {worked:%F %R} UTC: {why}")
+
+
+def _condition(kind: str, subject: str, reason: str) -> Condition:
+    """One that is told from others of its kind by its reason."""
+    digest = hashlib.md5(reason.encode(), usedforsecurity=False).hexdigest()
+    return Condition(f"{kind} {digest}", kind, subject, reason)

@@ -1,0 +1,72 @@
+"""What the assets say of themselves on their pages, put onto their definitions when these are made.
+
+Owners, what tables and columns mean and are made from, where the code is and which version, how
+fresh they should be. All of it is about definitions: no event of a run or file grows by it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+
+from saft_pipeline import __version__
+from saft_pipeline.dagster_runtime.names import FOLDER, PUBLISHING
+from saft_pipeline.defs import table_schema
+from saft_pipeline.defs.report_assets import GROUP as REPORTS
+from saft_pipeline.settings import Settings
+from saft_pipeline.store.catalog import Catalog, catalog
+
+Asset = dg.AssetsDefinition | dg.AssetSpec
+
+_ENGINEERS = "team:data-engineering"
+_ACCOUNTANTS = "team:accounting"
+# Silence shows here: no new bytes, or none that reached the tables.
+_FRESH = ("raw_xml", PUBLISHING)
+
+
+def described(assets: Sequence[Asset], settings: Settings) -> list[Asset]:
+    """The assets, each with all that is known of it."""
+    known = catalog()
+    with warnings.catch_warnings():
+        # Every command would show it; what it warns of, a test holds.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        located = dg.with_source_code_references(assets)
+    return [_each(asset, lambda spec: _described(spec, known, settings)) for asset in located]
+
+
+def _each(asset: object, change: Callable[[dg.AssetSpec], dg.AssetSpec]) -> Asset:
+    if isinstance(asset, dg.AssetsDefinition):
+        return asset.map_asset_specs(change)
+    assert isinstance(asset, dg.AssetSpec)
+    return change(asset)
+
+
+def _described(spec: dg.AssetSpec, known: Catalog, settings: Settings) -> dg.AssetSpec:
+    name = spec.key.to_user_string()
+    fresh = name in _FRESH
+    return spec.replace_attributes(
+        description=known.comments.get(name, spec.description),
+        owners=[_ACCOUNTANTS if spec.group_name == REPORTS else _ENGINEERS],
+        code_version=None if name == FOLDER else f"{__version__}-{known.version}",
+        freshness_policy=_freshness(settings.alert_silent_after) if fresh else None,
+        metadata={**spec.metadata, **_metadata(name, known, settings)},
+    )
+
+
+def _freshness(silent_after: timedelta) -> dg.FreshnessPolicy:
+    """Overdue when alerts speak of silence, too; a state of the page, nobody is told of it."""
+    return dg.FreshnessPolicy.time_window(max(silent_after, timedelta(minutes=1)))
+
+
+def _metadata(name: str, known: Catalog, settings: Settings) -> dict[str, Any]:
+    found = {
+        "dagster/column_schema": table_schema.schema(name, known),
+        "dagster/column_lineage": table_schema.lineage(name),
+        "dagster/table_name": f"public.{name}" if name in known.tables else None,
+        "dagster/uri": settings.source if name == FOLDER and settings.sftp_host else None,
+    }
+    return {key: value for key, value in found.items() if value is not None}

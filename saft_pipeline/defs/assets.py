@@ -1,0 +1,153 @@
+"""The assets of a file, from its bytes to the tables, and the one step that makes them.
+
+One step, because a step costs more than the work on a tiny file; its outputs can't be subset,
+because the rows of a file are published together or not at all. The outputs are skippable and the
+step reports each file itself, so that in a run over many files each has its own success or failure.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import dagster as dg
+
+from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime.file_events import output_context
+from saft_pipeline.dagster_runtime.names import (
+    ASSETS,
+    CLAIM_TAG,
+    FOLDER,
+    LINKS,
+    PUBLISHING,
+    UPSTREAM,
+)
+from saft_pipeline.defs import file_checks
+from saft_pipeline.defs.io_managers import GroupRows, TablesIOManager
+from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.defs.run_report import RunReport
+from saft_pipeline.loading.file_load import TABLES, Group, groups
+from saft_pipeline.loading.lease_renewal import lease_renewed
+from saft_pipeline.loading.loader import Loader, overlapped
+from saft_pipeline.sftp.errors import PermanentSftpError
+from saft_pipeline.store.errors import TransientStoreError
+from saft_pipeline.store.model import AFTER_ALL, CANCELLED, LedgerFile
+from saft_pipeline.store.store import Store
+
+GROUP = "saft"
+
+# Those of the tables are their comments in the database: see lineage.py.
+_DESCRIPTIONS = {
+    "raw_xml": "The file's bytes as they lay on the server, kept gzipped by their hash.",
+    "parsed_json": "What the file says, as `saft parse` prints it: NDJSON, kept gzipped.",
+}
+folder = dg.AssetSpec(
+    FOLDER,
+    description="The folder on the SFTP server, with the figures of each look at it.",
+    group_name=GROUP,
+    kinds={"sftp"},
+)
+
+
+def _out(name: str) -> dg.AssetOut:
+    stored = "gzip" if name in ("raw_xml", "parsed_json") else "postgres"
+    return dg.AssetOut(
+        key=name,
+        description=_DESCRIPTIONS.get(name),
+        group_name=GROUP,
+        kinds={stored, {"raw_xml": "xml", "parsed_json": "json"}.get(name, "table")},
+        io_manager_key="tables",
+        is_required=False,
+    )
+
+
+@file_checks.evaluated_by_the_step
+@dg.multi_asset(
+    name="load_files",
+    outs={name: _out(name) for name in ASSETS},
+    check_specs=file_checks.SPECS,
+    deps=[FOLDER],
+    internal_asset_deps={n: {dg.AssetKey(u) for u in up} for n, up in UPSTREAM.items()},
+    partitions_def=partitions.files,
+    can_subset=False,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
+def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterator[dg.Output[None]]:
+    """Load the files that this run claimed, group by group; fail at the end if one failed."""
+    file_checks.silence(context.log)
+    store, settings = pipeline.store, pipeline.settings
+    lease = timedelta(seconds=settings.lease_seconds)
+    owner, files = _claimed(context, store, lease)
+    reader = pipeline.reader
+    reader.expect(len(files))
+    loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
+    report = RunReport(context, settings.block_on)
+    try:
+        with lease_renewed(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
+            overlapped(
+                groups(files),
+                loader.begin,
+                lambda group: _publish(context, loader, group, report),
+            )
+    except PermanentSftpError as error:
+        store.release(owner)
+        raise dg.Failure(str(error), allow_retries=False) from None
+    except dg.DagsterExecutionInterruptedError:
+        _interrupted(context, store, loader, owner)
+        raise
+    except BaseException as error:
+        reason = f"the run ended early: {type(error).__name__}: {error}".rstrip(": ")
+        passing = isinstance(error, TransientStoreError | OSError)
+        loader.abandon(reason if passing else f"{reason}; {AFTER_ALL}", passing=passing)
+        raise
+    finally:
+        loader.close()
+    pipeline.count()
+    report.finish()
+    yield from ()
+
+
+def _claimed(
+    context: dg.AssetExecutionContext, store: Store, lease: timedelta
+) -> tuple[str, list[LedgerFile]]:
+    """The files of this run: those of the sensor's claim, or those of the run's partitions."""
+    owner = context.run.tags.get(CLAIM_TAG, "")
+    files = store.claimed(owner) if owner else []
+    if files or not (context.has_partition_key or context.has_partition_key_range):
+        return owner, files
+    wanted = {partitions.file_key(p): p for p in context.partition_keys}
+    known = store.files(keys=list(wanted))
+    if missing := wanted.keys() - {f.key for f in known}:
+        names = ", ".join(wanted[k] for k in sorted(missing))
+        raise dg.Failure(
+            f"no file in the ledger for {names}; the sensor or `saft ingest` adds files",
+            allow_retries=False,
+        )
+    owner = f"run-{context.run.run_id}"
+    return owner, store.claim(owner, lease=lease, ids=[f.id for f in known])
+
+
+def _interrupted(
+    context: dg.AssetExecutionContext, store: Store, loader: Loader, owner: str
+) -> None:
+    """Who cancels a run gives its files up; who stops the program only puts them off."""
+    run = context.instance.get_run_by_id(context.run.run_id)
+    if run and run.status == dg.DagsterRunStatus.CANCELING:
+        loader.abandon(CANCELLED)
+    else:
+        store.release(owner)
+
+
+def _publish(
+    context: dg.AssetExecutionContext,
+    loader: Loader,
+    group: Group,
+    report: RunReport,
+) -> None:
+    tables: TablesIOManager = context.resources.tables
+    loads = loader.finish_reading(group)
+    try:
+        rows = GroupRows(loads, loader)
+        for table in (*TABLES, LINKS, PUBLISHING):
+            tables.handle_output(output_context(context, table), rows)
+        report.add(loads, loader)
+    finally:
+        loader.discard(loads)

@@ -1,0 +1,265 @@
+"""The asset checks of a file: what each looks at, and what Dagster is told that it found.
+
+They are evaluated from what reading and publishing found, never over the data again. A run over
+many files tells of each check once, for all its files, and besides of the files that it found
+something in; a run of one file tells of all. None stops a run: see `BLOCK_ON`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from saft_pipeline.loading.file_load import Load
+from saft_pipeline.loading.read import MOST_FINDINGS
+from saft_pipeline.saft.rules import checks as of_reading
+from saft_pipeline.saft.rules.findings import Findings, Severity
+
+CONFLICT = "conflict"
+ROWS = "row_counts"
+
+_ASSETS = {
+    "invoice_files": ("control_totals", ROWS),
+    "customers": ("nif", "master_files"),
+    "invoice_lines": ("line_totals", "tax_rates", "tax_exemptions"),
+    "invoices": (
+        *("gross_total", "atcud", "hash", "series_gaps", "series_order", "document_dates"),
+        *("credit_notes", CONFLICT),
+    ),
+}
+DESCRIPTIONS = {
+    **{check.name: check.description for check in of_reading.CHECKS},
+    CONFLICT: "No two documents bear one number: the same one has one date and one signature.",
+    ROWS: "The tables got as many customers, invoices and lines as are in the file.",
+}
+_ASSET_OF = {name: asset for asset, names in _ASSETS.items() for name in names}
+SPECS = [
+    dg.AssetCheckSpec(name, asset=asset, description=DESCRIPTIONS[name])
+    for name, asset in _ASSET_OF.items()
+]
+_COLUMNS = ("file", "line", "document", "expected", "found", "severity")
+_SCHEMA = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
+_FAILED = AssetCheckExecutionRecordStatus.FAILED
+
+
+def evaluated_by_the_step(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
+    """Have no check demanded of the step as an output, which costs three events a check.
+
+    Dagster has no skippable checks (its issue 28461), so their outputs are made optional here.
+    """
+    for output in assets.op.output_defs:
+        if output.name in assets.check_specs_by_output_name:
+            output._is_required = False
+    return assets
+
+
+def silence(log: logging.Logger) -> None:
+    """Keep Dagster from saying in every run that the step gave no outputs for its checks."""
+    log.addFilter(lambda record: "did not yield or return expected" not in record.getMessage())
+
+
+class Row(NamedTuple):
+    """A finding of any check, those of the rules among them; `line` is that in the file."""
+
+    severity: Severity
+    line: int | None
+    document: str | None
+    expected: str | None
+    found: str | None
+
+
+class Told(NamedTuple):
+    """How much a check found in a file, and the first of it."""
+
+    findings: int
+    first: Sequence[Row]
+
+
+def told(load: Load) -> dict[str, Told]:
+    """What checks found in a file; those that found nothing are left out."""
+    found: dict[str, Told] = {}
+    if load.same_as is not None:
+        found.update(_told_before(load))
+    elif (findings := _findings(load)) and findings.counts:
+        for check in of_reading.CHECKS:
+            if count := of_reading.amiss(check, findings):
+                first = of_reading.first(check, findings)[:MOST_FINDINGS]
+                found[check.name] = Told(count, [Row(*finding[1:]) for finding in first])
+    if conflicts := [_conflict(w) for w in _warnings(load) if w["code"] == CONFLICT]:
+        found[CONFLICT] = Told(len(conflicts), conflicts[:MOST_FINDINGS])
+    if differing := list(_differing(load)):
+        found[ROWS] = Told(len(differing), differing)
+    return found
+
+
+def evaluated(load: Load) -> tuple[str, ...]:
+    """The checks that a file came as far as to be judged by; another run's file by none."""
+    if load.outcome and load.outcome.status == "lost":
+        return ()
+    is_read = load.loaded if load.same_as is not None else _findings(load) is not None
+    return (
+        *(of_reading.NAMES if is_read else ()),
+        *((CONFLICT,) if load.loaded else ()),
+        *((ROWS,) if load.outcome and load.outcome.rows else ()),
+    )
+
+
+def _findings(load: Load) -> Findings | None:
+    return load.reading.findings if load.reading else None
+
+
+def _warnings(load: Load) -> Sequence[dict[str, object]]:
+    return load.outcome.warnings if load.outcome else ()
+
+
+def _told_before(load: Load) -> Iterator[tuple[str, Told]]:
+    """What the ledger has of the same bytes: a summary."""
+    for name in of_reading.NAMES:
+        given = [w for w in _warnings(load) if w["code"] == name]
+        if given:
+            first = [_from_ledger(w) for w in given]
+            count = sum(n if isinstance(n := w.get("findings"), int) else 1 for w in given)
+            yield name, Told(count, first[:MOST_FINDINGS])
+
+
+def _from_ledger(warning: dict[str, object]) -> Row:
+    line, message = warning.get("line"), str(warning.get("message"))
+    place = line if isinstance(line, int) else None
+    return Row("warning", place, None, None, message)
+
+
+def _conflict(warning: dict[str, object]) -> Row:
+    if "invoice_no" not in warning:  # "and 12 more of this kind"
+        return _from_ledger(warning)
+    ours, theirs = (_said(warning.get(file)) for file in ("this_file", "other_file"))
+    return Row("warning", None, str(warning["invoice_no"]), ours, theirs)
+
+
+def _said(document: object) -> str:
+    """`2025-03-01, Hash AbCd…`, of one side of a conflict."""
+    given = document if isinstance(document, dict) else {}
+    return f"{given.get('invoice_date')}, Hash {str(given.get('hash') or 'none')[:12]}"
+
+
+def _differing(load: Load) -> Iterator[Row]:
+    """Tables that did not get what was read; where staging differed, nothing was published."""
+    if load.outcome is None or load.reading is None or load.same_as is not None:
+        return
+    got = load.outcome.rows
+    if load.outcome.status == "failed" and got:
+        yield Row("error", None, None, "all rows", load.outcome.error)
+        return
+    for table in ("customers", "invoices", "invoice_lines") if got else ():
+        expected, found = load.reading.rows.counts[table], got.get(table)
+        if expected != found:
+            yield Row("error", None, table, str(expected), str(found))
+
+
+@dataclass
+class _Sum:
+    """What one check found in the files of a run."""
+
+    files: int = 0
+    with_findings: int = 0
+    findings: int = 0
+    kept_out: int = 0
+    first: list[tuple[str, Row]] = field(default_factory=list)
+
+    def add(self, path: str, found: Told | None, *, blocks: bool) -> None:
+        self.files += 1
+        if found:
+            self.with_findings += 1
+            self.kept_out += blocks
+            self.findings += found.findings
+            self.first += [(path, f) for f in found.first][: MOST_FINDINGS - len(self.first)]
+
+
+class Evaluations:
+    """What the checks of one run come to, group of files by group."""
+
+    def __init__(
+        self, instance: dg.DagsterInstance, block_on: Collection[str], *, alone: bool
+    ) -> None:
+        self._storage = instance.event_log_storage
+        self._block_on = block_on
+        self._alone = alone  # the run is that of one partition
+        self._sums = {name: _Sum() for name in _ASSET_OF}
+
+    def of(self, loads: Sequence[tuple[str, Load]]) -> Iterator[dg.AssetCheckEvaluation]:
+        """What there is to tell of single files, each with its partition."""
+        bad_before = self._bad_before(loads)
+        for partition, load in loads:
+            found = told(load)
+            for name in evaluated(load):
+                blocks = name in self._block_on and not load.loaded
+                self._sums[name].add(load.file.path, found.get(name), blocks=blocks)
+                if self._alone or name in found or (name, partition) in bad_before:
+                    one = _Sum()
+                    one.add(load.file.path, found.get(name), blocks=blocks)
+                    yield self._evaluation(name, one, partition)
+
+    def finish(self) -> Iterator[dg.AssetCheckEvaluation]:
+        """What there is to tell of all files of the run."""
+        for name, whole in self._sums.items():
+            if whole.files and not self._alone:
+                yield self._evaluation(name, whole, None)
+
+    def _bad_before(self, loads: Sequence[tuple[str, Load]]) -> set[tuple[str, str]]:
+        """Checks and partitions of these that failed when the file came last."""
+        again = [p for p, load in loads if load.file.version > 1 or load.file.attempts > 1]
+        if self._alone or not again:
+            return set()
+        keys = [spec.key for spec in SPECS]
+        infos = self._storage.get_asset_check_partition_info(keys, partition_keys=again)
+        return {
+            (info.check_key.name, info.partition_key)
+            for info in infos
+            if info.partition_key and info.latest_execution_status is _FAILED
+        }
+
+    def _evaluation(self, name: str, found: _Sum, partition: str | None) -> dg.AssetCheckEvaluation:
+        metadata: dict[str, dg.MetadataValue | int] = {"findings": found.findings}
+        if partition is None:
+            metadata |= {"files": found.files, "files with findings": found.with_findings}
+        if found.first:
+            metadata["first findings"] = table(found.first)
+        return dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey(_ASSET_OF[name]),
+            check_name=name,
+            passed=not found.findings,
+            metadata=metadata,
+            severity=_severity(grave=found.kept_out > 0 or name == ROWS),
+            description=_words(found),
+            blocking=name in self._block_on,
+            partition=partition,
+        )
+
+
+def _severity(*, grave: bool) -> dg.AssetCheckSeverity:
+    """An error is what kept a file out of the tables."""
+    return dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN
+
+
+def _words(found: _Sum) -> str:
+    if not found.first:
+        return "nothing found" if found.files == 1 else f"nothing found in {found.files:,} files"
+    path, first = found.first[0]
+    where = "" if found.files == 1 else f" in {found.with_findings:,} of {found.files:,} files"
+    blocked = f"; kept out of the tables by BLOCK_ON: {found.kept_out:,}" if found.kept_out else ""
+    about = of_reading.told(*first[2:])
+    return f"findings: {found.findings:,}{where}; the first: {path}: {about}{blocked}"
+
+
+def table(found: Sequence[tuple[str, Row]]) -> dg.TableMetadataValue:
+    """The first findings, each with the path of its file."""
+    rows = ((path, f.line, f.document, f.expected, f.found, f.severity) for path, f in found)
+    records = [
+        dg.TableRecord({k: "" if v is None else v for k, v in zip(_COLUMNS, row, strict=True)})
+        for row in rows
+    ]
+    return dg.TableMetadataValue(records, _SCHEMA)

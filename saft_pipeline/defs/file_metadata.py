@@ -1,0 +1,127 @@
+"""What the web UI shows of a file: when, how many rows, which warnings, what failed and where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import dagster as dg
+
+from saft_pipeline.loading.file_load import Load
+from saft_pipeline.loading.loader import Loader
+
+_MOST_FINDINGS = 20
+
+
+def of_asset(asset: str, load: Load, loader: Loader) -> dict[str, Any]:
+    """The metadata of one asset's materialization for one file."""
+    if asset == "raw_xml":
+        return _raw(load, loader)
+    if asset == "parsed_json":
+        return _parsed(load, loader)
+    if asset == "invoice_files":
+        return _ledger(load)
+    rows = load.outcome.rows.get(asset, 0) if load.outcome else 0
+    return {"dagster/row_count": rows}
+
+
+def of_failure(load: Load) -> dict[str, Any]:
+    """Why a file did not get into the tables."""
+    return {
+        "path": load.file.path,
+        "version": load.file.version,
+        "attempt": load.file.attempts,
+        "reason": load.error or "unknown",
+        "to do": _to_do(load),
+    }
+
+
+def _to_do(load: Load) -> str:
+    """What people can do about it."""
+    refusal = load.refusal
+    if refusal and refusal.passing:
+        return "nothing: it is tried again by itself, a few times; or at once: saft retry"
+    return _CURES[refusal.state if refusal else "failed"]
+
+
+_CURES = {
+    "failed": "have it mended or exported again: a new upload is taken by itself",
+    "incomplete": "nothing: it is taken when it has changed",
+    "gone": "upload it again",
+    "unreadable": "mend its name or its rights on the server",
+    "lost": "nothing: another run has taken it",
+}
+
+
+def of_failures(loads: Sequence[Load]) -> dg.TableMetadataValue:
+    """The failed files of a run, as a table."""
+    records = [dg.TableRecord({"file": x.file.path, "reason": x.error or ""}) for x in loads]
+    return dg.MetadataValue.table(records[:_MOST_FINDINGS])
+
+
+def _raw(load: Load, loader: Loader) -> dict[str, Any]:
+    assert load.fetched is not None
+    return {
+        "path": load.file.path,
+        "bytes": load.fetched.file.size,
+        "modified_at": dg.MetadataValue.timestamp(load.file.modified_at),
+        "sha256": load.fetched.sha256,
+        "artifact": dg.MetadataValue.path(loader.artifacts.raw_path(load.fetched.sha256)),
+    }
+
+
+def _parsed(load: Load, loader: Loader) -> dict[str, Any]:
+    assert load.fetched is not None
+    artifact = dg.MetadataValue.path(loader.artifacts.parsed_path(load.fetched.sha256))
+    if load.same_as is not None:
+        return {"same bytes as": f"ledger row {load.same_as}", "artifact": artifact}
+    reading = load.reading
+    assert reading is not None
+    return {
+        "records": reading.records,
+        "seconds": round(reading.seconds, 6),
+        "artifact": artifact,
+        **_warnings(reading.warnings),
+    }
+
+
+def _ledger(load: Load) -> dict[str, Any]:
+    assert load.outcome is not None
+    rows = load.outcome.rows
+    return {
+        "path": load.file.path,
+        "version": load.file.version,
+        "attempt": load.file.attempts,
+        "invoices": rows.get("invoice_file_links", 0),
+        "lines": rows.get("invoice_lines", 0),
+        **_holds(load),
+        **_warnings(load.outcome.warnings),
+    }
+
+
+def _holds(load: Load) -> dict[str, str]:
+    """`3 FT, 1 NC of NIF 500000000, Gramido`, in one entry: each takes 100 bytes of every file."""
+    reading = load.reading
+    if reading is None or reading.company_id is None:
+        return {}
+    documents = ", ".join(f"{count:,} {kind}" for kind, count in sorted(reading.types.items()))
+    branch = f", {load.file.branch}" if load.file.branch else ""
+    return {"holds": f"{documents or 'no documents'} of NIF {reading.company_id}{branch}"}
+
+
+def _warnings(warnings: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    if not warnings:
+        return {"warnings": 0}
+    records = [dg.TableRecord({k: _cell(w.get(k)) for k in _COLUMNS}) for w in warnings]
+    table = dg.MetadataValue.table(records[:_MOST_FINDINGS])
+    return {"warnings": len(warnings), "first warnings": table}
+
+
+_COLUMNS = ("code", "line", "message")
+
+
+def _cell(value: object) -> str | int:
+    if value is None:
+        return ""
+    return value if isinstance(value, (str, int)) else json.dumps(value)

@@ -1,0 +1,57 @@
+"""What assets and the sensor share: the settings and the store, opened at first use."""
+
+from contextlib import suppress
+from functools import cache
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from saft_pipeline import settings as settings_module
+from saft_pipeline.artifacts.remote import artifacts_of
+from saft_pipeline.loading.reader_process import FileReader
+from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.traffic import TRAFFIC
+from saft_pipeline.store.errors import StoreError
+from saft_pipeline.store.opening import open_store
+from saft_pipeline.store.store import Store
+
+
+class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Settings and store. It has no configuration, so no secret can reach a run's config."""
+
+    _settings: Settings | None = PrivateAttr(default=None)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read once; raises `SettingsError`."""
+        if self._settings is None:
+            self._settings = settings_module.load()
+        return self._settings
+
+    @property
+    def store(self) -> Store:
+        """The store that the settings name; raises `StoreError`.
+
+        One for all runs and ticks of a process: far away, opening costs more than a tiny file.
+        """
+        return _shared_store(self.settings)
+
+    def count(self, **more: int) -> None:
+        """Add what this process asked of the servers to the metrics; a fault costs figures only."""
+        with suppress(StoreError):
+            self.store.count({**TRAFFIC.take(), **more})
+
+    @property
+    def reader(self) -> FileReader:
+        """Reads files, in a process of its own if they are many: one for all runs here."""
+        return _shared_reader(self.settings)
+
+
+@cache
+def _shared_reader(settings: Settings) -> FileReader:
+    return FileReader(artifacts_of(settings))
+
+
+@cache
+def _shared_store(settings: Settings) -> Store:
+    return open_store(settings)

@@ -1,0 +1,90 @@
+"""What a run tells Dagster of each of its files: materializations, checks, failures, tags."""
+
+from collections.abc import Collection, Sequence
+
+import dagster as dg
+
+from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime.file_events import FileEvents
+from saft_pipeline.dagster_runtime.names import ASSETS, PUBLISHING
+from saft_pipeline.defs import file_checks, file_metadata
+from saft_pipeline.defs.run_tags import CommonTags
+from saft_pipeline.loading.file_load import Load
+from saft_pipeline.loading.loader import Loader
+
+_AFTER_READING = ASSETS[1:]
+
+
+class RunReport:
+    """Tells Dagster what became of each file, group by group."""
+
+    def __init__(self, context: dg.AssetExecutionContext, block_on: Collection[str]) -> None:
+        self._context = context
+        alone = context.has_partition_key
+        self._checks = file_checks.Evaluations(context.instance, block_on, alone=alone)
+        self._events = FileEvents(context)
+        self._failed: list[Load] = []
+        self._tags = CommonTags()
+        self._loaded = 0
+        self._total = 0
+
+    def add(self, loads: Sequence[Load], loader: Loader) -> None:
+        """Materialize the good files' partitions; mark failed ones as meant but not made.
+
+        A file that is still being uploaded is no failure: it comes again.
+        """
+        fetched = [load for load in loads if load.fetched]
+        good = [load for load in loads if load.loaded]
+        rest = [load for load in loads if not load.loaded]
+        bad = [x for x in rest if x.refusal and x.refusal.state != "incomplete"]
+        keys = {load.file.id: _partition(load) for load in loads}
+        for asset in ASSETS:
+            made = fetched if asset == "raw_xml" else good
+            self._events.materialized(
+                asset,
+                [
+                    (keys[load.file.id], file_metadata.of_asset(asset, load, loader))
+                    for load in made
+                ],
+            )
+        if not self._context.has_partition_key:
+            unfetched = [keys[load.file.id] for load in bad if not load.fetched]
+            self._events.planned(_AFTER_READING, [keys[load.file.id] for load in bad])
+            self._events.planned(["raw_xml"], unfetched)
+        self._events.observed(
+            PUBLISHING, [(keys[load.file.id], file_metadata.of_failure(load)) for load in rest]
+        )
+        self._events.checked(self._checks.of([(keys[load.file.id], load) for load in loads]))
+        self._events.store()
+        for load in loads:
+            self._tags.add(load)
+        self._failed += bad
+        self._loaded += len(good)
+        self._total += len(loads)
+
+    def finish(self) -> None:
+        """Tag the run; end it as failed if a file failed, naming each with its reason."""
+        if tags := self._tags.tags:
+            self._context.instance.add_run_tags(self._context.run.run_id, tags)
+        self._events.checked(self._checks.finish())
+        self._events.store()
+        total = self._total
+        self._context.log.info(f"{self._loaded} of {total} files loaded")
+        if self._failed:
+            reasons = "\n".join(map(_reason, self._failed[:20]))
+            raise dg.Failure(
+                f"{len(self._failed)} of {total} files not loaded; `saft status` has them all\n"
+                f"{reasons}",
+                metadata={"failed": file_metadata.of_failures(self._failed)},
+                allow_retries=False,
+            )
+
+
+def _reason(load: Load) -> str:
+    """Why a file failed; what reading says begins with its path already."""
+    path, reason = load.file.path, load.error or "unknown"
+    return reason if reason.startswith(path) else f"{path}: {reason}"
+
+
+def _partition(load: Load) -> str:
+    return partitions.partition_key(load.file.path, load.file.key)

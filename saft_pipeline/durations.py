@@ -1,0 +1,27 @@
+"""How long something lasts: one way to read it in settings, and one to say it to people."""
+
+import re
+from datetime import timedelta
+
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def format_duration(seconds: int) -> str:
+    """`40 s`, `12 min`, `3 h`, `2 d`: as much as says something."""
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def parse_duration(text: str) -> timedelta:
+    """`90s`, `15m`, `24h` or `30d`.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = re.fullmatch(r"([0-9]+)([smhd])", text.strip().lower())
+    if not match:
+        raise ValueError("a number and a unit, such as 90s, 15m, 24h or 30d")
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
+    return timedelta(**{unit: int(match[1])})

@@ -1,0 +1,81 @@
+"""A claimed file on its way to the tables, and the groups that files go in.
+
+A group's files share one fetch and one publish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saft_pipeline.loading.read import Reading, Rejection
+from saft_pipeline.sftp.client import Fetched
+from saft_pipeline.store.model import LedgerFile, Outcome
+
+TABLES = ("companies", "customers", "invoices", "invoice_lines")
+
+GROUP_FILES = 100
+GROUP_BYTES = 32 << 20
+
+
+@dataclass
+class Load:
+    """One file on its way; `refusal` says why it got no further."""
+
+    file: LedgerFile
+    fetched: Fetched | None = None
+    owned: bool = True
+    same_as: int | None = None
+    reading: Reading | None = None
+    outcome: Outcome | None = None
+    refusal: Rejection | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its rows are in the tables."""
+        return self.outcome is not None and self.outcome.status == "loaded"
+
+    @property
+    def error(self) -> str | None:
+        """Why it is not in the tables."""
+        return self.refusal.reason if self.refusal else None
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The warnings that its card in the ledger's asset shows."""
+        if self.outcome is not None:
+            return self.outcome.warnings
+        return self.reading.warnings if self.reading else []
+
+    def discard(self) -> None:
+        """Let go of the bytes and the spooled rows."""
+        if self.reading is not None:
+            self.reading.rows.close()
+        if self.fetched and self.owned and isinstance(self.fetched.content, Path):
+            self.fetched.content.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Files that share a fetch and a publish, and what reading those that came will give."""
+
+    loads: Sequence[Load]
+    under_way: Sequence[Load]
+    readings: Future[list[Reading]]
+
+
+def groups(files: Sequence[LedgerFile]) -> Iterator[list[LedgerFile]]:
+    """Cut files into groups that share one fetch and one publish; a large file goes alone."""
+    group: list[LedgerFile] = []
+    size = 0
+    for file in files:
+        if group and (len(group) == GROUP_FILES or size + file.size > GROUP_BYTES):
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+    if group:
+        yield group

@@ -1,0 +1,241 @@
+"""A group of claimed files on its way to the tables: fetched, kept, read, staged, published.
+
+Each stage goes over the whole group; a file that fails leaves the group with its reason in the
+ledger and the others go on. Nothing here knows of Dagster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from saft_pipeline import __version__
+from saft_pipeline.loading.file_load import Group, Load
+from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
+from saft_pipeline.loading.reader_process import FileReader
+from saft_pipeline.loading.sources import Arrival, Source, source_of
+from saft_pipeline.saft.rules.checks import blocked, summaries
+from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.client import Fetched
+from saft_pipeline.store.model import Content, Failure, LedgerFile, Publication
+from saft_pipeline.store.store import Store
+
+MAX_ATTEMPTS = 6
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+_STATE_OF: dict[str, State] = {"gone": "gone", "changed": "incomplete", "unreadable": "unreadable"}
+
+
+class Loader:
+    """The stages, for the files claimed by one owner in one run."""
+
+    def __init__(
+        self, settings: Settings, store: Store, reader: FileReader, *, owner: str, run_id: str
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._reader = reader
+        self._owner = owner
+        self._run_id = run_id
+        self._sources: dict[tuple[str, str], Source] = {}
+        self._open: list[Load] = []
+        self.artifacts = reader.artifacts
+
+    def begin(self, files: Sequence[LedgerFile]) -> Group:
+        """Fetch a group, record in the ledger what came, and have it read."""
+        loads = self._fetched(files)
+        fresh = [load for load in loads if load.refusal is None and not self._is_known(load)]
+        jobs = [FileToRead(x.file.id, x.file.path, x.fetched) for x in fresh if x.fetched]
+        return Group(loads, fresh, self._reader.read(jobs))
+
+    def finish_reading(self, group: Group) -> Sequence[Load]:
+        """The group's files, with what each says; of known bytes that is not read again."""
+        for load, reading in zip(group.under_way, group.readings.result(), strict=True):
+            load.reading, load.refusal = reading, reading.refusal or self._blocked(load, reading)
+        return group.loads
+
+    def _blocked(self, load: Load, reading: Reading) -> Rejection | None:
+        """Bytes that were loaded before are in the tables: there is nothing to keep out."""
+        if reading.findings is None or load.same_as is not None:
+            return None
+        reason = blocked(load.file.path, reading.findings, self._settings.block_on)
+        return Rejection(reason, "failed") if reason else None
+
+    def _fetched(self, files: Sequence[LedgerFile]) -> list[Load]:
+        spill = self._settings.home / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        loads = {file.id: Load(file) for file in files}
+        self._open += loads.values()
+        try:
+            for arrival in self._arrivals(files, spill):
+                self._arrived(loads[arrival.file.id], arrival)
+        except OSError as error:  # a full disk: what came is whole
+            for load in loads.values():
+                if load.fetched is None and load.refusal is None:
+                    load.refusal = _fault(load, error)
+        self._settle([load for load in loads.values() if load.refusal is None])
+        return list(loads.values())
+
+    def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
+        for name in dict.fromkeys(f.source for f in files):
+            of_source = [f for f in files if f.source == name]
+            yield from self._source(name, "fetch").fetch(of_source, spill)
+
+    @staticmethod
+    def _arrived(load: Load, arrival: Arrival) -> None:
+        load.owned = arrival.owned
+        if isinstance(arrival.result, Fetched):
+            load.fetched = arrival.result
+        else:
+            kind, reason = arrival.result.kind, arrival.result.reason
+            load.refusal = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
+
+    def _settle(self, loads: Sequence[Load]) -> None:
+        contents = [_content(load.file.id, load.fetched) for load in loads if load.fetched]
+        settled = self._store.settle(self._owner, contents, __version__)
+        moved = any(s.ledger_id != load.file.id for s, load in zip(settled, loads, strict=True))
+        now = {f.id: f for f in self._store.claimed(self._owner)} if moved else {}
+        for load, result in zip(loads, settled, strict=True):
+            load.file = now.get(result.ledger_id, load.file)
+            load.same_as = result.same_as
+
+    def _is_known(self, load: Load) -> bool:
+        """Whether these bytes were loaded before and what was read of them is still kept."""
+        assert load.fetched is not None
+        if load.same_as is None or not self.artifacts.has_parsed(load.fetched.sha256):
+            return False
+        try:
+            keep_raw(load.fetched, self.artifacts)
+            self.artifacts.flush()
+        except OSError as error:
+            load.refusal = _fault(load, error)
+        return True
+
+    def stage(self, table: str, loads: Sequence[Load]) -> int:
+        """Hand one table's rows of the group to the store, which sends them with `publish`."""
+        fresh = [load for load in loads if load.refusal is None and load.same_as is None]
+        return self._store.stage([x.reading.rows.spools[table] for x in fresh if x.reading])
+
+    def publish(self, loads: Sequence[Load]) -> None:
+        """Make the group's rows visible together with their ledger rows, in one transaction.
+
+        May go on in another thread while the next group is fetched and read.
+        """
+        ready = [load for load in loads if load.refusal is None]
+        publications = [_publication(load) for load in ready]
+        outcomes = self._store.publish(
+            self._owner, publications, run_id=self._run_id, saft_version=__version__
+        )
+        for load, outcome in zip(ready, outcomes, strict=True):
+            load.outcome = outcome
+            if outcome.status != "loaded":
+                reason = outcome.error or "not published"
+                load.refusal = Rejection(reason, outcome.status, outcome.passing)
+        self._note_failures(loads)
+        self._clear_away([load for load in ready if load.loaded])
+
+    def _clear_away(self, loads: Sequence[Load]) -> None:
+        by_id = {load.file.id: load for load in loads}
+        for name in dict.fromkeys(load.file.source for load in loads):
+            of_source = [load.file for load in loads if load.file.source == name]
+            gone = []
+            for file, problem in self._source(name, "clear").clear_away(of_source):
+                if problem is None:
+                    gone.append(file.id)
+                else:
+                    warning = {"code": "not_cleared", "message": problem, "line": None}
+                    by_id[file.id].told.append(warning)
+            self._store.departed(gone)
+
+    def abandon(self, reason: str, *, passing: bool = False) -> None:
+        """The run ends early: every file it still holds has failed with `reason`.
+
+        If that is a fault that passes, they are tried again by themselves.
+        """
+        refusal = Rejection(reason, "failed", passing)
+        held = self._store.claimed(self._owner)
+        self._note_failures([Load(file, refusal=refusal) for file in held])
+
+    def discard(self, loads: Sequence[Load]) -> None:
+        """Let go of what was fetched and read of a group."""
+        for load in loads:
+            load.discard()
+        done = {id(load) for load in loads}
+        self._open = [load for load in self._open if id(load) not in done]
+
+    def close(self) -> None:
+        """Let go of everything, and close the connections to where files came from."""
+        self.discard(self._open)
+        for source in self._sources.values():
+            source.close()
+        self._sources.clear()
+
+    def _source(self, name: str, use: str) -> Source:
+        """One for each use: clearing away goes on while the next group is fetched."""
+        if (name, use) not in self._sources:
+            self._sources[name, use] = source_of(name, self._settings)
+        return self._sources[name, use]
+
+    def _note_failures(self, loads: Sequence[Load]) -> None:
+        failures = [f for load in loads if (f := _failure(load))]
+        self._store.fail(self._owner, failures, run_id=self._run_id)
+
+
+def overlapped(
+    items: Iterable[Item], first: Callable[[Item], Made], second: Callable[[Made], object]
+) -> None:
+    """`second(first(item))` for each item in order; the next `first` goes on meanwhile."""
+    with ThreadPoolExecutor(1, "second") as pool:
+        under_way: Future[object] | None = None
+        for item in items:
+            made = first(item)
+            if under_way is not None:
+                under_way.result()
+            under_way = pool.submit(second, made)
+        if under_way is not None:
+            under_way.result()
+
+
+def _fault(load: Load, error: OSError) -> Rejection:
+    return Rejection(f"{load.file.path}: {error}", "failed", passing=True)
+
+
+def _failure(load: Load) -> Failure | None:
+    """What the ledger is told; nothing of a file that another run has taken."""
+    if load.refusal is None or load.refusal.state == "lost":
+        return None
+    again = load.refusal.passing and load.file.attempts < MAX_ATTEMPTS
+    after = timedelta(seconds=30 * 2**load.file.attempts) if again else None
+    return Failure(load.file.id, load.refusal.reason, load.refusal.state, after)
+
+
+def _content(ledger_id: int, fetched: Fetched) -> Content:
+    modified = datetime.fromtimestamp(fetched.file.modified_at, UTC)
+    return Content(ledger_id, fetched.sha256, fetched.file.size, modified)
+
+
+def _publication(load: Load) -> Publication:
+    if load.same_as is not None:
+        return Publication(load.file.id, same_as=load.same_as)
+    reading = load.reading
+    assert reading is not None
+    assert reading.header is not None
+    assert reading.totals is not None
+    assert reading.findings is not None
+    created = reading.header.date_created
+    counts = reading.rows.counts
+    return Publication(
+        load.file.id,
+        company_id=reading.company_id,
+        date_created=date.fromisoformat(created) if created else None,
+        invoices=counts["invoices"],
+        lines=counts["invoice_lines"],
+        customers=counts["customers"],
+        declared=reading.totals.declared,
+        computed=reading.totals.computed,
+        warnings=[*reading.warnings, *summaries(reading.findings, reading.warnings)],
+    )

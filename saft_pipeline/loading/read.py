@@ -1,0 +1,137 @@
+"""What one fetched file says: its rows for the tables, and the artifacts that are kept of it.
+
+Nothing here knows of the ledger, the store or Dagster, so that another process can do it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+from saft_pipeline.artifacts.local import Artifacts
+from saft_pipeline.saft.errors import IncompleteError, SaftError
+from saft_pipeline.saft.fields import INVOICE_FIELDS
+from saft_pipeline.saft.ndjson import to_json
+from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.records import Header, Invoice, Totals
+from saft_pipeline.saft.rules.checker import Checker
+from saft_pipeline.saft.rules.findings import Findings
+from saft_pipeline.sftp.model import Fetched
+from saft_pipeline.store.spool import FileRows
+
+_log = logging.getLogger(__name__)
+
+MOST_FINDINGS = 20
+
+_TYPE = INVOICE_FIELDS.index("invoice_type")
+
+# Of a file that got no further; one that is `lost` is another run's now.
+State = Literal["failed", "incomplete", "gone", "unreadable", "lost"]
+
+
+class FileToRead(NamedTuple):
+    """A file to read: its row in the ledger, its path there, and its bytes."""
+
+    ledger_id: int
+    path: str
+    fetched: Fetched
+
+
+class Rejection(NamedTuple):
+    """Why a file got no further, and what that makes of it; a `passing` fault is tried again."""
+
+    reason: str
+    state: State
+    passing: bool = False
+
+
+@dataclass
+class Reading:
+    """What a file says; of a refused one, what was read until then.
+
+    `types` are its invoices by InvoiceType, `findings` what the rules found, None if it was not
+    read to its end, `seconds` is the price of reading.
+    """
+
+    rows: FileRows
+    header: Header | None = None
+    totals: Totals | None = None
+    types: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    findings: Findings | None = None
+    refusal: Rejection | None = None
+    seconds: float = 0.0
+
+    @property
+    def company_id(self) -> str | None:
+        """Whose file it is, if it was read as far as its Header."""
+        return self.header.values[0] if self.header else None
+
+
+def read_files(jobs: Sequence[FileToRead], artifacts: Artifacts) -> list[Reading]:
+    """Read files one after the other; their artifacts are in their place when this ends."""
+    readings = [read_file(job, artifacts) for job in jobs]
+    try:
+        artifacts.flush()
+    except OSError as error:
+        for job, reading in zip(jobs, readings, strict=True):
+            reading.refusal = reading.refusal or _fault(job, error)
+    return readings
+
+
+def _fault(job: FileToRead, error: OSError) -> Rejection:
+    return Rejection(f"{job.path}: {error}", "failed", passing=True)
+
+
+def read_file(job: FileToRead, artifacts: Artifacts) -> Reading:
+    """Keep a file's bytes and read them once: its NDJSON artifact, its rows spooled for staging."""
+    started = time.perf_counter()
+    reading = Reading(FileRows(job.ledger_id))
+    try:
+        keep_raw(job.fetched, artifacts)
+        _read_records(job, artifacts, reading)
+    except IncompleteError as error:
+        reading.refusal = Rejection(str(error), "incomplete")
+    except SaftError as error:
+        reading.refusal = Rejection(str(error), "failed")
+    except OSError as error:
+        reading.refusal = _fault(job, error)
+    except Exception as error:
+        _log.exception("%s", job.path)
+        reason = f"{job.path}: a fault of saft_pipeline, please report it: {error!r}"
+        reading.refusal = Rejection(reason, "failed")
+    reading.seconds = time.perf_counter() - started
+    return reading
+
+
+def keep_raw(fetched: Fetched, artifacts: Artifacts) -> None:
+    """Keep a file's bytes as they came."""
+    with fetched.open() as source:
+        artifacts.keep_raw(fetched.sha256, source)
+
+
+def _read_records(job: FileToRead, artifacts: Artifacts, reading: Reading) -> None:
+    checker = Checker(most=MOST_FINDINGS)
+    with (
+        job.fetched.open() as source,
+        read(source, name=job.path) as document,
+        artifacts.parsed(job.fetched.sha256) as parsed,
+    ):
+        for record in document:
+            parsed.write(to_json(record))
+            reading.rows.write(record)
+            checker.see(record)
+            reading.records += 1
+            if isinstance(record, Invoice):
+                reading.types[record.values[_TYPE] or "no type"] += 1
+            elif isinstance(record, Header):
+                reading.header = record
+            elif isinstance(record, Totals):
+                reading.totals = record
+        reading.warnings = list(document.warnings)
+    reading.findings = checker.finish()

@@ -1,0 +1,103 @@
+"""Reading the small files of a run in a second process, while this one fetches and publishes.
+
+Python runs one thread of a process at a time, and reading is half of the work on a tiny file. The
+process is an interpreter of its own, which knows nothing but reading: forked, it would inherit
+threads and connections of this one. If it can't be had or dies, files are read here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection, Pipe
+
+from saft_pipeline.artifacts.local import Artifacts
+from saft_pipeline.loading.read import FileToRead, Reading, read_files
+
+# So many files pay for its start.
+WORTH_IT = 100
+# Bytes of a file up to which its rows stay in memory, and so can be sent back.
+_SMALL = 64 << 10
+
+_LOST = (EOFError, OSError)
+
+
+class FileReader:
+    """Reads groups of files one after the other, as they are asked for."""
+
+    def __init__(self, artifacts: Artifacts) -> None:
+        self.artifacts = artifacts
+        self._asking = ThreadPoolExecutor(1, "reader")
+        self._process: _Process | None = None
+
+    def expect(self, count: int) -> None:
+        """Start the process if so many files pay for it; it ends with this one."""
+        if self._process is None and count >= WORTH_IT and len(os.sched_getaffinity(0)) > 1:
+            self._process = _Process()
+
+    def read(self, jobs: Sequence[FileToRead]) -> Future[list[Reading]]:
+        """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""
+        if self._process is not None and all(map(_is_small, jobs)):
+            return self._asking.submit(self._ask, self._process, jobs)
+        done: Future[list[Reading]] = Future()
+        done.set_result(read_files(jobs, self.artifacts))
+        return done
+
+    def _ask(self, process: _Process, jobs: Sequence[FileToRead]) -> list[Reading]:
+        try:
+            return process.ask(self.artifacts, jobs)
+        except _LOST:  # killed, most likely
+            self.close()
+            return read_files(jobs, self.artifacts)
+
+    def close(self) -> None:
+        """End the process; reading goes on here."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+
+
+class _Process:
+    """An interpreter that runs this module, and the way to it."""
+
+    def __init__(self) -> None:
+        self._connection, its = Pipe()
+        with its:
+            command = [sys.executable, "-m", __name__, str(its.fileno())]
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL
+            )
+
+    def ask(self, artifacts: Artifacts, jobs: Sequence[FileToRead]) -> list[Reading]:
+        """Have files read; raises EOFError or OSError when it is gone."""
+        self._connection.send((artifacts, jobs))
+        answer: list[Reading] = self._connection.recv()
+        return answer
+
+    def close(self) -> None:
+        """It ends by itself when nobody can ask any more."""
+        self._connection.close()
+        self._process.wait()
+
+
+def _is_small(job: FileToRead) -> bool:
+    content = job.fetched.content
+    return isinstance(content, bytes) and len(content) <= _SMALL
+
+
+def _serve(connection: Connection) -> None:
+    """Read what is asked for until nobody asks any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with suppress(*_LOST):
+        while True:
+            artifacts, jobs = connection.recv()
+            connection.send(read_files(jobs, artifacts))
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[1])))

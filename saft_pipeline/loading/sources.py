@@ -1,0 +1,173 @@
+"""Where the bytes of a claimed file come from: the SFTP folder, or this machine (`saft ingest`)."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from saft_pipeline.retries import tries
+from saft_pipeline.saft.filename import branch_of
+from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile, Sftp, connect
+from saft_pipeline.sftp.errors import FileGone, SftpError, TransientSftpError
+from saft_pipeline.sftp.paths import raw_path, text_path
+from saft_pipeline.store.model import LedgerFile, Seen
+from saft_pipeline.store.store import Store
+
+LOCAL = "file"
+_TRIES = 3
+
+
+@dataclass
+class Arrival:
+    """A file's bytes, or why they could not be had. `owned`: the content is ours to delete."""
+
+    file: LedgerFile
+    result: Fetched | FetchFailed
+    owned: bool = True
+
+
+class Source(Protocol):
+    """One place that files are fetched from."""
+
+    def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
+        """Each file once, in any order; files over 1 MB are written into `spill`."""
+        ...
+
+    def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
+        """Archive or delete loaded files as `AFTER_LOAD` says.
+
+        Yields each file that was to leave its place, with the reason if it could not.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
+def source_of(name: str, settings: Settings) -> Source:
+    """The source that the ledger calls `name`."""
+    return LocalSource() if name == LOCAL else SftpSource(settings)
+
+
+class LocalSource:
+    """Files of this machine, never copied and never removed; `path` is absolute."""
+
+    def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
+        """Hash each file where it lies."""
+        for file in files:
+            path = Path(os.fsdecode(raw_path(file.path)))
+            yield Arrival(file, _read_local(path), owned=False)
+
+    def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
+        """`AFTER_LOAD` is about the server; a local file stays."""
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _read_local(path: Path) -> Fetched | FetchFailed:
+    remote = RemoteFile(path=os.fsencode(path), size=0, modified_at=0)
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        stat = path.stat()
+    except FileNotFoundError:
+        return FetchFailed(remote, f"{path}: no such file", "gone")
+    except OSError as error:
+        return FetchFailed(remote, f"{path}: {error.strerror}", "unreadable")
+    found = RemoteFile(remote.path, stat.st_size, int(stat.st_mtime))
+    return Fetched(file=found, sha256=digest, content=path)
+
+
+class SftpSource:
+    """The SFTP folder of the settings, over one connection, made anew when it is lost."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sftp: Sftp | None = None
+
+    def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
+        """After the last try with a lost connection what is missing has failed as transient."""
+        waiting = {raw_path(f.path): f for f in files}
+        try:
+            for attempt in tries(TransientSftpError, attempts=_TRIES):
+                with attempt:
+                    for result in self._fetch_once(list(waiting.values()), spill):
+                        yield Arrival(waiting.pop(result.file.path), result)
+        except TransientSftpError as error:
+            for path, file in waiting.items():
+                remote = RemoteFile(path, file.size, int(file.modified_at.timestamp()))
+                yield Arrival(file, FetchFailed(remote, str(error), "transient"))
+
+    def _fetch_once(
+        self, files: Sequence[LedgerFile], spill: Path
+    ) -> Iterator[Fetched | FetchFailed]:
+        try:
+            yield from self._connected().fetch(
+                self._settings.sftp_remote_dir, _remote(files), spill
+            )
+        except TransientSftpError:
+            self.close()
+            raise
+
+    def _connected(self) -> Sftp:
+        if self._sftp is None:
+            self._sftp = connect(self._settings.require_sftp())
+        return self._sftp
+
+    def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
+        """Many at once; a file that is no longer the one that was read stays."""
+        if self._settings.after_load == "keep":
+            return
+        waiting = {raw_path(f.path): f for f in files}
+        try:
+            for remote, error in self._clear(_remote(files)):
+                there = error is not None and not isinstance(error, FileGone)
+                yield waiting.pop(remote.path), str(error) if there else None
+        except TransientSftpError as error:
+            self.close()
+            for file in waiting.values():
+                yield file, str(error)
+
+    def _clear(self, files: Sequence[RemoteFile]) -> Iterator[tuple[RemoteFile, SftpError | None]]:
+        folder, sftp = self._settings.sftp_remote_dir, self._connected()
+        if self._settings.after_load == "delete":
+            return sftp.remove_all(folder, files)
+        return sftp.archive_all(folder, files, self._settings.sftp_archive_dir)
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._sftp is not None:
+            self._sftp.close()
+            self._sftp = None
+
+
+def _remote(files: Sequence[LedgerFile]) -> list[RemoteFile]:
+    return [RemoteFile(raw_path(f.path), f.size, int(f.modified_at.timestamp())) for f in files]
+
+
+def enter_local(store: Store, path: Path) -> LedgerFile:
+    """Note a local file in the ledger, if it is new or has changed; its row. Raises OSError."""
+    seen = local_file(path)
+    store.observe(LOCAL, [seen], whole=False)
+    return store.files(source=LOCAL, path=seen.path)[0]
+
+
+def local_file(path: Path) -> Seen:
+    """A local file as the ledger knows it, by its absolute path. Raises OSError."""
+    stat = path.stat()
+    return Seen(
+        path=text_path(os.fsencode(path.absolute())),
+        filename=text_path(os.fsencode(path.name)),
+        branch=branch_of(path.name),
+        size=stat.st_size,
+        modified_at=datetime.fromtimestamp(int(stat.st_mtime), UTC),
+    )

@@ -1,0 +1,1 @@
+"""The processes of `saft up`, one supervisor over all."""

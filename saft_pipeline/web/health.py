@@ -1,0 +1,120 @@
+"""Whether what the pipeline needs answers: each service asked at most once in a while.
+
+A server that refuses our login is left alone for five minutes: asking on would lock the account.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from saft_pipeline.dagster_runtime.redis_queue import BrokerError, require_answer
+from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.client import connect
+from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
+from saft_pipeline.web.errors import api_error
+from saft_pipeline.web.models import Health, ServiceStates
+from saft_pipeline.web.services import Services
+
+CONNECTED = "connected"
+_PATIENCE = 10.0
+_DAEMONS = ("SENSOR", "QUEUED_RUN_COORDINATOR")
+
+
+class Probe:
+    """One service: its last answer is good for a while, and it is asked by one at a time."""
+
+    def __init__(self, ask: Callable[[], str], fresh: float, refused: float) -> None:
+        """`fresh` and `refused`: seconds that an answer, or a refusal for good, stands."""
+        self._ask = ask
+        self._lasts = {False: fresh, True: refused}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="health")
+        self._asking: asyncio.Future[tuple[str, bool]] | None = None
+        self._answer = ""
+        self._until = 0.0
+
+    async def answer(self) -> str:
+        """`connected`, or why not; within 10 s."""
+        if time.monotonic() < self._until:
+            return self._answer
+        if self._asking is None:
+            loop = asyncio.get_running_loop()
+            self._asking = loop.run_in_executor(self._thread, self._judged)
+            self._asking.add_done_callback(self._keep)
+        done, _ = await asyncio.wait({self._asking}, timeout=_PATIENCE)
+        return self._answer if done else f"no answer within {_PATIENCE:.0f} s"
+
+    def _judged(self) -> tuple[str, bool]:
+        try:
+            return self._ask(), False
+        except SftpError as error:
+            return str(error), isinstance(error, PermanentSftpError)
+        except Exception as error:
+            return str(api_error(error)), False
+
+    def _keep(self, asked: asyncio.Future[tuple[str, bool]]) -> None:
+        self._asking = None
+        if not asked.cancelled():
+            self._answer, refused = asked.result()
+            self._until = time.monotonic() + self._lasts[refused]
+
+    def close(self) -> None:
+        """A question that is under way is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+class Probes:
+    """The three services of the contract."""
+
+    def __init__(self, services: Services) -> None:
+        self._probes = {
+            "sftp": Probe(lambda: _sftp(services.settings), fresh=60, refused=300),
+            "supabase": Probe(lambda: _supabase(services), fresh=5, refused=5),
+            "dagster": Probe(lambda: _dagster(services), fresh=5, refused=5),
+        }
+
+    async def health(self) -> Health:
+        """Ask all at once."""
+        answers = await asyncio.gather(*(probe.answer() for probe in self._probes.values()))
+        states = ServiceStates.model_validate(dict(zip(self._probes, answers, strict=True)))
+        well = all(answer == CONNECTED for answer in answers)
+        return Health(
+            status="healthy" if well else "unhealthy",
+            timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
+            services=states,
+        )
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        for probe in self._probes.values():
+            probe.close()
+
+
+def _sftp(settings: Settings) -> str:
+    connect(settings.require_sftp()).close()
+    return CONNECTED
+
+
+def _supabase(services: Services) -> str:
+    services.ledger.store.claimed("nobody")
+    return CONNECTED
+
+
+def _dagster(services: Services) -> str:
+    statuses = services.instance.get_daemon_statuses(_DAEMONS)
+    if all(status.healthy for status in statuses.values()):
+        return _queue(services.settings)
+    return "its daemon shows no sign of life: nothing is polled or loaded; start it with `saft up`"
+
+
+def _queue(settings: Settings) -> str:
+    """Whether runs can be handed to the workers, where there are any."""
+    if settings.redis_url:
+        try:
+            require_answer(settings.redis_url.get_secret_value())
+        except BrokerError as error:
+            return str(error)
+    return CONNECTED

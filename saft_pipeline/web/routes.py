@@ -1,0 +1,148 @@
+"""The table of endpoints, and how a request becomes the arguments of one and its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from saft_pipeline.web import endpoints, models
+from saft_pipeline.web.errors import ApiError, api_error
+from saft_pipeline.web.services import Services
+
+MAX_BODY = 64 << 10
+"""Bytes; a path has at most 4,096 characters."""
+
+_BODY_WITHIN = 10.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One address: what it takes and from where, what it answers with which status."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    work: Callable[[Services, Any], BaseModel]
+    answer: type[BaseModel]
+    takes: type[BaseModel] = models.Nothing
+    where: Literal["path", "query", "body"] = "query"
+    status: int = 200
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/api/download-sftp-queue", endpoints.poll, models.Accepted, status=202),
+    Endpoint("POST", "/api/process-sftp", endpoints.poll, models.Accepted, status=202),
+    Endpoint(
+        "POST",
+        "/api/process-xml-file",
+        endpoints.process_file,
+        models.Accepted,
+        models.FilePath,
+        "body",
+        202,
+    ),
+    Endpoint(
+        "GET",
+        "/api/task-status/{id}",
+        endpoints.task_status,
+        models.TaskStatus,
+        models.TaskId,
+        "path",
+    ),
+    Endpoint("GET", "/api/active-tasks", endpoints.active_tasks, models.ActiveTasks),
+    Endpoint(
+        "POST",
+        "/api/tasks/{id}/cancel",
+        endpoints.cancel,
+        models.Accepted,
+        models.TaskId,
+        "path",
+        202,
+    ),
+    Endpoint("GET", "/api/files", endpoints.files, models.Files, models.FileQuery),
+    Endpoint(
+        "POST",
+        "/api/files/{id}/retry",
+        endpoints.retry,
+        models.Accepted,
+        models.FileId,
+        "path",
+        202,
+    ),
+)
+
+
+def routes(services: Services) -> list[Route]:
+    """The endpoints, bound to the services that they work with."""
+    return [
+        Route(
+            e.path,
+            answering(_handler(e, services)),
+            methods=[e.method],
+            name=f"{e.method} {e.path}",
+        )
+        for e in ENDPOINTS
+    ]
+
+
+def answering(
+    handle: Callable[[Request], Awaitable[Response]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Whatever goes wrong is answered in the shape of errors."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handle(request)
+        except Exception as error:
+            return api_error(error).response()
+
+    return answer
+
+
+def _handler(endpoint: Endpoint, services: Services) -> Callable[[Request], Awaitable[Response]]:
+    async def handle(request: Request) -> Response:
+        asked = _judged(endpoint, await _given(endpoint, request))
+        answer = await services.call(lambda: endpoint.work(services, asked))
+        return JSONResponse(answer.model_dump(mode="json"), endpoint.status)
+
+    return handle
+
+
+async def _given(endpoint: Endpoint, request: Request) -> Any:
+    if endpoint.where == "path":
+        return request.path_params
+    if endpoint.where == "query":
+        return dict(request.query_params)
+    try:
+        return json.loads(await _body(request))
+    except ValueError:
+        raise ApiError(400, "bad_request", "the body is not JSON") from None
+
+
+async def _body(request: Request) -> bytes:
+    """The body, if it comes in time and is not too large."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_WITHIN):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise ApiError(413, "body_too_large", f"at most {MAX_BODY:,} bytes")
+    except (TimeoutError, ClientDisconnect):
+        raise ApiError(408, "body_too_slow", f"not whole after {_BODY_WITHIN:.0f} s") from None
+    return bytes(body)
+
+
+def _judged(endpoint: Endpoint, given: Any) -> BaseModel:
+    try:
+        return endpoint.takes.model_validate(given)
+    except ValidationError as error:
+        said = (f"{'.'.join(map(str, e['loc'])) or 'body'}: {e['msg']}" for e in error.errors())
+        raise ApiError(400, "bad_request", "; ".join(said)) from None

@@ -1,0 +1,190 @@
+"""What is stored in one statement is what dagster-postgres stores event by event."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dagster as dg
+import psycopg
+import pytest
+from dagster._core.events.log import EventLogEntry
+from dagster._serdes import deserialize_value
+from dagster_postgres.event_log import PostgresEventLogStorage
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from saft_pipeline.dagster_runtime.event_json import (
+    MATERIALIZED,
+    OBSERVED,
+    PLANNED,
+    CheckEvent,
+    FileEvent,
+    Serializer,
+    Step,
+)
+from saft_pipeline.dagster_runtime.storage import (
+    BatchedEventLog,
+    PooledPostgresStorage,
+    history_url,
+)
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+from saft_pipeline.settings import load
+from saft_pipeline_tests.fixtures.project import Polled
+
+STEP = Step("00000000-0000-4000-8000-000000000001", "load_files_job", "load_files")
+TABLES = {
+    "event_logs": "id",
+    "asset_keys": "asset_key",
+    "asset_event_tags": "event_id",
+    "asset_check_executions": "id",
+}
+OF_ITSELF = ("id", "create_timestamp")
+GOOD = [
+    FileEvent(MATERIALIZED, asset, partition, {"dagster/row_count": 3}, 1_750_000_000.25)
+    for asset in ("invoices", "invoice_files")
+    for partition in ("a~1", "b~2")
+]
+MEANT = [
+    FileEvent(PLANNED, asset, "c~3", {}, 1_750_000_001.5) for asset in ("invoices", "invoice_files")
+]
+SEEN = [FileEvent(OBSERVED, "invoice_files", "c~3", {"reason": "broken"}, 1_750_000_002.75)]
+
+INVOICES = dg.AssetKey("invoices")
+TABLE = dg.MetadataValue.table([dg.TableRecord({"file": "f.xml", "line": 1})])
+FOUND: dict[str, Any] = {"findings": 3, "first findings": TABLE}
+CHECKED = [
+    CheckEvent(evaluation, 1_750_000_003.5)
+    for evaluation in (
+        dg.AssetCheckEvaluation(INVOICES, "hash", passed=False, metadata=FOUND, partition="a~1"),
+        dg.AssetCheckEvaluation(INVOICES, "hash", passed=True, partition="b~2"),
+        dg.AssetCheckEvaluation(INVOICES, "hash", passed=False, metadata=FOUND, description="3"),
+        dg.AssetCheckEvaluation(INVOICES, "nif", passed=True, blocking=True),
+    )
+]
+
+
+class Kept(NamedTuple):
+    """A storage, and the database where it keeps its events."""
+
+    storage: PostgresEventLogStorage
+    url: str
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """All that is in its tables, events as Dagster reads them, without when it was written."""
+        found = {}
+        with psycopg.connect(self.url, row_factory=dict_row) as connection:
+            for table, order in TABLES.items():
+                rows = connection.execute(sql.SQL(f"select * from {table} order by {order}"))
+                found[table] = [
+                    {k: _read(k, v) for k, v in row.items() if k not in OF_ITSELF} for row in rows
+                ]
+        return found
+
+    def clear(self) -> None:
+        """Begin anew, with the first event's number, too."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute(sql.SQL(f"truncate {', '.join(TABLES)} restart identity cascade"))
+
+
+def _read(column: str, value: Any) -> Any:
+    is_event = column in ("event", "evaluation_event")
+    return deserialize_value(value, EventLogEntry) if is_event else value
+
+
+@pytest.fixture(scope="module")
+def dagsters(postgres_server: EmbeddedPostgres) -> Kept:
+    url = postgres_server.url("events_of_dagster")
+    return Kept(PostgresEventLogStorage(as_dagster_wants_it(url)), url)
+
+
+@pytest.fixture(scope="module")
+def ours(postgres_server: EmbeddedPostgres) -> Kept:
+    url = postgres_server.url("events_of_ours")
+    return Kept(BatchedEventLog(as_dagster_wants_it(url)), url)
+
+
+def as_dagster_wants_it(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+@pytest.mark.parametrize(
+    "batches",
+    [
+        [GOOD],
+        [GOOD + MEANT],
+        [GOOD + SEEN],
+        [GOOD + MEANT + SEEN],
+        [MEANT + SEEN],
+        [GOOD, MEANT + SEEN],
+        [MEANT, GOOD],
+        [[]],
+    ],
+    ids=[
+        "good files",
+        "good and failed files",
+        "good files and a finding",
+        "all kinds",
+        "failed files",
+        "good, then failed files",
+        "failed, then good files",
+        "none",
+    ],
+)
+def test_events_are_stored_as_dagster_stores_them(
+    dagsters: Kept, ours: Kept, batches: list[list[FileEvent]]
+) -> None:
+    assert isinstance(ours.storage, BatchedEventLog)
+    for kept in (dagsters, ours):
+        kept.clear()
+    for batch in batches:
+        ours.storage.store_file_events(batch, STEP, Serializer(STEP))
+        for event in batch:
+            dagsters.storage.store_event(event.entry(STEP))
+    assert ours.rows() == dagsters.rows()
+
+
+def test_evaluations_are_stored_as_dagster_stores_them(dagsters: Kept, ours: Kept) -> None:
+    assert isinstance(ours.storage, BatchedEventLog)
+    for kept in (dagsters, ours):
+        kept.clear()
+    ours.storage.store_check_events(CHECKED, STEP)
+    for event in CHECKED:
+        dagsters.storage.store_event(event.entry(STEP))
+    assert ours.rows() == dagsters.rows()
+
+
+def test_no_evaluations_are_nothing_to_store(ours: Kept) -> None:
+    assert isinstance(ours.storage, BatchedEventLog)
+    ours.clear()
+    ours.storage.store_check_events([], STEP)
+    assert not any(ours.rows().values())
+
+
+def test_the_three_storages_share_one_engine(polled: Polled) -> None:
+    instance = polled.runs.instance
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    assert len({id(storage._engine) for storage in storages}) == 1  # type: ignore[union-attr]
+
+
+def test_connections_are_kept_for_the_next_statement(saft_home: Path) -> None:
+    storage = PooledPostgresStorage(history_url(load({"SAFT_HOME": str(saft_home)})))
+    engine = storage.event_log_storage._engine  # type: ignore[attr-defined]
+    for _ in range(5):
+        with engine.connect():
+            pass
+    assert engine.pool.checkedin() == 1
+    engine.dispose()
+
+
+def test_a_storage_that_is_closed_keeps_no_connection(postgres_server: EmbeddedPostgres) -> None:
+    storage = PooledPostgresStorage(as_dagster_wants_it(postgres_server.url("closed_history")))
+    engine = storage.event_log_storage._engine  # type: ignore[attr-defined]
+    with engine.connect():
+        pass
+    storage.event_log_storage.dispose()
+    assert engine.pool.checkedin() == 0
+
+
+def test_the_events_of_a_run_are_in_the_log_that_batches(polled: Polled) -> None:
+    assert isinstance(polled.runs.instance.event_log_storage, BatchedEventLog)

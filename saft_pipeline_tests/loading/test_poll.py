@@ -1,0 +1,300 @@
+"""One look at the folder of a real server: what is taken, in which runs, and what is told."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from saft_pipeline.loading import poll as module
+from saft_pipeline.loading.poll import LARGE_FILE, Poll, poll
+from saft_pipeline.settings import Settings, load
+from saft_pipeline.sftp.errors import LoginRefusedError, PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.model import Listing, Problem
+from saft_pipeline.store.model import CANCELLED, Failure
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.project import Project
+from saft_pipeline_tests.fixtures.sshd import free_port, keygen
+
+EARLY = 1_750_000_000
+
+
+def settings_of(project: Project, **env: str) -> Settings:
+    """The project's settings with others in the place of some."""
+    return load({**project.env, **env})
+
+
+def look(project: Project, store: Store, **env: str) -> Poll:
+    """Poll while no run waits its turn."""
+    return poll(settings_of(project, **env), store, turn_of=lambda _: "came")
+
+
+def drop(project: Project, count: int) -> None:
+    """So many files, each a second younger than the one before."""
+    for number in range(count):
+        project.put(f"{number}.xml", f"<{number}/>", modified_at=EARLY + number)
+
+
+def paths(found: Poll) -> list[list[str]]:
+    return [[f.path for f in claim.files] for claim in found.claims]
+
+
+def test_as_many_files_as_may_have_their_own_run_get_it(project: Project, store: Store) -> None:
+    drop(project, 3)
+    found = look(project, store, RUN_PER_FILE_UP_TO="3")
+    assert [claim.alone for claim in found.claims] == [True, True, True]
+
+
+def test_one_file_more_and_all_share_a_run(project: Project, store: Store) -> None:
+    drop(project, 4)
+    found = look(project, store, RUN_PER_FILE_UP_TO="3")
+    assert paths(found) == [["0.xml", "1.xml", "2.xml", "3.xml"]]
+    assert not found.claims[0].alone
+
+
+def test_files_share_a_run_while_many_taken_earlier_wait(project: Project, store: Store) -> None:
+    drop(project, 3)
+    look(project, store, RUN_PER_FILE_UP_TO="3")
+    drop(project, 5)
+    found = look(project, store, RUN_PER_FILE_UP_TO="3")
+    assert paths(found) == [["3.xml", "4.xml"]]
+
+
+def test_a_shared_run_has_no_more_files_than_the_setting_says(
+    project: Project, store: Store
+) -> None:
+    drop(project, 5)
+    found = look(project, store, RUN_PER_FILE_UP_TO="0", MAX_FILES_PER_RUN="2")
+    assert paths(found) == [["0.xml", "1.xml"], ["2.xml", "3.xml"], ["4.xml"]]
+
+
+def test_a_large_file_shares_its_run_with_no_other(project: Project, store: Store) -> None:
+    drop(project, 2)
+    with project.put("large.xml", b"").open("wb") as large:
+        large.truncate(LARGE_FILE)
+    found = look(project, store, RUN_PER_FILE_UP_TO="0")
+    assert [f.path for c in found.claims if c.alone for f in c.files] == ["large.xml"]
+
+
+def test_the_oldest_files_are_taken_first(project: Project, store: Store) -> None:
+    drop(project, 3)
+    found = look(project, store, MAX_FILES_PER_BATCH="2")
+    assert paths(found) == [["0.xml"], ["1.xml"]]
+
+
+def test_the_summary_says_how_long_the_rest_takes(project: Project, store: Store) -> None:
+    drop(project, 5)
+    settings = settings_of(project, MAX_FILES_PER_BATCH="2", POLL_INTERVAL_SECONDS="300")
+    summary = poll(settings, store, turn_of=lambda _: "came").summary(settings)
+    assert "3 waiting" in summary
+    assert "the rest in 2 more polls (about 10 min)" in summary
+
+
+def test_no_limit_takes_all(project: Project, store: Store) -> None:
+    drop(project, 60)
+    assert look(project, store, MAX_FILES_PER_BATCH="0").taken == 60
+
+
+def test_without_a_limit_a_tick_takes_no_more_than_it_has_time_for(
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_A_TICK", 2)
+    drop(project, 3)
+    assert look(project, store, MAX_FILES_PER_BATCH="0").taken == 2
+
+
+def test_a_second_look_takes_nothing_twice(project: Project, store: Store) -> None:
+    drop(project, 3)
+    look(project, store)
+    assert look(project, store).claims == []
+
+
+def test_each_claim_is_in_the_ledger_under_its_own_name(project: Project, store: Store) -> None:
+    drop(project, 2)
+    found = look(project, store)
+    held = [[f.path for f in store.claimed(claim.owner)] for claim in found.claims]
+    assert held == [["0.xml"], ["1.xml"]]
+
+
+@pytest.fixture
+def expired(project: Project, store: Store) -> str:
+    """The name of a claim on one file whose lease has ended."""
+    drop(project, 1)
+    (claim,) = look(project, store).claims
+    store.renew(claim.owner, timedelta(seconds=-1))
+    return claim.owner
+
+
+def test_what_a_dead_process_had_claimed_is_taken_again(
+    project: Project, store: Store, expired: str
+) -> None:
+    (claim,) = look(project, store).claims
+    assert (claim.files[0].path, claim.files[0].attempts) == ("0.xml", 2)
+
+
+def test_a_claim_whose_run_still_waits_its_turn_is_renewed(
+    project: Project, store: Store, expired: str
+) -> None:
+    found = poll(project.settings, store, turn_of=lambda _: "waits")
+    assert found.claims == []
+    assert [f.path for f in store.claimed(expired)] == ["0.xml"]
+
+
+def test_a_run_that_never_began_was_no_try(project: Project, store: Store, expired: str) -> None:
+    (claim,) = poll(project.settings, store, turn_of=lambda _: "never came").claims
+    assert (claim.files[0].path, claim.files[0].attempts) == ("0.xml", 1)
+
+
+def test_the_files_of_a_cancelled_run_are_given_up(
+    project: Project, store: Store, expired: str
+) -> None:
+    assert poll(project.settings, store, turn_of=lambda _: "was cancelled").claims == []
+    (file,) = store.files()
+    assert (file.status, file.error, store.claimed(expired)) == ("failed", CANCELLED, [])
+
+
+def test_a_failed_file_is_taken_again_when_it_changed(project: Project, store: Store) -> None:
+    drop(project, 1)
+    (claim,) = look(project, store).claims
+    store.fail(claim.owner, [Failure(claim.files[0].id, "broken")])
+    project.put("0.xml", "<other/>", modified_at=EARLY + 60)
+    assert paths(look(project, store)) == [["0.xml"]]
+
+
+def test_a_failed_file_is_left_alone_while_it_stays_the_same(
+    project: Project, store: Store
+) -> None:
+    drop(project, 1)
+    (claim,) = look(project, store).claims
+    store.fail(claim.owner, [Failure(claim.files[0].id, "broken")])
+    assert look(project, store).claims == []
+
+
+def test_a_name_that_cannot_be_taken_is_in_the_ledger_with_its_reason(
+    project: Project, store: Store
+) -> None:
+    (project.folder / "nowhere.xml").symlink_to("missing")
+    found = look(project, store)
+    (file,) = store.files(state="unreadable")
+    assert (file.path, found.claims) == ("nowhere.xml", [])
+    assert "a link that leads nowhere" in (file.error or "")
+
+
+def test_a_name_that_cannot_be_taken_is_in_the_summary(project: Project, store: Store) -> None:
+    (project.folder / "nowhere.xml").symlink_to("missing")
+    summary = look(project, store).summary(project.settings)
+    assert "nowhere.xml: a link that leads nowhere" in summary
+
+
+def test_a_file_that_vanished_before_it_was_loaded_is_gone(project: Project, store: Store) -> None:
+    drop(project, 2)
+    look(project, store, MAX_FILES_PER_BATCH="1")
+    (project.folder / "1.xml").unlink()
+    look(project, store, MAX_FILES_PER_BATCH="1")
+    assert store.files(path="1.xml")[0].status == "gone"
+
+
+@pytest.mark.parametrize(
+    ("settings", "taken"),
+    [
+        ({"SFTP_PATTERN": "a*.xml"}, ["a.xml", "sub/a.xml"]),
+        ({"SFTP_PATTERN": "A.XML"}, ["a.xml", "sub/a.xml"]),
+        ({"SFTP_RECURSIVE": "false"}, ["a.xml", "b.xml"]),
+        ({"SFTP_ARCHIVE_DIR": "sub"}, ["a.xml", "b.xml"]),
+        ({}, ["a.xml", "b.xml", "sub/a.xml"]),
+    ],
+)
+def test_the_settings_say_what_is_taken(
+    project: Project, store: Store, settings: dict[str, str], taken: list[str]
+) -> None:
+    for name in ("a.xml", "b.xml", "sub/a.xml", "a.txt"):
+        project.put(name, name)
+    found = look(project, store, **settings)
+    assert sorted(f.path for claim in found.claims for f in claim.files) == taken
+
+
+@pytest.mark.usefixtures("no_waiting")
+def test_a_server_that_is_down_is_a_passing_fault(project: Project, store: Store) -> None:
+    with pytest.raises(TransientSftpError, match="can't be reached"):
+        look(project, store, SFTP_PORT=str(free_port()))
+
+
+def test_a_missing_folder_is_a_fault_that_stays(project: Project, store: Store) -> None:
+    with pytest.raises(PermanentSftpError, match="check SFTP_REMOTE_DIR"):
+        look(project, store, SFTP_REMOTE_DIR="/no/such/folder")
+
+
+def test_a_poll_that_fails_takes_no_file_for_gone(project: Project, store: Store) -> None:
+    drop(project, 2)
+    look(project, store, MAX_FILES_PER_BATCH="1")
+    with pytest.raises(PermanentSftpError):
+        look(project, store, SFTP_PRIVATE_KEY_PATH="/no/such/key")
+    assert store.files(path="1.xml")[0].status == "pending"
+
+
+def test_the_figures_have_every_state_of_the_ledger() -> None:
+    found = Poll(listed=3, counts={"loaded": 2, "failed": 1})
+    figures = found.figures(load({}))
+    assert (figures["loaded"], figures["failed"], figures["gone"]) == (2, 1, 0)
+
+
+def loaded_long_ago(project: Project, store: Store, name: str) -> None:
+    """A file that was loaded and whose loader died before it cleared it away."""
+    project.put(name, "<AuditFile/>")
+    look(project, store)
+    with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
+        connection.execute(
+            "update invoice_files set status = 'loaded', claimed_by = null, claimed_from = null,"
+            " lease_expires_at = null, loaded_at = now() - interval '1 day'"
+        )
+
+
+def test_a_loaded_file_that_was_left_on_the_server_is_archived(
+    project: Project, store: Store
+) -> None:
+    loaded_long_ago(project, store, "left.xml")
+    look(project, store, AFTER_LOAD="archive")
+    assert [p.name.split("-", 2)[2] for p in project.folder.rglob("*.xml")] == ["left.xml"]
+
+
+def test_a_file_left_on_the_server_stays_where_files_are_kept(
+    project: Project, store: Store
+) -> None:
+    loaded_long_ago(project, store, "left.xml")
+    look(project, store)
+    assert [p.name for p in project.folder.rglob("*.xml")] == ["left.xml"]
+
+
+def test_a_file_that_stays_without_its_end_is_told(project: Project, store: Store) -> None:
+    project.put("half.xml", "<AuditFile>", modified_at=EARLY)
+    (claim,) = look(project, store).claims
+    store.fail(claim.owner, [Failure(claim.files[0].id, "no end", "incomplete")])
+    assert "1 files stay without their end: half.xml" in look(project, store).problems
+
+
+def test_the_age_of_the_oldest_waiting_file_is_told(project: Project, store: Store) -> None:
+    drop(project, 2)
+    found = look(project, store, MAX_FILES_PER_BATCH="1")
+    assert found.backlog.oldest_pending_seconds is not None
+
+
+def test_a_login_that_was_refused_is_not_sent_again(
+    project: Project, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env = {"SFTP_PRIVATE_KEY_PATH": str(keygen(tmp_path / "another"))}
+    with pytest.raises(LoginRefusedError):
+        look(project, store, **env)
+    monkeypatch.setattr(module, "connect", lambda _: pytest.fail("it was sent again"))
+    with pytest.raises(LoginRefusedError):
+        look(project, store, **env)
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_is_no_file(
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = Problem(b"closed", "the folder can't be read", folder=True)
+    monkeypatch.setattr(module, "look", lambda _: Listing([], [problem]))
+    assert look(project, store).problems == ["closed: the folder can't be read"]
+    assert store.files() == []

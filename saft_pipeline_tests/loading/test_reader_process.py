@@ -1,0 +1,129 @@
+"""A second process reads a group's small files, and gives what this one would have read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from saft_pipeline.artifacts.local import LocalArtifacts
+from saft_pipeline.artifacts.remote import RemoteArtifacts
+from saft_pipeline.loading import reader_process
+from saft_pipeline.loading.read import FileToRead, Reading
+from saft_pipeline.loading.reader_process import WORTH_IT, FileReader
+from saft_pipeline.sftp.model import Fetched, RemoteFile
+from saft_pipeline.store.spool import Spool
+from saft_pipeline_tests.fixtures.project import broken, half, one_invoice
+
+FILES = [one_invoice("FT R/1"), broken("FT R/2"), half("FT R/3"), one_invoice("FT R/4")]
+
+
+def job(number: int, text: str) -> FileToRead:
+    content = text.encode()
+    remote = RemoteFile(b"%d.xml" % number, len(content), 1)
+    digest = hashlib.sha256(content).hexdigest()
+    return FileToRead(number, f"{number}.xml", Fetched(remote, digest, content))
+
+
+JOBS = [job(number, text) for number, text in enumerate(FILES)]
+
+
+def said(readings: Sequence[Reading]) -> list[object]:
+    """All of readings but their seconds."""
+    return [
+        (
+            r.header,
+            r.totals,
+            r.records,
+            r.warnings,
+            r.refusal,
+            *map(_staged, r.rows.spools.values()),
+        )
+        for r in readings
+    ]
+
+
+def _staged(spool: Spool) -> bytes:
+    return b"".join(spool.staged())
+
+
+def kept(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*.gz")}
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[FileReader]:
+    reader = FileReader(LocalArtifacts(tmp_path / "artifacts"))
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileReader]:
+    """A reader whose process is there, whatever this machine has."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    reader = FileReader(LocalArtifacts(tmp_path / "apart"))
+    reader.expect(WORTH_IT)
+    assert reader._process
+    yield reader
+    reader.close()
+
+
+def test_a_process_reads_what_would_be_read_here(reader: FileReader, apart: FileReader) -> None:
+    assert said(apart.read(JOBS).result()) == said(reader.read(JOBS).result())
+
+
+def test_a_process_keeps_the_same_artifacts(
+    reader: FileReader, apart: FileReader, tmp_path: Path
+) -> None:
+    apart.read(JOBS).result()
+    those = kept(tmp_path / "apart")
+    reader.read(JOBS).result()
+    assert those == kept(tmp_path / "artifacts")
+
+
+def test_a_process_sends_artifacts_to_their_address(apart: FileReader, tmp_path: Path) -> None:
+    """There is nobody else whom it could tell of a place that can't be opened."""
+    apart.artifacts = RemoteArtifacts("nosuch://host", tmp_path)
+    (reading,) = apart.read(JOBS[:1]).result()
+    assert reading.refusal
+    assert reading.refusal.passing
+    assert "SAFT_ARTIFACTS_URL (nosuch://…)" in reading.refusal.reason
+
+
+def test_a_group_is_read_while_the_one_before_is_not_yet_taken(apart: FileReader) -> None:
+    first, second = apart.read(JOBS[:1]), apart.read(JOBS[3:])
+    assert [r.rows.counts["invoices"] for r in (*second.result(), *first.result())] == [1, 1]
+
+
+def test_when_the_process_is_killed_reading_goes_on_here(apart: FileReader) -> None:
+    assert apart._process
+    apart._process._process.kill()
+    assert [r.refusal is None for r in apart.read(JOBS).result()] == [True, False, False, True]
+
+
+def test_a_large_file_is_read_here(apart: FileReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader_process, "_SMALL", 1000)
+    assert apart.read(JOBS).done()
+
+
+def test_a_few_files_start_no_process(reader: FileReader) -> None:
+    reader.expect(WORTH_IT - 1)
+    assert reader._process is None
+
+
+def test_one_processor_starts_no_process(
+    reader: FileReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
+    reader.expect(WORTH_IT)
+    assert reader._process is None
+
+
+def test_the_process_ends_when_the_reader_is_closed(apart: FileReader) -> None:
+    assert apart._process
+    process = apart._process._process
+    apart.close()
+    assert process.poll() == 0

@@ -1,0 +1,120 @@
+"""What health says of each service, and how seldom a server is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from saft_pipeline.settings import load
+from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.web.health import Probe
+from saft_pipeline_tests.fixtures.project import Project
+from saft_pipeline_tests.web.serving import Api, serving
+
+
+def asked_twice(ask: Callable[[], str], fresh: float = 60) -> tuple[str, str]:
+    async def ask_twice() -> tuple[str, str]:
+        probe = Probe(ask, fresh=fresh, refused=300)
+        return await probe.answer(), await probe.answer()
+
+    return asyncio.run(ask_twice())
+
+
+def test_all_well_is_healthy(api: Api) -> None:
+    api.daemon.show_life()
+    answer = api.get("/api/health")
+    assert answer.keys() == {"status", "timestamp", "services"}
+    assert answer["status"] == "healthy"
+    assert answer["services"] == dict.fromkeys(("sftp", "supabase", "dagster"), "connected")
+
+
+def test_a_database_that_is_down_is_named(project: Project) -> None:
+    settings = load({**project.env, "SUPABASE_DB_URL": "postgresql://u:hunter2@127.0.0.1:9/x"})
+    with serving(settings) as api:
+        api.daemon.show_life()
+        answer = api.get("/api/health", 503)
+    assert answer["status"] == "unhealthy"
+    assert answer["services"]["sftp"] == answer["services"]["dagster"] == "connected"
+    assert "the database says" in answer["services"]["supabase"]
+    assert "hunter2" not in str(answer)
+
+
+def test_a_server_that_is_down_is_named(project: Project) -> None:
+    with serving(load({**project.env, "SFTP_PORT": "9"})) as api:
+        answer = api.get("/api/health", 503)
+    assert "can't be reached" in answer["services"]["sftp"]
+
+
+def test_settings_that_are_missing_are_named(project: Project) -> None:
+    with serving(load({**project.env, "SFTP_USERNAME": ""})) as api:
+        answer = api.get("/api/health", 503)
+    assert "SFTP_USERNAME: missing" in answer["services"]["sftp"]
+
+
+def test_a_daemon_that_shows_no_life_is_named(api: Api) -> None:
+    api.daemon.instance.wipe_daemon_heartbeats()
+    answer = api.get("/api/health", 503)
+    assert "saft up" in answer["services"]["dagster"]
+
+
+def test_a_refused_login_is_not_tried_again() -> None:
+    tries = []
+
+    def refuse() -> str:
+        tries.append(1)
+        raise PermanentSftpError("refused the password")
+
+    assert asked_twice(refuse, fresh=0) == ("refused the password",) * 2
+    assert len(tries) == 1
+
+
+def test_a_fault_that_passes_is_looked_at_again() -> None:
+    answers = iter([TransientSftpError("busy"), None])
+
+    def ask() -> str:
+        if error := next(answers):
+            raise error
+        return "connected"
+
+    assert asked_twice(ask, fresh=0) == ("busy", "connected")
+
+
+def test_an_answer_stands_for_a_while() -> None:
+    answers = iter(["connected", "never asked"])
+    assert asked_twice(lambda: next(answers)) == ("connected", "connected")
+
+
+def test_many_who_ask_at_once_are_one_question() -> None:
+    tries = []
+
+    async def ask_together() -> list[str]:
+        def ask() -> str:
+            tries.append(1)
+            return "connected"
+
+        probe = Probe(ask, fresh=60, refused=300)
+        return list(await asyncio.gather(*(probe.answer() for _ in range(20))))
+
+    assert asyncio.run(ask_together()) == ["connected"] * 20
+    assert len(tries) == 1
+
+
+def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saft_pipeline.web.health._PATIENCE", 0.01)
+
+    async def ask() -> str:
+        loop = asyncio.get_running_loop()
+        asked = asyncio.Event()
+
+        def wait() -> str:
+            asyncio.run_coroutine_threadsafe(asked.wait(), loop).result(20)
+            return "connected"
+
+        probe = Probe(wait, fresh=60, refused=300)
+        answer = await probe.answer()
+        asked.set()
+        return answer
+
+    assert asyncio.run(ask()).startswith("no answer within")
