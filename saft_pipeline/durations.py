@@ -3,13 +3,13 @@
 import re
 from datetime import timedelta
 
-_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
+_UNITS = ((86_400, 2, "d"), (3600, 1, "h"), (60, 1, "min"))
 
 
 def format_duration(seconds: int) -> str:
-    """`40 s`, `12 min`, `3 h`, `2 d`: as much as says something."""
-    for size, unit in _UNITS:
-        if seconds >= size:
+    """`40 s`, `12 min`, `30 h`, `2 d`: as much as says something."""
+    for size, least, unit in _UNITS:
+        if seconds >= least * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
 

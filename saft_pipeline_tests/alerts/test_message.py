@@ -35,12 +35,11 @@ def failed(number: int, reason: str = "it is broken") -> Condition:
         ),
         (
             Condition("incomplete 1", "incomplete", "a.xml", None, 30 * 3600),
-            "saft_pipeline: 1 file stays incomplete\n• a.xml for 30 hours: its end is missing",
+            "saft_pipeline: 1 file stays incomplete\n• a.xml for 30 h: its end is missing",
         ),
         (
             Condition("waiting", "waiting", "a.xml", "12", 3 * DAY),
-            "saft_pipeline: files wait to be loaded for too long\n"
-            "• a.xml for 3 days; 12 wait in all",
+            "saft_pipeline: files wait to be loaded for too long\n• a.xml for 3 d; 12 wait in all",
         ),
         (
             Condition("silent", "silent", "sftp://host:22/.", None, 4 * DAY),

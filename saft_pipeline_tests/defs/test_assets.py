@@ -233,7 +233,7 @@ def test_the_readmes_dagster_command_loads_a_known_partition(
     project.put("f.xml", broken("FT B/1"))
     poll(runs)
     project.put("f.xml", one_invoice("FT B/1"))
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
     (typed,) = re.findall(r"`(dagster asset materialize [^`]+)`", readme)
     words = shlex.split(typed.replace("KEY", partition_of(the_file(store))))
     command = [sys.executable, "-m", *words]

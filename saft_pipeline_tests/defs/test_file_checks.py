@@ -29,7 +29,7 @@ from saft_pipeline_tests.fixtures.project import (
     partition_of,
 )
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ALL = {spec.name for spec in SPECS}
 KEYS = {spec.name: spec.key for spec in SPECS}
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
+from saft_pipeline.embedded_postgres import server as pg_server
 from saft_pipeline.embedded_postgres.place import place_of
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.embedded_postgres.homes import (
@@ -178,7 +179,7 @@ def test_home_removed_under_a_running_server_gives_a_new_one(
 def test_lost_socket_folder_is_overcome(
     home: Path, server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "SOCKET_LIMIT", 0.1)
+    monkeypatch.setattr(pg_server, "SOCKET_LIMIT", 0.1)
     shutil.rmtree(home / "postgres/run")
     assert value(server.url("postgres"), "select 1") == 1
 
