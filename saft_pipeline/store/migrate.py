@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql as statements
 
 from saft_pipeline.store import schema
-from saft_pipeline.store.columns import catalog
+from saft_pipeline.store.catalog import catalog
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.postgres import Connection, connect, store_error
 from saft_pipeline.store.schema import Migration
