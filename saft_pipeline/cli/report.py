@@ -1,10 +1,12 @@
-"""`saft report`: VAT, sales and files, as a table, CSV, JSON or a page."""
+"""`saft report`: VAT, sales and files, as a table, CSV, JSON, a spreadsheet or a page."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
     from rich.console import JustifyMethod
     from rich.table import Table as Grid
 
+    from saft_pipeline.reports.language import Language
     from saft_pipeline.reports.report import Report, Table
 
 
 _FOLDED = ("path", "error")
 _WIDEST = 10_000
+_LOCALE = ["LC_ALL", "LC_MESSAGES", "LANG"]
 
 
 class Subject(StrEnum):
@@ -30,6 +34,21 @@ class Subject(StrEnum):
     VAT = "vat"
     SALES = "sales"
     FILES = "files"
+
+
+Company = Annotated[str | None, typer.Option(metavar="NIF", help="Whose; all without.")]
+First = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day.")]
+Last = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day.")]
+Excel = Annotated[
+    bool,
+    typer.Option("--excel", help="CSV that Excel in Portugal opens: semicolons, decimal commas."),
+]
+Lang = Annotated[
+    str,
+    typer.Option(
+        metavar="pt|en", envvar=_LOCALE, show_envvar=False, help="Portuguese or English; as LANG."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -49,91 +68,122 @@ def report(
     company: Annotated[
         str | None, typer.Option(metavar="NIF", help="Whose; `sales` takes all without.")
     ] = None,
-    start: Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day.")] = None,
-    end: Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day.")] = None,
+    start: First = None,
+    end: Last = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV of the first table.")] = False,
+    excel: Excel = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    xlsx: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a spreadsheet, a sheet a table.")
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with charts.")
     ] = None,
+    lang: Lang = "en",
 ) -> None:
     """Report VAT, sales or files from what is loaded."""
-    if as_csv and as_json:
+    if (as_csv or excel) and as_json:
         raise CannotRunError("--csv and --json both want stdout; choose one")
-    made = _made(subject, company, _day("--from", start), _day("--to", end))
-    if html is not None:
-        _write(made, html)
-    if as_csv:
-        sys.stdout.write(made.to_csv())
+    made = _made(subject, company, day("--from", start), day("--to", end), language(lang))
+    for path, write in ((xlsx, _write_xlsx), (html, _write_page)):
+        if path is not None:
+            write_file(path, partial(write, made))
+    if as_csv or excel:
+        _print_csv(made, excel=excel)
     elif as_json:
         print_json(made.to_json())
-    elif html is None and not made.is_empty:
+    elif not (xlsx or html or made.is_empty):
         _print(made)
-    say(made.nothing if made.is_empty else made.verdict)
+    say(made.summary)
 
 
-def _day(option: str, text: str | None) -> date | None:
+def day(option: str, text: str | None) -> date | None:
+    """The day that an option names."""
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise CannotRunError(f"{option} {text}: not a date such as 2025-01-31") from None
 
 
-def _made(subject: Subject, company: str | None, start: date | None, end: date | None) -> Report:
-    from saft_pipeline.reports import files, sales, vat
-    from saft_pipeline.reports.selection import Selection, of_company, opened
+def language(lang: str) -> Language:
+    """The language by `--lang`, or by the locale."""
+    from saft_pipeline.reports.language import chosen
 
-    selection = Selection(start_date=start, end_date=end)
-    if subject is Subject.FILES and company:
-        raise CannotRunError("files: one that failed has no company; leave --company out")
-    with opened(load()) as source:
-        if subject is Subject.FILES:
-            return files.files(source, selection)
-        if subject is Subject.VAT or company:
-            selection = of_company(source, company, selection)
-        return (vat.vat if subject is Subject.VAT else sales.sales)(source, selection)
+    return chosen([lang])
 
 
-def _write(made: Report, path: Path) -> None:
-    from saft_pipeline.reports.page import page
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Have a file written, whole or not at all."""
+    from saft_pipeline.reports.sheets import written_whole
 
     try:
-        path.write_text(page(made), encoding="utf-8")
+        with written_whole(path) as aside:
+            write(aside)
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
     say(f"written: {path}")
 
 
+def _made(
+    subject: Subject, company: str | None, start: date | None, end: date | None, words: Language
+) -> Report:
+    from saft_pipeline.reports.making import make
+    from saft_pipeline.reports.selection import Selection, opened
+
+    selection = Selection(company, start_date=start, end_date=end, language=words)
+    with opened(load()) as source:
+        return make(subject, source, selection)
+
+
+def _write_xlsx(made: Report, path: Path) -> None:
+    from saft_pipeline.reports.xlsx_file import write_report
+
+    write_report(made, path)
+
+
+def _write_page(made: Report, path: Path) -> None:
+    from saft_pipeline.reports.page import standalone
+
+    path.write_text(standalone(made), encoding="utf-8")
+
+
+def _print_csv(made: Report, *, excel: bool) -> None:
+    from saft_pipeline.reports.csv_file import write
+    from saft_pipeline.reports.sheets import sheet_of
+
+    write(sheet_of(made.table), sys.stdout, excel=made.language if excel else None)
+
+
 def _print(made: Report) -> None:
     say(f"{made.title}: {made.about}")
     for table in made.tables:
-        _print_table(table)
+        _print_table(table, made.language)
 
 
-def _print_table(table: Table) -> None:
+def _print_table(table: Table, words: Language) -> None:
     """Print it as wide as its numbers need: what is cut off a number would go unseen."""
     from rich.console import Console
     from rich.measure import Measurement
 
-    grid, room = _grid(table), answer.options.update(max_width=_WIDEST)
+    grid, room = _grid(table, words), answer.options.update(max_width=_WIDEST)
     needed = Measurement.get(answer, room, grid).minimum
     wide = Console(file=answer.file, width=max(answer.width, needed), highlight=False)
     wide.print(grid)
 
 
-def _grid(table: Table) -> Grid:
+def _grid(table: Table, words: Language) -> Grid:
     from rich.table import Table as Grid
     from rich.text import Text
 
-    from saft_pipeline.reports.report import is_number, label, shown
+    from saft_pipeline.reports.columns import is_number
 
     grid = Grid(box=None, title=f"\n{table.heading}", title_justify="left", pad_edge=False)
     grid.show_footer = bool(table.summed)
-    totals = table.totals
+    totals, shown = table.totals, words.shown
     columns = {n: [shown(n, value) for value in table.frame[n]] for n in table.frame.columns}
     for name, cells in columns.items():
         footer = shown(name, totals[name]) if name in totals else ""
-        header = Text(label(name).replace(" ", "\n"))
+        header = Text(words.label(name).replace(" ", "\n"))
         side: JustifyMethod = "right" if is_number(name) else "left"
         whole = 0 if name in _FOLDED else max(map(len, [*header.plain.split(), footer, *cells]))
         grid.add_column(

@@ -55,9 +55,9 @@ def _result(report: Report, *, newest: str) -> dg.MaterializeResult[None]:
     table = report.table
     return dg.MaterializeResult(
         metadata={
-            "chart": dg.MetadataValue.md("\n\n".join(charts) or report.nothing),
-            "verdict": report.nothing if report.is_empty else report.verdict,
-            **report.figures,
+            "chart": dg.MetadataValue.md("\n\n".join(charts) or report.summary),
+            "verdict": report.summary,
+            **report.shown_figures,
             table.heading: _table(table, newest),
             "dagster/row_count": len(table.frame),
         }

@@ -11,8 +11,11 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from html import escape
+from itertools import chain
 
 import pandas as pd
+
+from saft_pipeline.reports.language import Language
 
 _WIDTH, _HEIGHT = 960, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 12, 44, 36
@@ -39,7 +42,7 @@ def stacked_bars(
     x: str,
     stack: str,
     value: str,
-    label: str,
+    language: Language,
     colours: Mapping[str, str] | None = None,
 ) -> str:
     """One bar for each value of `x`, in order, of one colour for each value of `stack`.
@@ -49,11 +52,16 @@ def stacked_bars(
     """
     if frame.empty:
         return ""
-    bars = _pivot(frame, x, stack, value)
-    axis, painted = _Axis(bars), _painted(list(bars.columns), colours or {})
-    head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=escape(label))
-    parts = [head, *_legend(painted), *axis.grid(), *_bars(bars, axis, painted), *_labels(bars)]
-    return "".join([*parts, "</svg>"])
+    bars = _pivot(frame, x, stack, value, language)
+    names = {name: language.shown(stack, name) for name in bars.columns}
+    painted = {names[n]: c for n, c in _painted(list(names), colours or {}, language).items()}
+    bars = bars.rename(index=lambda label: language.shown(x, label), columns=names)
+    axis = _Axis(bars)
+    head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=escape(language.label(value)))
+    parts = (
+        _legend(painted), axis.grid(language), _bars(bars, axis, painted, language), _labels(bars)
+    )  # fmt: skip
+    return "".join([head, *chain.from_iterable(parts), "</svg>"])
 
 
 def image(svg: str, label: str) -> str:
@@ -61,18 +69,20 @@ def image(svg: str, label: str) -> str:
     return f"![{label}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
-def _pivot(frame: pd.DataFrame, x: str, stack: str, value: str) -> pd.DataFrame:
+def _pivot(frame: pd.DataFrame, x: str, stack: str, value: str, language: Language) -> pd.DataFrame:
     """Sums by `x` (rows) and `stack` (columns, the largest first), absent ones 0."""
+    absent = {c: language.text("no {what}", what=language.label(c).lower()) for c in (x, stack)}
+    others = language.text(_OTHERS)
     named = frame.assign(
-        x=frame[x].fillna(f"no {x}").astype(str),
-        stack=frame[stack].fillna(f"no {stack}").astype(str),
+        x=frame[x].fillna(absent[x]).astype(str),
+        stack=frame[stack].fillna(absent[stack]).astype(str),
     )
     sizes = {str(name): abs(sum(rows[value])) for name, rows in named.groupby("stack", sort=False)}
     order = sorted(sizes, key=lambda name: -sizes[name])
     if len(order) > len(_COLOURS):
         order = order[: len(_COLOURS) - 1]
-        named["stack"] = named["stack"].where(named["stack"].isin(order), _OTHERS)
-        order.append(_OTHERS)
+        named["stack"] = named["stack"].where(named["stack"].isin(order), others)
+        order.append(others)
     sums = named.groupby(["x", "stack"], sort=True)[value].sum().astype(object).unstack("stack")
     return sums[order].fillna(0)
 
@@ -93,13 +103,17 @@ class _Axis:
         span = (self._high - self._low) * self._step
         return _TOP + (self._high * self._step - amount) / span * (_HEIGHT - _TOP - _BOTTOM)
 
-    def grid(self) -> Iterator[str]:
+    def grid(self, language: Language) -> Iterator[str]:
         """Lines and their amounts; zero's is darker."""
         for place in range(self._low, self._high + 1):
             amount = place * self._step
             y, colour = self.y(amount), "#e3e6ea" if place else "#6b7280"
             yield f'<path d="M{_LEFT} {y:.1f}H{_WIDTH - _RIGHT}" stroke="{colour}"/>'
-            yield _text(_LEFT - 8, y + 4, f"{amount:,.10g}", anchor="end")
+            yield _text(_LEFT - 8, y + 4, _round(amount, language), anchor="end")
+
+
+def _round(amount: float, language: Language) -> str:
+    return language.number(Decimal(f"{amount:.10g}"))
 
 
 def _round_step(least: float) -> float:
@@ -109,7 +123,9 @@ def _round_step(least: float) -> float:
     return next(step for step in steps if step >= least)
 
 
-def _bars(bars: pd.DataFrame, axis: _Axis, painted: Mapping[str, str]) -> Iterator[str]:
+def _bars(
+    bars: pd.DataFrame, axis: _Axis, painted: Mapping[str, str], language: Language
+) -> Iterator[str]:
     slot = (_WIDTH - _LEFT - _RIGHT) / len(bars)
     width = min(slot * 0.72, 64)
     for place, (label, row) in enumerate(bars.iterrows()):
@@ -123,7 +139,8 @@ def _bars(bars: pd.DataFrame, axis: _Axis, painted: Mapping[str, str]) -> Iterat
             top, foot = sorted((axis.y(start), axis.y(ends[side])))
             yield (
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{foot - top:.1f}" '
-                f'fill="{colour}"><title>{escape(f"{label}, {name}: {amount:,}")}</title></rect>'
+                f'fill="{colour}"><title>{escape(f"{label}, {name}: {language.number(amount)}")}'
+                "</title></rect>"
             )
 
 
@@ -144,10 +161,12 @@ def _legend(painted: Mapping[str, str]) -> Iterator[str]:
         left += 34 + _LETTER * len(short)
 
 
-def _painted(names: Sequence[str], colours: Mapping[str, str]) -> dict[str, str]:
+def _painted(
+    names: Sequence[str], colours: Mapping[str, str], language: Language
+) -> dict[str, str]:
     """The colour of each name, in order."""
     free = iter([colour for colour in _COLOURS if colour not in colours.values()])
-    known = {_OTHERS: _GREY, **colours}
+    known = {language.text(_OTHERS): _GREY, **colours}
     return {name: known.get(name) or next(free, _GREY) for name in names}
 
 

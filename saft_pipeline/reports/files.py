@@ -5,15 +5,19 @@ Of every file only the newest version counts. The day is that on which it was fi
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from saft_pipeline.reports.charts import BLUE, GREEN, ORANGE, PALE, RED, stacked_bars
+from saft_pipeline.reports.language import Language
 from saft_pipeline.reports.report import Report, Table, frame, objects, total
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports, Rows
 
 _SUMMED = ("files", "invoices", "lines", "size", "warned")
 _COLOURS = {"loaded": GREEN, "failed": RED, "incomplete": ORANGE, "pending": BLUE, "running": PALE}
+_NOTE = "The newest fifty at most; `saft status` has all, `saft retry FILE` takes one again."
 COLUMNS = ["day", "branch", "status", *_SUMMED]
 
 
@@ -22,22 +26,23 @@ def files(source: Reports, selection: Selection) -> Report:
     found = source.files(selection.start_date, selection.end_date)
     days = frame(found["days"], " ".join(COLUMNS))
     unloaded = _unloaded(found["unloaded"])
-    note = "The newest fifty at most; `saft status` has all, `saft retry FILE` takes one again."
+    say = selection.language.text
     tables = [
-        Table("unloaded", "Files that are not loaded, and why", unloaded, note),
-        Table("days", "Files by day, branch and state", days, summed=_SUMMED),
+        Table("unloaded", say("Files that are not loaded, and why"), unloaded, say(_NOTE)),
+        Table("days", say("Files by day, branch and state"), days, summed=_SUMMED),
     ]
     by_state = _by_state(days)
     return Report(
         "files",
-        "Files",
-        f"all sources · first seen: {selection.days}",
-        _verdict(by_state),
+        say("Files"),
+        say("all sources · first seen: {days}", days=selection.days),
+        _verdict(by_state, selection.language),
         unloaded.empty,
         _figures(days, by_state),
-        {"Files by day and state": _chart(days)},
+        {say("Files by day and state"): _chart(days, selection.language)},
         "days",
         tables[1:] if unloaded.empty else tables,
+        selection.language,
     )
 
 
@@ -53,23 +58,20 @@ def _by_state(days: pd.DataFrame) -> dict[str, int]:
     return {str(name): int(total(r["files"])) for name, r in days.groupby("status", sort=True)}
 
 
-def _verdict(by_state: dict[str, int]) -> str:
+def _verdict(by_state: dict[str, int], language: Language) -> str:
     rest = {state: n for state, n in by_state.items() if state != "loaded"}
     if not rest:
-        return "Every file is loaded."
-    return f"Not loaded: {', '.join(f'{n:,} {state}' for state, n in rest.items())}."
+        return language.text("Every file is loaded.")
+    listed = (f"{language.number(n)} {language.text(state)}" for state, n in rest.items())
+    return language.text("Not loaded: {files}.", files=", ".join(listed))
 
 
-def _figures(days: pd.DataFrame, by_state: dict[str, int]) -> dict[str, str]:
-    return {
-        "Files": f"{sum(by_state.values()):,}",
-        **{state.capitalize(): f"{n:,}" for state, n in by_state.items()},
-        "Invoices": f"{int(total(days['invoices'])):,}",
-        "Lines": f"{int(total(days['lines'])):,}",
-    }
+def _figures(days: pd.DataFrame, by_state: dict[str, int]) -> dict[str, Any]:
+    sums = {name: int(total(days[name])) for name in ("invoices", "lines")}
+    return {"files": sum(by_state.values()), **by_state, **sums}
 
 
-def _chart(days: pd.DataFrame) -> str:
+def _chart(days: pd.DataFrame, language: Language) -> str:
     return stacked_bars(
-        days, x="day", stack="status", value="files", label="Files", colours=_COLOURS
+        days, x="day", stack="status", value="files", language=language, colours=_COLOURS
     )

@@ -1,4 +1,4 @@
-"""What a report consists of, and how its values are written: as data, and for people.
+"""What a report consists of, and its values as data; `language` writes them for people.
 
 Amounts are `Decimal` in columns of objects, from the database to the page; never a float.
 """
@@ -12,48 +12,12 @@ from typing import Any
 
 import pandas as pd
 
+from saft_pipeline.reports.language import Language, is_absent
+
 CENT = Decimal("0.01")
 ZERO = Decimal("0.00")
 # What is computed in this context is exact: decimal allots only the digits that there are.
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, rounding=ROUND_HALF_UP)
-
-_LABELS = {
-    "company_id": "NIF",
-    "month": "Month",
-    "tax_country_region": "Region",
-    "tax_code": "Code",
-    "tax_percentage": "Rate",
-    "tax_exemption_code": "Exemption",
-    "taxable_base": "Taxable base",
-    "vat": "VAT",
-    "documents": "Documents",
-    "tax_payable": "TaxPayable",
-    "difference": "Difference",
-    "stamp_duty": "Stamp duty",
-    "rounding": "Rounding",
-    "mismatch": "Mismatch",
-    "invoice_date": "Day",
-    "invoice_no": "Document",
-    "tax": "Tax of its lines",
-    "branch": "Branch",
-    "net_total": "Net",
-    "gross_total": "Gross",
-    "day": "Day",
-    "status": "State",
-    "files": "Files",
-    "invoices": "Invoices",
-    "lines": "Lines",
-    "size": "Bytes",
-    "warned": "With warnings",
-    "path": "File",
-    "attempts": "Tries",
-    "error": "Reason",
-}
-_NUMBERS = {
-    *("tax_percentage", "taxable_base", "vat", "documents", "tax_payable", "difference"),
-    *("stamp_duty", "rounding", "mismatch", "tax", "net_total", "gross_total", "files"),
-    *("invoices", "lines", "size", "warned", "attempts"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +47,8 @@ class Table:
 class Report:
     """A report in full: `verdict` says whether all is well, `main` is the table that it is about.
 
-    `figures` are a few values by what they are, `charts` SVG by what they show; `tables` are in the
-    order in which people look at them.
+    `figures` are a few values by the names of their columns, `charts` SVG by what they show;
+    `tables` are in the order in which people look at them.
     """
 
     name: str
@@ -92,10 +56,11 @@ class Report:
     about: str
     verdict: str
     is_well: bool
-    figures: Mapping[str, str]
+    figures: Mapping[str, Any]
     charts: Mapping[str, str]
     main: str
     tables: Sequence[Table]
+    language: Language
 
     @property
     def table(self) -> Table:
@@ -108,15 +73,17 @@ class Report:
         return self.table.frame.empty
 
     @property
-    def nothing(self) -> str:
-        """What to say then."""
-        return f"Nothing to report: {self.about}."
+    def summary(self) -> str:
+        """The verdict, or that there is nothing to judge."""
+        if self.is_empty:
+            return self.language.text("Nothing to report: {about}.", about=self.about)
+        return self.verdict
 
-    def to_csv(self) -> str:
-        """The main table as CSV (RFC 4180, lines end with a line feed), UTF-8, absent is empty."""
-        columns = self.table.frame.columns
-        rows = pd.DataFrame(self.table.records(), columns=columns, dtype=object)
-        return rows.to_csv(index=False, lineterminator="\n")
+    @property
+    def shown_figures(self) -> dict[str, str]:
+        """The figures as people read them."""
+        say = self.language
+        return {say.label(name): say.shown(name, value) for name, value in self.figures.items()}
 
     def to_json(self) -> dict[str, Any]:
         """All tables by their names, with what the report is of."""
@@ -148,33 +115,7 @@ def total(values: pd.Series[Any]) -> Any:
         return sum(values)
 
 
-def label(column: str) -> str:
-    """What people call a column."""
-    return _LABELS[column]
-
-
-def is_number(column: str) -> bool:
-    """Whether a column is written to the right."""
-    return column in _NUMBERS
-
-
-def is_absent(value: Any) -> bool:
-    """Whether a cell is empty: None, which pandas turns into a NaN where it groups."""
-    return value is None or bool(pd.isna(value))
-
-
 def _data(value: Any) -> Any:
     if is_absent(value):
         return None
     return format(value, "f") if isinstance(value, Decimal) else value
-
-
-def shown(column: str, value: Any) -> str:
-    """A value as people read it."""
-    if is_absent(value):
-        return "–"
-    if column == "tax_percentage":
-        return f"{value:f} %"
-    if isinstance(value, Decimal):
-        return f"{value:,.2f}"
-    return f"{value:,}" if isinstance(value, int) and is_number(column) else str(value)

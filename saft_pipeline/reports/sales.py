@@ -8,11 +8,13 @@ The branch is that of the newest file that holds the document and has a branch i
 from __future__ import annotations
 
 from decimal import localcontext
+from typing import Any
 
 import pandas as pd
 
 from saft_pipeline.reports.charts import stacked_bars
-from saft_pipeline.reports.report import EXACT, Report, Table, cents, frame, objects, shown, total
+from saft_pipeline.reports.language import Language
+from saft_pipeline.reports.report import EXACT, Report, Table, cents, frame, objects, total
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports
 
@@ -29,20 +31,22 @@ def sales(source: Reports, selection: Selection) -> Report:
         days = frame(rows, " ".join(COLUMNS), " ".join(_AMOUNTS))
         for name in _AMOUNTS:
             days[name] = objects(map(cents, days[name]))
+        say = selection.language.text
         tables = [
-            Table("branches", "Sales by branch", by_branch(days), summed=_SUMMED),
-            Table("days", "Sales by day and branch", days, summed=_SUMMED),
+            Table("branches", say("Sales by branch"), by_branch(days), summed=_SUMMED),
+            Table("days", say("Sales by day and branch"), days, summed=_SUMMED),
         ]
         return Report(
             "sales",
-            "Sales",
+            say("Sales"),
             f"{selection.company} · {selection.days}",
-            _verdict(days),
+            _verdict(days, selection.language),
             is_well=True,
             figures=_figures(days),
-            charts=_charts(days),
+            charts=_charts(days, selection.language),
             main="days",
             tables=tables,
+            language=selection.language,
         )
 
 
@@ -53,27 +57,24 @@ def by_branch(days: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values("net_total", ascending=False, kind="stable", ignore_index=True)
 
 
-def _verdict(days: pd.DataFrame) -> str:
-    unnamed = total(days.loc[days["branch"].isna(), "documents"])
+def _verdict(days: pd.DataFrame, language: Language) -> str:
+    unnamed = int(total(days.loc[days["branch"].isna(), "documents"]))
     if not unnamed:
-        return "Every document is in a file that names a branch."
-    return f"{int(unnamed):,} documents are in files whose names tell no branch."
+        return language.text("Every document is in a file that names a branch.")
+    return language.text(
+        "Documents in files whose names tell no branch: {count}.", count=language.number(unnamed)
+    )
 
 
-def _figures(days: pd.DataFrame) -> dict[str, str]:
-    return {
-        "Documents": f"{int(total(days['documents'])):,}",
-        "Net": shown("net_total", total(days["net_total"])),
-        "TaxPayable": shown("tax_payable", total(days["tax_payable"])),
-        "Gross": shown("gross_total", total(days["gross_total"])),
-        "Days": f"{days['invoice_date'].nunique():,}",
-    }
+def _figures(days: pd.DataFrame) -> dict[str, Any]:
+    sums = {name: total(days[name]) for name in _SUMMED}
+    return {**sums, "days": int(days["invoice_date"].nunique())}
 
 
-def _charts(days: pd.DataFrame) -> dict[str, str]:
-    unit = "day"
+def _charts(days: pd.DataFrame, language: Language) -> dict[str, str]:
+    x, heading = "invoice_date", language.text("Net sales by day and branch")
     if days["invoice_date"].nunique() > _MOST_DAYS:
-        unit = "month"
-        days = days.assign(invoice_date=days["invoice_date"].str.slice(0, 7))
-    chart = stacked_bars(days, x="invoice_date", stack="branch", value="net_total", label="Net")
-    return {f"Net sales by {unit} and branch": chart}
+        x, heading = "month", language.text("Net sales by month and branch")
+        days = days.assign(month=days["invoice_date"].str.slice(0, 7))
+    chart = stacked_bars(days, x=x, stack="branch", value="net_total", language=language)
+    return {heading: chart}

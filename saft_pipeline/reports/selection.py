@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 
+from saft_pipeline.reports.language import ENGLISH, Language
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.opening import open_transport
 from saft_pipeline.store.reports import Reports
@@ -22,6 +23,8 @@ class SelectionError(Exception):
 class Selection:
     """Days of InvoiceDate, both included, open where None; a `company_id` of None is all of them.
 
+    `language` is what the report is written in.
+
     Raises:
         SelectionError: the first day is after the last.
     """
@@ -30,6 +33,7 @@ class Selection:
     company_name: str | None = None
     start_date: date | None = None
     end_date: date | None = None
+    language: Language = ENGLISH
 
     def __post_init__(self) -> None:
         if self.start_date and self.end_date and self.start_date > self.end_date:
@@ -41,19 +45,22 @@ class Selection:
     def company(self) -> str:
         """Of whom, in words."""
         if self.company_id is None:
-            return "all companies"
+            return self.language.text("all companies")
         name = f"{self.company_name}, " if self.company_name else ""
         return f"{name}NIF {self.company_id}"
 
     @property
     def days(self) -> str:
         """Of when, in words."""
-        first, last = self.start_date, self.end_date
+        say = self.language
+        first, last = (d and say.day(d) for d in (self.start_date, self.end_date))
         if first and last:
-            return f"{first} to {last}"
+            return say.text("{first} to {last}", first=first, last=last)
         if first or last:
-            return f"since {first}" if first else f"until {last}"
-        return "all days"
+            return (
+                say.text("since {day}", day=first) if first else say.text("until {day}", day=last)
+            )
+        return say.text("all days")
 
 
 def of_company(source: Reports, company_id: str | None, selection: Selection) -> Selection:

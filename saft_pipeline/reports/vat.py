@@ -20,12 +20,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal, localcontext
+from typing import Any
 
 import pandas as pd
 
 from saft_pipeline.reports import report
 from saft_pipeline.reports.charts import stacked_bars
-from saft_pipeline.reports.report import ZERO, Report, Table, cents, frame, objects, shown, total
+from saft_pipeline.reports.language import Language, is_absent
+from saft_pipeline.reports.report import ZERO, Report, Table, cents, frame, objects, total
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports, Rows
 
@@ -53,28 +55,33 @@ def vat(source: Reports, selection: Selection) -> Report:
 
 
 def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
+    language = selection.language
+    say = language.text
     rates = _rates(found["rates"])
     table, exempt = by_rate(rates), _exemptions(rates)
     compared = reconciled(table, _months(found["months"]))
     mismatches = sum(int(month["mismatches"]) for month in found["months"])
     tables = [
-        Table("rates", "VAT by month, region and rate", table, _RULES, ("taxable_base", "vat")),
-        Table("reconciliation", "Beside the documents' TaxPayable", compared, _PARTS, _COMPARED),
-        _mismatches(found["documents"]),
-        Table("exemptions", "Exempt, by reason", exempt, summed=("taxable_base",)),
+        Table("rates", say("VAT by month, region and rate"), table, say(_RULES),
+              ("taxable_base", "vat")),
+        Table("reconciliation", say("Beside the documents' TaxPayable"), compared, say(_PARTS),
+              _COMPARED),
+        _mismatches(found["documents"], language),
+        Table("exemptions", say("Exempt, by reason"), exempt, summed=("taxable_base",)),
     ]  # fmt: skip
     if selection.company_id is not None:
         tables = [replace(t, frame=t.frame.drop(columns="company_id")) for t in tables]
     return Report(
         "vat",
-        "VAT",
+        say("VAT"),
         f"{selection.company} · {selection.days}",
-        _verdict(compared, mismatches),
+        _verdict(compared, mismatches, language),
         mismatches == 0,
         _figures(compared, table),
-        {"VAT by month and rate": _chart(table)},
+        {say("VAT by month and rate"): _chart(table, language)},
         "rates",
         tables[:2] + [t for t in tables[2:] if not t.frame.empty],
+        language,
     )
 
 
@@ -97,7 +104,7 @@ def by_rate(rates: pd.DataFrame) -> pd.DataFrame:
 
 
 def _vat(base: Decimal, percentage: Decimal, tax_amount: Decimal) -> Decimal:
-    return cents(tax_amount if report.is_absent(percentage) else base * percentage * report.CENT)
+    return cents(tax_amount if is_absent(percentage) else base * percentage * report.CENT)
 
 
 def _months(rows: Rows) -> pd.DataFrame:
@@ -112,13 +119,13 @@ def reconciled(table: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:
     """VAT by rate beside TaxPayable, by company and month, and what the difference is made of."""
     by_month = table.groupby(_MONTH, dropna=False, as_index=False, sort=False)[["vat"]].sum()
     found = months.merge(by_month, on=_MONTH, how="left")
-    found["vat"] = objects(ZERO if report.is_absent(v) else v for v in found["vat"])
+    found["vat"] = objects(ZERO if is_absent(v) else v for v in found["vat"])
     found["difference"] = found["tax_payable"] - found["vat"]
     found["rounding"] = found["difference"] - found["stamp_duty"] - found["mismatch"]
     return found[[*_MONTH, *_COMPARED]]
 
 
-def _mismatches(rows: Rows) -> Table:
+def _mismatches(rows: Rows, language: Language) -> Table:
     found = frame(rows, "company_id invoice_date invoice_no tax_payable tax", "tax_payable tax")
     both = zip(found["tax_payable"], found["tax"], strict=True)
     found["difference"] = objects(cents((payable or ZERO) - tax) for payable, tax in both)
@@ -127,7 +134,7 @@ def _mismatches(rows: Rows) -> Table:
     note = (
         "The largest differences, twenty at most: ask who issued them, or have them exported again."
     )
-    return Table("mismatches", heading, found, note)
+    return Table("mismatches", language.text(heading), found, language.text(note))
 
 
 def _exemptions(rates: pd.DataFrame) -> pd.DataFrame:
@@ -139,35 +146,45 @@ def _exemptions(rates: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(keys, ignore_index=True)
 
 
-def _verdict(compared: pd.DataFrame, mismatches: int) -> str:
+def _verdict(compared: pd.DataFrame, mismatches: int, language: Language) -> str:
     """Whether the documents agree, in a sentence."""
+    say = language.text
     parts = {
-        "stamp duty": total(compared["stamp_duty"]),
-        "rounding": total(compared["rounding"]),
-        f"documents whose TaxPayable is not the tax of their lines ({mismatches:,})": total(
-            compared["mismatch"]
-        ),
+        say("stamp duty"): total(compared["stamp_duty"]),
+        say("rounding"): total(compared["rounding"]),
+        say(
+            "documents whose TaxPayable is not the tax of their lines ({count})",
+            count=language.number(mismatches),
+        ): total(compared["mismatch"]),
     }
-    off = total(compared["difference"])
-    sums = f"{abs(off):,.2f} {'more' if off > 0 else 'less'} than" if off else "the same as"
-    why = "; ".join(f"{name} {amount:+,.2f}" for name, amount in parts.items() if amount)
-    return f"The documents' TaxPayable is {sums} this VAT{f': {why}' if why else ''}."
+    listed = (f"{name} {language.number(a, 2, sign=True)}" for name, a in parts.items() if a)
+    why = "; ".join(listed)
+    return f"{_difference(total(compared['difference']), language)}{f': {why}' if why else ''}."
 
 
-def _figures(compared: pd.DataFrame, table: pd.DataFrame) -> dict[str, str]:
+def _difference(off: Decimal, language: Language) -> str:
+    if not off:
+        return language.text("The documents' TaxPayable is the same as this VAT")
+    more = "The documents' TaxPayable is {amount} more than this VAT"
+    less = "The documents' TaxPayable is {amount} less than this VAT"
+    return language.text(more if off > 0 else less, amount=language.amount(abs(off)))
+
+
+def _figures(compared: pd.DataFrame, table: pd.DataFrame) -> dict[str, Any]:
     return {
-        "Documents": f"{int(total(compared['documents'])):,}",
-        "Taxable base": shown("taxable_base", total(table["taxable_base"])),
-        "VAT": shown("vat", total(table["vat"])),
-        "TaxPayable": shown("tax_payable", total(compared["tax_payable"])),
-        "Difference": shown("difference", total(compared["difference"])),
+        "documents": int(total(compared["documents"])),
+        "taxable_base": total(table["taxable_base"]),
+        "vat": total(table["vat"]),
+        "tax_payable": total(compared["tax_payable"]),
+        "difference": total(compared["difference"]),
     }
 
 
-def _chart(table: pd.DataFrame) -> str:
+def _chart(table: pd.DataFrame, language: Language) -> str:
     taxed = table[(table["vat"] != 0).astype(bool)]
     rates = zip(taxed["tax_percentage"], taxed["tax_country_region"], strict=True)
+    shown = language.shown
     labels = [shown("tax_percentage", r) + ("" if c == "PT" else f" {c}") for r, c in rates]
     return stacked_bars(
-        taxed.assign(rate=labels), x="month", stack="rate", value="vat", label="VAT"
+        taxed.assign(rate=labels), x="month", stack="rate", value="vat", language=language
     )

@@ -11,6 +11,7 @@ import pytest
 from lxml import etree
 
 from saft_pipeline.reports.charts import BLUE, image, stacked_bars
+from saft_pipeline.reports.language import ENGLISH
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -22,7 +23,7 @@ def chart(*rows: tuple[str | None, str | None, str], **colours: str) -> etree._E
         dtype=object,
     )
     svg = stacked_bars(
-        frame, x="x", stack="branch", value="value", label="L", colours=colours or None
+        frame, x="x", stack="branch", value="value", language=ENGLISH, colours=colours or None
     )
     return etree.fromstring(svg)
 
@@ -109,7 +110,7 @@ def test_it_fetches_nothing() -> None:
 
 def test_no_rows_are_no_chart() -> None:
     frame = pd.DataFrame([], columns=["x", "branch", "value"], dtype=object)
-    assert stacked_bars(frame, x="x", stack="branch", value="value", label="L") == ""
+    assert stacked_bars(frame, x="x", stack="branch", value="value", language=ENGLISH) == ""
 
 
 def test_amounts_of_nothing_are_a_chart_all_the_same() -> None:

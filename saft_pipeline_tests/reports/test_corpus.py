@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.reports.report import is_absent
+from saft_pipeline.reports.language import is_absent
 from saft_pipeline.reports.sales import sales
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.reports.vat import vat

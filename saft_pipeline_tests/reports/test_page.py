@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 from lxml import etree, html
 
+from saft_pipeline.reports.language import ENGLISH
 from saft_pipeline.reports.page import page
 from saft_pipeline.reports.report import Report, Table, frame
 
@@ -20,9 +21,9 @@ TABLE = Table(
     "days", "By branch", frame(ROWS, "branch net_total", "net_total"), HOSTILE, ("net_total",)
 )
 REPORT = Report(
-    "sales", "Sales", HOSTILE, HOSTILE, is_well=True, figures={"Net": "1,235.00"},
+    "sales", "Sales", HOSTILE, HOSTILE, is_well=True, figures={"net_total": Decimal("1235.00")},
     charts={"Chart": "<svg xmlns='http://www.w3.org/2000/svg'/>", "Empty": ""},
-    main="days", tables=[TABLE],
+    main="days", tables=[TABLE], language=ENGLISH,
 )  # fmt: skip
 
 

@@ -9,13 +9,15 @@ from typing import Any
 
 import pytest
 
-from saft_pipeline.reports.report import Report, Table, cents, frame, is_number, label, shown, total
+from saft_pipeline.reports.csv_file import text_of
+from saft_pipeline.reports.language import ENGLISH
+from saft_pipeline.reports.report import Report, Table, cents, frame, total
 
 
 def report(*rows: dict[str, Any]) -> Report:
     columns = "month tax_percentage vat"
     table = Table("rates", "Rates", frame(rows, columns, "tax_percentage vat"), "", ("vat",))
-    return Report("vat", "VAT", "all", "well", True, {}, {}, "rates", [table])
+    return Report("vat", "VAT", "all", "well", True, {}, {}, "rates", [table], ENGLISH)
 
 
 ROW = {"month": "2025-03", "tax_percentage": "0.0000001", "vat": "12345678901234567890.10"}
@@ -34,23 +36,23 @@ def test_cents_are_half_up_and_exact(amount: str, expected: str) -> None:
 
 
 def test_csv_has_amounts_as_they_are() -> None:
-    lines = report(ROW).to_csv().splitlines()
+    lines = text_of(report(ROW)).splitlines()
     assert lines[1] == "2025-03,0.0000001,12345678901234567890.10"
 
 
 def test_csv_has_nothing_where_nothing_is() -> None:
-    lines = report({**ROW, "tax_percentage": None}).to_csv().splitlines()
+    lines = text_of(report({**ROW, "tax_percentage": None})).splitlines()
     assert lines[1] == "2025-03,,12345678901234567890.10"
 
 
 def test_csv_quotes_what_must_be() -> None:
     name = 'Zé, "Lda"\n'
-    text = report({**ROW, "month": name}).to_csv()
+    text = text_of(report({**ROW, "month": name}))
     assert list(csv.reader(io.StringIO(text)))[1][0] == name
 
 
 def test_csv_of_no_rows_is_its_header() -> None:
-    assert report().to_csv() == "month,tax_percentage,vat\n"
+    assert text_of(report()) == "month,tax_percentage,vat\n"
 
 
 def test_json_has_amounts_as_text_and_absent_as_null() -> None:
@@ -66,26 +68,3 @@ def test_totals_are_exact() -> None:
 
 def test_the_total_of_nothing_is_zero() -> None:
     assert total(frame([], "vat")["vat"]) == 0
-
-
-@pytest.mark.parametrize(
-    ("column", "value", "expected"),
-    [
-        ("vat", Decimal("-1234567.8"), "-1,234,567.80"),
-        ("tax_percentage", Decimal("23"), "23 %"),
-        ("files", 1234567, "1,234,567"),
-        ("branch", "Gramido", "Gramido"),
-        ("branch", None, "–"),
-        ("branch", float("nan"), "–"),
-    ],
-)
-def test_values_as_people_read_them(column: str, value: object, expected: str) -> None:
-    assert shown(column, value) == expected
-
-
-def test_columns_have_a_name_for_people() -> None:
-    assert label("taxable_base") == "Taxable base"
-
-
-def test_numbers_stand_to_the_right() -> None:
-    assert [c for c in ("month", "vat", "files", "path") if is_number(c)] == ["vat", "files"]

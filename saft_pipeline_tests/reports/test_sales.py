@@ -6,7 +6,8 @@ from datetime import date, timedelta
 
 import pytest
 
-from saft_pipeline.reports.report import Report, is_absent
+from saft_pipeline.reports.language import is_absent
+from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.sales import sales
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports
@@ -72,7 +73,7 @@ def test_the_newest_file_that_names_a_branch_is_believed(source: Reports, store:
 def test_documents_without_a_branch_are_told(source: Reports, store: Store) -> None:
     load(store, file_of(paper("FT A/1", taxed("10"), net="10")))
     verdict = sales(source, Selection()).verdict
-    assert verdict == "1 documents are in files whose names tell no branch."
+    assert verdict == "Documents in files whose names tell no branch: 1."
 
 
 def test_days_are_those_of_the_selection(source: Reports, store: Store) -> None:

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saft_pipeline.reports.report import Report, is_absent
+from saft_pipeline.reports.csv_file import text_of
+from saft_pipeline.reports.language import is_absent
+from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.reports.vat import COLUMNS, vat
 from saft_pipeline.store.reports import Reports
@@ -61,13 +63,13 @@ def compared(report: Report) -> dict[str, str]:
 
 
 def test_the_columns_are_those_of_the_contract(of: Of) -> None:
-    header = of(paper("FT A/1", taxed("10"))).to_csv().splitlines()[0]
+    header = text_of(of(paper("FT A/1", taxed("10")))).splitlines()[0]
     assert header == "month,tax_country_region,tax_code,tax_percentage,taxable_base,vat"
     assert header.split(",") == COLUMNS
 
 
 def test_a_row_of_the_csv(of: Of) -> None:
-    row = of(paper("FT A/1", taxed("1234.5", region="PT-MA", rate="22.0"))).to_csv().splitlines()[1]
+    row = text_of(of(paper("FT A/1", taxed("1234.5", region="PT-MA", rate="22.0")))).splitlines()[1]
     assert row == "2025-03,PT-MA,NOR,22,1234.50,271.59"
 
 

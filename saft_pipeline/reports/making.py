@@ -1,0 +1,31 @@
+"""The reports that there are, by name, for who asks for one: the command, the pages, the assets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from saft_pipeline.reports.files import files
+from saft_pipeline.reports.report import Report
+from saft_pipeline.reports.sales import sales
+from saft_pipeline.reports.selection import Selection, SelectionError, of_company
+from saft_pipeline.reports.vat import vat
+from saft_pipeline.store.reports import Reports
+
+REPORTS: Mapping[str, Callable[[Reports, Selection], Report]] = {
+    "vat": vat,
+    "sales": sales,
+    "files": files,
+}
+
+
+def make(name: str, source: Reports, selection: Selection) -> Report:
+    """The report of that name: `vat` is of one company, `sales` of one or all, `files` of all.
+
+    Raises:
+        SelectionError: no such company, or none was named where it must be.
+    """
+    if name == "files" and selection.company_id:
+        raise SelectionError("files: one that failed has no company; leave --company out")
+    if name == "vat" or (name != "files" and selection.company_id):
+        selection = of_company(source, selection.company_id, selection)
+    return REPORTS[name](source, selection)
