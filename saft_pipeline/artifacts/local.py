@@ -21,7 +21,7 @@ _LEVEL = 1  # a third of the time of the default level for a tenth more bytes
 IN_MEMORY = 1 << 20
 
 
-class Sink(Protocol):
+class ArtifactWriter(Protocol):
     """Takes the bytes of an artifact."""
 
     def write(self, data: bytes, /) -> object:
@@ -70,7 +70,7 @@ class Artifacts(Protocol):
         """Keep the bytes of `source`; the same bytes may be kept already."""
         ...
 
-    def parsed(self, sha256: str) -> AbstractContextManager[Sink]:
+    def parsed(self, sha256: str) -> AbstractContextManager[ArtifactWriter]:
         """A sink for the NDJSON of a file; nothing is kept if the block raises."""
         ...
 
@@ -114,13 +114,13 @@ class LocalArtifacts:
                 shutil.copyfileobj(source, out, IN_MEMORY)
 
     @contextmanager
-    def parsed(self, sha256: str) -> Iterator[Sink]:
+    def parsed(self, sha256: str) -> Iterator[ArtifactWriter]:
         """See Artifacts."""
         with self._written_whole(self.parsed_path(sha256)) as out:
             yield out
 
     @contextmanager
-    def _written_whole(self, path: Path) -> Iterator[Sink]:
+    def _written_whole(self, path: Path) -> Iterator[ArtifactWriter]:
         aside = path.with_name(f"{path.name}.{self._aside}")
         out = Gzipped(aside)
         try:

@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 from saft_pipeline.artifacts.local import (
     IN_MEMORY,
     Artifacts,
+    ArtifactWriter,
     Gzipped,
     Kept,
     Kind,
     LocalArtifacts,
-    Sink,
     hash_in,
     parsed_name,
     raw_name,
@@ -113,13 +113,13 @@ class RemoteArtifacts:
             shutil.copyfileobj(source, out, IN_MEMORY)
 
     @contextmanager
-    def parsed(self, sha256: str) -> Iterator[Sink]:
+    def parsed(self, sha256: str) -> Iterator[ArtifactWriter]:
         """See Artifacts."""
         with self._sent(parsed_name(sha256)) as out:
             yield out
 
     @contextmanager
-    def _sent(self, name: str) -> Iterator[Sink]:
+    def _sent(self, name: str) -> Iterator[ArtifactWriter]:
         aside = self._spill / f"{uuid.uuid4().hex}.part"
         out = Gzipped(aside)
         try:

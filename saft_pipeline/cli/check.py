@@ -20,7 +20,7 @@ _OLDEST_POSTGRES = 15
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """What was tried, whether it is well, and what was seen; for a problem the cure, too."""
 
     check: str
@@ -38,32 +38,32 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Try every setting and every server, and say what to mend."""
-    findings = []
+    results = []
     status = OK
     try:
-        for finding in _findings(load(), alerts=alerts):
-            findings.append(finding)
+        for result in _results(load(), alerts=alerts):
+            results.append(result)
             if not as_json:
-                _tell(finding)
-            if not finding.ok:
+                _tell(result)
+            if not result.ok:
                 status = FOUND
     except SettingsError as error:
-        findings.append(Finding("settings", ok=False, message=str(error)))
+        results.append(CheckResult("settings", ok=False, message=str(error)))
         status = COULD_NOT
         if not as_json:
-            _tell(findings[-1])
+            _tell(results[-1])
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([asdict(result) for result in results])
     raise typer.Exit(status)
 
 
-def _tell(finding: Finding) -> None:
-    sign = "ok" if finding.ok else "PROBLEM"
-    say(f"{sign:8}{finding.check}: {finding.message}")
+def _tell(result: CheckResult) -> None:
+    sign = "ok" if result.ok else "PROBLEM"
+    say(f"{sign:8}{result.check}: {result.message}")
 
 
-def _findings(settings: Settings, *, alerts: bool) -> Iterator[Finding]:
-    yield Finding("settings", ok=True, message="complete and without contradictions")
+def _results(settings: Settings, *, alerts: bool) -> Iterator[CheckResult]:
+    yield CheckResult("settings", ok=True, message="complete and without contradictions")
     yield _home(settings)
     yield from _sftp(settings)
     yield from _database(settings)
@@ -74,32 +74,32 @@ def _findings(settings: Settings, *, alerts: bool) -> Iterator[Finding]:
         yield from _alerts(settings)
 
 
-def _alerts(settings: Settings) -> Iterator[Finding]:
+def _alerts(settings: Settings) -> Iterator[CheckResult]:
     from saft_pipeline.alerts.channels import send_test
 
     sent = list(send_test(settings))
     for channel, problem in sent:
-        yield Finding(f"alerts {channel}", ok=problem is None, message=problem or "sent")
+        yield CheckResult(f"alerts {channel}", ok=problem is None, message=problem or "sent")
     if not sent:
         message = "nobody to tell: set ALERT_WEBHOOK_URL, or ALERT_SMTP_URL and ALERT_EMAIL_TO"
-        yield Finding("alerts", ok=False, message=message)
+        yield CheckResult("alerts", ok=False, message=message)
 
 
-def _home(settings: Settings) -> Finding:
+def _home(settings: Settings) -> CheckResult:
     home = settings.home
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         message = f"{home} can't be made: {error.strerror}; set SAFT_HOME to another folder"
-        return Finding("home", ok=False, message=message)
+        return CheckResult("home", ok=False, message=message)
     if not os.access(home, os.W_OK | os.X_OK):
         message = f"{home} can't be written to: mend its rights, or set SAFT_HOME to another folder"
-        return Finding("home", ok=False, message=message)
+        return CheckResult("home", ok=False, message=message)
     free = shutil.disk_usage(home).free / 1e9
-    return Finding("home", ok=True, message=f"{home}, {free:.1f} GB free")
+    return CheckResult("home", ok=True, message=f"{home}, {free:.1f} GB free")
 
 
-def _sftp(settings: Settings) -> Iterator[Finding]:
+def _sftp(settings: Settings) -> Iterator[CheckResult]:
     from saft_pipeline.sftp.client import connect, host_key
     from saft_pipeline.sftp.errors import HostKeyError, SftpError
 
@@ -110,10 +110,10 @@ def _sftp(settings: Settings) -> Iterator[Finding]:
         key = host_key(config)
         step = "sftp login"
         with connect(config) as sftp:
-            yield Finding(
+            yield CheckResult(
                 "sftp host key", ok=True, message=f"{key.kind} {key.fingerprint}, trusted"
             )
-            yield Finding(step, ok=True, message=f"{config.username} at {config.peer}")
+            yield CheckResult(step, ok=True, message=f"{config.username} at {config.peer}")
             step = "sftp folder"
             listing = sftp.list(
                 settings.sftp_remote_dir,
@@ -123,14 +123,14 @@ def _sftp(settings: Settings) -> Iterator[Finding]:
             )
         seen = f"{len(listing.files):,} files fit {settings.sftp_pattern}"
         said = [seen, *(f"{p.text}: {p.reason}" for p in listing.problems[:5])]
-        yield Finding(step, ok=not listing.problems, message="; ".join(said))
+        yield CheckResult(step, ok=not listing.problems, message="; ".join(said))
     except HostKeyError as error:
-        yield Finding("sftp host key", ok=False, message=str(error))
+        yield CheckResult("sftp host key", ok=False, message=str(error))
     except (SftpError, SettingsError) as error:
-        yield Finding(step, ok=False, message=str(error))
+        yield CheckResult(step, ok=False, message=str(error))
 
 
-def _database(settings: Settings) -> Iterator[Finding]:
+def _database(settings: Settings) -> Iterator[CheckResult]:
     from saft_pipeline.store import migrate
     from saft_pipeline.store.errors import StoreError
     from saft_pipeline.store.opening import database_url, open_transport
@@ -142,7 +142,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         if settings.over_rest:
             step, cure = "supabase", "check SUPABASE_URL and SUPABASE_KEY"
             rest = open_transport(settings)
-            yield Finding(step, ok=True, message="the API key and the tables are right")
+            yield CheckResult(step, ok=True, message="the API key and the tables are right")
             yield _rights(Operations(rest).rights())
             rest.close()
             return
@@ -158,35 +158,37 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _rights(Operations(transport).rights())
             transport.close()
     except StoreError as error:
-        yield Finding(step, ok=False, message=f"{error}; {cure}")
+        yield CheckResult(step, ok=False, message=f"{error}; {cure}")
 
 
-def _server(version: int, *, embedded: bool) -> Finding:
+def _server(version: int, *, embedded: bool) -> CheckResult:
     major = version // 10_000
     where = "embedded in SAFT_HOME" if embedded else "at SUPABASE_DB_URL"
     message = f"PostgreSQL {major} {where}"
     if major < _OLDEST_POSTGRES:
-        return Finding(
+        return CheckResult(
             "database", ok=False, message=f"{message}; it must be {_OLDEST_POSTGRES} or newer"
         )
-    return Finding("database", ok=True, message=message)
+    return CheckResult("database", ok=True, message=message)
 
 
-def _schema(found: State, lacks: list[str], settings: Settings) -> Finding:
+def _schema(found: State, lacks: list[str], settings: Settings) -> CheckResult:
     from saft_pipeline.store.schema import migrations
 
     known = len(migrations())
     if len(found.missing) == known or (found.missing and not settings.supabase_db_url):
-        return Finding("schema", ok=True, message="no tables, or older ones: made at the first use")
+        return CheckResult(
+            "schema", ok=True, message="no tables, or older ones: made at the first use"
+        )
     if lacks and not found.missing:
         message = f"the tables lack something that this program needs; run: {' '.join(lacks)}"
-        return Finding("schema", ok=False, message=message)
+        return CheckResult("schema", ok=False, message=message)
     if found.problem:
-        return Finding("schema", ok=False, message=found.problem)
-    return Finding("schema", ok=True, message=f"up to date ({known} migrations)")
+        return CheckResult("schema", ok=False, message=found.problem)
+    return CheckResult("schema", ok=True, message=f"up to date ({known} migrations)")
 
 
-def _rights(found: dict[str, list[str]]) -> Finding:
+def _rights(found: dict[str, list[str]]) -> CheckResult:
     problems = []
     if found["missing"]:
         problems.append(f"this login may not: {', '.join(found['missing'])}; grant it that")
@@ -195,10 +197,10 @@ def _rights(found: dict[str, list[str]]) -> Finding:
     message = (
         "; ".join(problems) or "this login may do all it needs, anon and authenticated nothing"
     )
-    return Finding("rights", ok=not problems, message=message)
+    return CheckResult("rights", ok=not problems, message=message)
 
 
-def _dagster(settings: Settings) -> Finding:
+def _dagster(settings: Settings) -> CheckResult:
     from saft_pipeline.dagster_runtime.instance import open_instance
 
     where = "at DAGSTER_DB_URL" if settings.dagster_db_url else f"in {settings.dagster_home}"
@@ -207,13 +209,13 @@ def _dagster(settings: Settings) -> Finding:
             statuses = instance.get_daemon_statuses(["SENSOR", "QUEUED_RUN_COORDINATOR"])
     except Exception as error:
         message = f"its history {where} can't be opened: {error}"
-        return Finding("dagster", ok=False, message=message)
+        return CheckResult("dagster", ok=False, message=message)
     alive = all(status.healthy for status in statuses.values())
     daemon = "its daemon is at work" if alive else "its daemon is not at work; `saft up` starts it"
-    return Finding("dagster", ok=True, message=f"history {where}; {daemon}")
+    return CheckResult("dagster", ok=True, message=f"history {where}; {daemon}")
 
 
-def _shared(settings: Settings) -> Iterator[Finding]:
+def _shared(settings: Settings) -> Iterator[CheckResult]:
     """What several machines have in common."""
     from saft_pipeline.artifacts.remote import artifacts_of, try_out
     from saft_pipeline.dagster_runtime.redis_queue import BrokerError, require_answer
@@ -221,24 +223,26 @@ def _shared(settings: Settings) -> Iterator[Finding]:
     if settings.redis_url:
         try:
             require_answer(settings.redis_url.get_secret_value())
-            yield Finding("redis", ok=True, message="it answers")
+            yield CheckResult("redis", ok=True, message="it answers")
         except BrokerError as error:
-            yield Finding("redis", ok=False, message=str(error))
+            yield CheckResult("redis", ok=False, message=str(error))
     if settings.saft_artifacts_url:
         try:
             where = try_out(artifacts_of(settings))
-            yield Finding("artifacts", ok=True, message=f"written, read and deleted: {where}")
+            yield CheckResult("artifacts", ok=True, message=f"written, read and deleted: {where}")
         except OSError as error:
-            yield Finding("artifacts", ok=False, message=str(error))
+            yield CheckResult("artifacts", ok=False, message=str(error))
 
 
-def _api(settings: Settings) -> Finding:
+def _api(settings: Settings) -> CheckResult:
     from saft_pipeline.web.server import is_loopback
 
     where = f"{settings.api_host}:{settings.api_port}"
     if settings.api_token:
-        return Finding("api", ok=True, message=f"{where}, with a token")
+        return CheckResult("api", ok=True, message=f"{where}, with a token")
     if is_loopback(settings.api_host):
-        return Finding("api", ok=True, message=f"{where}, for this machine only, without a token")
+        return CheckResult(
+            "api", ok=True, message=f"{where}, for this machine only, without a token"
+        )
     message = f"{where} without API_TOKEN: it will not start; set one (openssl rand -hex 32)"
-    return Finding("api", ok=False, message=message)
+    return CheckResult("api", ok=False, message=message)

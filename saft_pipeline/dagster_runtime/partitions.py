@@ -23,6 +23,6 @@ def partition_key(path: str, file_key: str) -> str:
     return f"{slug.strip('-')[-_KEPT:]}~{file_key}"
 
 
-def file_key(partition: str) -> str:
+def ledger_key(partition: str) -> str:
     """The ledger's key of the file that a partition stands for."""
     return partition.rpartition("~")[2]

@@ -79,14 +79,15 @@ def _tell(
         settings.alert_silent_after,
     )
     with closing(open_watch(settings)) as watch:
-        of_dagster = {c.matter: c for c in (*_failed_runs(instance), *_polling(instance, settings))}
+        found = (*_failed_runs(instance), *_polling(instance, settings))
+        of_dagster = {condition.alert_key: condition for condition in found}
         for way in ways:
-            news = watch.untold(way.name, limits, list(of_dagster))
+            news = watch.unsent(way.name, limits, list(of_dagster))
             if not news:
                 continue
-            problem = _send(way, [of_dagster.get(c.matter, c) for c in news])
+            problem = _send(way, [of_dagster.get(c.alert_key, c) for c in news])
             if not problem:
-                watch.told(way.name, [c.matter for c in news])
+                watch.mark_sent(way.name, [c.alert_key for c in news])
             yield problem or f"{way.name}: told of {len(news)}"
 
 
@@ -126,8 +127,8 @@ def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Condition]:
 def _for_its_files(instance: dg.DagsterInstance, run_id: str) -> bool:
     """Whether a run failed as the assets make it fail when files were not loaded."""
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        told = entry.get_dagster_event().step_failure_data.user_failure_data
-        if told and "failed" in told.metadata:
+        raised = entry.get_dagster_event().step_failure_data.user_failure_data
+        if raised and "failed" in raised.metadata:
             return True
     return False
 

@@ -95,8 +95,8 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
         raise
     except BaseException as error:
         reason = f"the run ended early: {type(error).__name__}: {error}".rstrip(": ")
-        passing = isinstance(error, TransientStoreError | OSError)
-        loader.abandon(reason if passing else f"{reason}; {AFTER_ALL}", passing=passing)
+        transient = isinstance(error, TransientStoreError | OSError)
+        loader.abandon(reason if transient else f"{reason}; {AFTER_ALL}", transient=transient)
         raise
     finally:
         loader.close()
@@ -113,7 +113,7 @@ def _claimed(
     files = store.claimed(owner) if owner else []
     if files or not (context.has_partition_key or context.has_partition_key_range):
         return owner, files
-    wanted = {partitions.file_key(p): p for p in context.partition_keys}
+    wanted = {partitions.ledger_key(p): p for p in context.partition_keys}
     known = store.files(keys=list(wanted))
     if missing := wanted.keys() - {f.key for f in known}:
         names = ", ".join(wanted[k] for k in sorted(missing))

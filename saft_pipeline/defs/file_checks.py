@@ -63,7 +63,7 @@ def silence(log: logging.Logger) -> None:
     log.addFilter(lambda record: "did not yield or return expected" not in record.getMessage())
 
 
-class Row(NamedTuple):
+class FindingRow(NamedTuple):
     """A finding of any check, those of the rules among them; `line` is that in the file."""
 
     severity: Severity
@@ -73,27 +73,29 @@ class Row(NamedTuple):
     found: str | None
 
 
-class Told(NamedTuple):
+class CheckFindings(NamedTuple):
     """How much a check found in a file, and the first of it."""
 
     findings: int
-    first: Sequence[Row]
+    first: Sequence[FindingRow]
 
 
-def told(load: Load) -> dict[str, Told]:
+def findings_by_check(load: Load) -> dict[str, CheckFindings]:
     """What checks found in a file; those that found nothing are left out."""
-    found: dict[str, Told] = {}
+    found: dict[str, CheckFindings] = {}
     if load.same_as is not None:
-        found.update(_told_before(load))
+        found.update(_findings_before(load))
     elif (findings := _findings(load)) and findings.counts:
         for check in of_reading.CHECKS:
             if count := of_reading.amiss(check, findings):
                 first = of_reading.first(check, findings)[:MOST_FINDINGS]
-                found[check.name] = Told(count, [Row(*finding[1:]) for finding in first])
+                found[check.name] = CheckFindings(
+                    count, [FindingRow(*finding[1:]) for finding in first]
+                )
     if conflicts := [_conflict(w) for w in _warnings(load) if w["code"] == CONFLICT]:
-        found[CONFLICT] = Told(len(conflicts), conflicts[:MOST_FINDINGS])
+        found[CONFLICT] = CheckFindings(len(conflicts), conflicts[:MOST_FINDINGS])
     if differing := list(_differing(load)):
-        found[ROWS] = Told(len(differing), differing)
+        found[ROWS] = CheckFindings(len(differing), differing)
     return found
 
 
@@ -117,27 +119,27 @@ def _warnings(load: Load) -> Sequence[dict[str, object]]:
     return load.outcome.warnings if load.outcome else ()
 
 
-def _told_before(load: Load) -> Iterator[tuple[str, Told]]:
+def _findings_before(load: Load) -> Iterator[tuple[str, CheckFindings]]:
     """What the ledger has of the same bytes: a summary."""
     for name in of_reading.NAMES:
         given = [w for w in _warnings(load) if w["code"] == name]
         if given:
             first = [_from_ledger(w) for w in given]
             count = sum(n if isinstance(n := w.get("findings"), int) else 1 for w in given)
-            yield name, Told(count, first[:MOST_FINDINGS])
+            yield name, CheckFindings(count, first[:MOST_FINDINGS])
 
 
-def _from_ledger(warning: dict[str, object]) -> Row:
+def _from_ledger(warning: dict[str, object]) -> FindingRow:
     line, message = warning.get("line"), str(warning.get("message"))
     place = line if isinstance(line, int) else None
-    return Row("warning", place, None, None, message)
+    return FindingRow("warning", place, None, None, message)
 
 
-def _conflict(warning: dict[str, object]) -> Row:
+def _conflict(warning: dict[str, object]) -> FindingRow:
     if "invoice_no" not in warning:  # "and 12 more of this kind"
         return _from_ledger(warning)
     ours, theirs = (_said(warning.get(file)) for file in ("this_file", "other_file"))
-    return Row("warning", None, str(warning["invoice_no"]), ours, theirs)
+    return FindingRow("warning", None, str(warning["invoice_no"]), ours, theirs)
 
 
 def _said(document: object) -> str:
@@ -146,18 +148,18 @@ def _said(document: object) -> str:
     return f"{given.get('invoice_date')}, Hash {str(given.get('hash') or 'none')[:12]}"
 
 
-def _differing(load: Load) -> Iterator[Row]:
+def _differing(load: Load) -> Iterator[FindingRow]:
     """Tables that did not get what was read; where staging differed, nothing was published."""
     if load.outcome is None or load.reading is None or load.same_as is not None:
         return
     got = load.outcome.rows
     if load.outcome.status == "failed" and got:
-        yield Row("error", None, None, "all rows", load.outcome.error)
+        yield FindingRow("error", None, None, "all rows", load.outcome.error)
         return
     for table in ("customers", "invoices", "invoice_lines") if got else ():
         expected, found = load.reading.rows.counts[table], got.get(table)
         if expected != found:
-            yield Row("error", None, table, str(expected), str(found))
+            yield FindingRow("error", None, table, str(expected), str(found))
 
 
 @dataclass
@@ -168,9 +170,9 @@ class _Sum:
     with_findings: int = 0
     findings: int = 0
     kept_out: int = 0
-    first: list[tuple[str, Row]] = field(default_factory=list)
+    first: list[tuple[str, FindingRow]] = field(default_factory=list)
 
-    def add(self, path: str, found: Told | None, *, blocks: bool) -> None:
+    def add(self, path: str, found: CheckFindings | None, *, blocks: bool) -> None:
         self.files += 1
         if found:
             self.with_findings += 1
@@ -194,7 +196,7 @@ class Evaluations:
         """What there is to tell of single files, each with its partition."""
         bad_before = self._bad_before(loads)
         for partition, load in loads:
-            found = told(load)
+            found = findings_by_check(load)
             for name in evaluated(load):
                 blocks = name in self._block_on and not load.loaded
                 self._sums[name].add(load.file.path, found.get(name), blocks=blocks)
@@ -255,7 +257,7 @@ def _words(found: _Sum) -> str:
     return f"findings: {found.findings:,}{where}; the first: {path}: {about}{blocked}"
 
 
-def table(found: Sequence[tuple[str, Row]]) -> dg.TableMetadataValue:
+def table(found: Sequence[tuple[str, FindingRow]]) -> dg.TableMetadataValue:
     """The first findings, each with the path of its file."""
     rows = ((path, f.line, f.document, f.expected, f.found, f.severity) for path, f in found)
     records = [

@@ -39,10 +39,10 @@ def of_failure(load: Load) -> dict[str, Any]:
 
 def _to_do(load: Load) -> str:
     """What people can do about it."""
-    refusal = load.refusal
-    if refusal and refusal.passing:
+    rejection = load.rejection
+    if rejection and rejection.transient:
         return "nothing: it is tried again by itself, a few times; or at once: saft retry"
-    return _CURES[refusal.state if refusal else "failed"]
+    return _CURES[rejection.state if rejection else "failed"]
 
 
 _CURES = {

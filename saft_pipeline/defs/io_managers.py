@@ -47,6 +47,6 @@ class TablesIOManager(dg.ConfigurableIOManager):
         """
         import pandas as pd
 
-        keys = [partitions.file_key(p) for p in context.asset_partition_keys]
+        keys = [partitions.ledger_key(p) for p in context.asset_partition_keys]
         columns, rows = self.pipeline.store.rows(context.asset_key.path[-1], keys)
         return pd.DataFrame(rows, columns=columns)

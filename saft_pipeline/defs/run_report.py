@@ -36,7 +36,7 @@ class RunReport:
         fetched = [load for load in loads if load.fetched]
         good = [load for load in loads if load.loaded]
         rest = [load for load in loads if not load.loaded]
-        bad = [x for x in rest if x.refusal and x.refusal.state != "incomplete"]
+        bad = [x for x in rest if x.rejection and x.rejection.state != "incomplete"]
         keys = {load.file.id: _partition(load) for load in loads}
         for asset in ASSETS:
             made = fetched if asset == "raw_xml" else good

@@ -34,7 +34,7 @@ def build_sensor(interval: int) -> dg.SensorDefinition:
 
 
 def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
-    """One poll. A passing fault skips the tick with its reason; any other fails it.
+    """One poll. A transient fault skips the tick with its reason; any other fails it.
 
     The cursor decides nothing: it keeps the poll's figures where the tick shows them.
     """

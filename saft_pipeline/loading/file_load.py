@@ -23,7 +23,7 @@ GROUP_BYTES = 32 << 20
 
 @dataclass
 class Load:
-    """One file on its way; `refusal` says why it got no further."""
+    """One file on its way; `rejection` says why it got no further."""
 
     file: LedgerFile
     fetched: Fetched | None = None
@@ -31,7 +31,7 @@ class Load:
     same_as: int | None = None
     reading: Reading | None = None
     outcome: Outcome | None = None
-    refusal: Rejection | None = None
+    rejection: Rejection | None = None
 
     @property
     def loaded(self) -> bool:
@@ -41,10 +41,10 @@ class Load:
     @property
     def error(self) -> str | None:
         """Why it is not in the tables."""
-        return self.refusal.reason if self.refusal else None
+        return self.rejection.reason if self.rejection else None
 
     @property
-    def told(self) -> list[dict[str, Any]]:
+    def warnings(self) -> list[dict[str, Any]]:
         """The warnings that its card in the ledger's asset shows."""
         if self.outcome is not None:
             return self.outcome.warnings

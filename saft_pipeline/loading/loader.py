@@ -20,7 +20,7 @@ from saft_pipeline.loading.sources import Arrival, Source, source_of
 from saft_pipeline.saft.rules.checks import blocked, summaries
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
-from saft_pipeline.store.model import Content, Failure, LedgerFile, Publication
+from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile, Publication
 from saft_pipeline.store.store import Store
 
 MAX_ATTEMPTS = 6
@@ -48,14 +48,17 @@ class Loader:
     def begin(self, files: Sequence[LedgerFile]) -> Group:
         """Fetch a group, record in the ledger what came, and have it read."""
         loads = self._fetched(files)
-        fresh = [load for load in loads if load.refusal is None and not self._is_known(load)]
+        fresh = [load for load in loads if load.rejection is None and not self._is_known(load)]
         jobs = [FileToRead(x.file.id, x.file.path, x.fetched) for x in fresh if x.fetched]
         return Group(loads, fresh, self._reader.read(jobs))
 
     def finish_reading(self, group: Group) -> Sequence[Load]:
         """The group's files, with what each says; of known bytes that is not read again."""
         for load, reading in zip(group.under_way, group.readings.result(), strict=True):
-            load.reading, load.refusal = reading, reading.refusal or self._blocked(load, reading)
+            load.reading, load.rejection = (
+                reading,
+                reading.rejection or self._blocked(load, reading),
+            )
         return group.loads
 
     def _blocked(self, load: Load, reading: Reading) -> Rejection | None:
@@ -75,9 +78,9 @@ class Loader:
                 self._arrived(loads[arrival.file.id], arrival)
         except OSError as error:  # a full disk: what came is whole
             for load in loads.values():
-                if load.fetched is None and load.refusal is None:
-                    load.refusal = _fault(load, error)
-        self._settle([load for load in loads.values() if load.refusal is None])
+                if load.fetched is None and load.rejection is None:
+                    load.rejection = _fault(load, error)
+        self._settle([load for load in loads.values() if load.rejection is None])
         return list(loads.values())
 
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
@@ -92,7 +95,7 @@ class Loader:
             load.fetched = arrival.result
         else:
             kind, reason = arrival.result.kind, arrival.result.reason
-            load.refusal = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
+            load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
 
     def _settle(self, loads: Sequence[Load]) -> None:
         contents = [_content(load.file.id, load.fetched) for load in loads if load.fetched]
@@ -112,12 +115,12 @@ class Loader:
             keep_raw(load.fetched, self.artifacts)
             self.artifacts.flush()
         except OSError as error:
-            load.refusal = _fault(load, error)
+            load.rejection = _fault(load, error)
         return True
 
     def stage(self, table: str, loads: Sequence[Load]) -> int:
         """Hand one table's rows of the group to the store, which sends them with `publish`."""
-        fresh = [load for load in loads if load.refusal is None and load.same_as is None]
+        fresh = [load for load in loads if load.rejection is None and load.same_as is None]
         return self._store.stage([x.reading.rows.spools[table] for x in fresh if x.reading])
 
     def publish(self, loads: Sequence[Load]) -> None:
@@ -125,7 +128,7 @@ class Loader:
 
         May go on in another thread while the next group is fetched and read.
         """
-        ready = [load for load in loads if load.refusal is None]
+        ready = [load for load in loads if load.rejection is None]
         publications = [_publication(load) for load in ready]
         outcomes = self._store.publish(
             self._owner, publications, run_id=self._run_id, saft_version=__version__
@@ -134,7 +137,7 @@ class Loader:
             load.outcome = outcome
             if outcome.status != "loaded":
                 reason = outcome.error or "not published"
-                load.refusal = Rejection(reason, outcome.status, outcome.passing)
+                load.rejection = Rejection(reason, outcome.status, outcome.transient)
         self._note_failures(loads)
         self._clear_away([load for load in ready if load.loaded])
 
@@ -148,17 +151,17 @@ class Loader:
                     gone.append(file.id)
                 else:
                     warning = {"code": "not_cleared", "message": problem, "line": None}
-                    by_id[file.id].told.append(warning)
+                    by_id[file.id].warnings.append(warning)
             self._store.departed(gone)
 
-    def abandon(self, reason: str, *, passing: bool = False) -> None:
+    def abandon(self, reason: str, *, transient: bool = False) -> None:
         """The run ends early: every file it still holds has failed with `reason`.
 
         If that is a fault that passes, they are tried again by themselves.
         """
-        refusal = Rejection(reason, "failed", passing)
+        rejection = Rejection(reason, "failed", transient)
         held = self._store.claimed(self._owner)
-        self._note_failures([Load(file, refusal=refusal) for file in held])
+        self._note_failures([Load(file, rejection=rejection) for file in held])
 
     def discard(self, loads: Sequence[Load]) -> None:
         """Let go of what was fetched and read of a group."""
@@ -201,21 +204,21 @@ def overlapped(
 
 
 def _fault(load: Load, error: OSError) -> Rejection:
-    return Rejection(f"{load.file.path}: {error}", "failed", passing=True)
+    return Rejection(f"{load.file.path}: {error}", "failed", transient=True)
 
 
 def _failure(load: Load) -> Failure | None:
     """What the ledger is told; nothing of a file that another run has taken."""
-    if load.refusal is None or load.refusal.state == "lost":
+    if load.rejection is None or load.rejection.state == "lost":
         return None
-    again = load.refusal.passing and load.file.attempts < MAX_ATTEMPTS
+    again = load.rejection.transient and load.file.attempts < MAX_ATTEMPTS
     after = timedelta(seconds=30 * 2**load.file.attempts) if again else None
-    return Failure(load.file.id, load.refusal.reason, load.refusal.state, after)
+    return Failure(load.file.id, load.rejection.reason, load.rejection.state, after)
 
 
-def _content(ledger_id: int, fetched: Fetched) -> Content:
+def _content(ledger_id: int, fetched: Fetched) -> FetchedContent:
     modified = datetime.fromtimestamp(fetched.file.modified_at, UTC)
-    return Content(ledger_id, fetched.sha256, fetched.file.size, modified)
+    return FetchedContent(ledger_id, fetched.sha256, fetched.file.size, modified)
 
 
 def _publication(load: Load) -> Publication:

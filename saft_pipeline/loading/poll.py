@@ -154,7 +154,7 @@ def _clear_leftovers(settings: Settings, store: Store, source: str) -> Iterator[
 
 
 def look(settings: Settings) -> Listing:
-    """The files on the server that the settings ask for; a passing fault is tried again.
+    """The files on the server that the settings ask for; a transient fault is tried again.
 
     A login that was refused is not sent again with the same settings for an hour: servers lock
     accounts, and ban addresses, that keep trying.

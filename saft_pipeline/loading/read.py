@@ -42,11 +42,11 @@ class FileToRead(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """Why a file got no further, and what that makes of it; a `passing` fault is tried again."""
+    """Why a file got no further, and what that makes of it; a `transient` fault is tried again."""
 
     reason: str
     state: State
-    passing: bool = False
+    transient: bool = False
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Reading:
     records: int = 0
     warnings: list[dict[str, Any]] = field(default_factory=list)
     findings: Findings | None = None
-    refusal: Rejection | None = None
+    rejection: Rejection | None = None
     seconds: float = 0.0
 
     @property
@@ -80,12 +80,12 @@ def read_files(jobs: Sequence[FileToRead], artifacts: Artifacts) -> list[Reading
         artifacts.flush()
     except OSError as error:
         for job, reading in zip(jobs, readings, strict=True):
-            reading.refusal = reading.refusal or _fault(job, error)
+            reading.rejection = reading.rejection or _fault(job, error)
     return readings
 
 
 def _fault(job: FileToRead, error: OSError) -> Rejection:
-    return Rejection(f"{job.path}: {error}", "failed", passing=True)
+    return Rejection(f"{job.path}: {error}", "failed", transient=True)
 
 
 def read_file(job: FileToRead, artifacts: Artifacts) -> Reading:
@@ -96,15 +96,15 @@ def read_file(job: FileToRead, artifacts: Artifacts) -> Reading:
         keep_raw(job.fetched, artifacts)
         _read_records(job, artifacts, reading)
     except IncompleteError as error:
-        reading.refusal = Rejection(str(error), "incomplete")
+        reading.rejection = Rejection(str(error), "incomplete")
     except SaftError as error:
-        reading.refusal = Rejection(str(error), "failed")
+        reading.rejection = Rejection(str(error), "failed")
     except OSError as error:
-        reading.refusal = _fault(job, error)
+        reading.rejection = _fault(job, error)
     except Exception as error:
         _log.exception("%s", job.path)
         reason = f"{job.path}: a fault of saft_pipeline, please report it: {error!r}"
-        reading.refusal = Rejection(reason, "failed")
+        reading.rejection = Rejection(reason, "failed")
     reading.seconds = time.perf_counter() - started
     return reading
 

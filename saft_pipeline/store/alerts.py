@@ -22,14 +22,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Condition:
-    """Something that holds now. `matter` is the name that tells it from all others.
+    """Something that holds now. `alert_key` tells it from all others.
 
     `kind` is a state of the ledger (failed, gone, unreadable, incomplete), `waiting` or `silent`;
     for `waiting` the subject is the file that waits longest, the reason how many wait. `seconds`:
     for how long it has held.
     """
 
-    matter: str
+    alert_key: str
     kind: str | None = None
     subject: str | None = None
     reason: str | None = None
@@ -42,13 +42,13 @@ class Watch:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def untold(self, channel: str, limits: Limits, others: Sequence[str]) -> list[Condition]:
-        """What `channel` was not told of yet: of the ledger, and of `others` the bare matters.
+    def unsent(self, channel: str, limits: Limits, others: Sequence[str]) -> list[Condition]:
+        """What `channel` was not told of yet: of the ledger, and of `others` the bare keys.
 
         Args:
             channel: who would be told.
             limits: from when on waiting and silence count.
-            others: matters that hold and that the ledger knows nothing of.
+            others: keys of what holds and that the ledger knows nothing of.
         """
         arguments: dict[str, Any] = {
             "channel": channel,
@@ -58,11 +58,11 @@ class Watch:
             "silent_seconds": limits.silent.total_seconds(),
             "others": list(others),
         }
-        return [Condition(**c) for c in self._transport.call("saft_untold", arguments)]
+        return [_condition(**c) for c in self._transport.call("saft_untold", arguments)]
 
-    def told(self, channel: str, matters: Sequence[str]) -> None:
+    def mark_sent(self, channel: str, alert_keys: Sequence[str]) -> None:
         """Note that `channel` was told of these."""
-        self._transport.call("saft_told", {"channel": channel, "matters": list(matters)})
+        self._transport.call("saft_told", {"channel": channel, "matters": list(alert_keys)})
 
     def open_keys(self) -> list[str]:
         """`file_key` of every file that a run has or may have at any moment."""
@@ -76,3 +76,7 @@ class Watch:
     def close(self) -> None:
         """Close what is open."""
         self._transport.close()
+
+
+def _condition(matter: str, **known: Any) -> Condition:
+    return Condition(alert_key=matter, **known)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 # SQLSTATE classes and codes of faults that may pass (PostgreSQL, Appendix A).
-_PASSING_CLASSES = ("08", "53", "57P", "58")
-_PASSING = frozenset({"40001", "40P01", "55P03", "57014", "25006", "XX000"})
+_TRANSIENT_CLASSES = ("08", "53", "57P", "58")
+_TRANSIENT = frozenset({"40001", "40P01", "55P03", "57014", "25006", "XX000"})
 
 
 class StoreError(Exception):
@@ -18,5 +18,5 @@ class TransientStoreError(StoreError):
 def error_of(code: str, said: str, detail: str | None = None) -> StoreError:
     """The fault of that SQLSTATE in the store's words."""
     text = f"the database says: {said} ({code})" + (f"; {detail}" if detail else "")
-    passing = code.startswith(_PASSING_CLASSES) or code in _PASSING
-    return (TransientStoreError if passing else StoreError)(text)
+    transient = code.startswith(_TRANSIENT_CLASSES) or code in _TRANSIENT
+    return (TransientStoreError if transient else StoreError)(text)

@@ -99,7 +99,7 @@ class LedgerFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FetchedContent:
     """What fetching a claimed file found: `sha256` in hex, size and time after the read."""
 
     ledger_id: int
@@ -151,13 +151,13 @@ class Outcome:
 
     `rows` are those that the file holds, `written` those that were inserted or changed, by table.
     `warnings` are the ledger row's, with conflicts. A file that is `failed` is still claimed: the
-    caller says with `fail` what becomes of it; `passing` says that trying again may help.
+    caller says with `fail` what becomes of it; `transient` says that trying again may help.
     """
 
     ledger_id: int
     status: Literal["loaded", "failed", "lost"]
     error: str | None = None
-    passing: bool = False
+    transient: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
     warnings: Warnings = field(default_factory=list)

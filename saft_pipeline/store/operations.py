@@ -7,7 +7,7 @@ from typing import Any
 
 from saft_pipeline.store.transport import Transport
 
-Row = Mapping[str, Any]
+LedgerRow = Mapping[str, Any]
 """As JSON has it: times are text."""
 
 WAIT_BOUNDS = (1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
@@ -22,12 +22,12 @@ class Operations:
 
     def page(
         self, *, state: str | None, path: str | None, before: int | None, limit: int
-    ) -> list[Row]:
+    ) -> list[LedgerRow]:
         """Ledger rows, newest first, with ids below `before`; a path has all its versions."""
         arguments = {"state": state, "path": path, "before": before, "limit": limit}
         return list(self._transport.call("saft_page", arguments))
 
-    def run_files(self, run_ids: Sequence[str]) -> list[Row]:
+    def run_files(self, run_ids: Sequence[str]) -> list[LedgerRow]:
         """What became of the files that runs were the last to try: `run_id`, `path`, `status`,
         `error` and `total_invoices`.
         """  # fmt: skip

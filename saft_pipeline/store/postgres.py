@@ -90,8 +90,8 @@ def store_error(error: psycopg.Error) -> StoreError:
     if error.sqlstate:
         return error_of(error.sqlstate, said, error.diag.message_detail)
     lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    passing = lost and not any(words in said for words in _REFUSED)
-    return (TransientStoreError if passing else StoreError)(f"the database says: {said}")
+    transient = lost and not any(words in said for words in _REFUSED)
+    return (TransientStoreError if transient else StoreError)(f"the database says: {said}")
 
 
 class PostgresTransport:

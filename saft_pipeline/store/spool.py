@@ -12,10 +12,7 @@ from itertools import chain, groupby, islice
 from tempfile import TemporaryFile
 from typing import IO
 
-from saft_pipeline.saft.records import Customer, Header, Invoice, Record
-
-Row = Sequence[str | None]
-"""Values hold only characters that XML 1.0 allows, and so neither `NULL` nor the character NUL."""
+from saft_pipeline.saft.records import Customer, Header, Invoice, Record, Row
 
 TABLES = ("companies", "customers", "invoices", "invoice_lines")
 NULL = "\b"

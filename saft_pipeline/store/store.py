@@ -13,8 +13,8 @@ from typing import Any
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import (
     Backlog,
-    Content,
     Failure,
+    FetchedContent,
     LedgerFile,
     Observation,
     Outcome,
@@ -120,7 +120,9 @@ class Store:
         """Who holds files of `source` with a lease that has ended."""
         return list(self._transport.call("saft_expired_owners", {"source": source}))
 
-    def settle(self, owner: str, contents: Sequence[Content], saft_version: str) -> list[Settled]:
+    def settle(
+        self, owner: str, contents: Sequence[FetchedContent], saft_version: str
+    ) -> list[Settled]:
         """Record what was fetched; the answers are in the order of `contents`."""
         if not contents:
             return []
@@ -218,17 +220,17 @@ class Store:
         try:
             return self._publish_once(facts, publications, spools)
         except TransientStoreError as error:
-            return [_failed(p, error, passing=True) for p in publications]
+            return [_failed(p, error, transient=True) for p in publications]
         except StoreError as error:
             if len(publications) == 1:
-                return [_failed(publications[0], error, passing=False)]
+                return [_failed(publications[0], error, transient=False)]
         return [o for p in publications for o in self._publish(facts, [p], _of([p], spools))]
 
     def _publish_once(
         self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
     ) -> list[Outcome]:
         outcomes = self._send(facts, publications, spools)
-        again = [p for p, o in zip(publications, outcomes, strict=True) if o.passing]
+        again = [p for p, o in zip(publications, outcomes, strict=True) if o.transient]
         if not again:
             return outcomes
         # What a crash of the server emptied is staged again.
@@ -244,7 +246,7 @@ class Store:
             answers = self._transport.call("saft_publish", arguments)
         else:
             answers = self._transport.publish(arguments, spools, self._rows_a_write)
-        return [Outcome(**answer) for answer in answers]
+        return [_outcome(**answer) for answer in answers]
 
     def rows(
         self, table: str, keys: Sequence[str] = (), *, ids: Sequence[int] = ()
@@ -356,8 +358,12 @@ def _of(publications: Sequence[Publication], spools: Sequence[Spool]) -> list[Sp
     return [spool for spool in spools if spool.ledger_id in ids]
 
 
-def _failed(publication: Publication, error: StoreError, *, passing: bool) -> Outcome:
-    return Outcome(publication.ledger_id, "failed", str(error), passing=passing)
+def _outcome(passing: bool, **known: Any) -> Outcome:  # noqa: FBT001 - as the database names it
+    return Outcome(transient=passing, **known)
+
+
+def _failed(publication: Publication, error: StoreError, *, transient: bool) -> Outcome:
+    return Outcome(publication.ledger_id, "failed", str(error), transient=transient)
 
 
 def _value(value: object, convert: Callable[[Any], Any] | None) -> object:

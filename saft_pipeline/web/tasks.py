@@ -15,7 +15,7 @@ from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 from saft_pipeline.dagster_runtime import runs, sensor_ticks
 from saft_pipeline.dagster_runtime.runs import UnknownRunError
-from saft_pipeline.store.operations import Row
+from saft_pipeline.store.operations import LedgerRow
 from saft_pipeline.web.models import (
     ActiveTask,
     FileLoaded,
@@ -149,7 +149,7 @@ def _state(run: dg.DagsterRun) -> TaskState:
     return "PENDING" if runs.waits(run) else _STATES.get(run.status, "STARTED")
 
 
-def _result(row: Row) -> FileResult:
+def _result(row: LedgerRow) -> FileResult:
     if row["status"] == "loaded" and row["error"] is None:
         return FileLoaded(file=row["path"], total_faturas=row["total_invoices"] or 0)
     return FileNotLoaded(file=row["path"], message=row["error"] or row["status"])

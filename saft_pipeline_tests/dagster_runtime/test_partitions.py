@@ -5,7 +5,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from saft_pipeline.dagster_runtime.partitions import file_key, partition_key
+from saft_pipeline.dagster_runtime.partitions import ledger_key, partition_key
 
 KEY = "0123456789ab"
 
@@ -25,4 +25,4 @@ def test_no_path_breaks_a_key(path: str) -> None:
 
 @given(st.text())
 def test_the_key_finds_its_file(path: str) -> None:
-    assert file_key(partition_key(path, KEY)) == KEY
+    assert ledger_key(partition_key(path, KEY)) == KEY

@@ -13,7 +13,14 @@ from dagster_graphql.test.utils import execute_dagster_graphql
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.submission import loaded
 from saft_pipeline.defs.assets import load_files
-from saft_pipeline.defs.file_checks import CONFLICT, ROWS, SPECS, Evaluations, evaluated, told
+from saft_pipeline.defs.file_checks import (
+    CONFLICT,
+    ROWS,
+    SPECS,
+    Evaluations,
+    evaluated,
+    findings_by_check,
+)
 from saft_pipeline.defs.folder_check import files_loaded
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.loading.read import Reading
@@ -304,17 +311,17 @@ def test_what_was_loaded_for_all_that_only_warns(polled: Polled) -> None:
 def test_tables_that_hold_what_was_read_pass() -> None:
     load = load_of(Outcome(1, "loaded", rows=HELD))
     assert ROWS in evaluated(load)
-    assert told(load) == {}
+    assert findings_by_check(load) == {}
 
 
 def test_tables_that_hold_other_rows_than_were_read_are_told() -> None:
-    (row,) = told(load_of(Outcome(1, "loaded", rows=HELD), invoices=3))[ROWS].first
+    (row,) = findings_by_check(load_of(Outcome(1, "loaded", rows=HELD), invoices=3))[ROWS].first
     assert (row.document, row.expected, row.found) == ("invoices", "3", "1")
 
 
 def test_what_the_database_refused_is_told_with_its_reason() -> None:
     load = load_of(Outcome(1, "failed", "staging holds 1 companies", rows=HELD))
-    assert told(load)[ROWS].first[0].found == "staging holds 1 companies"
+    assert findings_by_check(load)[ROWS].first[0].found == "staging holds 1 companies"
 
 
 def test_a_file_that_another_run_took_is_judged_there() -> None:

@@ -87,7 +87,9 @@ def test_a_failed_file_says_why_and_where(polled: Polled) -> None:
 
 
 def test_a_fault_that_passes_leaves_nothing_to_do() -> None:
-    load = Load(ledger_file("f.xml"), refusal=Rejection("the disk is full", "failed", passing=True))
+    load = Load(
+        ledger_file("f.xml"), rejection=Rejection("the disk is full", "failed", transient=True)
+    )
     assert file_metadata.of_failure(load)["to do"].startswith(
         "nothing: it is tried again by itself"
     )
@@ -95,7 +97,7 @@ def test_a_fault_that_passes_leaves_nothing_to_do() -> None:
 
 @pytest.mark.parametrize("state", get_args(State))
 def test_every_state_of_a_failure_has_its_cure(state: State) -> None:
-    load = Load(ledger_file("f.xml"), refusal=Rejection("why", state))
+    load = Load(ledger_file("f.xml"), rejection=Rejection("why", state))
     assert file_metadata.of_failure(load)["to do"]
 
 
@@ -111,7 +113,7 @@ def test_the_run_lists_its_failed_files(polled: Polled) -> None:
 
 def test_a_long_list_of_failed_files_is_cut() -> None:
     loads = [
-        Load(ledger_file(f"{n}.xml"), refusal=Rejection("broken", "failed")) for n in range(100)
+        Load(ledger_file(f"{n}.xml"), rejection=Rejection("broken", "failed")) for n in range(100)
     ]
     assert len(file_metadata.of_failures(loads).records) == file_metadata._MOST_FINDINGS
 

@@ -356,7 +356,7 @@ def test_a_file_that_cannot_be_archived_is_loaded_all_the_same(
     (project.folder / "archive").write_text("in the way")
     (done,) = load_all(AFTER_LOAD="archive")
     assert done.loaded
-    assert [w["code"] for w in done.told] == ["not_cleared"]
+    assert [w["code"] for w in done.warnings] == ["not_cleared"]
 
 
 def test_nothing_is_left_in_the_spill_folder(

@@ -38,7 +38,7 @@ def said(readings: Sequence[Reading]) -> list[object]:
             r.totals,
             r.records,
             r.warnings,
-            r.refusal,
+            r.rejection,
             *map(_staged, r.rows.spools.values()),
         )
         for r in readings
@@ -88,9 +88,9 @@ def test_a_process_sends_artifacts_to_their_address(apart: FileReader, tmp_path:
     """There is nobody else whom it could tell of a place that can't be opened."""
     apart.artifacts = RemoteArtifacts("nosuch://host", tmp_path)
     (reading,) = apart.read(JOBS[:1]).result()
-    assert reading.refusal
-    assert reading.refusal.passing
-    assert "SAFT_ARTIFACTS_URL (nosuch://…)" in reading.refusal.reason
+    assert reading.rejection
+    assert reading.rejection.transient
+    assert "SAFT_ARTIFACTS_URL (nosuch://…)" in reading.rejection.reason
 
 
 def test_a_group_is_read_while_the_one_before_is_not_yet_taken(apart: FileReader) -> None:
@@ -101,7 +101,7 @@ def test_a_group_is_read_while_the_one_before_is_not_yet_taken(apart: FileReader
 def test_when_the_process_is_killed_reading_goes_on_here(apart: FileReader) -> None:
     assert apart._process
     apart._process._process.kill()
-    assert [r.refusal is None for r in apart.read(JOBS).result()] == [True, False, False, True]
+    assert [r.rejection is None for r in apart.read(JOBS).result()] == [True, False, False, True]
 
 
 def test_a_large_file_is_read_here(apart: FileReader, monkeypatch: pytest.MonkeyPatch) -> None:

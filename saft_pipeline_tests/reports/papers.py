@@ -16,7 +16,7 @@ from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.saft.reader import read
 from saft_pipeline.saft.records import Header, Totals
 from saft_pipeline.store.migrate import migrate
-from saft_pipeline.store.model import Content, Publication, Seen
+from saft_pipeline.store.model import FetchedContent, Publication, Seen
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.spool import TABLES, FileRows
 from saft_pipeline.store.store import Store
@@ -109,7 +109,9 @@ def load(store: Store, content: bytes, name: str = "f.xml") -> None:
     by, known = owner(), store.files(source=SOURCE, path=name)[0]
     store.claim(by, lease=LEASE, ids=[known.id])
     sha256 = hashlib.sha256(content).hexdigest()
-    (settled,) = store.settle(by, [Content(known.id, sha256, seen.size, seen.modified_at)], VERSION)
+    (settled,) = store.settle(
+        by, [FetchedContent(known.id, sha256, seen.size, seen.modified_at)], VERSION
+    )
     rows = FileRows(settled.ledger_id)
     publication = _spool(content, name, rows)
     for table in TABLES:

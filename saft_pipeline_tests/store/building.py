@@ -12,7 +12,14 @@ from types import MappingProxyType
 
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.records import ControlTotals, Customer, Header, Invoice, Lines, Row
-from saft_pipeline.store.model import Content, LedgerFile, Outcome, Publication, Seen, Settled
+from saft_pipeline.store.model import (
+    FetchedContent,
+    LedgerFile,
+    Outcome,
+    Publication,
+    Seen,
+    Settled,
+)
 from saft_pipeline.store.spool import TABLES, FileRows
 from saft_pipeline.store.store import Store
 
@@ -140,7 +147,7 @@ def claim(store: Store, *files: File, by: str, lease: timedelta = LEASE) -> list
 
 def settle(store: Store, *files: tuple[int, File], by: str) -> list[Settled]:
     """Tell the ledger what fetching claimed files found."""
-    contents = [Content(i, f.sha256, f.seen.size, f.modified_at) for i, f in files]
+    contents = [FetchedContent(i, f.sha256, f.seen.size, f.modified_at) for i, f in files]
     return store.settle(by, contents, VERSION)
 
 

@@ -62,68 +62,68 @@ def change(url: str, ledger_id: int, **columns: object) -> None:
         connection.execute(update, [*columns.values(), ledger_id])
 
 
-def matters(watch: Watch, *others: str, channel: str = "webhook") -> list[str]:
-    return [c.matter for c in watch.untold(channel, LIMITS, others)]
+def alert_keys(watch: Watch, *others: str, channel: str = "webhook") -> list[str]:
+    return [c.alert_key for c in watch.unsent(channel, LIMITS, others)]
 
 
 def test_an_empty_ledger_is_nothing_to_tell_of(watch: Watch) -> None:
-    assert matters(watch) == []
+    assert alert_keys(watch) == []
 
 
 @pytest.mark.parametrize("status", ["failed", "gone", "unreadable"])
 def test_a_file_that_will_not_be_loaded_is_told_of(url: str, watch: Watch, status: str) -> None:
     ledger_id = known(url, "a.xml", status, error="line 3 is broken")
-    (found,) = watch.untold("webhook", LIMITS, [])
+    (found,) = watch.unsent("webhook", LIMITS, [])
     assert found == Condition(f"file {ledger_id}", status, "a.xml", "line 3 is broken", 0)
 
 
 @pytest.mark.parametrize("status", ["pending", "running", "loaded", "incomplete"])
 def test_a_file_on_its_way_is_not_told_of(url: str, watch: Watch, status: str) -> None:
     known(url, "a.xml", status)
-    assert matters(watch) == []
+    assert alert_keys(watch) == []
 
 
 def test_a_failed_file_that_is_tried_again_by_itself_is_not_told_of(url: str, watch: Watch) -> None:
     known(url, "a.xml", "failed", next_attempt_at=datetime.now(UTC))
-    assert matters(watch) == []
+    assert alert_keys(watch) == []
 
 
 def test_an_older_version_of_a_file_is_not_told_of(url: str, watch: Watch) -> None:
     known(url, "a.xml", "failed", is_current=False)
-    assert matters(watch) == []
+    assert alert_keys(watch) == []
 
 
 def test_what_was_told_is_not_told_again(url: str, watch: Watch) -> None:
     known(url, "a.xml", "failed")
-    watch.told("webhook", matters(watch))
-    assert matters(watch) == []
+    watch.mark_sent("webhook", alert_keys(watch))
+    assert alert_keys(watch) == []
 
 
 def test_each_channel_is_told(url: str, watch: Watch) -> None:
     ledger_id = known(url, "a.xml", "failed")
-    watch.told("webhook", matters(watch))
-    assert matters(watch, channel="e-mail") == [f"file {ledger_id}"]
+    watch.mark_sent("webhook", alert_keys(watch))
+    assert alert_keys(watch, channel="e-mail") == [f"file {ledger_id}"]
 
 
 def test_a_file_that_fails_again_after_a_retry_is_not_told_of_again(url: str, watch: Watch) -> None:
     ledger_id = known(url, "a.xml", "failed")
-    watch.told("webhook", matters(watch))
+    watch.mark_sent("webhook", alert_keys(watch))
     for status in ("pending", "failed"):
         change(url, ledger_id, status=status)
-        assert matters(watch) == []
+        assert alert_keys(watch) == []
 
 
 def test_a_new_version_that_fails_is_told_of(url: str, watch: Watch) -> None:
     old = known(url, "a.xml", "failed")
-    watch.told("webhook", matters(watch))
+    watch.mark_sent("webhook", alert_keys(watch))
     change(url, old, is_current=False)
     new = known(url, "a.xml", "failed", version=2)
-    assert matters(watch) == [f"file {new}"]
+    assert alert_keys(watch) == [f"file {new}"]
 
 
 def test_a_file_that_stays_incomplete_is_told_of(url: str, watch: Watch) -> None:
     ledger_id = known(url, "a.xml", "incomplete", age=25 * HOUR)
-    assert matters(watch) == [f"incomplete {ledger_id}"]
+    assert alert_keys(watch) == [f"incomplete {ledger_id}"]
 
 
 @pytest.mark.parametrize(
@@ -136,67 +136,67 @@ def test_the_file_that_waits_longest_stands_for_all_that_wait(
 ) -> None:
     known(url, "young.xml", status, next_attempt_at=next_attempt_at)
     known(url, "old.xml", status, age=7 * HOUR, next_attempt_at=next_attempt_at)
-    (found,) = watch.untold("webhook", LIMITS, [])
-    assert (found.matter, found.subject, found.reason) == ("waiting", "old.xml", "2")
+    (found,) = watch.unsent("webhook", LIMITS, [])
+    assert (found.alert_key, found.subject, found.reason) == ("waiting", "old.xml", "2")
 
 
 def test_a_loaded_file_that_has_just_changed_has_not_waited_long(url: str, watch: Watch) -> None:
     ledger_id = known(url, "a.xml", "loaded", age=LONG_AGO)
     change(url, ledger_id, status="pending", modified_at=datetime.now(UTC))
     known(url, "new.xml", "loaded")
-    assert matters(watch) == []
+    assert alert_keys(watch) == []
 
 
 def test_a_file_from_the_servers_future_waits_from_when_it_was_seen(url: str, watch: Watch) -> None:
     tomorrow = datetime.now(UTC) + 24 * HOUR
     known(url, "a.xml", "pending", age=7 * HOUR, modified_at=tomorrow)
-    assert matters(watch) == ["waiting"]
+    assert alert_keys(watch) == ["waiting"]
 
 
 def test_a_failed_file_taken_again_by_hand_does_not_count_as_waiting(
     url: str, watch: Watch
 ) -> None:
     known(url, "a.xml", "pending", age=7 * HOUR, error="line 3 is broken")
-    assert matters(watch) == []
+    assert alert_keys(watch) == []
 
 
 def test_silence_is_told_of(url: str, watch: Watch) -> None:
     known(url, "a.xml", "loaded", age=LONG_AGO)
-    (found,) = watch.untold("webhook", LIMITS, [])
-    assert (found.matter, found.subject) == ("silent", SOURCE)
+    (found,) = watch.unsent("webhook", LIMITS, [])
+    assert (found.alert_key, found.subject) == ("silent", SOURCE)
     assert timedelta(seconds=found.seconds or 0) == LONG_AGO
 
 
 def test_a_new_file_elsewhere_does_not_end_the_silence(url: str, watch: Watch) -> None:
     known(url, "a.xml", "loaded", age=LONG_AGO)
     known(url, "b.xml", "loaded", source="local")
-    assert matters(watch) == ["silent"]
+    assert alert_keys(watch) == ["silent"]
 
 
 def test_a_condition_that_comes_back_is_told_of_again(url: str, watch: Watch) -> None:
     ledger_id = known(url, "a.xml", "loaded", age=LONG_AGO)
-    watch.told("webhook", matters(watch))
-    assert matters(watch) == []
+    watch.mark_sent("webhook", alert_keys(watch))
+    assert alert_keys(watch) == []
     change(url, ledger_id, first_seen_at=datetime.now(UTC))
-    assert matters(watch) == []
+    assert alert_keys(watch) == []
     change(url, ledger_id, first_seen_at=datetime.now(UTC) - LONG_AGO)
-    assert matters(watch) == ["silent"]
+    assert alert_keys(watch) == ["silent"]
 
 
 def test_conditions_that_others_know_of_are_told_once_while_they_hold(watch: Watch) -> None:
-    assert matters(watch, "run 1", "run 2") == ["run 1", "run 2"]
-    watch.told("webhook", ["run 1"])
-    assert matters(watch, "run 1", "run 2") == ["run 2"]
-    assert matters(watch, "run 2") == ["run 2"]
-    assert matters(watch, "run 1", "run 2") == ["run 1", "run 2"]
+    assert alert_keys(watch, "run 1", "run 2") == ["run 1", "run 2"]
+    watch.mark_sent("webhook", ["run 1"])
+    assert alert_keys(watch, "run 1", "run 2") == ["run 2"]
+    assert alert_keys(watch, "run 2") == ["run 2"]
+    assert alert_keys(watch, "run 1", "run 2") == ["run 1", "run 2"]
 
 
 def test_telling_twice_is_telling_once(url: str, watch: Watch) -> None:
     known(url, "a.xml", "failed")
-    told = matters(watch)
-    watch.told("webhook", told)
-    watch.told("webhook", told)
-    assert matters(watch) == []
+    told = alert_keys(watch)
+    watch.mark_sent("webhook", told)
+    watch.mark_sent("webhook", told)
+    assert alert_keys(watch) == []
 
 
 def test_open_are_files_that_a_run_has_or_may_have(url: str, watch: Watch) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from saft_pipeline.store.model import Content, Failure
+from saft_pipeline.store.model import Failure, FetchedContent
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store.building import (
     LEASE,
@@ -167,7 +167,7 @@ def test_a_claim_taken_over_is_released_to_what_it_was_at_first(store: Store) ->
 def test_settling_notes_what_the_bytes_are(store: Store) -> None:
     (known,) = observe(store, FILE)
     store.claim("me", lease=LEASE, ids=[known.id])
-    (settled,) = store.settle("me", [Content(known.id, "ab" * 32, 77, at(5))], VERSION)
+    (settled,) = store.settle("me", [FetchedContent(known.id, "ab" * 32, 77, at(5))], VERSION)
     file = ledger(store, "a.xml")
     assert (settled.ledger_id, settled.same_as) == (known.id, None)
     assert (file.sha256, file.size, file.modified_at) == ("ab" * 32, 77, at(5))
@@ -223,7 +223,7 @@ def test_bytes_that_are_loaded_are_told(store: Store) -> None:
 def test_nothing_is_settled_of_a_file_that_another_holds(store: Store) -> None:
     (known,) = observe(store, FILE)
     store.claim("you", lease=LEASE, ids=[known.id])
-    (settled,) = store.settle("me", [Content(known.id, "ab" * 32, 77, at(5))], VERSION)
+    (settled,) = store.settle("me", [FetchedContent(known.id, "ab" * 32, 77, at(5))], VERSION)
     assert settled.ledger_id == known.id
     assert ledger(store, "a.xml").sha256 is None
 

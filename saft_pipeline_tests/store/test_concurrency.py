@@ -91,7 +91,7 @@ def test_an_owner_whose_file_was_taken_publishes_nothing(
     store.renew(late, ENDED)
     claim(other, FILE, by=new)
     (outcome,) = publish(store, publications, late)
-    assert (outcome.status, outcome.passing) == ("lost", False)
+    assert (outcome.status, outcome.transient) == ("lost", False)
     assert "another run took it" in (outcome.error or "")
     assert [len(found) for found in everything(url).values()] == [0, 0, 0, 0]
     assert ledger(store, "a.xml").claimed_by == new

@@ -13,7 +13,7 @@ from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.reader import read
 from saft_pipeline.saft.records import Header, Totals
 from saft_pipeline.store import migrate
-from saft_pipeline.store.model import Content, Publication, Seen
+from saft_pipeline.store.model import FetchedContent, Publication, Seen
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.rest import open_rest
 from saft_pipeline.store.spool import TABLES, FileRows
@@ -35,7 +35,7 @@ def load(store: Store, paths: list[Path]) -> int:
     store.observe(SOURCE, [Seen(p.name, p.name, None, 1, at(0)) for p in paths], whole=False)
     ids = {p: store.files(source=SOURCE, path=p.name)[0].id for p in paths}
     store.claim("me", lease=LEASE, ids=list(ids.values()))
-    contents = [Content(ids[p], hashes[p], 1, at(0)) for p in paths]
+    contents = [FetchedContent(ids[p], hashes[p], 1, at(0)) for p in paths]
     ready = [_read(p, s.ledger_id) for p, s in zip(paths, store.settle("me", contents, VERSION),
                                                   strict=True)]  # fmt: skip
     good = [r for r in ready if r]

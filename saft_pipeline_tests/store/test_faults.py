@@ -84,7 +84,7 @@ def test_a_fault_that_passes_is_tried_again(store: Store, url: str, code: str) -
 def test_a_fault_that_stays_is_told_as_passing_after_the_last_try(store: Store, url: str) -> None:
     trouble(url, "53100", 1000)
     (outcome,) = load(store, FILE)
-    assert (outcome.status, outcome.passing) == ("failed", True)
+    assert (outcome.status, outcome.transient) == ("failed", True)
     assert "trouble (53100)" in (outcome.error or "")
     assert value(url, "select last_value from public.trouble") == 3
 
@@ -92,7 +92,7 @@ def test_a_fault_that_stays_is_told_as_passing_after_the_last_try(store: Store, 
 def test_a_fault_that_does_not_pass_is_tried_once(store: Store, url: str) -> None:
     trouble(url, "23514", 1000)
     (outcome,) = load(store, FILE)
-    assert (outcome.status, outcome.passing) == ("failed", False)
+    assert (outcome.status, outcome.transient) == ("failed", False)
     assert value(url, "select last_value from public.trouble") == 1
 
 
@@ -116,7 +116,7 @@ def test_a_company_that_another_holds_for_long_is_a_lock_timeout(store: Store, u
         holder.execute(f"select pg_advisory_xact_lock({key})".encode(), [FILE.company_id])
         (outcome,) = publish(store, publications, by)
         owner_.execute("alter function saft.publish_lock set lock_timeout = '30s'")
-    assert (outcome.status, outcome.passing) == ("failed", True)
+    assert (outcome.status, outcome.transient) == ("failed", True)
     assert "lock timeout" in (outcome.error or "")
 
 

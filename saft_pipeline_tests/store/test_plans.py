@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.store import postgres
-from saft_pipeline.store.model import Content, Failure
+from saft_pipeline.store.model import Failure, FetchedContent
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store.building import (
     LEASE,
@@ -184,7 +184,7 @@ def _steps(store: Store, count: int) -> Iterator[Callable[[], object]]:
     yield partial(store.claim, f"me{count}", lease=LEASE, source=source)
     ids = [f.id for f in store.claimed(f"me{count}")]
     yield partial(store.hand_over, f"me{count}", {f"you{count}": ids}, LEASE)
-    contents = [Content(i, f"{i:064x}", 1, at(1)) for i in ids]
+    contents = [FetchedContent(i, f"{i:064x}", 1, at(1)) for i in ids]
     yield partial(store.settle, f"you{count}", contents, VERSION)
     failures = [Failure(i, "x", retry_after=timedelta(0)) for i in ids]
     yield partial(store.fail, f"you{count}", failures)

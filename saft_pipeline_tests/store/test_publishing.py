@@ -252,7 +252,7 @@ def test_other_counts_than_expected_are_refused(store: Store, url: str, table: s
     (expected,) = prepare(store, FILE, by=by)
     wrong = replace(expected, **{table: getattr(expected, table) + 1})
     (outcome,) = publish(store, [wrong], by)
-    assert (outcome.status, outcome.passing) == ("failed", True)
+    assert (outcome.status, outcome.transient) == ("failed", True)
     assert outcome.error is not None
     assert "staging holds 1 companies, 1 customers, 2 invoices and 3 lines" in outcome.error
     assert content(url)["companies"] == []
@@ -265,7 +265,7 @@ def test_a_file_that_the_database_refuses_harms_no_other(store: Store, url: str)
     outcomes = load(store, good[0], bad, good[1])
     assert [o.status for o in outcomes] == ["loaded", "failed", "loaded"]
     assert "99999999999" in (outcomes[1].error or "")
-    assert not outcomes[1].passing
+    assert not outcomes[1].transient
     assert [n for (n,) in rows(url, "select invoice_no from invoices order by 1")] == [
         *("FT 1/1", "FT 1/3"),
     ]
@@ -305,7 +305,7 @@ def test_known_bytes_that_are_no_longer_loaded_are_to_be_taken_again(store: Stor
     by = owner()
     (settled,) = claim(store, FILE, by=by)
     (outcome,) = publish(store, [Publication(settled.ledger_id, same_as=12345)], by)
-    assert (outcome.status, outcome.passing) == ("failed", True)
+    assert (outcome.status, outcome.transient) == ("failed", True)
     assert "ledger row 12345" in (outcome.error or "")
 
 

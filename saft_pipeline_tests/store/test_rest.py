@@ -15,7 +15,7 @@ import stamina
 
 from saft_pipeline.store import rest, schema
 from saft_pipeline.store.errors import StoreError, TransientStoreError
-from saft_pipeline.store.model import Content, Failure
+from saft_pipeline.store.model import Failure, FetchedContent
 from saft_pipeline.store.rest import RestTransport, open_rest
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.postgrest import PUBLISHABLE_KEY, SECRET_KEY, Postgrest
@@ -154,7 +154,7 @@ LOSABLE: dict[str, Callable[[Store], object]] = {
     "saft_observe": lambda s: s.observe(SOURCE, [FILE.seen], whole=True),
     "saft_claim": lambda s: s.claim("me", lease=LEASE, source=SOURCE),
     "saft_settle": lambda s: s.settle(
-        "me", [Content(f.id, FILE.sha256, 1, at(2)) for f in s.claimed("me")], VERSION
+        "me", [FetchedContent(f.id, FILE.sha256, 1, at(2)) for f in s.claimed("me")], VERSION
     ),
     "saft_hand_over": lambda s: s.hand_over("me", {"you": [f.id for f in s.claimed("me")]}, LEASE),
     "saft_renew": lambda s: s.renew("you", LEASE),
@@ -217,7 +217,7 @@ def test_a_file_too_large_for_the_api_is_refused_with_the_way_out(
     monkeypatch.setattr(rest, "MOST_LINES", 3)
     small = File("b.xml", (invoice("FT 2/1"),), (), at(2))
     first, second = load(store, FILE, small)
-    assert (first.status, first.passing, second.status) == ("failed", False, "loaded")
+    assert (first.status, first.transient, second.status) == ("failed", False, "loaded")
     assert "SUPABASE_DB_URL" in (first.error or "")
     assert value(url, "select count(*) from invoice_lines") == 1
 
@@ -245,7 +245,7 @@ def test_publishing_that_takes_too_long_is_told_with_the_way_out(
     with psycopg.connect(url) as connection:
         connection.execute(_AS_BEFORE)
     rest_api.reload()
-    assert (outcome.status, outcome.passing) == ("failed", False)
+    assert (outcome.status, outcome.transient) == ("failed", False)
     assert "SUPABASE_DB_URL" in (outcome.error or "")
 
 

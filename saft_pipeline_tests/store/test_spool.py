@@ -22,7 +22,7 @@ tables = st.lists(st.lists(st.none() | texts, min_size=3, max_size=3), min_size=
 @given(tables)
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_rows_come_back_as_they_were(url: str, rows: list[list[str | None]]) -> None:
-    text = copy_text(rows)
+    text = copy_text([*map(tuple, rows)])
     with psycopg.connect(url) as connection:
         sent = connection.execute("select r from saft.copy_rows(%s) r", [text.decode()]).fetchall()
         connection.execute("create temporary table t (a text, b text, c text)")
