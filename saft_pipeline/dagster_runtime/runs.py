@@ -69,16 +69,18 @@ def files_of(run: dg.DagsterRun) -> int:
 
 
 def reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """Why a run failed, in one sentence or a few, without a traceback."""
+    """Why a run failed, in one sentence or a few, without a traceback.
+
+    A run that was failed from outside (its process was gone, it could not be started) has a message
+    and no error.
+    """
     wanted = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
     for entry in instance.all_logs(run_id, of_type=wanted):
         event = entry.get_dagster_event()
-        if event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            error = event.step_failure_data.error
-        else:
-            error = event.job_failure_data.error
-        if error:
+        if error := getattr(event.event_specific_data, "error", None):
             return plain(error)
+        if event.message:
+            return event.message
     return "it ended without a word: its process was killed, or never began"
 
 

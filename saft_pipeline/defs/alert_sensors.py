@@ -119,9 +119,16 @@ def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Condition]:
     )
     for record in instance.get_run_records(failed, limit=_MOST_RUNS):
         run = record.dagster_run
-        if not _for_its_files(instance, run.run_id):
-            reason = runs.reason(instance, run.run_id)
+        if reason := _reason(instance, run.run_id):
             yield _condition("run", f"{run.job_name}, run {run.run_id}", reason)
+
+
+def _reason(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """Why a run failed; None if it was for its files. One that can't be read hides no other."""
+    try:
+        return None if _for_its_files(instance, run_id) else runs.reason(instance, run_id)
+    except Exception as error:
+        return f"its events can't be read: {type(error).__name__}: {error}"
 
 
 def _for_its_files(instance: dg.DagsterInstance, run_id: str) -> bool:

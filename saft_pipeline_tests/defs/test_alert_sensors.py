@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -197,6 +198,42 @@ def test_a_run_that_failed_is_told_of_with_its_reason(
     assert hook.texts == [
         f"saft_pipeline: 1 run failed\n• load_files_job, run {'1' * 36}: out of memory"
     ]
+
+
+def test_a_run_that_was_failed_from_outside_is_told_of_with_what_was_said_of_it(
+    hook: Hook, store: Store, instance: dg.DagsterInstance
+) -> None:
+    dead_run(instance, "1" * 36)
+    started = dg.DagsterRun("load_files_job", "2" * 36, status=dg.DagsterRunStatus.STARTED)
+    instance.report_run_failed(instance.add_run(started), "its process is gone")
+    tick(instance)
+    (told,) = hook.texts
+    assert told.splitlines()[1:] == [
+        f"• load_files_job, run {'2' * 36}: its process is gone",
+        f"• load_files_job, run {'1' * 36}: out of memory",
+    ]
+
+
+def test_a_run_that_can_t_be_read_keeps_no_other_from_being_told_of(
+    hook: Hook,
+    store: Store,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = instance.all_logs
+
+    def all_logs(run_id: str, **given: Any) -> Any:
+        if run_id == "2" * 36:
+            raise ValueError("an event of another version")
+        return real(run_id, **given)
+
+    for number in (1, 2):
+        dead_run(instance, f"{number}" * 36)
+    monkeypatch.setattr(instance, "all_logs", all_logs)
+    tick(instance)
+    (told,) = hook.texts
+    assert "an event of another version" in told
+    assert "out of memory" in told
 
 
 def test_runs_that_fail_in_the_same_way_are_told_of_once(

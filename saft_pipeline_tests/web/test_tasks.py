@@ -127,6 +127,17 @@ def test_a_broken_file_asked_for_by_its_path_has_failed(api: Api, project: Proje
     assert (status["state"], status["result"]["status"]) == ("FAILURE", "error")
 
 
+def test_a_run_that_was_failed_from_outside_has_failed_with_what_was_said_of_it(
+    api: Api, project: Project
+) -> None:
+    task = entered(api, project, "asked.xml", one_invoice("FT T/5"))
+    run = api.daemon.instance.get_run_by_id(task)
+    assert run
+    api.daemon.instance.report_run_failed(run, "its process is gone")
+    status = api.task(task)
+    assert (status["state"], status["status"]) == ("FAILURE", "its process is gone")
+
+
 def test_a_remote_file_of_the_ledger_is_loaded_by_its_path(api: Api, project: Project) -> None:
     project.put("sub/good.xml", one_invoice("FT T/7"))
     begun(api)
