@@ -152,7 +152,7 @@ class Loader:
                 else:
                     warning = {"code": "not_cleared", "message": problem, "line": None}
                     by_id[file.id].warnings.append(warning)
-            self._store.departed(gone)
+            self._store.mark_removed(gone)
 
     def abandon(self, reason: str, *, transient: bool = False) -> None:
         """The run ends early: every file it still holds has failed with `reason`.

@@ -148,7 +148,7 @@ def _clear_leftovers(settings: Settings, store: Store, source: str) -> Iterator[
         done = list(sftp.clear_away(left)) if left else []
     finally:
         sftp.close()
-    store.departed([file.id for file, problem in done if problem is None])
+    store.mark_removed([file.id for file, problem in done if problem is None])
     if stuck := [problem for _, problem in done if problem]:
         yield f"{len(stuck):,} loaded files stay on the server: {stuck[0]}"
 

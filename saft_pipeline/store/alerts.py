@@ -58,11 +58,12 @@ class Watch:
             "silent_seconds": limits.silent.total_seconds(),
             "others": list(others),
         }
-        return [_condition(**c) for c in self._transport.call("saft_untold", arguments)]
+        return [Condition(**c) for c in self._transport.call("saft_unsent", arguments)]
 
     def mark_sent(self, channel: str, alert_keys: Sequence[str]) -> None:
         """Note that `channel` was told of these."""
-        self._transport.call("saft_told", {"channel": channel, "matters": list(alert_keys)})
+        arguments = {"channel": channel, "alert_keys": list(alert_keys)}
+        self._transport.call("saft_mark_sent", arguments)
 
     def open_keys(self) -> list[str]:
         """`file_key` of every file that a run has or may have at any moment."""
@@ -76,7 +77,3 @@ class Watch:
     def close(self) -> None:
         """Close what is open."""
         self._transport.close()
-
-
-def _condition(matter: str, **known: Any) -> Condition:
-    return Condition(alert_key=matter, **known)

@@ -15,6 +15,7 @@ from saft_pipeline.store.schema import migrations, repeatable
 _TABLE = re.compile(r"^create table public\.(\w+) \(\n(.*?)^\);", re.MULTILINE | re.DOTALL)
 _COLUMN = re.compile(r"^    (?!primary|unique|check)(\w+) (\w+)(.*)$", re.MULTILINE)
 _KEY = re.compile(r"^    primary key \((.+)\)", re.MULTILINE)
+_RENAME = re.compile(r"^alter table public\.(\w+) rename column (\w+) to (\w+);", re.MULTILINE)
 _INDEX = re.compile(r"^create (?:unique )?index (\w+)\s+on public\.[^;]+;", re.MULTILINE)
 _COMMENT = re.compile(r"^comment on \w+ public\.([\w.]+) is\s+'((?:[^']|'')*)';", re.MULTILINE)
 
@@ -54,11 +55,18 @@ class Catalog:
 def catalog() -> Catalog:
     """Read the package's SQL."""
     found = migrations()
-    sql = "\n".join([*(migration.text for migration in found), repeatable()])
+    sql = _renamed("\n".join([*(migration.text for migration in found), repeatable()]))
     comments = {name: text.replace("''", "'") for name, text in _COMMENT.findall(sql)}
     tables = {name: _table(name, body, comments) for name, body in _TABLE.findall(sql)}
     indexes = {match[1]: match[0] for match in _INDEX.finditer(sql)}
     return Catalog(tables, comments, indexes, found[-1].version)
+
+
+def _renamed(sql: str) -> str:
+    """With columns of the ledger by their names of today, wherever they are made or spoken of."""
+    for _, old, new in _RENAME.findall(sql):
+        sql = re.sub(rf"\b{old}\b", new, sql)
+    return sql
 
 
 def _table(name: str, body: str, comments: Mapping[str, str]) -> Table:

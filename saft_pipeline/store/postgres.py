@@ -168,14 +168,14 @@ def _publish(
     rows_a_write: Mapping[str, int],
 ) -> Any:
     owner = {name: arguments[name] for name in ("owner", "publications")}
-    held = _call(connection, "saft.publish_hold", owner)
+    held = _call(connection, "saft.lock_files", owner)
     _call(connection, "saft.clear_staging", {"ids": held})
     mine = [spool for spool in spools if spool.ledger_id in held]
     for table, of_table in groupby(mine, key=lambda spool: spool.table):
         if table != _LINES:
             rows = (text for spool in of_table for text in spool.staged())
             _copy(connection, sql.Identifier("saft", f"staging_{table}"), rows, rows_a_write[table])
-    ids = dict(_rows(connection, "saft.publish_heads", {**owner, "has_lines": False}))
+    ids = dict(_rows(connection, "saft.publish_invoices", {**owner, "has_lines": False}))
     lines = (
         text
         for spool in mine
@@ -183,7 +183,7 @@ def _publish(
         for text in spool.keyed(_key(ids[spool.ledger_id]))
     )
     copied = _copy(connection, _LINES_TABLE, lines, rows_a_write[_LINES])
-    return _call(connection, "saft.publish_tails", {**arguments, "copied": copied})
+    return _call(connection, "saft.publish_links", {**arguments, "copied": copied})
 
 
 def _key(invoice_ids: Sequence[int | None]) -> Callable[[int], bytes | None]:

@@ -140,10 +140,10 @@ class Store:
         told = [_failure(f) for f in failures]
         self._transport.call("saft_fail", {"owner": owner, "failures": told, "run_id": run_id})
 
-    def departed(self, ledger_ids: Sequence[int]) -> None:
+    def mark_removed(self, ledger_ids: Sequence[int]) -> None:
         """Note that we archived or deleted files: if a path comes back it is a new version."""
         if ledger_ids:
-            self._transport.call("saft_departed", {"ids": list(ledger_ids)})
+            self._transport.call("saft_mark_removed", {"ids": list(ledger_ids)})
 
     def uncleared(self, source: str, grace: timedelta) -> list[LedgerFile]:
         """Loaded files that still lie on the server `grace` after they were loaded; at most 500."""
@@ -246,7 +246,7 @@ class Store:
             answers = self._transport.call("saft_publish", arguments)
         else:
             answers = self._transport.publish(arguments, spools, self._rows_a_write)
-        return [_outcome(**answer) for answer in answers]
+        return [Outcome(**answer) for answer in answers]
 
     def rows(
         self, table: str, keys: Sequence[str] = (), *, ids: Sequence[int] = ()
@@ -356,10 +356,6 @@ def _texts(spools: Sequence[Spool]) -> dict[str, str]:
 def _of(publications: Sequence[Publication], spools: Sequence[Spool]) -> list[Spool]:
     ids = {p.ledger_id for p in publications}
     return [spool for spool in spools if spool.ledger_id in ids]
-
-
-def _outcome(passing: bool, **known: Any) -> Outcome:  # noqa: FBT001 - as the database names it
-    return Outcome(transient=passing, **known)
 
 
 def _failed(publication: Publication, error: StoreError, *, transient: bool) -> Outcome:

@@ -27,8 +27,8 @@ NOT_OF_THE_FILE = {
     *("invoice_file_id", "updated_at"),
     *("source", "path", "filename", "branch", "size", "modified_at", "bytes_modified_at", "sha256"),
     *("id", "version", "is_current", "status", "attempts", "next_attempt_at", "claimed_by"),
-    *("claimed_from", "lease_expires_at", "error", "warnings", "run_id", "saft_version"),
-    *("publication", "first_seen_at", "loaded_at", "departed_at", "content_hash"),
+    *("previous_status", "lease_expires_at", "error", "warnings", "run_id", "saft_version"),
+    *("publication", "first_seen_at", "loaded_at", "removed_at", "content_hash"),
 }
 
 

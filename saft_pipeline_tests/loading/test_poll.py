@@ -246,7 +246,7 @@ def loaded_long_ago(project: Project, store: Store, name: str) -> None:
     look(project, store)
     with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
         connection.execute(
-            "update invoice_files set status = 'loaded', claimed_by = null, claimed_from = null,"
+            "update invoice_files set status = 'loaded', claimed_by = null, previous_status = null,"
             " lease_expires_at = null, loaded_at = now() - interval '1 day'"
         )
 

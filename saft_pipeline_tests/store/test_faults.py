@@ -111,11 +111,11 @@ def test_a_company_that_another_holds_for_long_is_a_lock_timeout(store: Store, u
     by = owner()
     publications = prepare(store, FILE, by=by)
     with psycopg.connect(url) as holder, psycopg.connect(url, autocommit=True) as owner_:
-        owner_.execute("alter function saft.publish_lock set lock_timeout = '50ms'")
+        owner_.execute("alter function saft.lock_companies set lock_timeout = '50ms'")
         key = "hashtextextended('saft company ' || %s, 0)"
         holder.execute(f"select pg_advisory_xact_lock({key})".encode(), [FILE.company_id])
         (outcome,) = publish(store, publications, by)
-        owner_.execute("alter function saft.publish_lock set lock_timeout = '30s'")
+        owner_.execute("alter function saft.lock_companies set lock_timeout = '30s'")
     assert (outcome.status, outcome.transient) == ("failed", True)
     assert "lock timeout" in (outcome.error or "")
 

@@ -55,7 +55,7 @@ QUESTIONS = {
         order by modified_at, id limit 50""",
     "invoice_files_on_server": """
         select * from invoice_files where source = 't' and is_current and status = 'loaded'
-            and departed_at is null order by id limit 50""",
+            and removed_at is null order by id limit 50""",
     "invoice_files_claimed_by": "select * from invoice_files where claimed_by = 'x'",
     "invoice_files_sha256": "select * from invoice_files where sha256 = 'x'",
     "invoice_files_company_id": "select * from invoice_files where company_id = 'x'",

@@ -145,7 +145,7 @@ def test_a_file_that_was_gone_and_is_there_again_is_pending(store: Store) -> Non
 
 def test_a_file_that_returns_after_we_archived_it_is_a_new_version(store: Store) -> None:
     load(store, FILE)
-    store.departed([ledger(store, FILE.path).id])
+    store.mark_removed([ledger(store, FILE.path).id])
     assert store.observe(SOURCE, [FILE.seen], whole=False).returned == 1
     new, old = store.files(source=SOURCE, path=FILE.path)
     assert [(f.version, f.is_current, f.status) for f in (new, old)] == [
@@ -155,7 +155,7 @@ def test_a_file_that_returns_after_we_archived_it_is_a_new_version(store: Store)
 
 def test_a_listing_from_before_we_archived_a_file_is_no_return(store: Store) -> None:
     load(store, FILE)
-    store.departed([ledger(store, FILE.path).id])
+    store.mark_removed([ledger(store, FILE.path).id])
     assert store.observe(SOURCE, [FILE.seen], whole=False, age=AGO).returned == 0
     assert ledger(store, FILE.path).status == "loaded"
 

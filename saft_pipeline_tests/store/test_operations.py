@@ -72,7 +72,7 @@ def test_a_path_or_a_state_chooses(operations: Operations) -> None:
 
 def test_a_path_has_all_its_versions(operations: Operations, ledger: Store) -> None:
     (file,) = ledger.files(path="0.xml")
-    ledger.departed([file.id])
+    ledger.mark_removed([file.id])
     ledger.observe("s", [replace(SEEN, size=11)], whole=False)
     assert paths(operations, path="0.xml") == ["0.xml", "0.xml"]
     assert paths(operations).count("0.xml") == 1

@@ -161,7 +161,7 @@ LOSABLE: dict[str, Callable[[Store], object]] = {
     "saft_fail": lambda s: s.fail("you", [Failure(f.id, "x") for f in s.claimed("you")]),
     "saft_retry": lambda s: s.retry(paths=["a.xml"]),
     "saft_release": lambda s: s.release("you"),
-    "saft_departed": lambda s: s.departed([f.id for f in s.files()]),
+    "saft_mark_removed": lambda s: s.mark_removed([f.id for f in s.files()]),
     "saft_counts": lambda s: s.counts(),
 }
 
@@ -176,7 +176,7 @@ def test_a_call_whose_answer_is_lost_is_made_again_to_no_other_end(
         call(store)
     assert rest_api.faults.pending == 0
     columns = "path, version, is_current, status, attempts, claimed_by, sha256, error"
-    assert rows(url, f"select {columns}, departed_at is null from invoice_files") == [
+    assert rows(url, f"select {columns}, removed_at is null from invoice_files") == [
         ("a.xml", 1, True, "pending", 0, None, FILE.sha256, "x", False)
     ]
 

@@ -30,6 +30,7 @@ LANDED = {
     "20261124094000_alerts": "1db71d89a7fe140f",
     "20261124094100_retention": "b3bf156238d283a8",
     "20261127060000_checksums": "4b0bf22ba04c2a4d",
+    "20261127061000_names": "dd31fbd3e86b8ef5",
 }
 
 

@@ -26,7 +26,7 @@ create index staging_customers_file on saft.staging_customers (ledger_id);
 create index staging_invoices_place on saft.staging_invoices (ledger_id, seq);
 create index staging_invoice_lines_place on saft.staging_invoice_lines (ledger_id, seq);
 
--- The files of a group, and what the ledger lets become of them: see saft.publish_judge.
+-- The files of a group, and what the ledger lets become of them: see saft.validate_staging.
 create unlogged table saft.staging_files (
     ledger_id bigint primary key,
     company_id text,
@@ -44,7 +44,7 @@ create unlogged table saft.staging_files (
     same_as bigint,
     bytes_modified_at timestamptz,
     bytes_id bigint,
-    verdict text not null,
+    state text not null,
     error text
 );
 
@@ -114,34 +114,46 @@ as $$
     where line <> ''
 $$;
 
--- Stage rows of those files.
+-- For each table `saft.stage_TABLE(batch, ids)`: stage those rows of a batch that are of these files.
+-- Values come in the order of the staging table's columns, which give them their types.
+do $$
+declare
+    staging record;
+begin
+    for staging in
+        select t.name, string_agg(quote_ident(a.attname), ', ' order by a.attnum) as columns,
+            string_agg(format('r[%s]::%s', a.place, format_type(a.atttypid, null)), ', '
+                order by a.attnum) as casts
+        from unnest('{companies,customers,invoices,invoice_lines}'::text[]) t(name)
+        cross join lateral (
+            select c.*, row_number() over (order by c.attnum) as place
+            from pg_catalog.pg_attribute c
+            where c.attrelid = ('saft.staging_' || t.name)::regclass
+                and c.attnum > 0 and not c.attisdropped
+        ) a
+        group by t.name
+    loop
+        execute format($function$
+            create or replace function saft.stage_%1$s(batch text, ids bigint[]) returns void
+            language plpgsql set search_path = ''
+            as $body$
+            begin
+                insert into saft.staging_%1$s (%2$s)
+                select %3$s from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
+            end $body$
+            $function$, staging.name, staging.columns, staging.casts);
+    end loop;
+end $$;
+
 create or replace function saft.stage(table_name text, batch text, ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
 begin
     case table_name
-    when 'companies' then
-        insert into saft.staging_companies
-        select r[1]::bigint, r[2], r[3], r[4], r[5], r[6], r[7], r[8]
-        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
-    when 'customers' then
-        insert into saft.staging_customers
-        select r[1]::bigint, r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10]
-        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
-    when 'invoices' then
-        insert into saft.staging_invoices
-        select r[1]::bigint, r[2]::integer, r[3], r[4], r[5], r[6], r[7], r[8], r[9]::integer,
-            r[10]::date, r[11], r[12], r[13]::timestamp, r[14], r[15], r[16]::timestamp, r[17],
-            r[18]::numeric, r[19]::numeric, r[20]::numeric, r[21], r[22]::numeric, r[23]::numeric,
-            r[24]::numeric, r[25]::integer, r[26]::uuid
-        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
-    when 'invoice_lines' then
-        insert into saft.staging_invoice_lines
-        select r[1]::bigint, r[2]::integer, r[3]::integer, r[4], r[5], r[6], r[7]::numeric, r[8],
-            r[9]::numeric, r[10]::numeric, r[11]::date, r[12]::numeric, r[13]::numeric, r[14],
-            r[15], r[16], r[17]::numeric, r[18]::numeric, r[19], r[20], r[21]::numeric, r[22],
-            r[23]
-        from saft.copy_rows(batch) r where r[1]::bigint = any(ids);
+    when 'companies' then perform saft.stage_companies(batch, ids);
+    when 'customers' then perform saft.stage_customers(batch, ids);
+    when 'invoices' then perform saft.stage_invoices(batch, ids);
+    when 'invoice_lines' then perform saft.stage_invoice_lines(batch, ids);
     end case;
 end $$;
 

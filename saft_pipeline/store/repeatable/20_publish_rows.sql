@@ -15,7 +15,7 @@ cross join lateral (
 
 -- Companies and customers: the later DateCreated, then the bytes first seen later. At the same
 -- order (the same bytes, read by another version of this program) other values are taken, too.
-create or replace function saft.publish_companies(ids bigint[]) returns void
+create or replace function saft.upsert_companies(ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
 begin
@@ -59,7 +59,7 @@ begin
             then now() else c.updated_at end;
 end $$;
 
-create or replace function saft.publish_customers(ids bigint[]) returns void
+create or replace function saft.upsert_customers(ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
 begin
@@ -117,7 +117,7 @@ $$;
 -- Which row each staged invoice is, and whether its values go there: the later InvoiceStatusDate,
 -- then cancelled over not, then the bytes first seen later. `place` is that order in the group.
 -- The order of the row that is there is that of the newest file that says the same as it.
-create or replace function saft.publish_decide(ids bigint[]) returns void
+create or replace function saft.match_invoices(ids bigint[]) returns void
 language plpgsql set search_path = '' set work_mem = '64MB' set plan_cache_mode = force_custom_plan
 as $$
 begin
@@ -179,7 +179,7 @@ begin
 end $$;
 
 -- New invoices.
-create or replace function saft.publish_invoices(ids bigint[]) returns void
+create or replace function saft.insert_invoices(ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
 begin
@@ -200,7 +200,7 @@ begin
 end $$;
 
 -- Invoices whose values win over the ones there; the lines they had go.
-create or replace function saft.publish_changed(ids bigint[]) returns void
+create or replace function saft.update_invoices(ids bigint[]) returns void
 language plpgsql set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 begin
@@ -226,7 +226,7 @@ begin
 end $$;
 
 -- The staged lines of all invoices that win. Both sides of the join are read once, in full.
-create or replace function saft.publish_lines(ids bigint[]) returns void
+create or replace function saft.insert_lines(ids bigint[]) returns void
 language plpgsql set search_path = '' set work_mem = '64MB'
 set enable_nestloop = off set enable_hashjoin = on
 as $$
@@ -247,7 +247,7 @@ begin
 end $$;
 
 -- Which invoices each version of a file holds: as staged, or as the row with the same bytes has it.
-create or replace function saft.publish_links(ids bigint[]) returns void
+create or replace function saft.insert_links(ids bigint[]) returns void
 language plpgsql set search_path = ''
 as $$
 begin

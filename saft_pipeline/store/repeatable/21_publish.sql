@@ -4,7 +4,7 @@
 -- (an answer was lost), `lost` to another owner, or `refused`, since staging doesn't hold what is
 -- expected. With `same_as` what there is to say of a file is what that row says. Lines that are not
 -- staged are to be as many as their invoices say.
-create or replace function saft.publish_judge(owner text, publications jsonb, has_lines boolean)
+create or replace function saft.validate_staging(owner text, publications jsonb, has_lines boolean)
 returns void
 language plpgsql set search_path = ''
 as $$
@@ -39,7 +39,7 @@ begin
     ) same on same.loaded_at is not null and same.sha256 = f.sha256;
 
     update saft.staging_files p
-    set verdict = 'refused', error = format(
+    set state = 'refused', error = format(
         'staging holds %s companies, %s customers, %s invoices and %s lines, but 1, %s, %s '
         'and %s are expected; nothing was published',
         held.companies, held.customers, held.invoices, held.lines,
@@ -59,13 +59,13 @@ begin
                           where s.ledger_id = q.ledger_id) end as lines
     ) held
     where q.ledger_id in (select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
-        and q.verdict = 'ready' and q.same_as is null and p.ledger_id = q.ledger_id
+        and q.state = 'ready' and q.same_as is null and p.ledger_id = q.ledger_id
         and (held.companies, held.customers, held.invoices, held.lines)
             is distinct from (1, q.customers, q.invoices, q.lines);
 end $$;
 
 -- Two publishers never write rows of the same company at once; sorted, so that they can't deadlock.
-create or replace function saft.publish_lock(ids bigint[]) returns void
+create or replace function saft.lock_companies(ids bigint[]) returns void
 language plpgsql set search_path = '' set lock_timeout = '30s'
 as $$
 begin
@@ -79,14 +79,14 @@ begin
 end $$;
 
 -- The ledger's own rows: with them the files are loaded. Of conflicts the first hundred are spelt out.
-create or replace function saft.publish_ledger(ids bigint[], owner text, run text, program text) returns void
+create or replace function saft.update_ledger(ids bigint[], owner text, run text, program text) returns void
 language plpgsql set search_path = ''
 as $$
 #variable_conflict use_variable
 begin
     update public.invoice_files f set
         status = 'loaded', loaded_at = now(), error = null, next_attempt_at = null,
-        claimed_by = null, claimed_from = null, lease_expires_at = null,
+        claimed_by = null, previous_status = null, lease_expires_at = null,
         run_id = run, saft_version = program,
         company_id = p.company_id, date_created = p.date_created,
         total_invoices = p.invoices, total_lines = p.lines,
@@ -125,12 +125,12 @@ language sql stable set search_path = ''
 as $$
     select coalesce(jsonb_agg(jsonb_build_object(
         'ledger_id', p.ledger_id,
-        'status', case when p.verdict in ('ready', 'repeated') then 'loaded'
-                       when p.verdict = 'refused' then 'failed' else 'lost' end,
-        'error', case when p.verdict = 'lost'
+        'status', case when p.state in ('ready', 'repeated') then 'loaded'
+                       when p.state = 'refused' then 'failed' else 'lost' end,
+        'error', case when p.state = 'lost'
             then 'the lease on this file ended and another run took it; nothing was published here'
             else p.error end,
-        'passing', p.verdict = 'refused',
+        'transient', p.state = 'refused',
         'rows', jsonb_build_object(
             'companies', 1, 'customers', f.publication -> 'customers',
             'invoices', f.total_invoices, 'invoice_lines', f.total_lines,
@@ -202,7 +202,7 @@ end $$;
 -- from the rest, so that only its index is to be had.
 
 -- The files of the group that are the owner's; nobody else can claim them until the end.
-create or replace function saft.publish_hold(owner text, publications jsonb) returns bigint[]
+create or replace function saft.lock_files(owner text, publications jsonb) returns bigint[]
 language plpgsql set search_path = '' set lock_timeout = '30s'
 as $$
 #variable_conflict use_variable
@@ -222,7 +222,7 @@ end $$;
 
 -- All but lines, links and ledger. Gives for each file whose lines are wanted the invoices.id of
 -- each of its invoices in turn, null where its lines are not wanted.
-create or replace function saft.publish_heads(owner text, publications jsonb, has_lines boolean)
+create or replace function saft.publish_invoices(owner text, publications jsonb, has_lines boolean)
 returns table (ledger_id bigint, invoice_ids bigint[])
 language plpgsql
 set search_path = '' set jit = off
@@ -232,28 +232,28 @@ as $$
 declare
     fresh bigint[];
 begin
-    perform saft.publish_judge(owner, publications, has_lines);
+    perform saft.validate_staging(owner, publications, has_lines);
     fresh := array(
         select p.ledger_id from saft.staging_files p
         where p.ledger_id in (
                 select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
-            and p.verdict = 'ready' and p.same_as is null);
+            and p.state = 'ready' and p.same_as is null);
     if fresh = '{}' then
         return;
     end if;
-    perform saft.publish_lock(fresh);
-    perform saft.publish_companies(fresh);
-    perform saft.publish_customers(fresh);
-    perform saft.publish_decide(fresh);
-    perform saft.publish_invoices(fresh);
+    perform saft.lock_companies(fresh);
+    perform saft.upsert_companies(fresh);
+    perform saft.upsert_customers(fresh);
+    perform saft.match_invoices(fresh);
+    perform saft.insert_invoices(fresh);
     if exists (
         select from saft.staging_links l
         where l.ledger_id = any(fresh) and l.wins and not l.is_new)
     then
-        perform saft.publish_changed(fresh);
+        perform saft.update_invoices(fresh);
     end if;
     if has_lines then
-        perform saft.publish_lines(fresh);
+        perform saft.insert_lines(fresh);
         return;
     end if;
     return query
@@ -265,7 +265,7 @@ begin
 end $$;
 
 -- Links and ledger, and what became of each file. `copied` is how many lines were copied in.
-create or replace function saft.publish_tails(
+create or replace function saft.publish_links(
     owner text, publications jsonb, run_id text, saft_version text, copied bigint default null)
 returns jsonb
 language plpgsql
@@ -278,7 +278,7 @@ declare
         select (p ->> 'ledger_id')::bigint from jsonb_array_elements(publications) p order by 1);
     ready bigint[] := array(
         select p.ledger_id from saft.staging_files p
-        where p.ledger_id = any(ids) and p.verdict = 'ready');
+        where p.ledger_id = any(ids) and p.state = 'ready');
     expected bigint;
     outcomes jsonb;
 begin
@@ -289,13 +289,13 @@ begin
         raise exception '% lines were copied, but % are expected', copied, expected;
     end if;
     if ready <> '{}' then
-        perform saft.publish_links(ready);
-        perform saft.publish_ledger(ready, owner, run_id, saft_version);
+        perform saft.insert_links(ready);
+        perform saft.update_ledger(ready, owner, run_id, saft_version);
     end if;
     outcomes := saft.publish_outcomes(publications);
     perform saft.clear_staging(array(
         select p.ledger_id from saft.staging_files p
-        where p.ledger_id = any(ids) and p.verdict in ('ready', 'refused')));
+        where p.ledger_id = any(ids) and p.state in ('ready', 'refused')));
     delete from saft.staging_files where ledger_id = any(ids);
     return outcomes;
 end $$;
@@ -308,12 +308,12 @@ returns jsonb
 language plpgsql set search_path = '' set statement_timeout = '60s' set jit = off
 as $$
 declare
-    held bigint[] := saft.publish_hold(owner, publications);
+    held bigint[] := saft.lock_files(owner, publications);
 begin
     if staged is not null then
         perform saft.clear_staging(held);
         perform saft.stage(part.key, part.value, held) from jsonb_each_text(staged) part;
     end if;
-    perform saft.publish_heads(owner, publications, true);
-    return saft.publish_tails(owner, publications, run_id, saft_version);
+    perform saft.publish_invoices(owner, publications, true);
+    return saft.publish_links(owner, publications, run_id, saft_version);
 end $$;

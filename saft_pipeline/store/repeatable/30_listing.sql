@@ -1,11 +1,27 @@
 -- What a listing of the folder makes of the ledger.
 
+-- Columns of a table of the contract that are for publishing alone: no program reads them.
+create or replace function saft.internal_columns(table_name text) returns text[]
+language sql immutable set search_path = ''
+as $$
+    select coalesce(array_agg(c.column_name), '{}')
+    from (values
+        ('companies', 'date_created'), ('companies', 'invoice_file_id'),
+        ('customers', 'date_created'), ('customers', 'invoice_file_id'),
+        ('invoices', 'content_hash'), ('invoice_file_links', 'content_hash'),
+        ('invoice_files', 'publication'), ('invoice_files', 'previous_status'),
+        ('invoice_files', 'bytes_modified_at'), ('invoice_files', 'date_created'),
+        ('invoice_files', 'removed_at')
+    ) c(table_name, column_name)
+    where c.table_name = internal_columns.table_name
+$$;
+
 -- A row as the programs read it: only columns of the contract.
 create or replace function saft.ledger_row(file public.invoice_files) returns jsonb
 language sql stable set search_path = ''
 as $$
     select to_jsonb(file)
-        - '{publication,claimed_from,bytes_modified_at,date_created,departed_at}'::text[]
+        - saft.internal_columns('invoice_files')
 $$;
 
 -- What a listing changes in the ledger: `ledger_id` is the path's current row, `change` is new,
@@ -57,8 +73,8 @@ begin
         cross join lateral (
             select case
                 when f.id is null then 'new'
-                when f.departed_at is not null then
-                    case when f.departed_at <= began and s.status <> 'unreadable'
+                when f.removed_at is not null then
+                    case when f.removed_at <= began and s.status <> 'unreadable'
                          then 'returned' end
                 when f.status = 'running' then null
                 when s.status = 'unreadable' then
@@ -95,7 +111,7 @@ begin
     where f.id = s.ledger_id and s.change = 'unreadable' and f.status not in ('running', 'loaded');
 
     if whole then
-        gone := saft.note_gone(source, array(select s.path from unnest(listing) s), began);
+        gone := saft.mark_gone(source, array(select s.path from unnest(listing) s), began);
     end if;
     return (
         select jsonb_build_object(
@@ -107,7 +123,7 @@ begin
 end $$;
 
 -- Files that a whole listing lacks before they, or what they had changed to, were loaded; how many.
-create or replace function saft.note_gone(source text, paths text[], began timestamptz) returns integer
+create or replace function saft.mark_gone(source text, paths text[], began timestamptz) returns integer
 language plpgsql
 set search_path = '' set enable_nestloop = off set plan_cache_mode = force_custom_plan
 as $$

@@ -27,7 +27,7 @@ begin
             for update skip locked);
     else
         update public.invoice_files f set
-            status = 'failed', claimed_by = null, claimed_from = null, lease_expires_at = null,
+            status = 'failed', claimed_by = null, previous_status = null, lease_expires_at = null,
             error = format('the process that loaded it died, %s times in a row; look at its run, '
                            'then: saft retry', f.attempts)
         where f.claimed_by is not null and f.lease_expires_at < now()
@@ -43,7 +43,7 @@ begin
             for update skip locked);
     end if;
     update public.invoice_files f set
-        claimed_from = coalesce(f.claimed_from, f.status), status = 'running',
+        previous_status = coalesce(f.previous_status, f.status), status = 'running',
         claimed_by = owner, attempts = f.attempts + 1,
         lease_expires_at = now() + make_interval(secs => lease_seconds)
     where f.id = any(due);
@@ -108,7 +108,7 @@ declare
     released integer;
 begin
     update public.invoice_files f set
-        status = f.claimed_from, claimed_by = null, claimed_from = null, lease_expires_at = null,
+        status = f.previous_status, claimed_by = null, previous_status = null, lease_expires_at = null,
         attempts = greatest(f.attempts - 1, 0)
     where f.claimed_by = owner;
     get diagnostics released = row_count;
@@ -189,16 +189,16 @@ declare
     id bigint;
 begin
     update public.invoice_files f set
-        is_current = false, claimed_by = null, claimed_from = null, lease_expires_at = null,
+        is_current = false, claimed_by = null, previous_status = null, lease_expires_at = null,
         status = case when f.loaded_at is not null then 'loaded'
-                      when f.claimed_from in ('running', 'pending') then 'failed'
-                      else f.claimed_from end,
+                      when f.previous_status in ('running', 'pending') then 'failed'
+                      else f.previous_status end,
         error = case when f.loaded_at is not null then null
                      else coalesce(f.error, 'its bytes were replaced before they were loaded') end
     where f.id = old.id;
     insert into public.invoice_files (
         source, path, version, filename, branch, size, modified_at, sha256, bytes_modified_at,
-        status, attempts, claimed_by, claimed_from, lease_expires_at)
+        status, attempts, claimed_by, previous_status, lease_expires_at)
     values (
         old.source, old.path, old.version + 1, old.filename, old.branch, new_version.size,
         new_version.modified_at, new_version.sha256, new_version.modified_at,
@@ -222,11 +222,11 @@ begin
     with failed as (
         update public.invoice_files f set
             status = case
-                when f.loaded_at is not null and (f.claimed_from = 'loaded' or x.state = 'gone')
+                when f.loaded_at is not null and (f.previous_status = 'loaded' or x.state = 'gone')
                 then 'loaded' else x.state end,
             error = x.reason, run_id = run_id,
             next_attempt_at = now() + make_interval(secs => x.retry_after_seconds),
-            claimed_by = null, claimed_from = null, lease_expires_at = null
+            claimed_by = null, previous_status = null, lease_expires_at = null
         from jsonb_to_recordset(failures)
             x(ledger_id bigint, reason text, state text, retry_after_seconds double precision)
         where f.id = x.ledger_id and f.claimed_by = owner
@@ -238,13 +238,13 @@ begin
 end $$;
 
 -- Note that we archived or deleted files: a path that comes back is then a new version.
-create or replace function public.saft_departed(ids bigint[]) returns integer
+create or replace function public.saft_mark_removed(ids bigint[]) returns integer
 language plpgsql set search_path = ''
 as $$
 declare
     noted integer;
 begin
-    update public.invoice_files f set departed_at = now() where f.id = any(ids);
+    update public.invoice_files f set removed_at = now() where f.id = any(ids);
     get diagnostics noted = row_count;
     return noted;
 end $$;

@@ -126,9 +126,7 @@ begin
     from pg_catalog.pg_attribute a
     where a.attrelid = format('public.%I', table_name)::regclass and a.attnum > 0
         and not a.attisdropped
-        and a.attname <> all('{content_hash,publication,claimed_from,bytes_modified_at,departed_at}')
-        and (table_name = 'invoice_files' or a.attname not in ('date_created', 'invoice_file_id')
-             or table_name = 'invoice_file_links');
+        and a.attname <> all(saft.internal_columns(table_name));
     select array_agg(a.attname order by k.place),
         array_agg(format_type(a.atttypid, null) order by k.place)
     into key, types

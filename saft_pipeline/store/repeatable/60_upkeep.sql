@@ -34,7 +34,7 @@ as $$
     from (
         select l.* from public.invoice_files l
         where l.source = saft_uncleared.source and l.is_current and l.status = 'loaded'
-            and l.departed_at is null
+            and l.removed_at is null
             and l.loaded_at < now() - make_interval(secs => grace_seconds)
         order by l.id
         limit "limit"

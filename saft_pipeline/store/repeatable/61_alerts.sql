@@ -1,10 +1,10 @@
 -- The conditions of the ledger that hold now. A file waits since it was first seen, or loaded before,
--- or changed (by the server's clock, unless that is in the future). One that failed before was told
--- of then; while it is to be tried again by itself it counts as waiting.
+-- or changed (by the server's clock, unless that is in the future). One that failed before was
+-- sent then; while it is to be tried again by itself it counts as waiting.
 create or replace function saft.conditions(
     source text, pending_seconds double precision, incomplete_seconds double precision,
     silent_seconds double precision)
-returns table (matter text, kind text, subject text, reason text, seconds bigint)
+returns table (alert_key text, kind text, subject text, reason text, seconds bigint)
 language sql stable set search_path = ''
 as $$
     with open as (
@@ -44,11 +44,11 @@ as $$
     where n.age > silent_seconds
 $$;
 
--- What `channel` was not told of: those conditions, the oldest of a kind first, and of `others`,
--- which are conditions that the ledger knows nothing of, the bare matters. A condition that no
--- longer holds is forgotten, so that it is told of when it comes back; a file is not forgotten
+-- What `channel` was not sent: those conditions, the oldest of a kind first, and of `others`,
+-- which are conditions that the ledger knows nothing of, the bare keys. A condition that no
+-- longer holds is forgotten, so that it is sent when it comes back; a file is not forgotten
 -- until it is loaded: it is one message a file, however often it is tried.
-create or replace function public.saft_untold(
+create or replace function public.saft_unsent(
     channel text, source text, pending_seconds double precision,
     incomplete_seconds double precision, silent_seconds double precision, others text[])
 returns jsonb
@@ -60,37 +60,37 @@ declare
     found jsonb;
 begin
     select coalesce(jsonb_agg(jsonb_build_object(
-            'matter', c.matter, 'kind', c.kind, 'subject', c.subject, 'reason', c.reason,
+            'alert_key', c.alert_key, 'kind', c.kind, 'subject', c.subject, 'reason', c.reason,
             'seconds', c.seconds)
         order by c.kind, c.seconds desc), '[]')
     into found
     from saft.conditions(source, pending_seconds, incomplete_seconds, silent_seconds) c;
 
     found := found || coalesce((
-        select jsonb_agg(jsonb_build_object('matter', o)) from unnest(others) o), '[]');
+        select jsonb_agg(jsonb_build_object('alert_key', o)) from unnest(others) o), '[]');
 
     delete from saft.alerts a
     where a.channel = channel and case
-        when a.matter like 'file %' or a.matter like 'incomplete %' then exists (
+        when a.alert_key like 'file %' or a.alert_key like 'incomplete %' then exists (
             select from public.invoice_files f
-            where f.id = split_part(a.matter, ' ', 2)::bigint
+            where f.id = split_part(a.alert_key, ' ', 2)::bigint
                 and (f.status = 'loaded' or not f.is_current))
         else not exists (
-            select from jsonb_array_elements(found) c where c ->> 'matter' = a.matter) end;
+            select from jsonb_array_elements(found) c where c ->> 'alert_key' = a.alert_key) end;
 
     return (
         select coalesce(jsonb_agg(c.one order by c.place), '[]')
         from jsonb_array_elements(found) with ordinality c(one, place)
         where not exists (
             select from saft.alerts a
-            where a.channel = channel and a.matter = c.one ->> 'matter'));
+            where a.channel = channel and a.alert_key = c.one ->> 'alert_key'));
 end $$;
 
--- Note that `channel` was told of these matters.
-create or replace function public.saft_told(channel text, matters text[]) returns void
+-- Note that `channel` was sent these alerts.
+create or replace function public.saft_mark_sent(channel text, alert_keys text[]) returns void
 language sql set search_path = ''
 as $$
-    insert into saft.alerts (channel, matter)
-    select saft_told.channel, m from unnest(matters) m
+    insert into saft.alerts (channel, alert_key)
+    select saft_mark_sent.channel, k from unnest(alert_keys) k
     on conflict do nothing
 $$;
