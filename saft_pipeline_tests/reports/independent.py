@@ -15,7 +15,7 @@ from saft_pipeline_tests.saft.independent import Columns, invoices_of
 
 Rate = tuple[str, str, str | None, Decimal | None]
 CENT = Decimal("0.01")
-RETURNS = {"NC", "TD", "DA"}
+RETURNS = {"NC", "TD", "DA", "RE"}
 
 
 def half_up(amount: Decimal) -> Decimal:
@@ -41,6 +41,14 @@ def base_of(line: Columns) -> Decimal:
     return number(line, "credit_amount") - number(line, "debit_amount")
 
 
+def side_of(invoice: Columns, lines: list[Columns]) -> int:
+    """-1 where lines stand on the other side than the document's type, or its total, says."""
+    on_lines = sum(number(x, "credit_amount") - number(x, "debit_amount") for x in lines)
+    if invoice["invoice_type"] in RETURNS:
+        return -1 if (on_lines or sum(map(base_of, lines))) > 0 else 1
+    return -1 if on_lines * number(invoice, "net_total") < 0 else 1
+
+
 def vat_rows(files: Iterable[bytes]) -> dict[Rate, tuple[Decimal, Decimal]]:
     """Taxable base and VAT in cents, by month, region, code and rate."""
     bases: dict[Rate, Decimal] = defaultdict(Decimal)
@@ -48,7 +56,8 @@ def vat_rows(files: Iterable[bytes]) -> dict[Rate, tuple[Decimal, Decimal]]:
         for line in (x for x in lines if x["tax_type"] != "IS"):
             rate = None if line["tax_percentage"] is None else number(line, "tax_percentage")
             month, region = (invoice["invoice_date"] or "")[:7], line["tax_country_region"] or "PT"
-            bases[month, region, line["tax_code"], rate] += base_of(line)
+            key = month, region, line["tax_code"], rate
+            bases[key] += side_of(invoice, lines) * base_of(line)
     return {
         key: (half_up(base), half_up(base * (key[3] or 0) / 100)) for key, base in bases.items()
     }
@@ -58,7 +67,7 @@ def signed(files: Iterable[bytes], total: str) -> dict[tuple[str, str], Decimal]
     """A document's total by company and day, of returns subtracted."""
     sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for invoice, _ in counted(files):
-        sign = -1 if invoice["invoice_type"] in RETURNS else 1
+        is_return = invoice["invoice_type"] in RETURNS
         key = str(invoice["company_id"]), str(invoice["invoice_date"])
-        sums[key] += sign * number(invoice, total)
+        sums[key] += -abs(number(invoice, total)) if is_return else number(invoice, total)
     return sums

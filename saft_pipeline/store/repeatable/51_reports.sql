@@ -1,61 +1,105 @@
 -- What the reports ask: VAT, sales, and the ledger by day. Amounts in their answers are text, exact.
 
--- The lines of all documents that count: status A and F are left out, as in the control totals. By
--- its side a line adds (credit) or subtracts (debit), whatever the document is called. A line of
--- 1.04 with a TaxBase is taxed on that, its own amount being zero. A document without lines has one
--- row here, whose line_number is null.
-create or replace view saft.counted_lines with (security_invoker = true) as
-select i.id as invoice_id, i.company_id, i.invoice_date, line.line_number,
-    coalesce(line.tax_type = 'IS', false) as is_stamp_duty,
-    coalesce(line.tax_country_region, 'PT') as tax_country_region, line.tax_code,
-    trim_scale(line.tax_percentage) as tax_percentage, line.tax_exemption_code,
-    coalesce(line.tax_base * side.sign, side.amount) as taxable_base,
-    coalesce(
-        coalesce(line.tax_base * side.sign, side.amount) * line.tax_percentage * 0.01,
-        line.tax_amount * side.sign, 0) as tax,
-    side.amount
+-- Documents with the sign of their type: credit notes (NC), returns (TD, DA) and refunds (RE) take
+-- back what others add, whatever sign their totals have in the file (positive from 1.02 on, either in
+-- 1.01). `counted`: status A (cancelled) and F (invoiced by another) are left out of all sums, as of
+-- the control totals; their amounts here are 0, so that sums are right with and without the flag.
+create or replace view saft.signed_documents with (security_invoker = true) as
+select i.id as invoice_id, i.company_id, i.invoice_no, i.invoice_date, i.invoice_type, s.counted,
+    s.is_return,
+    case when not s.counted then 0 when s.is_return then -abs(i.net_total) else i.net_total end
+        as net_total,
+    case when not s.counted then 0 when s.is_return then -abs(i.tax_payable) else i.tax_payable end
+        as tax_payable,
+    case when not s.counted then 0 when s.is_return then -abs(i.gross_total) else i.gross_total end
+        as gross_total
 from public.invoices i
-left join public.invoice_lines line on line.invoice_id = i.id
 cross join lateral (
-    select coalesce(line.credit_amount, 0) - coalesce(line.debit_amount, 0) as amount,
-        case when line.debit_amount > coalesce(line.credit_amount, 0)
-            or line.debit_amount is not null and line.credit_amount is null
-            then -1 else 1 end as sign
-) side
-where i.invoice_status is distinct from 'A' and i.invoice_status is distinct from 'F';
+    select coalesce(i.invoice_type in ('NC', 'TD', 'DA', 'RE'), false) as is_return,
+        coalesce(i.invoice_status not in ('A', 'F'), true) as counted
+) s;
 
--- Those documents. Their totals are positive in the file, of credit notes and returns too: here
--- they have the sign of their lines. `tax` is what the lines come to, stamp duty (IS) in it.
-create or replace view saft.counted_documents with (security_invoker = true) as
-select s.invoice_id, s.company_id, s.invoice_date, i.invoice_no, s.lines, s.tax, s.stamp_duty,
-    s.sign * i.net_total as net_total, s.sign * i.tax_payable as tax_payable,
-    s.sign * i.gross_total as gross_total
+-- The lines of documents that count, added up by document and rate. Within a document a line's side
+-- says whether it adds (credit) or subtracts (debit); the document as a whole has the sign of its
+-- total, so that lines on the wrong side count as its type says. A line of 1.04 with a TaxBase is
+-- taxed on that, its own amount being zero. A document without lines has one row of 0 lines.
+create or replace view saft.document_taxes with (security_invoker = true) as
+select t.invoice_id, t.company_id, t.invoice_date, t.is_stamp_duty, t.tax_country_region, t.tax_code,
+    t.tax_percentage, t.tax_exemption_code, t.lines, t.taxable_base * t.side as taxable_base,
+    t.tax * t.side as tax
 from (
-    select l.invoice_id, l.company_id, l.invoice_date, count(l.line_number) as lines,
-        sum(l.tax) as tax, sum(l.tax) filter (where l.is_stamp_duty) as stamp_duty,
-        case when sum(l.amount) < 0 or sum(l.amount) = 0 and sum(l.taxable_base) < 0
-            then -1 else 1 end as sign
-    from saft.counted_lines l
-    group by l.invoice_id, l.company_id, l.invoice_date
-) s
-join public.invoices i on i.id = s.invoice_id;
+    select g.*,
+        case when sign(g.net_total) * sign(sum(g.amount) over document) < 0
+            or g.is_return and sign(coalesce(nullif(sum(g.amount) over document, 0),
+                sum(g.taxable_base) over document)) > 0
+            then -1 else 1 end as side
+    from (
+        select d.invoice_id, d.company_id, d.invoice_date, d.net_total, d.is_return,
+            coalesce(line.tax_type = 'IS', false) as is_stamp_duty,
+            coalesce(line.tax_country_region, 'PT') as tax_country_region, line.tax_code,
+            trim_scale(line.tax_percentage) as tax_percentage, line.tax_exemption_code,
+            count(line.line_number) as lines, sum(side.amount) as amount,
+            sum(coalesce(line.tax_base * side.sign, side.amount)) as taxable_base,
+            sum(coalesce(
+                coalesce(line.tax_base * side.sign, side.amount) * line.tax_percentage * 0.01,
+                line.tax_amount * side.sign, 0)) as tax
+        from saft.signed_documents d
+        left join public.invoice_lines line on line.invoice_id = d.invoice_id
+        cross join lateral (
+            select coalesce(line.credit_amount, 0) - coalesce(line.debit_amount, 0) as amount,
+                case when line.debit_amount > coalesce(line.credit_amount, 0)
+                    or line.debit_amount is not null and line.credit_amount is null
+                    then -1 else 1 end as sign
+        ) side
+        where d.counted
+        group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+    ) g
+    window document as (partition by g.invoice_id, g.company_id, g.invoice_date)
+) t;
 
 -- Taxable base and VAT of what was sold less what was credited, for who reads the tables by SQL.
 create or replace view public.vat_by_month with (security_invoker = true) as
-select l.company_id, date_trunc('month', l.invoice_date)::date as month, l.tax_country_region,
-    l.tax_code, l.tax_percentage, sum(l.taxable_base) as taxable_base, round(sum(l.tax), 2) as vat
-from saft.counted_lines l
-where not l.is_stamp_duty and l.line_number is not null
+select t.company_id, date_trunc('month', t.invoice_date)::date as month, t.tax_country_region,
+    t.tax_code, t.tax_percentage, round(sum(t.taxable_base), 2) as taxable_base,
+    round(sum(t.tax), 2) as vat
+from saft.document_taxes t
+where not t.is_stamp_duty and t.lines > 0
 group by 1, 2, 3, 4, 5;
 
-comment on view public.vat_by_month is 'Taxable base and VAT by company, month, region and rate: sales less credit notes, status A and F left out.';
+comment on view public.vat_by_month is 'Taxable base and VAT by company, month, region and rate: sales less credit notes and returns, status A and F left out. Bases are added exactly; a base and its VAT are rounded once, half up, to the cent.';
 comment on column public.vat_by_month.company_id is 'companies.company_id.';
 comment on column public.vat_by_month.month is 'The first day of the month of InvoiceDate.';
 comment on column public.vat_by_month.tax_country_region is 'Tax/TaxCountryRegion; PT where a file has none.';
 comment on column public.vat_by_month.tax_code is 'Tax/TaxCode.';
-comment on column public.vat_by_month.tax_percentage is 'Tax/TaxPercentage.';
+comment on column public.vat_by_month.tax_percentage is 'Tax/TaxPercentage; null for lines that have a TaxAmount instead.';
 comment on column public.vat_by_month.taxable_base is 'In euros, without tax.';
 comment on column public.vat_by_month.vat is 'The tax on that base, in euros.';
+
+-- An invoice's branch is that of the newest file that holds it and names one.
+create or replace view public.sales_by_day with (security_invoker = true) as
+select d.company_id, d.invoice_date, f.branch, count(*) as documents,
+    sum(d.net_total) as net_total, sum(d.tax_payable) as tax_payable,
+    sum(d.gross_total) as gross_total
+from saft.signed_documents d
+left join lateral (
+    select file.branch
+    from public.invoice_file_links l
+    join public.invoice_files file on file.id = l.invoice_file_id
+    where l.invoice_id = d.invoice_id and file.branch is not null
+    order by file.id desc
+    limit 1
+) f on true
+where d.counted
+group by 1, 2, 3;
+
+comment on view public.sales_by_day is 'Sales by company, day and branch: credit notes and returns subtracted, status A and F left out.';
+comment on column public.sales_by_day.company_id is 'companies.company_id.';
+comment on column public.sales_by_day.invoice_date is 'InvoiceDate.';
+comment on column public.sales_by_day.branch is 'invoice_files.branch of the newest file that holds the document and names one.';
+comment on column public.sales_by_day.documents is 'How many documents.';
+comment on column public.sales_by_day.net_total is 'Their NetTotal, in euros.';
+comment on column public.sales_by_day.tax_payable is 'Their TaxPayable, in euros.';
+comment on column public.sales_by_day.gross_total is 'Their GrossTotal, in euros.';
 
 -- Name, documents, net, tax and gross of each company, as text.
 create or replace function public.saft_company_totals() returns jsonb
@@ -67,8 +111,9 @@ as $$
     from (
         select c.company_name, count(*) as documents, sum(d.net_total) as net,
             sum(d.tax_payable) as tax, sum(d.gross_total) as gross
-        from saft.counted_documents d
+        from saft.signed_documents d
         join public.companies c using (company_id)
+        where d.counted
         group by c.company_id, c.company_name
     ) t
 $$;
@@ -96,37 +141,35 @@ set work_mem = '64MB' set jit = off set enable_sort = off set enable_incremental
 as $$
 #variable_conflict use_variable
 declare
-    rates json;
-    months json;
-    documents json;
+    answer text;
 begin
-    select json_agg(r) into rates
-    from (
-        select d.company_id, to_char(d.invoice_date, 'YYYY-MM') as month, d.tax_country_region,
-            d.tax_code, d.tax_percentage::text, d.tax_exemption_code, sum(d.lines) as lines,
-            sum(d.taxable_base)::text as taxable_base, sum(d.tax_amount)::text as tax_amount
+    with taxes as materialized (
+        select t.* from saft.document_taxes t
+        where (company_id is null or t.company_id = company_id)
+            and (start_date is null or t.invoice_date >= start_date)
+            and (end_date is null or t.invoice_date <= end_date)
+    ), rates as (
+        select json_agg(r) as found
         from (
-            select l.company_id, l.invoice_date, l.tax_country_region, l.tax_code,
-                l.tax_percentage, l.tax_exemption_code, count(*) as lines,
-                sum(l.taxable_base) as taxable_base,
-                coalesce(sum(l.tax) filter (where l.tax_percentage is null), 0) as tax_amount
-            from saft.counted_lines l
-            where not l.is_stamp_duty and l.line_number is not null
-                and (company_id is null or l.company_id = company_id)
-                and (start_date is null or l.invoice_date >= start_date)
-                and (end_date is null or l.invoice_date <= end_date)
-            group by 1, 2, 3, 4, 5, 6
-        ) d
-        group by 1, 2, 3, 4, d.tax_percentage, 6
-    ) r;
-    with counted as materialized (
-        select d.company_id, d.invoice_date, d.invoice_no, d.tax_payable, d.tax, d.stamp_duty,
-            d.tax_payable is null or abs(d.tax_payable - d.tax) > 0.005 + 0.01 * d.lines
+            select t.company_id, to_char(t.invoice_date, 'YYYY-MM') as month, t.tax_country_region,
+                t.tax_code, t.tax_percentage::text, t.tax_exemption_code, sum(t.lines) as lines,
+                sum(t.taxable_base)::text as taxable_base,
+                coalesce(sum(t.tax) filter (where t.tax_percentage is null), 0)::text as tax_amount
+            from taxes t
+            where not t.is_stamp_duty and t.lines > 0
+            group by 1, 2, 3, 4, t.tax_percentage, 6
+        ) r
+    ), counted as materialized (
+        select d.company_id, d.invoice_date, d.invoice_no, d.tax_payable, s.tax, s.stamp_duty,
+            d.tax_payable is null or abs(d.tax_payable - s.tax) > 0.005 + 0.01 * s.lines
                 as is_mismatch
-        from saft.counted_documents d
-        where (company_id is null or d.company_id = company_id)
-            and (start_date is null or d.invoice_date >= start_date)
-            and (end_date is null or d.invoice_date <= end_date)
+        from (
+            select t.invoice_id, sum(t.lines) as lines, sum(t.tax) as tax,
+                sum(t.tax) filter (where t.is_stamp_duty) as stamp_duty
+            from taxes t
+            group by 1
+        ) s
+        join saft.signed_documents d on d.invoice_id = s.invoice_id
     ), by_month as (
         select json_agg(m order by m.company_id, m.month) as found
         from (
@@ -156,10 +199,10 @@ begin
             limit 20
         ) w
     )
-    select m.found, w.found into months, documents from by_month m, worst w;
-    return json_build_object(
-        'rates', coalesce(rates, '[]'), 'months', coalesce(months, '[]'),
-        'documents', coalesce(documents, '[]'));
+    select json_build_object('rates', coalesce(r.found, '[]'), 'months', coalesce(m.found, '[]'),
+        'documents', coalesce(w.found, '[]'))
+    into answer from rates r, by_month m, worst w;
+    return answer;
 end $$;
 
 -- Totals by company, branch and InvoiceDate. An invoice's branch is that of the newest file that
@@ -180,7 +223,7 @@ begin
                 coalesce(sum(d.net_total), 0)::text as net_total,
                 coalesce(sum(d.tax_payable), 0)::text as tax_payable,
                 coalesce(sum(d.gross_total), 0)::text as gross_total
-            from saft.counted_documents d
+            from saft.signed_documents d
             left join (
                 select distinct on (l.invoice_id) l.invoice_id, f.branch
                 from public.invoice_file_links l
@@ -189,7 +232,7 @@ begin
                     and (company_id is null or f.company_id = company_id)
                 order by l.invoice_id, f.id desc
             ) b on b.invoice_id = d.invoice_id
-            where (company_id is null or d.company_id = company_id)
+            where d.counted and (company_id is null or d.company_id = company_id)
                 and (start_date is null or d.invoice_date >= start_date)
                 and (end_date is null or d.invoice_date <= end_date)
             group by 1, 2, 3
