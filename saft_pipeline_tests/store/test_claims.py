@@ -25,6 +25,7 @@ from saft_pipeline_tests.store.building import (
     settle,
     stage,
 )
+from saft_pipeline_tests.store.looking import rows
 
 pytestmark = [
     pytest.mark.usefixtures("way"),
@@ -200,6 +201,17 @@ def test_other_bytes_of_a_failed_file_leave_its_reason_with_the_old_version(stor
     settle(store, (settled.ledger_id, replace(FILE, bytes_="x")), by="me")
     _, old = store.files(source=SOURCE, path="a.xml")
     assert (old.status, old.error) == ("failed", "broken")
+
+
+def test_an_upload_that_goes_on_is_one_version(store: Store, url: str) -> None:
+    """What was fetched of it before its end was there is no version, nor the first sight of it."""
+    half, whole = replace(FILE, bytes_="half"), replace(FILE, bytes_="whole", modified_at=at(2))
+    first = claim(store, half, by="me")[0].ledger_id
+    store.fail("me", [Failure(first, "it ends before </AuditFile>", "incomplete")])
+    assert load(store, whole)[0].status == "loaded"
+    assert rows(
+        url, "select id, version, status, sha256, bytes_modified_at from invoice_files"
+    ) == [(first, 1, "loaded", whole.sha256, whole.modified_at)]
 
 
 def test_settling_twice_makes_one_version(store: Store) -> None:

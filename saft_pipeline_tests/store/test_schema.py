@@ -31,6 +31,7 @@ LANDED = {
     "20261124094100_retention": "b3bf156238d283a8",
     "20261127060000_checksums": "4b0bf22ba04c2a4d",
     "20261127061000_names": "dd31fbd3e86b8ef5",
+    "20261127062000_whole_bytes": "cdc113ca303e398f",
 }
 
 

@@ -107,7 +107,8 @@ as $$
         'code', 'conflict', 'line', null,
         'message', format(
             'invoice %s is another document than the one loaded under that number: InvoiceDate %s '
-            'and %s, Hash %s and %s', invoice_no, our_date, their_date,
+            'and %s, Hash %s and %s; numbers collide in self-billing, or where a series is used '
+            'again', invoice_no, our_date, their_date,
             coalesce(left(our_hash, 12), 'none'), coalesce(left(their_hash, 12), 'none')),
         'invoice_no', invoice_no,
         'this_file', jsonb_build_object('invoice_date', our_date, 'hash', our_hash),

@@ -209,6 +209,7 @@ end $$;
 
 -- Note why claimed files were not loaded: `failures` has ledger_id, reason, state and, for a fault
 -- that passes, retry_after_seconds. A loaded file stays loaded, unless it was seen to have changed.
+-- Bytes without their end are forgotten: those that follow are the same version.
 create or replace function public.saft_fail(owner text, failures jsonb, run_id text default null)
 returns integer
 language plpgsql
@@ -224,6 +225,10 @@ begin
             status = case
                 when f.loaded_at is not null and (f.previous_status = 'loaded' or x.state = 'gone')
                 then 'loaded' else x.state end,
+            sha256 = case when x.state <> 'incomplete' or f.loaded_at is not null
+                          then f.sha256 end,
+            bytes_modified_at = case when x.state <> 'incomplete' or f.loaded_at is not null
+                                     then f.bytes_modified_at end,
             error = x.reason, run_id = run_id,
             next_attempt_at = now() + make_interval(secs => x.retry_after_seconds),
             claimed_by = null, previous_status = null, lease_expires_at = null
