@@ -12,8 +12,9 @@ from typing import Self
 
 import paramiko
 
-from saft_pipeline.sftp import connection, fetching, listing, paths, removal, wire
+from saft_pipeline.sftp import connection, entries, fetching, listing, paths, removal, wire
 from saft_pipeline.sftp.connection import host_key
+from saft_pipeline.sftp.conversation import Conversation, ask_each
 from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
 from saft_pipeline.sftp.host_key import HostKey
 from saft_pipeline.sftp.model import (
@@ -24,7 +25,7 @@ from saft_pipeline.sftp.model import (
     RemoteFile,
     SftpConfig,
 )
-from saft_pipeline.sftp.session import Conversation, Session, ask_each
+from saft_pipeline.sftp.session import Session
 from saft_pipeline.sftp.traffic import CONNECTIONS, REQUESTS, TRAFFIC
 
 __all__ = [
@@ -99,7 +100,7 @@ class Sftp:
             raise PermanentSftpError(
                 f"the archive folder is {remote_dir} itself: set SFTP_ARCHIVE_DIR to another"
             )
-        selection = listing.Selection(root, paths.name_pattern(pattern), recursive, excluded)
+        selection = entries.Selection(root, paths.name_pattern(pattern), recursive, excluded)
         return listing.find(self._session, selection)
 
     def fetch(

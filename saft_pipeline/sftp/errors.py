@@ -11,6 +11,14 @@ class TransientSftpError(SftpError):
     """May pass by itself: a timeout, a lost or refused connection, a busy server."""
 
 
+class ServerAdaptedError(TransientSftpError):
+    """The server showed a quirk that spoils this connection: another must be made, knowing it."""
+
+
+class TooManyConnectionsError(TransientSftpError):
+    """The server allows no further connection now, of this user or of all."""
+
+
 class PermanentSftpError(SftpError):
     """Stays until someone changes something: login, rights, a missing folder, algorithms."""
 

@@ -5,6 +5,7 @@ from saft_pipeline.sftp import wire
 _WORDS = {
     wire.NO_SUCH_FILE: "there is no such file or folder",
     wire.PERMISSION_DENIED: "the server denies the permission",
+    wire.UNANSWERED: "the server never answers it, though it answers what was asked later",
 }
 
 

@@ -1,22 +1,30 @@
 """Reading files: small ones in two round trips, large ones through a window of reads.
 
 A file counts as read only if its size and time were the same before and after and every byte of
-that size came, and none more; else it is a `FetchFailed` of its own and harms no other file.
+that size came, and none more; else it is a `FetchFailed` of its own and harms no other file. Of a
+server that can't say size and time of what is open the listing's are taken.
 """
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from saft_pipeline.sftp import paths, wire
+from saft_pipeline.sftp.conversation import Conversation, Task, ask, leave
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.sftp.faults import describe
+from saft_pipeline.sftp.flight import is_refusal
 from saft_pipeline.sftp.model import Fetched, FetchFailed, RemoteFile
-from saft_pipeline.sftp.pieces import WINDOW, Ranges, Sink
-from saft_pipeline.sftp.session import Conversation, Session, Task, ask, leave
-from saft_pipeline.sftp.wire import Attributes, Data, Handle, Reply, Status
+from saft_pipeline.sftp.pieces import IN_MEMORY, WINDOW, Ranges, Sink
+from saft_pipeline.sftp.quirks import Quirks
+from saft_pipeline.sftp.session import Session
+from saft_pipeline.sftp.wire import Attributes, Data, Handle, Reply, Request, Status
 
 # Bytes asked for and not yet handed out, over all files.
 BUDGET = 16 << 20
+# Most bytes of a file whose size the server doesn't know.
+_MOST_UNSIZED = 1 << 30
 
 
 class _FailedError(Exception):
@@ -27,21 +35,55 @@ class _FailedError(Exception):
         self.failure = failure
 
 
+@dataclass(frozen=True)
+class Reader:
+    """What a file's conversation needs to know: how much to ask for, the server, where to spill.
+
+    Without `spill` the bytes are only hashed.
+    """
+
+    max_read: Callable[[], int]
+    quirks: Quirks
+    spill: Path | None
+
+
 def fetch(
     session: Session, root: bytes, files: Sequence[RemoteFile], spill: Path
 ) -> Iterator[Fetched | FetchFailed]:
     """Read files, many at once, giving each as it is done; order is not kept.
 
-    Raises TransientSftpError if the connection is lost; what was given before stays good.
+    What was refused while others were open is tried again with fewer at once. Raises
+    TransientSftpError if the connection is lost; what was given before stays good.
     """
+    reader = Reader(lambda: session.limits.max_read, session.quirks, spill)
+    refused: list[FetchFailed] = []
+    granted = 0
+    while True:
+        again = [failed.file for failed in refused] or files
+        before, refused = len(refused), []
+        for result in _fetch_once(session, root, again, reader):
+            if isinstance(result, FetchFailed) and result.refused:
+                refused.append(result)
+            else:
+                yield result
+        granted += max(0, before - len(refused))
+        if not (refused and session.flight.lower()):
+            break
+    session.flight.settle(granted)
+    yield from refused
+
+
+def _fetch_once(
+    session: Session, root: bytes, files: Sequence[RemoteFile], reader: Reader
+) -> Iterator[Fetched | FetchFailed]:
     waiting = iter(files)
 
     def next_task() -> Task[Fetched | FetchFailed] | None:
         file = next(waiting, None)
         if file is None:
             return None
-        conversation = take(file, root, lambda: session.limits.max_read, spill)
-        return Task(conversation, f"reading {file.text}", min(file.size, WINDOW), _discard)
+        weight = min(file.size, WINDOW)
+        return Task(take(file, root, reader), f"reading {file.text}", weight, _discard)
 
     return session.run(next_task, at_once=session.open_at_once, budget=BUDGET)
 
@@ -51,56 +93,90 @@ def _discard(result: Fetched | FetchFailed) -> None:
         result.content.unlink(missing_ok=True)
 
 
-def take(
-    file: RemoteFile, root: bytes, max_read: Callable[[], int], spill: Path
-) -> Conversation[Fetched | FetchFailed]:
+def take(file: RemoteFile, root: bytes, reader: Reader) -> Conversation[Fetched | FetchFailed]:
     """Read one file; if it isn't any more what the listing said, read it as it is now."""
     try:
         path = paths.below(root, file.path)
-        if file.size < max_read():
-            fetched = yield from _take_small(file, path, spill)
+        if file.size < reader.max_read():
+            fetched = yield from _take_small(file, path, reader)
             if fetched:
                 return fetched
-        return (yield from _take_large(file, path, max_read, spill))
+        return (yield from _take_large(file, path, reader))
     except PermanentSftpError as error:
         return FetchFailed(file, str(error), "unreadable")
     except _FailedError as error:
         return error.failure
 
 
-def _take_small(file: RemoteFile, path: bytes, spill: Path) -> Conversation[Fetched | None]:
+def _take_small(file: RemoteFile, path: bytes, reader: Reader) -> Conversation[Fetched | None]:
     """Read a file in one piece; None if it doesn't match the listing."""
     handle = yield from _open(file, path)
-    data, looked = yield from _read_last(handle, 0, file.size + 1)
+    length = file.size + reader.quirks.reads_past_end
+    last = [wire.read(handle, 0, length), _look(handle, path, reader.quirks), wire.close(handle)]
+    data, looked = yield from _ask_both(last)
     if isinstance(data, Status) and data.code == wire.EOF:
         data = Data(memoryview(b""))
     if not isinstance(data, Data):
         raise _FailedError(_failure(file, data))
-    if _found(file, looked) != file or len(data.value) != file.size:
+    found = yield from _found(file, path, looked, reader.quirks)
+    if found != file or len(data.value) != file.size:
         return None
-    sink = Sink(file.size, spill)
+    sink = Sink(reader.spill)
     sink.add(0, data.value)
     return Fetched(file, *sink.finish())
 
 
-def _take_large(
-    file: RemoteFile, path: bytes, max_read: Callable[[], int], spill: Path
+def _take_large(file: RemoteFile, path: bytes, reader: Reader) -> Conversation[Fetched]:
+    """Read a file that is opened and closed for it."""
+    handle = yield from _open(file, path)
+    try:
+        fetched = yield from _take_open(file, handle, path, reader)
+    except Exception:
+        yield from leave(handle)
+        raise
+    yield from leave(handle)
+    return fetched
+
+
+def _take_open(
+    file: RemoteFile, handle: Handle, path: bytes, reader: Reader
 ) -> Conversation[Fetched]:
     """Read a file through a window, with its attributes asked for before and after."""
-    handle = yield from _open(file, path)
-    before = yield from _look(handle, file)
-    sink = Sink(before.size, spill)
+    sink = Sink(reader.spill)
     try:
-        broken = yield from _read_through(handle, before.size, max_read(), sink)
-        beyond, looked = yield from _read_last(handle, before.size, 1)
+        looked = yield from ask(_look(handle, path, reader.quirks))
+        before = yield from _found(file, path, looked, reader.quirks)
+        _check_room(before, reader.spill)
+        broken = yield from _read_through(handle, before.size, reader.max_read(), sink)
+        past, looked = yield from _look_past(handle, path, before.size, reader.quirks)
         if broken and broken.code != wire.EOF:
             raise _FailedError(_failure(file, broken))
-        after = _found(file, looked)
-        if broken or isinstance(beyond, Data) or after != before:
+        after = yield from _found(file, path, looked, reader.quirks)
+        if after != before:
             raise _FailedError(_changed(before, after))
+        if broken or isinstance(past, Data):
+            return (yield from _take_unsized(before, handle, path, reader))
         return Fetched(after, *sink.finish())
     finally:
         sink.close()
+
+
+def _take_unsized(
+    file: RemoteFile, handle: Handle, path: bytes, reader: Reader
+) -> Conversation[Fetched]:
+    """Read a file whose size isn't as the server says: twice to its end, the same both times."""
+    once, twice = Sink(reader.spill), Sink(None)
+    try:
+        for sink in (once, twice):
+            yield from _read_to_end(handle, file, reader.max_read(), sink)
+        looked = yield from ask(_look(handle, path, reader.quirks))
+        after = yield from _found(file, path, looked, reader.quirks)
+        if after != file or twice.digest != once.digest:
+            raise _FailedError(_changed(file, after))
+        reader.quirks.sizes = False
+        return Fetched(file, *once.finish())
+    finally:
+        once.close()
 
 
 def _open(file: RemoteFile, path: bytes) -> Conversation[Handle]:
@@ -110,32 +186,56 @@ def _open(file: RemoteFile, path: bytes) -> Conversation[Handle]:
     raise _FailedError(_failure(file, reply))
 
 
-def _look(handle: Handle, file: RemoteFile) -> Conversation[RemoteFile]:
-    """Give an open file's size and time, or close it if they can't be had."""
-    reply = yield from ask(wire.fstat(handle))
-    try:
-        return _found(file, reply)
-    except _FailedError:
-        yield from leave(handle)
-        raise
+def _look(handle: Handle, path: bytes, quirks: Quirks) -> Request:
+    return wire.fstat(handle) if quirks.fstat else wire.stat(path)
 
 
-def _read_last(handle: Handle, start: int, length: int) -> Conversation[tuple[Reply, Reply]]:
-    """Read one more piece, ask for the attributes and close the file, in one round trip."""
-    one = yield [wire.read(handle, start, length), wire.fstat(handle), wire.close(handle)]
+def _ask_both(requests: Sequence[Request]) -> Conversation[tuple[Reply, Reply]]:
+    """Read and look, in one round trip; gives the answers in this order."""
+    one = yield requests
     other = yield ()
-    replies = {request.kind: reply for request, reply in (one, other)}
-    return replies[wire.READ], replies[wire.FSTAT]
+    if one[0].kind != wire.READ:
+        one, other = other, one
+    return one[1], other[1]
 
 
-def _found(file: RemoteFile, looked: Reply) -> RemoteFile:
-    """Give the file as it stands by the answer to FSTAT."""
-    if not isinstance(looked, Attributes):
-        raise _FailedError(_failure(file, looked))
-    if looked.size is None or looked.modified_at is None:
-        reason = "the server gives no size or time for it: whether it is whole can't be told"
-        raise _FailedError(FetchFailed(file, reason, "unreadable"))
+def _look_past(
+    handle: Handle, path: bytes, size: int, quirks: Quirks
+) -> Conversation[tuple[Reply | None, Reply]]:
+    """Ask for a byte past the end and for the attributes, in one round trip."""
+    look = _look(handle, path, quirks)
+    if not quirks.reads_past_end:
+        return None, (yield from ask(look))
+    past, looked = yield from _ask_both([wire.read(handle, size, 1), look])
+    if isinstance(past, Status) and past.code == wire.UNANSWERED:
+        quirks.reads_past_end = False
+    return past, looked
+
+
+def _found(
+    file: RemoteFile, path: bytes, looked: Reply, quirks: Quirks
+) -> Conversation[RemoteFile]:
+    """Give the file as it stands by the answer to FSTAT, else by its path, else as it was listed.
+
+    The bytes are in hand then, and their own end says whether they are whole.
+    """
+    if not _tells(looked) and quirks.fstat:
+        looked = yield from ask(wire.stat(path))
+        quirks.fstat = not _tells(looked)
+    if not isinstance(looked, Attributes) or looked.size is None or looked.modified_at is None:
+        return file
     return RemoteFile(file.path, looked.size, looked.modified_at)
+
+
+def _tells(looked: Reply) -> bool:
+    return isinstance(looked, Attributes) and None not in (looked.size, looked.modified_at)
+
+
+def _check_room(file: RemoteFile, spill: Path | None) -> None:
+    """Don't begin to read what the disk can't hold, or what no file holds."""
+    if spill and file.size > IN_MEMORY and (free := shutil.disk_usage(spill).free) < file.size:
+        reason = f"the server says that it holds {file.size:,} bytes; {spill} has room for {free:,}"
+        raise _FailedError(FetchFailed(file, reason, "transient"))
 
 
 def _read_through(
@@ -160,7 +260,22 @@ def _read_through(
     return broken
 
 
+def _read_to_end(handle: Handle, file: RemoteFile, max_read: int, sink: Sink) -> Conversation[None]:
+    """Read one piece after the other until the server says that this is the end."""
+    while sink.position <= max(_MOST_UNSIZED, 2 * file.size):
+        reply = yield from ask(wire.read(handle, sink.position, max_read))
+        if isinstance(reply, Data) and 0 < len(reply.value) <= max_read:
+            sink.add(sink.position, reply.value)
+        elif _as_status(reply).code == wire.EOF:
+            return
+        else:
+            raise _FailedError(_failure(file, reply))
+    raise _FailedError(FetchFailed(file, "the server never says where it ends", "unreadable"))
+
+
 def _as_status(reply: Reply) -> Status:
+    if isinstance(reply, Data) and not reply.value:
+        return Status(wire.EOF, "")  # as some servers say it
     return reply if isinstance(reply, Status) else Status(wire.FAILURE, "an answer of no sense")
 
 
@@ -176,6 +291,9 @@ def _failure(file: RemoteFile, reply: Reply) -> FetchFailed:
     status = _as_status(reply)
     if status.code == wire.NO_SUCH_FILE:
         return FetchFailed(file, "it vanished before it was read", "gone")
+    refused = is_refusal(reply)
     if status.code == wire.PERMISSION_DENIED:
-        return FetchFailed(file, "the server denies the permission to read it", "unreadable")
-    return FetchFailed(file, f"it can't be read: {describe(status)}", "transient")
+        reason = "the server denies the permission to read it"
+        return FetchFailed(file, reason, "unreadable", refused=refused)
+    reason = f"it can't be read: {describe(status)}"
+    return FetchFailed(file, reason, "transient", refused=refused)

@@ -1,130 +1,136 @@
-"""Walking the server's folders: which entries are files to take, folders to visit, or problems."""
+"""Walking the server's folders, many at once, whatever it leaves out of its listings."""
 
-import re
 import stat
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from saft_pipeline.sftp import paths, wire
+from saft_pipeline.sftp.conversation import Conversation, Task, ask, ask_each, leave
+from saft_pipeline.sftp.entries import Folder, Selection, kind_of, with_kind
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.faults import describe
+from saft_pipeline.sftp.flight import is_refusal
 from saft_pipeline.sftp.model import Listing, Problem, RemoteFile
-from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each, leave
+from saft_pipeline.sftp.quirks import Quirks
+from saft_pipeline.sftp.session import OverdueError, Session
 from saft_pipeline.sftp.wire import Attributes, Entry, Handle, Names, Reply, Request, Status
 
 READ_AHEADS = 64
-# Deeper and larger than anybody's tree: a server whose folders or listings never end must not keep
-# us for ever, nor fill the memory (a million files take 250 MB).
-MAX_DEPTH = 50
-MAX_ENTRIES = 1_000_000
+# The same entries may come again once or twice while others are renamed.
+_MOST_REPEATED = 3
 
 
-@dataclass
-class Selection:
-    """What a listing looks for below `root`; `excluded`, relative to it, is never visited.
-
-    `left` entries may still come.
-    """
-
-    root: bytes
-    pattern: re.Pattern[str]
-    recursive: bool
-    excluded: bytes | None
-    left: int = MAX_ENTRIES
-
-    def wants(self, name: bytes) -> bool:
-        """Tell whether a file of this name is to be taken."""
-        text = name.decode("utf-8", "surrogateescape")
-        return not paths.is_left_alone(name) and self.pattern.match(text) is not None
-
-    def visits(self, folder: bytes) -> bool:
-        """Tell whether a folder, relative to the root, is to be visited."""
-        hidden = paths.split(folder)[1].startswith(b".")
-        return self.recursive and not hidden and folder != self.excluded
-
-    def count(self, entries: int) -> None:
-        """Note that entries came; an answer of none counts, too. Raises PermanentSftpError."""
-        self.left -= max(1, entries)
-        if self.left < 0:
-            raise PermanentSftpError(
-                f"the folder {paths.text_path(self.root)} holds more than {MAX_ENTRIES:,} names, "
-                "or its listing never ends: point SFTP_REMOTE_DIR to a smaller folder, or set "
-                "AFTER_LOAD=archive"
-            )
-
-
-@dataclass
-class Folder:
-    """What one folder holds, its paths relative to the root; `refused` if it can't be opened.
-
-    A name that is listed twice, as may happen while others are renamed, is kept once.
-    """
-
-    path: bytes
-    files: dict[bytes, RemoteFile] = field(default_factory=dict)
-    folders: set[bytes] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
-    refused: Status | None = None
-
-    def add(self, path: bytes, attributes: Attributes) -> None:
-        """Take an entry that is a regular file; anything else (FIFO, device, folder) is none."""
-        kind = stat.S_IFMT(attributes.mode or 0)
-        if kind not in (stat.S_IFREG, 0):
-            return
-        if attributes.size is None or attributes.modified_at is None:
-            self.reject(path, "the server gives no size or time for it")
-        else:
-            self.files[path] = RemoteFile(path, attributes.size, attributes.modified_at)
-
-    def reject(self, path: bytes, reason: str, *, folder: bool = False) -> None:
-        """Note something that can't be taken."""
-        self.problems.append(Problem(path, reason, folder))
-
-
-def find(session: Session, selection: Selection) -> Listing:
+def find(session: Session, selection: Selection, within: float | None = None) -> Listing:
     """List everything that `selection` wants, in many folders at once.
 
-    Raises PermanentSftpError if the root itself can't be listed, TransientSftpError if the
-    connection is lost; a folder below it that can't be read is a problem of the listing.
+    After `within` seconds it is given up: what came by then is listed, and a problem says that it
+    isn't all. Raises PermanentSftpError if the root itself can't be listed, TransientSftpError if
+    the connection is lost or nothing came in time; a folder below the root that can't be read is a
+    problem of the listing.
     """
-    queue = deque([b""])
+    walk = _Walk(session, selection)
+    try:
+        walk.go(None if within is None else session.clock() + within)
+    except OverdueError:
+        walk.break_off(within or 0)
     files: list[RemoteFile] = []
     problems: list[Problem] = []
-
-    def next_task() -> Task[Folder] | None:
-        if not queue:
-            return None
-        path = queue.popleft()
-        return Task(look_into(path, selection), f"listing {_shown(selection, path)}")
-
-    for folder in session.run(next_task, at_once=session.open_at_once):
-        _check_root(folder, selection)
-        queue.extend(folder.folders)
+    for folder in walk.folders.values():
         files.extend(folder.files.values())
         problems.extend(folder.problems)
     return Listing(sorted(files, key=lambda file: (file.modified_at, file.path)), problems)
 
 
-def look_into(path: bytes, selection: Selection) -> Conversation[Folder]:
-    """List one folder, relative to the root, many requests ahead."""
-    folder = Folder(path)
-    opened = yield from ask(wire.open_folder(paths.join(selection.root, path)))
+class _Walk:
+    """The folders that were begun, in the order in which they were met."""
+
+    def __init__(self, session: Session, selection: Selection) -> None:
+        self._session = session
+        self._selection = selection
+        self._queue = deque([b""])
+        self.folders: dict[bytes, Folder] = {}
+
+    def go(self, until: float | None) -> None:
+        """List all; what was refused while others were open is tried again with fewer at once."""
+        refused: set[bytes] = set()
+        granted = 0
+        while True:
+            before, refused = refused, self._go_once(until)
+            granted += len(before - refused)
+            if not (refused and self._session.flight.lower()):
+                break
+            self._queue.extend(refused)
+        self._session.flight.settle(granted)
+        self._check_root()
+
+    def _go_once(self, until: float | None) -> set[bytes]:
+        """Visit what is queued and what that leads to; give the folders that were refused."""
+        refused = set()
+        session = self._session
+        for folder in session.run(self._next, at_once=session.open_at_once, until=until):
+            if folder.refused and is_refusal(folder.refused):
+                refused.add(folder.path)
+            self._queue.extend(path for path in folder.folders if path not in self.folders)
+        return refused
+
+    def _next(self) -> Task[Folder] | None:
+        if not self._queue:
+            return None
+        path = self._queue.popleft()
+        before = self.folders.get(path, Folder(path))
+        self.folders[path] = folder = Folder(path, before.files, before.folders)
+        about = f"listing {paths.text_path(paths.join(self._selection.root, path))}"
+        return Task(look_into(folder, self._selection, self._session.quirks), about)
+
+    def break_off(self, seconds: float) -> None:
+        """Say that it took too long."""
+        root = self.folders[b""]
+        names = sum(len(f.files) + len(f.folders) for f in self.folders.values())
+        shown = paths.text_path(self._selection.root)
+        reason = f"its listing wasn't over after {seconds:.0f} s, when {names:,} names had come"
+        if not names:
+            raise TransientSftpError(f"the folder {shown} can't be listed: {reason}")
+        root.reject(
+            b"", f"{reason}: point SFTP_REMOTE_DIR to a smaller folder if it lasts", folder=True
+        )
+
+    def _check_root(self) -> None:
+        refused = self.folders[b""].refused
+        if not refused or self.folders[b""].files or self.folders[b""].folders:
+            return
+        shown = f"the folder {paths.text_path(self._selection.root)} can't be listed"
+        if refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
+            raise PermanentSftpError(
+                f"{shown}: {describe(refused)}; check SFTP_REMOTE_DIR and the rights of this user"
+            )
+        raise TransientSftpError(f"{shown}: {describe(refused)}")
+
+
+def look_into(folder: Folder, selection: Selection, quirks: Quirks) -> Conversation[Folder]:
+    """List one folder, many requests ahead."""
+    opened = yield from ask(wire.open_folder(paths.join(selection.root, folder.path)))
     if not isinstance(opened, Handle):
         folder.refused = opened if isinstance(opened, Status) else Status(wire.FAILURE, "")
-        folder.reject(path, f"the folder can't be read: {describe(folder.refused)}", folder=True)
+        reason = f"the folder can't be read: {describe(folder.refused)}"
+        folder.reject(folder.path, reason, folder=True)
         return folder
-    unsure = yield from _read_entries(opened, folder, selection)
+    try:
+        yield from _read_entries(opened, folder, selection)
+    except PermanentSftpError:
+        yield from leave(opened)
+        raise
     yield from leave(opened)
-    yield from _settle_links(folder, unsure, selection)
+    yield from _settle_kinds(folder, selection, quirks)
+    yield from _settle_links(folder, selection)
     return folder
 
 
-def _read_entries(
-    handle: Handle, folder: Folder, selection: Selection
-) -> Conversation[Sequence[bytes]]:
-    """Sort the folder's entries into `folder`; give the paths that need a look at their target."""
-    unsure: list[bytes] = []
+def _read_entries(handle: Handle, folder: Folder, selection: Selection) -> Conversation[None]:
+    """Sort the folder's entries into `folder`, until the server says that there are no more.
+
+    As OpenSSH's client does it, an answer without a name is the end, too.
+    """
+    batches = _Batches()
     ended = False
     requests: Sequence[Request] = [wire.read_folder(handle)] * 2
     in_flight = 0
@@ -132,82 +138,91 @@ def _read_entries(
         in_flight += len(requests)
         _, reply = yield requests
         in_flight -= 1
-        if isinstance(reply, Names):
-            selection.count(len(reply.entries))
-            unsure += _sort(reply.entries, folder, selection)
+        if isinstance(reply, Names) and reply.entries and not ended:
+            selection.count(folder.path, reply.entries)
+            folder.sort(reply.entries, selection)
+            if ended := batches.repeat(reply.entries):
+                folder.reject(folder.path, "its listing repeats itself without end", folder=True)
         elif not ended:
             ended = True
-            _note_early_end(reply, folder)
+            if not isinstance(reply, Names):
+                folder.break_off(reply)
         # Two for each answer: a small folder costs few requests, a large one soon has many ahead.
         requests = [] if ended else [wire.read_folder(handle)] * min(2, READ_AHEADS - in_flight)
-    return unsure
 
 
-def _note_early_end(reply: Reply, folder: Folder) -> None:
-    if not isinstance(reply, Status):
-        folder.reject(folder.path, "the server's listing makes no sense", folder=True)
-    elif reply.code != wire.EOF:
-        folder.reject(folder.path, f"its listing broke off: {describe(reply)}", folder=True)
+class _Batches:
+    """Whether a listing goes round in circles."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+        self._repeated = 0
+
+    def repeat(self, entries: Sequence[Entry]) -> bool:
+        """Tell whether too many of the answers were there before."""
+        batch = hash(tuple(entry.name for entry in entries))
+        self._repeated += batch in self._seen
+        self._seen.add(batch)
+        return self._repeated >= _MOST_REPEATED
 
 
-def _sort(entries: Sequence[Entry], folder: Folder, selection: Selection) -> list[bytes]:
-    unsure = []
-    for name, attributes in entries:
-        if name in (b".", b".."):
-            continue
-        path = paths.join(folder.path, name)
-        if paths.is_unsafe(name):
-            reason = f"the server listed the name {paths.text_path(name)!r}, which is no file name"
-            folder.reject(paths.join(folder.path, name.lstrip(b"/")), reason)
-        elif stat.S_ISDIR(attributes.mode or 0):
-            _add_folder(path, folder, selection)
-        elif selection.wants(name):
-            if _is_settled(attributes):
-                folder.add(path, attributes)
-            else:
-                unsure.append(path)
-    return unsure
+def _settle_kinds(folder: Folder, selection: Selection, quirks: Quirks) -> Conversation[None]:
+    """Find out what the entries without a type are: by STAT, else the long name, else OPENDIR."""
+    entries = folder.untyped
+    replies: Sequence[Reply] = [Status(wire.OP_UNSUPPORTED, "")] * len(entries)
+    if quirks.types_by_stat:
+        replies = yield from _look_at(
+            [paths.join(folder.path, entry.name) for entry in entries], selection
+        )
+    for entry, looked in zip(entries, replies, strict=True):
+        path, known = paths.join(folder.path, entry.name), with_kind(entry, looked)
+        if isinstance(looked, Attributes) and not kind_of(looked):
+            quirks.types_by_stat = False
+        if not kind_of(known):
+            known = yield from _try_to_open(path, known, folder, selection)
+        elif kind_of(known) == stat.S_IFDIR and selection.visits(path):
+            known = yield from _unless_a_link(path, known, selection)
+        folder.take(path, known, selection)
 
 
-def _is_settled(attributes: Attributes) -> bool:
-    kind = stat.S_IFMT(attributes.mode or 0)
-    known = attributes.size is not None and attributes.modified_at is not None
-    return kind not in (0, stat.S_IFLNK) and known
+def _try_to_open(
+    path: bytes, known: Attributes, folder: Folder, selection: Selection
+) -> Conversation[Attributes]:
+    """Tell a folder by that it can be opened; one that may not be is a problem, not a file."""
+    reply = yield from ask(wire.open_folder(paths.join(selection.root, path)))
+    if isinstance(reply, Handle):
+        yield from leave(reply)
+        return known._replace(mode=stat.S_IFDIR)
+    denied = isinstance(reply, Status) and reply.code == wire.PERMISSION_DENIED
+    if denied and not selection.wants(paths.split(path)[1]):
+        folder.reject(path, "whether it is a folder or a file can't be told", folder=True)
+    return known._replace(mode=stat.S_IFREG)
 
 
-def _add_folder(path: bytes, folder: Folder, selection: Selection) -> None:
-    if not selection.visits(path):
-        return
-    if path.count(b"/") >= MAX_DEPTH:
-        folder.reject(path, f"folders deeper than {MAX_DEPTH} levels aren't visited", folder=True)
-    else:
-        folder.folders.add(path)
+def _unless_a_link(
+    path: bytes, known: Attributes, selection: Selection
+) -> Conversation[Attributes]:
+    """Look at a folder itself: STAT follows links, and those to folders can lead anywhere."""
+    itself = yield from ask(wire.lstat(paths.join(selection.root, path)))
+    is_link = isinstance(itself, Attributes) and kind_of(itself) == stat.S_IFLNK
+    return known._replace(mode=stat.S_IFLNK) if is_link else known
 
 
-def _settle_links(
-    folder: Folder, unsure: Sequence[bytes], selection: Selection
-) -> Conversation[None]:
-    """Take links to regular files; never visit links to folders, which can lead anywhere."""
-    requests = [wire.stat(paths.join(selection.root, path)) for path in unsure]
-    replies = yield from ask_each(requests, READ_AHEADS)
-    for path, reply in zip(unsure, replies, strict=True):
+def _settle_links(folder: Folder, selection: Selection) -> Conversation[None]:
+    """Take links to regular files, and files whose listing lacked size or time."""
+    replies = yield from _look_at(folder.links, selection)
+    for path, reply in zip(folder.links, replies, strict=True):
         if isinstance(reply, Attributes):
             folder.add(path, reply)
         elif isinstance(reply, Status):
             folder.reject(path, f"a link that leads nowhere: {describe(reply)}")
 
 
-def _check_root(folder: Folder, selection: Selection) -> None:
-    if folder.path or not folder.refused:
-        return
-    shown = _shown(selection, b"")
-    if folder.refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
-        raise PermanentSftpError(
-            f"the folder {shown} can't be listed: {describe(folder.refused)}; "
-            "check SFTP_REMOTE_DIR and the rights of this user"
-        )
-    raise TransientSftpError(f"the folder {shown} can't be listed: {describe(folder.refused)}")
-
-
-def _shown(selection: Selection, path: bytes) -> str:
-    return paths.text_path(paths.join(selection.root, path))
+def _look_at(found: Sequence[bytes], selection: Selection) -> Conversation[list[Reply]]:
+    """STAT paths, many at once; those refused again, one by one."""
+    requests = [wire.stat(paths.join(selection.root, path)) for path in found]
+    replies = yield from ask_each(requests, READ_AHEADS)
+    refused = [at for at, reply in enumerate(replies) if is_refusal(reply)]
+    for at in refused:
+        replies[at] = yield from ask(requests[at])
+    return replies

@@ -11,7 +11,10 @@ from saft_pipeline.sftp import paths
 
 @dataclass(frozen=True)
 class SftpConfig:
-    """How to reach, trust and log in to the server; `timeout` in seconds bounds every wait."""
+    """How to reach, trust and log in to the server; `timeout` in seconds bounds every wait.
+
+    `requests` is the most of them, and of open files, at once.
+    """
 
     host: str
     username: str
@@ -22,6 +25,7 @@ class SftpConfig:
     known_hosts_path: Path | None = None
     host_key_fingerprints: tuple[str, ...] = ()
     timeout: float = 30
+    requests: int = 64
 
     @property
     def peer(self) -> str:
@@ -58,8 +62,8 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """The path as the ledger writes it; the listed folder itself is `.`."""
-        return paths.text_path(self.path or b".")
+        """The path as the ledger writes it, cut if too long; the listed folder itself is `.`."""
+        return paths.short_text(self.path or b".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,12 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
-    """A file that wasn't fetched; the others of the same call are not affected."""
+    """A file that wasn't fetched; the others of the same call are not affected.
+
+    `refused`: the server said no to it, for what reason ever.
+    """
 
     file: RemoteFile
     reason: str
     kind: Literal["gone", "changed", "unreadable", "transient"]
+    refused: bool = False

@@ -1,6 +1,7 @@
 """Names on the server: bytes on the wire, text in the ledger, and which of them to leave alone."""
 
 import fnmatch
+import hashlib
 import re
 
 from saft_pipeline.sftp.errors import PermanentSftpError
@@ -16,6 +17,15 @@ def text_path(raw: bytes) -> str:
     """
     escaped = raw.replace(b"\\", b"\\\\").replace(b"\0", rb"\x00")
     return escaped.decode("utf-8", "backslashreplace")
+
+
+def short_text(raw: bytes, most: int = 2000) -> str:
+    """Give `text_path`, of which a text over `most` bytes is cut and told from others by a hash."""
+    text = text_path(raw)
+    if len(text.encode()) <= most:
+        return text
+    digest = hashlib.sha256(raw).hexdigest()[:12]
+    return f"{text_path(raw[:100])}… ({len(raw):,} bytes, {digest})"
 
 
 def raw_path(text: str) -> bytes:

@@ -52,20 +52,22 @@ class Ranges:
 class Sink:
     """Puts pieces together in order, hashing on the way; up to 1 MB in memory, else in a file.
 
-    All bytes before `position` came.
+    All bytes before `position` came. Without a folder to spill into they are only hashed.
     """
 
-    def __init__(self, size: int, spill: Path) -> None:
+    def __init__(self, spill: Path | None) -> None:
         self._hash = hashlib.sha256()
         self._early: dict[int, memoryview] = {}
         self.position = 0
         self._parts: list[memoryview] = []
+        self._spill = spill
         self._path: Path | None = None
         self._file: BinaryIO | None = None
-        if size > IN_MEMORY:
-            number, name = tempfile.mkstemp(prefix="saft-", dir=spill)
-            self._file = os.fdopen(number, "wb")
-            self._path = Path(name)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 (hex) of what came so far."""
+        return self._hash.hexdigest()
 
     def add(self, start: int, data: memoryview) -> None:
         """Take a piece; it may come before those it follows."""
@@ -73,19 +75,27 @@ class Sink:
         while (piece := self._early.pop(self.position, None)) is not None:
             self.position += len(piece)
             self._hash.update(piece)
-            if self._file:
-                self._file.write(piece)
-            else:
-                self._parts.append(piece)
+            if self._spill:
+                self._keep(piece, self._spill)
+
+    def _keep(self, piece: memoryview, spill: Path) -> None:
+        if self._file is None and self.position > IN_MEMORY:
+            number, name = tempfile.mkstemp(prefix="saft-", dir=spill)
+            self._file, self._path = os.fdopen(number, "wb"), Path(name)
+            self._file.writelines(self._parts)
+            self._parts.clear()
+        if self._file:
+            self._file.write(piece)
+        else:
+            self._parts.append(piece)
 
     def finish(self) -> tuple[str, bytes | Path]:
         """Give the SHA-256 (hex) and the content, which from now on is the caller's."""
-        digest = self._hash.hexdigest()
         if not self._file or not self._path:
-            return digest, b"".join(self._parts)
+            return self.digest, b"".join(self._parts)
         self._file.close()
         path, self._path = self._path, None
-        return digest, path
+        return self.digest, path
 
     def close(self) -> None:
         """Remove the temporary file unless `finish` gave it away."""

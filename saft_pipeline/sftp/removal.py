@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 from saft_pipeline.sftp import paths, wire
+from saft_pipeline.sftp.conversation import Conversation, Task, ask, ask_each
 from saft_pipeline.sftp.errors import (
     FileChanged,
     FileGone,
@@ -18,7 +19,7 @@ from saft_pipeline.sftp.errors import (
 )
 from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.model import RemoteFile
-from saft_pipeline.sftp.session import AT_ONCE, Conversation, Session, Task, ask, ask_each
+from saft_pipeline.sftp.session import AT_ONCE, Session
 from saft_pipeline.sftp.wire import Attributes, Reply, Request, Status
 
 Cleared = tuple[RemoteFile, SftpError | None]

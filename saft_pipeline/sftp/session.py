@@ -1,34 +1,44 @@
 """Many conversations with the server at once over one channel.
 
-A conversation is a generator that yields requests and is sent the answers one by one (those to
-CLOSE excepted, on which nothing depends); it never does I/O, so it can be tested without a server.
 `Session` sends what they ask for, hands each answer to whom it belongs, and turns a lost
 connection into one error that says what was under way.
 """
 
 import contextlib
+import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 from paramiko import SSHException
 
 from saft_pipeline.sftp import wire
-from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.conversation import Answer, Conversation, Task, ask
+from saft_pipeline.sftp.errors import (
+    PermanentSftpError,
+    ServerAdaptedError,
+    SftpError,
+    TransientSftpError,
+)
+from saft_pipeline.sftp.flight import Bounds, Flight
+from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.traffic import LOSSES, TRAFFIC
-from saft_pipeline.sftp.wire import Handle, Reply, Request
+from saft_pipeline.sftp.wire import Request, Status
 
 T = TypeVar("T")
 
-Answer = tuple[Request, Reply]
-Conversation = Generator[Sequence[Request], Answer, T]
-
-# Most conversations at once; more would not be faster.
-AT_ONCE = 256
+AT_ONCE = 64
+_PATIENCE = 30.0
+# Bytes a second, below which a server that ends nothing for twice our patience is given up.
+LEAST_SPEED = 1024
 _RECEIVE = 1 << 18
 _CUT = (OSError, EOFError, SSHException)
-_LOSSES = (*_CUT, wire.GarbledError)
+_LOSSES = (*_CUT, wire.GarbledError, ServerAdaptedError)
+
+
+class OverdueError(SftpError):
+    """A run was not over by its deadline."""
 
 
 class Channel(Protocol):
@@ -40,18 +50,8 @@ class Channel(Protocol):
     def recv(self, size: int, /) -> bytes:
         """Receive some bytes, none at the end."""
 
-
-@dataclass(eq=False)
-class Task(Generic[T]):
-    """A conversation, what it does as messages name it, and the memory it may take in bytes.
-
-    `discard` is called with a result that nobody took.
-    """
-
-    conversation: Conversation[T]
-    about: str
-    weight: int = 0
-    discard: Callable[[T], None] | None = None
+    def settimeout(self, seconds: float, /) -> None:
+        """Bound each send and recv."""
 
 
 NextTask = Callable[[], Task[T] | None]
@@ -64,7 +64,7 @@ class _Run(Generic[T]):
     next_task: NextTask[T]
     at_once: Callable[[], int]
     budget: int
-    active: set[Task[T]] = field(default_factory=set)
+    active: dict[Task[T], "_Owner"] = field(default_factory=dict)
     done: deque[tuple[Task[T], T | None, Exception | None]] = field(default_factory=deque)
     held: Task[T] | None = None
     weight: int = 0
@@ -78,12 +78,13 @@ class _Run(Generic[T]):
             self.held, task = task, None
         return task
 
-    def begin(self, task: Task[T]) -> None:
-        self.active.add(task)
+    def begin(self, task: Task[T]) -> "_Owner":
         self.weight += task.weight
+        self.active[task] = owner = _Owner(self, task)
+        return owner
 
     def end(self, task: Task[T], value: T | None, error: Exception | None) -> None:
-        self.active.discard(task)
+        self.active.pop(task, None)
         self.done.append((task, value, error))
 
     def take(self) -> T:
@@ -94,26 +95,34 @@ class _Run(Generic[T]):
         return value  # type: ignore[return-value]  # a T whenever there is no error
 
 
-def ask(request: Request) -> Conversation[Reply]:
-    """Hold a conversation of one request."""
-    _, reply = yield [request]
-    return reply
+@dataclass(eq=False)
+class _Owner:
+    """Whom an answer belongs to."""
+
+    run: _Run[Any]
+    task: Task[Any]
 
 
-def leave(handle: Handle) -> Conversation[None]:
-    """Close a file or folder without waiting for the answer."""
-    yield [wire.close(handle)]
+class _Pace:
+    """Whether the server gives anything worth waiting for."""
 
+    def __init__(self, now: float, seconds: float) -> None:
+        self._since, self._seconds, self._bytes = now, seconds, 0
 
-def ask_each(requests: Sequence[Request], at_once: int) -> Conversation[list[Reply]]:
-    """Send all requests, `at_once` in flight; give the replies in the order of the requests."""
-    replies: dict[Request, Reply] = {}
-    batch = requests[:at_once]
-    for sent in range(len(batch), len(requests) + len(batch)):
-        request, reply = yield batch
-        replies[request] = reply
-        batch = requests[sent : sent + 1]
-    return [replies[request] for request in requests]
+    def begin(self, now: float) -> None:
+        """Count from now on."""
+        self._since, self._bytes = now, 0
+
+    def came(self, count: int, now: float) -> None:
+        """Note bytes that came. Raises GarbledError if they were too few for too long."""
+        self._bytes += count
+        if now - self._since < self._seconds:
+            return
+        if self._bytes < LEAST_SPEED * self._seconds:
+            raise wire.GarbledError(
+                f"it gave only {self._bytes:,} bytes in {now - self._since:.0f} s and ended nothing"
+            )
+        self.begin(now)
 
 
 class Session:
@@ -123,32 +132,42 @@ class Session:
     method raises TransientSftpError if the connection is lost; what it then yielded stays good.
     """
 
-    def __init__(self, channel: Channel, peer: str) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        peer: str,
+        *,
+        quirks: Quirks | None = None,
+        bounds: Bounds | None = None,
+        patience: float = _PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._channel = channel
         self._peer = peer
+        self._patience = patience
+        self.clock = clock
         self._packets = wire.Packets()
         self._outgoing = bytearray()
         self._unsent = 0
-        self._waiting: dict[int, tuple[_Run[Any], Task[Any], Request]] = {}
-        self._number = 0
         self._lost: TransientSftpError | None = None
+        self._pace = _Pace(clock(), 2 * patience)
+        self.quirks = quirks or Quirks()
+        self.flight: Flight[_Owner] = Flight(bounds or Bounds.of(AT_ONCE, self.quirks), self.quirks)
         self.limits = wire.USUAL_LIMITS
+        self.was_closed = False
         self.extensions = self._begin()
         if wire.LIMITS in self.extensions:
-            learning = Task(self._learn_limits(), "asking for its limits")
-            self._advance(_Run(lambda: None, lambda: 1, 0), learning, None)
+            run: _Run[None] = _Run(lambda: None, lambda: 1, 0)
+            self._advance(run.begin(Task(self._learn_limits(), "asking for its limits")), None)
 
     @property
     def requests(self) -> int:
         """How many were asked so far."""
-        return self._number
+        return self.flight.sent
 
     def open_at_once(self) -> int:
-        """Give how many files or folders to have open at once.
-
-        Half of what the server allows: it may close one a little later than it is asked to.
-        """
-        return max(1, min(AT_ONCE, self.limits.handles // 2))
+        """Give how many files or folders to have open at once."""
+        return self.flight.most_open
 
     def do(self, conversation: Conversation[T], about: str) -> T:
         """Hold one conversation to its end."""
@@ -157,20 +176,27 @@ class Session:
         return value
 
     def run(
-        self, next_task: NextTask[T], *, at_once: Callable[[], int], budget: int = 0
+        self,
+        next_task: NextTask[T],
+        *,
+        at_once: Callable[[], int],
+        budget: int = 0,
+        until: float | None = None,
     ) -> Iterator[T]:
         """Hold many conversations, giving what each returned as it ends, in any order.
 
         `next_task` gives None when it has none now; it is asked again while others go on. At most
         `at_once` are under way (a function, as it may be learnt on the way), their weights at most
-        `budget` (or one).
+        `budget` (or one). Raises OverdueError if it isn't over at `until`, on the session's clock.
         """
         run = _Run(next_task, at_once, budget)
+        self._pace.begin(self.clock())
         try:
             self._fill(run)
             while run.active or run.done:
                 while not run.done:
-                    self._pump()
+                    self._pump(until)
+                self._pace.begin(self.clock())
                 yield run.take()
                 self._fill(run)
         finally:
@@ -180,58 +206,53 @@ class Session:
 
     def _fill(self, run: _Run[Any]) -> None:
         while task := run.next():
-            run.begin(task)
-            self._advance(run, task, None)
+            self._advance(run.begin(task), None)
         # Ask for more while what is done is worked on, but not in a packet for each.
-        if self._unsent * 4 >= run.at_once():
+        if self._unsent * 4 >= min(run.at_once(), self.flight.bounds.requests):
             self._flush()
 
-    def _advance(self, run: _Run[Any], task: Task[Any], answer: Answer | None) -> None:
+    def _advance(self, owner: _Owner, answer: Answer | None) -> None:
+        run, task = owner.run, owner.task
         try:
             requests = task.conversation.send(answer)  # type: ignore[arg-type]  # None begins it
-            while self._ask(run, task, requests):
+            while self._ask(owner, requests):
                 requests = next(task.conversation)
         except StopIteration as end:
             run.end(task, end.value, None)
         except Exception as error:  # raised where the run's results are taken
             run.end(task, None, error)
 
-    def _ask(self, run: _Run[Any], task: Task[Any], requests: Sequence[Request]) -> bool:
+    def _ask(self, owner: _Owner, requests: Sequence[Request]) -> bool:
         """Send requests; tell whether they were only a CLOSE, so that the task goes on at once."""
         for request in requests:
-            number = self._enqueue(request)
-            if request.kind != wire.CLOSE:
-                self._waiting[number] = (run, task, request)
+            self.flight.add(request, None if request.kind == wire.CLOSE else owner)
+        self._admit()
         return len(requests) == 1 and requests[0].kind == wire.CLOSE
+
+    def _admit(self) -> None:
+        for number, request in self.flight.admit(self.clock()):
+            self._outgoing += wire.encode(number, request)
+            self._unsent += 1
 
     def _abandon(self, run: _Run[Any]) -> None:
         """Let tasks that nobody waits for any more clean up; their answers will be dropped."""
-        numbers = [number for number, waiting in self._waiting.items() if waiting[0] is run]
-        for number in numbers:
-            del self._waiting[number]
+        self.flight.abandon(set(run.active.values()))
+        self._admit()
         for task in run.active:
             task.conversation.close()
         for task, value, error in run.done:
             if task.discard and not error:
                 task.discard(value)
 
-    def _enqueue(self, request: Request) -> int:
-        self._number = (self._number + 1) & 0xFFFFFFFF
-        self._outgoing += wire.encode(self._number, request)
-        self._unsent += 1
-        return self._number
-
-    def _pump(self) -> None:
+    def _pump(self, until: float | None) -> None:
         self._flush()
         with self._guarded():
-            answers = [wire.decode(packet) for packet in self._receive()]
-        for number, reply in answers:
-            waiting = self._waiting.pop(number, None)
-            if waiting:
-                run, task, request = waiting
-                self._advance(run, task, (request, reply))
-            elif isinstance(reply, wire.Handle):  # opened for a task that was abandoned meanwhile
-                self._enqueue(wire.close(reply))
+            for packet in self._receive(until):
+                number, reply = wire.decode(packet)
+                asked = self.flight.answered(number, reply)
+                if asked.owner is not None:
+                    self._advance(asked.owner, (asked.request, reply))
+        self._admit()
 
     def _flush(self) -> None:
         with self._guarded():
@@ -242,11 +263,31 @@ class Session:
                 del self._outgoing[:sent]
         self._unsent = 0
 
-    def _receive(self) -> list[bytes]:
-        data = self._channel.recv(_RECEIVE)
+    def _receive(self, until: float | None = None) -> list[bytes]:
+        """Give the packets that came; after a while in which none of use did, what that means."""
+        now = self.clock()
+        if until is not None and now >= until:
+            raise OverdueError
+        self._channel.settimeout(min(self._patience, (until or now + self._patience) - now))
+        try:
+            data = self._channel.recv(_RECEIVE)
+        except TimeoutError:
+            if self._give_up() or (until is not None and self.clock() >= until):
+                return []
+            raise
         if not data:
             raise EOFError
+        self._pace.came(len(data), self.clock())
+        self._give_up()
         return list(self._packets.feed(data))
+
+    def _give_up(self) -> bool:
+        """Tell those who ask what is never answered, while the connection is alive."""
+        late = self.flight.give_up(self.clock(), self._patience)
+        for asked in late:
+            if asked.owner is not None:
+                self._advance(asked.owner, (asked.request, Status(wire.UNANSWERED, "")))
+        return bool(late)
 
     @contextlib.contextmanager
     def _guarded(self, losses: tuple[type[Exception], ...] = _LOSSES) -> Iterator[None]:
@@ -255,7 +296,9 @@ class Session:
         try:
             yield
         except losses as error:
-            self._lost = TransientSftpError(
+            self.was_closed = isinstance(error, EOFError | ConnectionError | SSHException)
+            kind = type(error) if isinstance(error, ServerAdaptedError) else TransientSftpError
+            self._lost = kind(
                 f"the connection to {self._peer} was lost {self._activity()}: {_why(error)}; "
                 "what was fetched before is good, the rest is taken again at the next poll"
             )
@@ -263,7 +306,7 @@ class Session:
             raise self._lost from error
 
     def _activity(self) -> str:
-        abouts = list(dict.fromkeys(task.about for _, task, _ in self._waiting.values()))
+        abouts = list(dict.fromkeys(owner.task.about for owner in self.flight.owners()))
         if not abouts:
             return "between two requests"
         return f"while {abouts[0]}" + (f" and {len(abouts) - 1} more" if abouts[1:] else "")
@@ -285,6 +328,7 @@ class Session:
 
     def _learn_limits(self) -> Conversation[None]:
         self.limits = wire.decode_limits((yield from ask(wire.limits())))
+        self.flight.handles = self.limits.handles
 
 
 def _why(error: BaseException) -> str:

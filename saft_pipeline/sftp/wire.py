@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 INIT, VERSION = 1, 2
 OPEN, CLOSE, READ, LSTAT, FSTAT = 3, 4, 5, 7, 8
-OPENDIR, READDIR, REMOVE, MKDIR, REALPATH, STAT, RENAME = 11, 12, 13, 14, 16, 17, 18
+OPENDIR, READDIR, REMOVE, MKDIR, RMDIR, REALPATH, STAT, RENAME = 11, 12, 13, 14, 15, 16, 17, 18
 STATUS, HANDLE, DATA, NAME, ATTRS = 101, 102, 103, 104, 105
 EXTENDED, EXTENDED_REPLY = 200, 201
 
 OK, EOF, NO_SUCH_FILE, PERMISSION_DENIED, FAILURE = 0, 1, 2, 3, 4
+BAD_MESSAGE, NO_CONNECTION, CONNECTION_LOST, OP_UNSUPPORTED = 5, 6, 7, 8
+UNANSWERED = -1
+"""No server's code: what a request ends with that was never answered while later ones were."""
 
 POSIX_RENAME = b"posix-rename@openssh.com"
 LIMITS = b"limits@openssh.com"
@@ -62,10 +65,11 @@ class Attributes(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """One name of a folder."""
+    """One name of a folder; `long_name` is the line that `ls -l` would show, or anything."""
 
     name: bytes
     attributes: Attributes
+    long_name: bytes = b""
 
 
 class Status(NamedTuple):
@@ -143,6 +147,11 @@ def fstat(handle: Handle) -> Request:
     return Request(FSTAT, _string(handle.value))
 
 
+def closed(request: Request) -> Handle:
+    """Give the handle that a CLOSE is about."""
+    return Handle(request.body[4:])
+
+
 def stat(path: bytes) -> Request:
     """Ask for the attributes of what a path leads to, links followed."""
     return Request(STAT, _string(path))
@@ -166,6 +175,11 @@ def remove(path: bytes) -> Request:
 def make_folder(path: bytes) -> Request:
     """Make a folder with the server's default rights."""
     return Request(MKDIR, _string(path) + _UINT32.pack(0))
+
+
+def remove_folder(path: bytes) -> Request:
+    """Delete a folder that is empty."""
+    return Request(RMDIR, _string(path))
 
 
 def rename(old: bytes, new: bytes) -> Request:
@@ -308,9 +322,9 @@ def _decode_names(packet: bytes) -> Names:
     entries, position = [], 9
     for _ in range(count):
         name, position = _take_string(packet, position)
-        _, position = _take_string(packet, position)  # the line that `ls -l` would show
+        long_name, position = _take_string(packet, position)
         attributes, position = _take_attributes(packet, position)
-        entries.append(Entry(name, attributes))
+        entries.append(Entry(name, attributes, long_name))
     return Names(entries)
 
 

@@ -16,7 +16,7 @@ def test_every_byte_comes_once_whatever_the_order_and_length_of_answers(
     longest: int,
     random: "st.random_module",  # type: ignore[valid-type]
 ) -> None:
-    ranges, sink = Ranges(len(content), 8192), Sink(len(content), Path("unused"))
+    ranges, sink = Ranges(len(content), 8192), Sink(Path("unused"))
     in_flight = ranges.take(0, 0)
     while in_flight:
         start, length = in_flight.pop(random.randrange(len(in_flight)))  # type: ignore[attr-defined]
@@ -51,7 +51,7 @@ def test_what_waits_in_memory_for_a_piece_that_never_comes_is_bounded() -> None:
 
 
 def test_a_large_file_is_put_into_the_spill_folder(tmp_path: Path) -> None:
-    sink = Sink(IN_MEMORY + 1, tmp_path)
+    sink = Sink(tmp_path)
     sink.add(0, memoryview(b"x" * (IN_MEMORY + 1)))
     _, path = sink.finish()
     sink.close()
@@ -60,7 +60,7 @@ def test_a_large_file_is_put_into_the_spill_folder(tmp_path: Path) -> None:
 
 
 def test_an_abandoned_large_file_leaves_nothing_behind(tmp_path: Path) -> None:
-    sink = Sink(IN_MEMORY + 1, tmp_path)
+    sink = Sink(tmp_path)
     sink.add(0, memoryview(b"x"))
     sink.close()
     assert not list(tmp_path.iterdir())
@@ -68,6 +68,6 @@ def test_an_abandoned_large_file_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, IN_MEMORY])
 def test_a_small_file_stays_in_memory(size: int, tmp_path: Path) -> None:
-    sink = Sink(size, tmp_path)
+    sink = Sink(tmp_path)
     sink.add(0, memoryview(b"x" * size))
     assert sink.finish()[1] == b"x" * size

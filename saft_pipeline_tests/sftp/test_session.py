@@ -1,5 +1,6 @@
 """Conversations: answers reach whom they belong to, whatever is abandoned, nested or lost."""
 
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saft_pipeline.sftp import wire
+from saft_pipeline.sftp.conversation import Conversation, Task, ask, ask_each, leave
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
-from saft_pipeline.sftp.session import Conversation, Session, Task, ask, ask_each, leave
+from saft_pipeline.sftp.session import Session
 from saft_pipeline.sftp.wire import Attributes
 from saft_pipeline_tests.sftp.fake import FakeFile, FakeServer, handle, status
 
@@ -59,13 +61,35 @@ def test_answers_of_an_abandoned_run_do_no_harm() -> None:
     assert session.do(size(b"9"), "asking") == 9
 
 
-def test_a_handle_that_comes_after_its_task_was_abandoned_is_closed() -> None:
+@pytest.mark.parametrize("late", [True, False])
+def test_what_an_abandoned_task_had_opened_is_closed(late: bool) -> None:
     server = FakeServer(FILES)
     session = Session(server, "test:22")
-    number_of_another = b"\0\0\x03\xe7"
-    server.out += b"\0\0\0\x0a" + handle(b"2")[:1] + number_of_another + handle(b"2")[1:]
+    tasks = [Task(size(b"1"), "asking"), Task(_open_and_stay(b"2"), "staying")]
+    if late:  # its OPEN is in flight while the other's answer is handed out
+        tasks.reverse()
+        server.before = lambda kind, _: b"" if kind == wire.OPEN else None
+    run = session.run(iter([*tasks, None]).__next__, at_once=lambda: 2)
+    next(run)
+    del run
+    if late:
+        server.out += b"\0\0\0\x0a" + handle(b"2")[:1] + b"\0\0\0\x01" + handle(b"2")[1:]
     session.do(ask_each([wire.stat(b"1"), wire.stat(b"2")], at_once=1), "asking")
     assert server.counts[wire.CLOSE] == 1
+
+
+def _open_and_stay(path: bytes) -> Conversation[int]:
+    yield from ask(wire.open_file(path))
+    yield []
+    return 0
+
+
+def test_an_answer_to_what_was_never_asked_is_a_lost_connection() -> None:
+    server = FakeServer(FILES)
+    session = Session(server, "test:22")
+    server.out += struct.pack(">IBII", 9, wire.STATUS, 999, 0)
+    with pytest.raises(TransientSftpError, match="request 999, which was never sent"):
+        session.do(size(b"1"), "asking")
 
 
 def test_an_error_of_one_task_is_raised_where_its_run_is_taken() -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from saft_pipeline.sftp import wire
 from saft_pipeline.sftp.client import connect
+from saft_pipeline.sftp.conversation import ask
 from saft_pipeline.sftp.errors import TransientSftpError
 from saft_pipeline.sftp.model import SftpConfig
-from saft_pipeline.sftp.session import Session, ask
+from saft_pipeline.sftp.session import Session
 from saft_pipeline.sftp.traffic import TRAFFIC, Traffic
 from saft_pipeline_tests.sftp.fake import FakeServer
 
