@@ -4,18 +4,24 @@
 settings; files are the `RemoteFile`s of a listing, relative to the folder that was listed.
 """
 
+import logging
 import posixpath
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
-
-import paramiko
+from typing import Self, TypeVar
 
 from saft_pipeline.sftp import connection, entries, fetching, listing, paths, removal, wire
 from saft_pipeline.sftp.connection import host_key
 from saft_pipeline.sftp.conversation import Conversation, ask_each
-from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
+from saft_pipeline.sftp.errors import (
+    PermanentSftpError,
+    ServerAdaptedError,
+    SftpError,
+    TransientSftpError,
+)
+from saft_pipeline.sftp.flight import Bounds
 from saft_pipeline.sftp.host_key import HostKey
 from saft_pipeline.sftp.model import (
     Fetched,
@@ -25,8 +31,10 @@ from saft_pipeline.sftp.model import (
     RemoteFile,
     SftpConfig,
 )
+from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.session import Session
 from saft_pipeline.sftp.traffic import CONNECTIONS, REQUESTS, TRAFFIC
+from saft_pipeline.sftp.transport import Transport
 
 __all__ = [
     "FetchFailed",
@@ -34,6 +42,7 @@ __all__ = [
     "HostKey",
     "Listing",
     "Problem",
+    "Quirks",
     "RemoteFile",
     "Sftp",
     "SftpConfig",
@@ -41,28 +50,33 @@ __all__ = [
     "host_key",
 ]
 
+_log = logging.getLogger(__name__)
 
-def connect(config: SftpConfig) -> "Sftp":
-    """Log in to a server whose key is trusted.
+Result = TypeVar("Result")
+
+
+def connect(config: SftpConfig, quirks: Quirks | None = None) -> "Sftp":
+    """Log in to a server whose key is trusted, and of which `quirks` are known.
 
     Raises TransientSftpError if trying again may help, else PermanentSftpError (HostKeyError for a
     key that isn't trusted).
     """
-    opened = Sftp(*connection.open_session(config))
-    TRAFFIC.add(CONNECTIONS)
-    return opened
+    return Sftp(config, quirks or Quirks())
 
 
 class Sftp:
     """An open session; a context manager that ends it.
 
-    Every method raises TransientSftpError if the connection is lost, naming what was under way.
+    A server that shows a new quirk, or closes the connection when much is asked at once, is
+    connected to again and the work goes on with fewer requests; `quirks` are what was learnt. Else
+    every method raises TransientSftpError if the connection is lost, naming what was under way.
     """
 
-    def __init__(self, transport: paramiko.Transport, session: Session) -> None:
-        self._transport = transport
-        self._session = session
-        self._counted = 0
+    def __init__(self, config: SftpConfig, quirks: Quirks) -> None:
+        self._config = config
+        self.quirks = quirks
+        self._cuts = 0
+        self._transport, self._session = self._open(Bounds.of(config.requests, quirks))
 
     def __enter__(self) -> Self:
         return self
@@ -75,11 +89,16 @@ class Sftp:
     ) -> None:
         self.close()
 
+    def _open(self, bounds: Bounds) -> tuple[Transport, Session]:
+        opened = connection.open_session(self._config, self.quirks, bounds)
+        TRAFFIC.add(CONNECTIONS)
+        return opened
+
     def close(self) -> None:
         """End the session and the connection."""
         self._transport.close()
-        TRAFFIC.add(REQUESTS, self._session.requests - self._counted)
-        self._counted = self._session.requests
+        TRAFFIC.add(REQUESTS, self._session.requests)
+        self._session.requests = 0
 
     def list(
         self,
@@ -88,20 +107,32 @@ class Sftp:
         pattern: str = "*.xml",
         recursive: bool = True,
         exclude: str | None = None,
+        within: float | None = None,
     ) -> Listing:
         """List the regular files whose names fit `pattern` (case-insensitive), oldest first.
 
-        `exclude`, absolute or relative to `remote_dir`, is a folder that is never visited. Raises
-        PermanentSftpError if `remote_dir` itself can't be listed.
+        `exclude`, absolute or relative to `remote_dir`, is a folder that is never visited. After
+        `within` seconds the listing is what came by then, and not whole. Raises PermanentSftpError
+        if `remote_dir` itself can't be listed.
         """
+        due = None if within is None else time.monotonic() + within
         root = paths.setting_path(remote_dir)
         excluded = self._relative(root, paths.setting_path(exclude)) if exclude else None
         if excluded == b".":
             raise PermanentSftpError(
                 f"the archive folder is {remote_dir} itself: set SFTP_ARCHIVE_DIR to another"
             )
-        selection = entries.Selection(root, paths.name_pattern(pattern), recursive, excluded)
-        return listing.find(self._session, selection)
+        wanted = paths.name_pattern(pattern)
+        while True:
+            selection = entries.Selection(root, wanted, recursive, excluded)
+            left = None if due is None else max(0.0, due - time.monotonic())
+            try:
+                found = listing.find(self._session, selection, left)
+            except TransientSftpError as error:
+                self._go_on_after(error, self._session)
+            else:
+                self._learn()
+                return found
 
     def fetch(
         self, remote_dir: str, files: Sequence[RemoteFile], spill: Path
@@ -111,7 +142,12 @@ class Sftp:
         Other methods may be called between two results. Memory stays under about 20 MB, whatever
         the number and size of the files.
         """
-        return fetching.fetch(self._session, paths.setting_path(remote_dir), files, spill)
+        root = paths.setting_path(remote_dir)
+        return self._persist(
+            files,
+            lambda session, left: fetching.fetch(session, root, left, spill),
+            lambda result: result.file,
+        )
 
     def archive_all(
         self, remote_dir: str, files: Sequence[RemoteFile], archive_dir: str
@@ -127,7 +163,7 @@ class Sftp:
         def work(file: RemoteFile) -> Conversation[bytes]:
             return removal.archive(root, file, folder, can_replace=can_replace)
 
-        return removal.clear(self._session, files, work, "archiving")
+        return self._clear(files, work, "archiving")
 
     def remove_all(
         self, remote_dir: str, files: Sequence[RemoteFile]
@@ -139,9 +175,61 @@ class Sftp:
         replaced within the round trip between look and deletion is lost; archiving puts it back.
         """
         root = paths.setting_path(remote_dir)
-        return removal.clear(
-            self._session, files, lambda file: removal.remove(root, file), "deleting"
+        return self._clear(files, lambda file: removal.remove(root, file), "deleting")
+
+    def _clear(
+        self,
+        files: Sequence[RemoteFile],
+        work: Callable[[RemoteFile], Conversation[object]],
+        doing: str,
+    ) -> Iterator[removal.Cleared]:
+        return self._persist(
+            files,
+            lambda session, left: removal.clear(session, left, work, doing),
+            lambda result: result[0],
         )
+
+    def _persist(
+        self,
+        files: Sequence[RemoteFile],
+        work: Callable[[Session, Sequence[RemoteFile]], Iterator[Result]],
+        file_of: Callable[[Result], RemoteFile],
+    ) -> Iterator[Result]:
+        """Give what `work` makes of each file, over as many connections as that takes."""
+        waiting = {file.path: file for file in files}
+        while waiting:
+            session = self._session
+            try:
+                for result in work(session, [*waiting.values()]):
+                    del waiting[file_of(result).path]
+                    yield result
+            except TransientSftpError as error:
+                self._go_on_after(error, session)
+        self._learn()
+
+    def _go_on_after(self, error: TransientSftpError, session: Session) -> None:
+        """Connect again if that may help, else raise the error."""
+        if session is not self._session:
+            return  # lost and made anew meanwhile
+        if isinstance(error, ServerAdaptedError):
+            bounds = Bounds.of(self._config.requests, self.quirks)
+        elif session.was_closed and session.flight.cut():
+            self._cuts += 1
+            bounds = session.flight.bounds
+        else:
+            raise error
+        _log.warning("%s", error)
+        self.close()
+        self._transport, self._session = self._open(bounds)
+
+    def _learn(self) -> None:
+        """Keep what the work just done went through with; one cut alone may be the network's."""
+        flight = self._session.flight
+        if self._cuts > 1:
+            self.quirks.requests = flight.bounds.requests
+        elif self._cuts:
+            flight.bounds = Bounds.of(self._config.requests, self.quirks)
+        self._cuts = 0
 
     def _relative(self, root: bytes, folder: bytes) -> bytes:
         """Give the path of a folder relative to `root`, which names it so or absolutely."""

@@ -14,11 +14,14 @@ import paramiko
 from paramiko.ssh_exception import IncompatiblePeer
 
 from saft_pipeline.sftp import login
-from saft_pipeline.sftp.deadline import deadline, silence
+from saft_pipeline.sftp.deadline import Deadline
 from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.flight import Bounds
 from saft_pipeline.sftp.host_key import HostKey
 from saft_pipeline.sftp.model import SftpConfig
+from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.session import Session
+from saft_pipeline.sftp.transport import Transport
 from saft_pipeline.sftp.trust import Trust, address, load_trust
 
 # Bytes that the server may send before we have read them: more than we ever ask for at once, so
@@ -36,17 +39,25 @@ _FASTEST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _SILENT = logging.NullHandler()
 
 
-def open_session(config: SftpConfig) -> tuple[paramiko.Transport, Session]:
-    """Connect, check the server's key, log in, open the SFTP channel.
+def open_session(config: SftpConfig, quirks: Quirks, bounds: Bounds) -> tuple[Transport, Session]:
+    """Connect, check the server's key, log in, open the SFTP channel; all within the timeout.
 
     Raises TransientSftpError, PermanentSftpError (HostKeyError among them). The caller closes the
     transport, which ends the session.
     """
     key = login.load_key(config)
-    transport = _trusted_transport(config)
+    deadline = Deadline(config)
+    transport = _trusted_transport(config, deadline)
     try:
-        login.log_in(transport, config, key)
-        return transport, _open_channel(transport, config)
+        login.log_in(transport, config, key, deadline)
+        channel = _open_channel(transport, config, deadline)
+        with deadline.bound(transport, "to the first message of SFTP"):
+            channel.settimeout(config.timeout)
+            session = Session(
+                channel, config.peer, quirks=quirks, bounds=bounds, patience=config.timeout
+            )
+        transport.set_keepalive(KEEPALIVE_SECONDS)
+        return transport, session
     except BaseException:
         transport.close()
         raise
@@ -58,14 +69,14 @@ def host_key(config: SftpConfig) -> HostKey:
     Raises TransientSftpError or PermanentSftpError if it shows none.
     """
     try:
-        transport = _trusted_transport(config)
+        transport = _trusted_transport(config, Deadline(config))
     except HostKeyError as error:
         return error.key
     with contextlib.closing(transport):
         return _shown(transport, config)
 
 
-def _trusted_transport(config: SftpConfig) -> paramiko.Transport:
+def _trusted_transport(config: SftpConfig, deadline: Deadline) -> Transport:
     """Connect to a server whose key is trusted, asking for its other keys if the first isn't."""
     trust = load_trust(
         config.host,
@@ -76,24 +87,27 @@ def _trusted_transport(config: SftpConfig) -> paramiko.Transport:
     )
     wanted = [name for kind in trust.kinds for name in _ALGORITHMS.get(kind, (kind,))]
     try:
-        return _checked(_connect(config, wanted), config, trust)
+        return _checked(_connect(config, deadline, wanted), config, trust)
     except HostKeyError as error:
         if not trust.pins or error.revoked:
             raise
-        return _with_pinned_key(config, trust, error)
+        return _with_pinned_key(config, deadline, trust, error)
 
 
-def _with_pinned_key(config: SftpConfig, trust: Trust, error: HostKeyError) -> paramiko.Transport:
+def _with_pinned_key(
+    config: SftpConfig, deadline: Deadline, trust: Trust, error: HostKeyError
+) -> Transport:
     """Look for the pinned key among the kinds that the server didn't show; a pin names no kind."""
     seen = _ALGORITHMS.get(error.key.kind, (error.key.kind,))
     for algorithms in _KINDS:
         if not set(seen) & set(algorithms):
             with contextlib.suppress(PermanentSftpError):
-                return _checked(_connect(config, algorithms, only=True), config, trust)
+                connected = _connect(config, deadline, algorithms, only=True)
+                return _checked(connected, config, trust)
     raise error
 
 
-def _checked(transport: paramiko.Transport, config: SftpConfig, trust: Trust) -> paramiko.Transport:
+def _checked(transport: Transport, config: SftpConfig, trust: Trust) -> Transport:
     try:
         trust.check(_shown(transport, config))
     except HostKeyError:
@@ -102,21 +116,21 @@ def _checked(transport: paramiko.Transport, config: SftpConfig, trust: Trust) ->
     return transport
 
 
-def _shown(transport: paramiko.Transport, config: SftpConfig) -> HostKey:
+def _shown(transport: Transport, config: SftpConfig) -> HostKey:
     key = transport.get_remote_server_key()
     return HostKey(address(config.host, config.port), key.get_name(), key.asbytes())
 
 
 def _connect(
-    config: SftpConfig, algorithms: Sequence[str], *, only: bool = False
-) -> paramiko.Transport:
+    config: SftpConfig, deadline: Deadline, algorithms: Sequence[str], *, only: bool = False
+) -> Transport:
     """Make the encrypted connection; host keys of some algorithms come before others (or alone)."""
     logging.getLogger("paramiko").addHandler(_SILENT)
-    sock = _dial(config)
-    transport = paramiko.Transport(sock, default_window_size=_CHANNEL_WINDOW)
+    sock = _dial(config, deadline)
+    transport = Transport(sock, default_window_size=_CHANNEL_WINDOW)
     try:
         _set_up(transport, config.timeout, algorithms, only=only)
-        _shake_hands(transport, config)
+        _shake_hands(transport, config, deadline)
     except BaseException:
         transport.close()
         sock.close()
@@ -124,9 +138,7 @@ def _connect(
     return transport
 
 
-def _set_up(
-    transport: paramiko.Transport, timeout: float, algorithms: Sequence[str], *, only: bool
-) -> None:
+def _set_up(transport: Transport, timeout: float, algorithms: Sequence[str], *, only: bool) -> None:
     # We bound every wait as a whole; these only end the thread behind it.
     transport.banner_timeout = transport.handshake_timeout = 2 * timeout
     transport.auth_timeout = 2 * timeout
@@ -137,9 +149,9 @@ def _set_up(
     options.ciphers = tuple(dict.fromkeys([*_FASTEST_CIPHERS, *options.ciphers]))
 
 
-def _dial(config: SftpConfig) -> socket.socket:
+def _dial(config: SftpConfig, deadline: Deadline) -> socket.socket:
     try:
-        sock = socket.create_connection((config.host, config.port), config.timeout)
+        sock = socket.create_connection((config.host, config.port), deadline.left)
     except socket.gaierror as error:
         if error.errno == socket.EAI_AGAIN:
             raise TransientSftpError(
@@ -147,7 +159,7 @@ def _dial(config: SftpConfig) -> socket.socket:
             ) from error
         raise PermanentSftpError(f"no host is called {config.host}: check SFTP_HOST") from error
     except TimeoutError as error:
-        raise TransientSftpError(silence(config, "to the connection")) from error
+        raise TransientSftpError(deadline.silence("to the connection")) from error
     except OSError as error:
         raise TransientSftpError(
             f"{config.peer} can't be reached: {error.strerror or error}; "
@@ -157,17 +169,18 @@ def _dial(config: SftpConfig) -> socket.socket:
     return sock
 
 
-def _shake_hands(transport: paramiko.Transport, config: SftpConfig) -> None:
+def _shake_hands(transport: Transport, config: SftpConfig, deadline: Deadline) -> None:
     done = threading.Event()
     try:
         transport.start_client(event=done)
-        if not done.wait(config.timeout):
-            raise TransientSftpError(silence(config, "to the SSH handshake"))
+        if not done.wait(deadline.left):
+            raise TransientSftpError(deadline.silence("to the SSH handshake"))
         if not transport.is_active():
             raise transport.get_exception() or EOFError
     except IncompatiblePeer as error:
-        raise PermanentSftpError(_no_common_algorithm(config, error)) from error
+        raise PermanentSftpError(_no_common_algorithm(transport, config, error)) from error
     except (paramiko.SSHException, OSError, EOFError) as error:
+        login.check_room(transport, config.peer)
         raise _handshake_error(config, error) from error
 
 
@@ -182,36 +195,40 @@ def _handshake_error(config: SftpConfig, error: Exception) -> Exception:
     )
 
 
-def _no_common_algorithm(config: SftpConfig, error: Exception) -> str:
+def _no_common_algorithm(transport: Transport, config: SftpConfig, error: Exception) -> str:
     if "host key" in str(error):
         return (
             f"{config.peer} has no host key of a kind that is still safe: most likely only ssh-rsa "
             "with SHA-1; its owner must update it (OpenSSH 7.2 or newer signs with rsa-sha2) or "
             "add an ed25519 or ECDSA key"
         )
+    options = transport.get_security_options()
+    ours = {"key exchange": options.kex, "cipher": options.ciphers, "MAC": options.digests}
+    lacking = [
+        f"{kind}: it has {', '.join(transport.offers[kind])}; we have {', '.join(names)}"
+        for kind, names in ours.items()
+        if not set(names) & set(transport.offers.get(kind, names))
+    ]
     return (
-        f"{config.peer} and we have no SSH algorithm in common ({_plain(error)}): its owner must "
-        "update it"
+        f"{config.peer} and we have no SSH algorithm in common "
+        f"({'; '.join(lacking) or _plain(error)}): its owner must allow one more"
     )
 
 
-def _open_channel(transport: paramiko.Transport, config: SftpConfig) -> Session:
-    with deadline(transport, config, "to the request for a session"):
+def _open_channel(transport: Transport, config: SftpConfig, deadline: Deadline) -> paramiko.Channel:
+    with deadline.bound(transport, "to the request for a session"):
         try:
-            channel = transport.open_session(timeout=2 * config.timeout)
+            channel: paramiko.Channel = transport.open_session(timeout=2 * config.timeout)
         except (paramiko.SSHException, EOFError, OSError) as error:
+            login.check_room(transport, config.peer)
             raise TransientSftpError(
                 f"{config.peer} opens no session ({_plain(error)}): it may be busy (MaxSessions)"
             ) from error
         _start_sftp(transport, channel, config)
-    channel.settimeout(config.timeout)
-    transport.set_keepalive(KEEPALIVE_SECONDS)
-    return Session(channel, config.peer)
+    return channel
 
 
-def _start_sftp(
-    transport: paramiko.Transport, channel: paramiko.Channel, config: SftpConfig
-) -> None:
+def _start_sftp(transport: Transport, channel: paramiko.Channel, config: SftpConfig) -> None:
     try:
         channel.invoke_subsystem("sftp")
     except (paramiko.SSHException, EOFError, OSError) as error:

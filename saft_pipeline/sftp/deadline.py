@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 
 import paramiko
@@ -10,34 +11,45 @@ from saft_pipeline.sftp.errors import SftpError, TransientSftpError
 from saft_pipeline.sftp.model import SftpConfig
 
 
-@contextlib.contextmanager
-def deadline(transport: paramiko.Transport, config: SftpConfig, to_what: str) -> Iterator[None]:
-    """Close the transport if the block lasts longer than the timeout.
+class Deadline:
+    """By when a connection must stand: the timeout's seconds are for all of its steps together."""
 
-    Every wait on it then ends, and whatever error it ends with becomes a TransientSftpError.
-    """
-    passed = threading.Event()
+    def __init__(self, config: SftpConfig) -> None:
+        self._config = config
+        self._due = time.monotonic() + config.timeout
 
-    def end() -> None:
-        passed.set()
-        transport.close()
+    @property
+    def left(self) -> float:
+        """The seconds that are left, never quite none."""
+        return max(0.01, self._due - time.monotonic())
 
-    timer = threading.Timer(config.timeout, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (SftpError, paramiko.SSHException, EOFError, OSError) as error:
-        if passed.is_set():
-            raise TransientSftpError(silence(config, to_what)) from error
-        raise
-    finally:
-        timer.cancel()
+    @contextlib.contextmanager
+    def bound(self, transport: paramiko.Transport, to_what: str) -> Iterator[None]:
+        """Close the transport if the block goes on past the deadline.
 
+        Every wait on it then ends, and whatever error it ends with becomes a TransientSftpError.
+        """
+        passed = threading.Event()
 
-def silence(config: SftpConfig, to_what: str) -> str:
-    """Say that the server didn't answer in time."""
-    return (
-        f"{config.peer} gave no answer {to_what} within {config.timeout:g} s "
-        "(SFTP_TIMEOUT_SECONDS): it may be busy, or something on the way drops what is sent"
-    )
+        def end() -> None:
+            passed.set()
+            transport.close()
+
+        timer = threading.Timer(self.left, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except (SftpError, paramiko.SSHException, EOFError, OSError) as error:
+            if passed.is_set():
+                raise TransientSftpError(self.silence(to_what)) from error
+            raise
+        finally:
+            timer.cancel()
+
+    def silence(self, to_what: str) -> str:
+        """Say that the server didn't answer in time."""
+        return (
+            f"{self._config.peer} gave no answer {to_what} within {self._config.timeout:g} s "
+            "(SFTP_TIMEOUT_SECONDS): it may be busy, or something on the way drops what is sent"
+        )

@@ -63,7 +63,7 @@ class Flight(Generic[Owner]):
     def __init__(self, bounds: Bounds, quirks: Quirks) -> None:
         self.bounds = bounds
         self.handles = wire.USUAL_LIMITS.handles
-        self.sent = 0
+        self._sent = 0
         self._quirks = quirks
         self._queue: deque[Asked[Owner]] = deque()
         self._opens: deque[Asked[Owner]] = deque()
@@ -99,10 +99,10 @@ class Flight(Generic[Owner]):
             asked = self._next()
             if asked is None:
                 return
-            self.sent = (self.sent + 1) & 0xFFFFFFFF
+            self._sent = (self._sent + 1) & 0xFFFFFFFF
             asked.at = now
-            self._asked[self.sent] = asked
-            yield self.sent, asked.request
+            self._asked[self._sent] = asked
+            yield self._sent, asked.request
 
     def _next(self) -> Asked[Owner] | None:
         if self._queue:

@@ -128,8 +128,9 @@ class _Pace:
 class Session:
     """An SFTP session over an open channel. For one thread; runs may be nested in each other.
 
-    `limits` are the usual ones until the server's own are known, which is waited for nowhere. Every
-    method raises TransientSftpError if the connection is lost; what it then yielded stays good.
+    `requests` counts what was asked. `limits` are the usual ones until the server's own are known,
+    which is waited for nowhere. Every method raises TransientSftpError if the connection is lost;
+    what it then yielded stays good.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class Session:
         self._packets = wire.Packets()
         self._outgoing = bytearray()
         self._unsent = 0
+        self.requests = 0
         self._lost: TransientSftpError | None = None
         self._pace = _Pace(clock(), 2 * patience)
         self.quirks = quirks or Quirks()
@@ -159,11 +161,6 @@ class Session:
         if wire.LIMITS in self.extensions:
             run: _Run[None] = _Run(lambda: None, lambda: 1, 0)
             self._advance(run.begin(Task(self._learn_limits(), "asking for its limits")), None)
-
-    @property
-    def requests(self) -> int:
-        """How many were asked so far."""
-        return self.flight.sent
 
     def open_at_once(self) -> int:
         """Give how many files or folders to have open at once."""
@@ -233,6 +230,7 @@ class Session:
         for number, request in self.flight.admit(self.clock()):
             self._outgoing += wire.encode(number, request)
             self._unsent += 1
+            self.requests += 1
 
     def _abandon(self, run: _Run[Any]) -> None:
         """Let tasks that nobody waits for any more clean up; their answers will be dropped."""
