@@ -1,15 +1,19 @@
 """What is kept of each file, gzipped, named by the hash of its bytes; here: in a folder.
 
 `raw/ab/ab12….xml.gz` holds the bytes as they came, `parsed/ab/ab12….ndjson.gz` what `saft parse`
-prints of them: `zcat` shows either. An artifact appears whole or not at all.
+prints of them: `zcat` shows either. Small files that were loaded together share a pack (packs.py).
+An artifact appears whole or not at all.
 """
 
 from __future__ import annotations
 
+import errno
 import gzip
+import io
 import os
 import platform
 import shutil
+import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
@@ -17,6 +21,8 @@ from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 Kind = Literal["raw", "parsed"]
+KINDS: tuple[Kind, ...] = ("raw", "parsed")
+ENDINGS: dict[Kind, str] = {"raw": "xml", "parsed": "ndjson"}
 _LEVEL = 1  # a third of the time of the default level for a tenth more bytes
 IN_MEMORY = 1 << 20
 
@@ -28,25 +34,26 @@ class ArtifactWriter(Protocol):
         """Take some more."""
 
 
-def raw_name(sha256: str) -> str:
-    """Where the bytes with this hash are, below the place of all artifacts."""
-    return f"raw/{sha256[:2]}/{sha256}.xml.gz"
+def name_of(kind: Kind, sha256: str) -> str:
+    """Where the artifact of the bytes with this hash is, below the place of all artifacts."""
+    return f"{kind}/{sha256[:2]}/{sha256}.{ENDINGS[kind]}.gz"
 
 
-def parsed_name(sha256: str) -> str:
-    """Where what was read from the bytes with this hash is."""
-    return f"parsed/{sha256[:2]}/{sha256}.ndjson.gz"
+def pack_name(kind: Kind, pack: str) -> str:
+    """Where a pack is, below the place of all artifacts."""
+    return f"packs/{pack[:2]}/{pack}.{kind}.tar.gz"
 
 
-def hash_in(name: str) -> str:
-    """The hash that an artifact is named by."""
-    return name.partition(".")[0]
+def kept_as(path: str) -> tuple[Kind, str]:
+    """What an artifact or a pack is, and the hash or the pack that it is named by."""
+    name, kind, *_ = path.rpartition("/")[2].split(".")
+    return ("raw" if kind in ("raw", "xml") else "parsed"), name
 
 
 class Kept(NamedTuple):
-    """An artifact that is there: the hash it is named by, where it is, its size in bytes."""
+    """An artifact or pack that is there: what it is named by, where it is, its size in bytes."""
 
-    sha256: str
+    name: str
     place: str
     size: int
 
@@ -54,16 +61,16 @@ class Kept(NamedTuple):
 class Artifacts(Protocol):
     """What the rest of the program does with artifacts, wherever they are; all raise OSError."""
 
-    def raw_path(self, sha256: str) -> Path | str:
-        """Where the bytes with this hash are kept."""
+    def place(self, kind: Kind, sha256: str, pack: str | None = None) -> Path | str:
+        """Where the artifact of the bytes with this hash is: a file of its own, or its pack."""
         ...
 
-    def parsed_path(self, sha256: str) -> Path | str:
-        """Where what was read from the bytes with this hash is kept."""
+    def has(self, kind: Kind, sha256: str, pack: str | None = None) -> bool:
+        """Whether it is kept there."""
         ...
 
-    def has_parsed(self, sha256: str) -> bool:
-        """Whether what was read from the bytes with this hash is kept."""
+    def open(self, kind: Kind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
+        """Its content, not gzipped; raises FileNotFoundError if it is not kept there."""
         ...
 
     def keep_raw(self, sha256: str, source: BinaryIO) -> None:
@@ -74,12 +81,16 @@ class Artifacts(Protocol):
         """A sink for the NDJSON of a file; nothing is kept if the block raises."""
         ...
 
+    def keep_pack(self, kind: Kind, pack: str, archive: bytes) -> None:
+        """Keep a pack."""
+        ...
+
     def flush(self) -> None:
         """Have all that was to be kept in its place: before that, it may be on its way."""
         ...
 
-    def older(self, kind: Kind, before: datetime) -> Iterator[Kept]:
-        """What was written before then."""
+    def older(self, kind: Kind, before: datetime, *, packs: bool) -> Iterator[Kept]:
+        """What was written before then: packs, or files of their own."""
         ...
 
     def remove(self, kept: Iterable[Kept]) -> None:
@@ -94,21 +105,25 @@ class LocalArtifacts:
         self._folder = folder
         self._aside = f"{platform.node()}.{os.getpid()}.part"
 
-    def raw_path(self, sha256: str) -> Path:
+    def place(self, kind: Kind, sha256: str, pack: str | None = None) -> Path:
         """See Artifacts."""
-        return self._folder / raw_name(sha256)
+        return self._folder / (pack_name(kind, pack) if pack else name_of(kind, sha256))
 
-    def parsed_path(self, sha256: str) -> Path:
+    def has(self, kind: Kind, sha256: str, pack: str | None = None) -> bool:
         """See Artifacts."""
-        return self._folder / parsed_name(sha256)
+        return self.place(kind, sha256, pack).exists()
 
-    def has_parsed(self, sha256: str) -> bool:
+    def open(self, kind: Kind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
         """See Artifacts."""
-        return self.parsed_path(sha256).exists()
+        path = self.place(kind, sha256, pack)
+        if pack is None:
+            return gzip.open(path)
+        with path.open("rb") as tar:
+            return member(tar, kind, sha256, str(path))
 
     def keep_raw(self, sha256: str, source: BinaryIO) -> None:
         """See Artifacts. Bytes that are kept already are not read."""
-        path = self.raw_path(sha256)
+        path = self.place("raw", sha256)
         if not path.exists():
             with self._written_whole(path) as out:
                 shutil.copyfileobj(source, out, IN_MEMORY)
@@ -116,8 +131,13 @@ class LocalArtifacts:
     @contextmanager
     def parsed(self, sha256: str) -> Iterator[ArtifactWriter]:
         """See Artifacts."""
-        with self._written_whole(self.parsed_path(sha256)) as out:
+        with self._written_whole(self.place("parsed", sha256)) as out:
             yield out
+
+    def keep_pack(self, kind: Kind, pack: str, archive: bytes) -> None:
+        """See Artifacts."""
+        with self._written_whole(self.place(kind, "", pack)) as out:
+            out.write(archive)
 
     @contextmanager
     def _written_whole(self, path: Path) -> Iterator[ArtifactWriter]:
@@ -137,15 +157,16 @@ class LocalArtifacts:
     def flush(self) -> None:
         """See Artifacts. Nothing is ever on its way."""
 
-    def older(self, kind: Kind, before: datetime) -> Iterator[Kept]:
+    def older(self, kind: Kind, before: datetime, *, packs: bool) -> Iterator[Kept]:
         """See Artifacts. What a process that was killed left half-written is among them."""
-        for path in (self._folder / kind).glob("*/*"):
+        for path in (self._folder / ("packs" if packs else kind)).glob("*/*"):
+            found, name = kept_as(path.name)
             try:
                 stat = path.stat()
             except FileNotFoundError:
                 continue
-            if stat.st_mtime < before.timestamp():
-                yield Kept(hash_in(path.name), str(path), stat.st_size)
+            if found == kind and stat.st_mtime < before.timestamp():
+                yield Kept(name, str(path), stat.st_size)
 
     def remove(self, kept: Iterable[Kept]) -> None:
         """See Artifacts."""
@@ -203,3 +224,14 @@ def _made(path: Path) -> BinaryIO:
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("wb")
+
+
+def member(tar: BinaryIO, kind: Kind, sha256: str, place: str) -> io.BytesIO:
+    """The content of one member of a pack; raises FileNotFoundError if it is not there."""
+    name = f"{sha256}.{ENDINGS[kind]}"
+    with tarfile.open(fileobj=tar, mode="r:gz") as members:
+        found = next((one for one in members if one.name == name), None)
+        content = members.extractfile(found) if found else None
+        if content is None:
+            raise FileNotFoundError(errno.ENOENT, f"the pack has no {name}", place)
+        return io.BytesIO(content.read())

@@ -6,6 +6,9 @@ the work. They appear whole where the place's own uploads do, as they do in ever
 
 from __future__ import annotations
 
+import errno
+import gzip
+import io
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator
@@ -24,9 +27,10 @@ from saft_pipeline.artifacts.local import (
     Kept,
     Kind,
     LocalArtifacts,
-    hash_in,
-    parsed_name,
-    raw_name,
+    kept_as,
+    member,
+    name_of,
+    pack_name,
 )
 from saft_pipeline.settings import Settings
 
@@ -50,8 +54,8 @@ def try_out(artifacts: Artifacts) -> str:
     with artifacts.parsed(nothing) as out:
         out.write(b"")
     artifacts.flush()
-    where = str(artifacts.parsed_path(nothing))
-    if not artifacts.has_parsed(nothing):
+    where = str(artifacts.place("parsed", nothing))
+    if not artifacts.has("parsed", nothing):
         raise OSError(f"{where} was written and is not there: mend SAFT_ARTIFACTS_URL")
     artifacts.remove([Kept(nothing, where, 0)])
     return where
@@ -93,30 +97,46 @@ class RemoteArtifacts:
             where = f"SAFT_ARTIFACTS_URL ({urlsplit(self._url).scheme}://…)"
             raise OSError(f"{where}: {type(error).__name__}: {error}{cure}") from error
 
-    def raw_path(self, sha256: str) -> str:
+    def place(self, kind: Kind, sha256: str, pack: str | None = None) -> str:
         """See Artifacts."""
-        return f"{self._shown}/{raw_name(sha256)}"
+        return f"{self._shown}/{pack_name(kind, pack) if pack else name_of(kind, sha256)}"
 
-    def parsed_path(self, sha256: str) -> str:
-        """See Artifacts."""
-        return f"{self._shown}/{parsed_name(sha256)}"
-
-    def has_parsed(self, sha256: str) -> bool:
+    def has(self, kind: Kind, sha256: str, pack: str | None = None) -> bool:
         """See Artifacts."""
         system, root = self._place
+        name = pack_name(kind, pack) if pack else name_of(kind, sha256)
         with self._told():
-            return bool(system.exists(f"{root}/{parsed_name(sha256)}"))
+            return bool(system.exists(f"{root}/{name}"))
+
+    def open(self, kind: Kind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
+        """See Artifacts."""
+        if not self.has(kind, sha256, pack):
+            place = self.place(kind, sha256, pack)
+            raise FileNotFoundError(errno.ENOENT, "nothing is kept there", place)
+        system, root = self._place
+        name = pack_name(kind, pack) if pack else name_of(kind, sha256)
+        with self._told():
+            stored: BinaryIO = system.open(f"{root}/{name}", "rb")
+        if pack is None:
+            return gzip.open(stored)
+        with stored:
+            return member(stored, kind, sha256, self.place(kind, sha256, pack))
 
     def keep_raw(self, sha256: str, source: BinaryIO) -> None:
         """See Artifacts. Asking whether they are there would cost as much as sending them."""
-        with self._sent(raw_name(sha256)) as out:
+        with self._sent(name_of("raw", sha256)) as out:
             shutil.copyfileobj(source, out, IN_MEMORY)
 
     @contextmanager
     def parsed(self, sha256: str) -> Iterator[ArtifactWriter]:
         """See Artifacts."""
-        with self._sent(parsed_name(sha256)) as out:
+        with self._sent(name_of("parsed", sha256)) as out:
             yield out
+
+    def keep_pack(self, kind: Kind, pack: str, archive: bytes) -> None:
+        """See Artifacts."""
+        with self._sent(pack_name(kind, pack)) as out:
+            out.write(archive)
 
     @contextmanager
     def _sent(self, name: str) -> Iterator[ArtifactWriter]:
@@ -146,10 +166,10 @@ class RemoteArtifacts:
             with self._told():
                 system.pipe({f"{root}/{name}": data for name, data in pending.items()})
 
-    def older(self, kind: Kind, before: datetime) -> Iterator[Kept]:
+    def older(self, kind: Kind, before: datetime, *, packs: bool) -> Iterator[Kept]:
         """See Artifacts."""
         system, root = self._place
-        top = f"{root}/{kind}"
+        top = f"{root}/{'packs' if packs else kind}"
         with self._told():
             folders = system.ls(top, detail=False) if system.exists(top) else []
         for folder in folders:
@@ -157,7 +177,9 @@ class RemoteArtifacts:
                 found = system.ls(folder, detail=True)
                 old = [one for one in found if system.modified(one["name"]) < before]
             for one in old:
-                yield Kept(hash_in(one["name"].rpartition("/")[2]), one["name"], one["size"])
+                of_kind, name = kept_as(one["name"])
+                if of_kind == kind:
+                    yield Kept(name, one["name"], one["size"])
 
     def remove(self, kept: Iterable[Kept]) -> None:
         """See Artifacts."""

@@ -198,7 +198,8 @@ def _old_artifacts(
     """
     kinds: tuple[Kind, ...] = ("parsed",) if settings.after_load == "delete" else ("parsed", "raw")
     for kind in kinds:
-        old = artifacts.older(kind, before)
-        while some := list(islice(old, _HASHES)):
-            used = watch.recent_hashes([one.sha256 for one in some], before)
-            yield [one for one in some if one.sha256 not in used]
+        for packs, recent in ((False, watch.recent_hashes), (True, watch.recent_packs)):
+            old = artifacts.older(kind, before, packs=packs)
+            while some := list(islice(old, _HASHES)):
+                used = recent([one.name for one in some], before)
+                yield [one for one in some if one.name not in used]

@@ -67,13 +67,16 @@ def _raw(load: Load, loader: Loader) -> dict[str, Any]:
         "bytes": load.fetched.file.size,
         "modified_at": dg.MetadataValue.timestamp(load.file.modified_at),
         "sha256": load.fetched.sha256,
-        "artifact": dg.MetadataValue.path(loader.artifacts.raw_path(load.fetched.sha256)),
+        "artifact": dg.MetadataValue.path(
+            loader.artifacts.place("raw", load.fetched.sha256, load.pack)
+        ),
     }
 
 
 def _parsed(load: Load, loader: Loader) -> dict[str, Any]:
     assert load.fetched is not None
-    artifact = dg.MetadataValue.path(loader.artifacts.parsed_path(load.fetched.sha256))
+    place = loader.artifacts.place("parsed", load.fetched.sha256, load.pack)
+    artifact = dg.MetadataValue.path(place)
     if load.same_as is not None:
         return {"same bytes as": f"ledger row {load.same_as}", "artifact": artifact}
     reading = load.reading

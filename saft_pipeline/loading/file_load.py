@@ -29,6 +29,7 @@ class Load:
     fetched: Fetched | None = None
     owned: bool = True
     same_as: int | None = None
+    pack: str | None = None
     reading: Reading | None = None
     outcome: Outcome | None = None
     rejection: Rejection | None = None

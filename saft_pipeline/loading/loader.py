@@ -6,6 +6,7 @@ ledger and the others go on. Nothing here knows of Dagster.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +16,7 @@ from typing import TypeVar
 from saft_pipeline import __version__
 from saft_pipeline.loading.file_load import Group, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
-from saft_pipeline.loading.reader_process import FileReader
+from saft_pipeline.loading.reader_process import FileReader, is_small
 from saft_pipeline.loading.sources import Arrival, Source, source_of
 from saft_pipeline.saft.rules.checks import blocked, summaries
 from saft_pipeline.settings import Settings
@@ -47,10 +48,15 @@ class Loader:
 
     def begin(self, files: Sequence[LedgerFile]) -> Group:
         """Fetch a group, record in the ledger what came, and have it read."""
-        loads = self._fetched(files)
+        pack = secrets.token_hex(16)
+        loads = self._fetched(files, pack)
         fresh = [load for load in loads if load.rejection is None and not self._is_known(load)]
-        jobs = [FileToRead(x.file.id, x.file.path, x.fetched) for x in fresh if x.fetched]
-        return Group(loads, fresh, self._reader.read(jobs))
+        jobs = [
+            FileToRead(x.file.id, x.file.path, x.fetched, packed=x.pack == pack)
+            for x in fresh
+            if x.fetched
+        ]
+        return Group(loads, fresh, self._reader.read(jobs, pack))
 
     def finish_reading(self, group: Group) -> Sequence[Load]:
         """The group's files, with what each says; of known bytes that is not read again."""
@@ -68,7 +74,7 @@ class Loader:
         reason = blocked(load.file.path, reading.findings, self._settings.block_on)
         return Rejection(reason, "failed") if reason else None
 
-    def _fetched(self, files: Sequence[LedgerFile]) -> list[Load]:
+    def _fetched(self, files: Sequence[LedgerFile], pack: str) -> list[Load]:
         spill = self._settings.home / "spill"
         spill.mkdir(parents=True, exist_ok=True)
         loads = {file.id: Load(file) for file in files}
@@ -80,7 +86,7 @@ class Loader:
             for load in loads.values():
                 if load.fetched is None and load.rejection is None:
                     load.rejection = _fault(load, error)
-        self._settle([load for load in loads.values() if load.rejection is None])
+        self._settle([load for load in loads.values() if load.rejection is None], pack)
         return list(loads.values())
 
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
@@ -97,20 +103,27 @@ class Loader:
             kind, reason = arrival.result.kind, arrival.result.reason
             load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
 
-    def _settle(self, loads: Sequence[Load]) -> None:
-        contents = [_content(load.file.id, load.fetched) for load in loads if load.fetched]
+    def _settle(self, loads: Sequence[Load], pack: str) -> None:
+        small = {load.file.id for load in loads if load.fetched and is_small(load.fetched)}
+        packs = dict.fromkeys(small, pack) if len(small) > 1 else {}
+        contents = [
+            _content(x.file.id, x.fetched, packs.get(x.file.id)) for x in loads if x.fetched
+        ]
         settled = self._store.settle(self._owner, contents, __version__)
         moved = any(s.ledger_id != load.file.id for s, load in zip(settled, loads, strict=True))
         now = {f.id: f for f in self._store.claimed(self._owner)} if moved else {}
         for load, result in zip(loads, settled, strict=True):
             load.file = now.get(result.ledger_id, load.file)
-            load.same_as = result.same_as
+            load.same_as, load.pack = result.same_as, result.pack
 
     def _is_known(self, load: Load) -> bool:
         """Whether these bytes were loaded before and what was read of them is still kept."""
         assert load.fetched is not None
-        if load.same_as is None or not self.artifacts.has_parsed(load.fetched.sha256):
+        sha256 = load.fetched.sha256
+        if load.same_as is None or not self.artifacts.has("parsed", sha256, load.pack):
             return False
+        if self.artifacts.has("raw", sha256, load.pack):
+            return True
         try:
             keep_raw(load.fetched, self.artifacts)
             self.artifacts.flush()
@@ -216,9 +229,9 @@ def _failure(load: Load) -> Failure | None:
     return Failure(load.file.id, load.rejection.reason, load.rejection.state, after)
 
 
-def _content(ledger_id: int, fetched: Fetched) -> FetchedContent:
+def _content(ledger_id: int, fetched: Fetched, pack: str | None) -> FetchedContent:
     modified = datetime.fromtimestamp(fetched.file.modified_at, UTC)
-    return FetchedContent(ledger_id, fetched.sha256, fetched.file.size, modified)
+    return FetchedContent(ledger_id, fetched.sha256, fetched.file.size, modified, pack)
 
 
 def _publication(load: Load) -> Publication:

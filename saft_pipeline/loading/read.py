@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from saft_pipeline.artifacts.local import Artifacts
+from saft_pipeline.artifacts.packs import Pack
 from saft_pipeline.saft.errors import IncompleteError, SaftError
 from saft_pipeline.saft.fields import INVOICE_FIELDS
 from saft_pipeline.saft.ndjson import to_json
@@ -34,11 +35,12 @@ State = Literal["failed", "incomplete", "gone", "unreadable", "lost"]
 
 
 class FileToRead(NamedTuple):
-    """A file to read: its row in the ledger, its path there, and its bytes."""
+    """A file to read: its row in the ledger, its path there, its bytes, whether a pack keeps it."""
 
     ledger_id: int
     path: str
     fetched: Fetched
+    packed: bool = False
 
 
 class Rejection(NamedTuple):
@@ -73,10 +75,18 @@ class Reading:
         return self.header.values[0] if self.header else None
 
 
-def read_files(jobs: Sequence[FileToRead], artifacts: Artifacts) -> list[Reading]:
-    """Read files one after the other; their artifacts are in their place when this ends."""
-    readings = [read_file(job, artifacts) for job in jobs]
+def read_files(
+    jobs: Sequence[FileToRead], artifacts: Artifacts, pack: str | None = None
+) -> list[Reading]:
+    """Read files one after the other; their artifacts are in their place when this ends.
+
+    `pack` keeps those of the jobs that say so.
+    """
+    packed = Pack(pack, artifacts) if pack else None
+    readings = [read_file(job, packed if packed and job.packed else artifacts) for job in jobs]
     try:
+        if packed:
+            packed.flush()
         artifacts.flush()
     except OSError as error:
         for job, reading in zip(jobs, readings, strict=True):
@@ -88,7 +98,7 @@ def _fault(job: FileToRead, error: OSError) -> Rejection:
     return Rejection(f"{job.path}: {error}", "failed", transient=True)
 
 
-def read_file(job: FileToRead, artifacts: Artifacts) -> Reading:
+def read_file(job: FileToRead, artifacts: Artifacts | Pack) -> Reading:
     """Keep a file's bytes and read them once: its NDJSON artifact, its rows spooled for staging."""
     started = time.perf_counter()
     reading = Reading(FileRows(job.ledger_id))
@@ -109,13 +119,13 @@ def read_file(job: FileToRead, artifacts: Artifacts) -> Reading:
     return reading
 
 
-def keep_raw(fetched: Fetched, artifacts: Artifacts) -> None:
+def keep_raw(fetched: Fetched, artifacts: Artifacts | Pack) -> None:
     """Keep a file's bytes as they came."""
     with fetched.open() as source:
         artifacts.keep_raw(fetched.sha256, source)
 
 
-def _read_records(job: FileToRead, artifacts: Artifacts, reading: Reading) -> None:
+def _read_records(job: FileToRead, artifacts: Artifacts | Pack, reading: Reading) -> None:
     checker = Checker(most=MOST_FINDINGS)
     with (
         job.fetched.open() as source,

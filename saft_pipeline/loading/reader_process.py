@@ -18,12 +18,11 @@ from multiprocessing.connection import Connection, Pipe
 
 from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.loading.read import FileToRead, Reading, read_files
+from saft_pipeline.sftp.model import Fetched
 
 # So many files pay for its start.
 WORTH_IT = 100
-# Bytes of a file up to which its rows stay in memory, and so can be sent back.
 _SMALL = 64 << 10
-
 _LOST = (EOFError, OSError)
 
 
@@ -40,20 +39,22 @@ class FileReader:
         if self._process is None and count >= WORTH_IT and len(os.sched_getaffinity(0)) > 1:
             self._process = _Process()
 
-    def read(self, jobs: Sequence[FileToRead]) -> Future[list[Reading]]:
+    def read(self, jobs: Sequence[FileToRead], pack: str | None = None) -> Future[list[Reading]]:
         """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""
-        if self._process is not None and all(map(_is_small, jobs)):
-            return self._asking.submit(self._ask, self._process, jobs)
+        if self._process is not None and all(is_small(job.fetched) for job in jobs):
+            return self._asking.submit(self._ask, self._process, jobs, pack)
         done: Future[list[Reading]] = Future()
-        done.set_result(read_files(jobs, self.artifacts))
+        done.set_result(read_files(jobs, self.artifacts, pack))
         return done
 
-    def _ask(self, process: _Process, jobs: Sequence[FileToRead]) -> list[Reading]:
+    def _ask(
+        self, process: _Process, jobs: Sequence[FileToRead], pack: str | None
+    ) -> list[Reading]:
         try:
-            return process.ask(self.artifacts, jobs)
+            return process.ask(self.artifacts, jobs, pack)
         except _LOST:  # killed, most likely
             self.close()
-            return read_files(jobs, self.artifacts)
+            return read_files(jobs, self.artifacts, pack)
 
     def close(self) -> None:
         """End the process; reading goes on here."""
@@ -73,9 +74,11 @@ class _Process:
                 command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL
             )
 
-    def ask(self, artifacts: Artifacts, jobs: Sequence[FileToRead]) -> list[Reading]:
+    def ask(
+        self, artifacts: Artifacts, jobs: Sequence[FileToRead], pack: str | None
+    ) -> list[Reading]:
         """Have files read; raises EOFError or OSError when it is gone."""
-        self._connection.send((artifacts, jobs))
+        self._connection.send((artifacts, jobs, pack))
         answer: list[Reading] = self._connection.recv()
         return answer
 
@@ -85,9 +88,9 @@ class _Process:
         self._process.wait()
 
 
-def _is_small(job: FileToRead) -> bool:
-    content = job.fetched.content
-    return isinstance(content, bytes) and len(content) <= _SMALL
+def is_small(fetched: Fetched) -> bool:
+    """Whether a file's bytes and rows stay in memory: these are sent, and kept in packs."""
+    return isinstance(fetched.content, bytes) and len(fetched.content) <= _SMALL
 
 
 def _serve(connection: Connection) -> None:
@@ -95,8 +98,8 @@ def _serve(connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(*_LOST):
         while True:
-            artifacts, jobs = connection.recv()
-            connection.send(read_files(jobs, artifacts))
+            artifacts, jobs, pack = connection.recv()
+            connection.send(read_files(jobs, artifacts, pack))
 
 
 if __name__ == "__main__":

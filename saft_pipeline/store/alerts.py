@@ -74,6 +74,11 @@ class Watch:
         arguments = {"hashes": list(hashes), "since": since.isoformat()}
         return set(self._transport.call("saft_recent_hashes", arguments))
 
+    def recent_packs(self, packs: Sequence[str], since: datetime) -> set[str]:
+        """Those that keep the artifacts of bytes seen or loaded since then, or yet to be loaded."""
+        arguments = {"packs": list(packs), "since": since.isoformat()}
+        return set(self._transport.call("saft_recent_packs", arguments))
+
     def close(self) -> None:
         """Close what is open."""
         self._transport.close()

@@ -86,6 +86,7 @@ class LedgerFile:
     warnings: Warnings
     run_id: str | None
     saft_version: str | None
+    artifact_pack: str | None
     company_id: str | None
     total_invoices: int | None
     total_lines: int | None
@@ -100,20 +101,28 @@ class LedgerFile:
 
 @dataclass(frozen=True, slots=True)
 class FetchedContent:
-    """What fetching a claimed file found: `sha256` in hex, size and time after the read."""
+    """What fetching a claimed file found: `sha256` in hex, size and time after the read.
+
+    `pack` is what keeps its artifacts together with others', unless they have files of their own.
+    """
 
     ledger_id: int
     sha256: str
     size: int
     modified_at: datetime
+    pack: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The row to go on with; `same_as` is a loaded row with the same bytes, if there is one."""
+    """The row to go on with; `same_as` is a loaded row with the same bytes, if there is one.
+
+    `pack` is where that one's artifacts are kept, else where this one's are to be.
+    """
 
     ledger_id: int
     same_as: int | None
+    pack: str | None
 
 
 @dataclass(frozen=True, slots=True)

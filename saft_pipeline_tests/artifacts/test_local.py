@@ -46,7 +46,7 @@ def break_off(artifacts: LocalArtifacts, data: bytes) -> None:
 @pytest.mark.parametrize("content", SIZES, ids=len)
 def test_the_bytes_come_back(artifacts: LocalArtifacts, content: bytes) -> None:
     artifacts.keep_raw(HASH, io.BytesIO(content))
-    assert gzip.decompress(artifacts.raw_path(HASH).read_bytes()) == content
+    assert gzip.decompress(artifacts.place("raw", HASH).read_bytes()) == content
 
 
 @pytest.mark.parametrize("size", [1, 4096, module.IN_MEMORY + 1])
@@ -55,20 +55,20 @@ def test_what_was_read_comes_back_whatever_the_pieces(artifacts: LocalArtifacts,
     with artifacts.parsed(HASH) as sink:
         for piece in pieces:
             sink.write(piece)
-    assert gzip.decompress(artifacts.parsed_path(HASH).read_bytes()) == b"".join(pieces)
+    assert gzip.decompress(artifacts.place("parsed", HASH).read_bytes()) == b"".join(pieces)
 
 
 def test_artifacts_lie_in_folders_by_the_start_of_the_hash(
     artifacts: LocalArtifacts, tmp_path: Path
 ) -> None:
-    assert artifacts.raw_path(HASH) == tmp_path / "artifacts" / "raw" / "ab" / f"{HASH}.xml.gz"
+    assert artifacts.place("raw", HASH) == tmp_path / "artifacts" / "raw" / "ab" / f"{HASH}.xml.gz"
 
 
 def test_the_same_bytes_make_the_same_artifact(tmp_path: Path) -> None:
     here, there = LocalArtifacts(tmp_path / "here"), LocalArtifacts(tmp_path / "there")
     for place in (here, there):
         place.keep_raw(HASH, io.BytesIO(LARGE))
-    assert here.raw_path(HASH).read_bytes() == there.raw_path(HASH).read_bytes()
+    assert here.place("raw", HASH).read_bytes() == there.raw_path(HASH).read_bytes()
 
 
 def test_bytes_that_are_kept_are_not_read_again(artifacts: LocalArtifacts) -> None:
@@ -103,10 +103,10 @@ def test_an_artifact_that_is_there_stays_when_its_successor_breaks(
         sink.write(b"before")
     with pytest.raises(ZeroDivisionError):
         break_off(artifacts, b"after")
-    assert gzip.decompress(artifacts.parsed_path(HASH).read_bytes()) == b"before"
+    assert gzip.decompress(artifacts.place("parsed", HASH).read_bytes()) == b"before"
 
 
 def test_nothing_lies_beside_a_finished_artifact(artifacts: LocalArtifacts, tmp_path: Path) -> None:
     with artifacts.parsed(HASH) as sink:
         sink.write(LARGE)
-    assert list(files(tmp_path)) == [artifacts.parsed_path(HASH)]
+    assert list(files(tmp_path)) == [artifacts.place("parsed", HASH)]

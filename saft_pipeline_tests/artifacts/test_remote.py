@@ -47,7 +47,7 @@ def names(url: str) -> list[str]:
 def test_the_bytes_come_back(artifacts: RemoteArtifacts, size: int) -> None:
     artifacts.keep_raw(HASH, io.BytesIO(b"x" * size))
     artifacts.flush()
-    assert content(artifacts.raw_path(HASH)) == b"x" * size
+    assert content(artifacts.place("raw", HASH)) == b"x" * size
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -55,8 +55,8 @@ def test_what_was_read_comes_back(artifacts: RemoteArtifacts, size: int) -> None
     with artifacts.parsed(HASH) as sink:
         sink.write(b"x" * size)
     artifacts.flush()
-    assert content(artifacts.parsed_path(HASH)) == b"x" * size
-    assert artifacts.has_parsed(HASH)
+    assert content(artifacts.place("parsed", HASH)) == b"x" * size
+    assert artifacts.has("parsed", HASH)
 
 
 def test_they_lie_as_in_a_folder(artifacts: RemoteArtifacts, url: str) -> None:
@@ -93,15 +93,15 @@ def test_old_ones_are_found_and_go(artifacts: RemoteArtifacts, url: str) -> None
     artifacts.keep_raw(HASH, io.BytesIO(b"x"))
     artifacts.flush()
     now = datetime.now(UTC)
-    assert list(artifacts.older("raw", now - DAY)) == []
-    found = list(artifacts.older("raw", now + DAY))
-    assert [(one.sha256, one.size > 0) for one in found] == [(HASH, True)]
+    assert list(artifacts.older("raw", now - DAY, packs=False)) == []
+    found = list(artifacts.older("raw", now + DAY, packs=False))
+    assert [(one.name, one.size > 0) for one in found] == [(HASH, True)]
     artifacts.remove(found)
     assert names(url) == []
 
 
 def test_an_empty_place_has_no_old_ones(artifacts: RemoteArtifacts) -> None:
-    assert list(artifacts.older("parsed", datetime.now(UTC))) == []
+    assert list(artifacts.older("parsed", datetime.now(UTC), packs=False)) == []
 
 
 def test_trying_a_place_out_leaves_nothing(artifacts: RemoteArtifacts, url: str) -> None:
@@ -112,7 +112,7 @@ def test_trying_a_place_out_leaves_nothing(artifacts: RemoteArtifacts, url: str)
 def test_a_shared_folder_is_written_like_one_s_own(tmp_path: Path) -> None:
     shared = artifacts_of(load({"SAFT_ARTIFACTS_URL": f"file://{tmp_path}/shared"}))
     assert isinstance(shared, LocalArtifacts)
-    assert str(shared.raw_path(HASH)).startswith(f"{tmp_path}/shared/raw/")
+    assert str(shared.place("raw", HASH)).startswith(f"{tmp_path}/shared/raw/")
 
 
 def test_what_can_not_be_opened_is_named_without_its_password(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def test_a_worker_with_a_home_of_its_own_loads_the_file(machines: Machines, tmp_
         machines.wait_for(run_id, dg.DagsterRunStatus.SUCCESS)
     (done,) = machines.store.files()
     assert (done.status, done.run_id) == ("loaded", run_id)
-    assert artifacts_of(load(machines.env)).has_parsed(done.sha256 or "")
+    assert artifacts_of(load(machines.env)).has("parsed", done.sha256 or "")
 
 
 @dataclass

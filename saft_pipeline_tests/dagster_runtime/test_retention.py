@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import text
 
-from saft_pipeline.artifacts.local import LocalArtifacts
+from saft_pipeline.artifacts.local import KINDS, LocalArtifacts
 from saft_pipeline.dagster_runtime import partitions, retention
 from saft_pipeline.dagster_runtime.event_json import MATERIALIZED, FileEvent, Serializer, Step
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
@@ -286,7 +286,7 @@ def artifacts(saft_home: Path) -> LocalArtifacts:
     artifacts = LocalArtifacts(saft_home / "artifacts")
     shutil.rmtree(saft_home / "artifacts", ignore_errors=True)
     for sha256 in HASHES:
-        for path in (artifacts.raw_path(sha256), artifacts.parsed_path(sha256)):
+        for path in (artifacts.place("raw", sha256), artifacts.place("parsed", sha256)):
             path.parent.mkdir(parents=True)
             path.write_bytes(b"1234")
             os.utime(path, times=(0, time.time() - 365 * 86_400))
@@ -313,7 +313,7 @@ def test_old_artifacts_go(
 def test_young_artifacts_stay(
     instance: dg.DagsterInstance, saft_home: Path, artifacts: LocalArtifacts
 ) -> None:
-    young = artifacts.raw_path(HASHES[1])
+    young = artifacts.place("raw", HASHES[1])
     os.utime(young)
     pruned_artifacts(instance, saft_home)
     assert kept(saft_home) == {young}
@@ -327,14 +327,14 @@ def test_old_artifacts_of_bytes_that_came_again_stay(
             return {HASHES[1]} & set(hashes)
 
     pruned_artifacts(instance, saft_home, SecondInUse())
-    assert kept(saft_home) == {artifacts.raw_path(HASHES[1]), artifacts.parsed_path(HASHES[1])}
+    assert kept(saft_home) == {artifacts.place(kind, HASHES[1]) for kind in KINDS}
 
 
 def test_the_bytes_of_files_deleted_on_the_server_stay(
     instance: dg.DagsterInstance, saft_home: Path, artifacts: LocalArtifacts
 ) -> None:
     pruned_artifacts(instance, saft_home, AFTER_LOAD="delete")
-    assert kept(saft_home) == {artifacts.raw_path(sha256) for sha256 in HASHES}
+    assert kept(saft_home) == {artifacts.place("raw", sha256) for sha256 in HASHES}
 
 
 def test_many_artifacts_go(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -137,6 +138,47 @@ def test_both_artifacts_of_a_loaded_file_are_kept(
     assert done.fetched
     kept = {path.name for path in (saft_home / "artifacts").rglob(f"{done.fetched.sha256}*")}
     assert kept == {f"{done.fetched.sha256}.xml.gz", f"{done.fetched.sha256}.ndjson.gz"}
+
+
+def test_small_files_of_a_group_share_a_pack(
+    project: Project, store: Store, load_all: Loading, saft_home: Path
+) -> None:
+    project.put("1.xml", one_invoice("FT E/p1"))
+    project.put("2.xml", one_invoice("FT E/p2"))
+    load_all()
+    first, second = store.files()
+    assert first.artifact_pack == second.artifact_pack is not None
+    artifacts = artifacts_of(load(project.env))
+    assert b"FT E/p1" in artifacts.open("raw", first.sha256 or "", first.artifact_pack).read() + (
+        artifacts.open("raw", second.sha256 or "", first.artifact_pack).read()
+    )
+
+
+def test_bytes_that_come_again_are_looked_up_in_the_pack_they_are_in(
+    project: Project, store: Store, load_all: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1.xml", "2.xml"):
+        project.put(name, one_invoice(f"FT E/again {name}"))
+    load_all()
+    packs = {f.artifact_pack for f in store.files()}
+    for name in ("3.xml", "4.xml"):
+        project.put(name, one_invoice(f"FT E/again {int(name[0]) - 2}.xml"))
+    monkeypatch.setattr("saft_pipeline.loading.read.read", None)
+    assert [load.loaded for load in load_all()] == [True, True]
+    assert {f.artifact_pack for f in store.files()} == packs
+
+
+def test_bytes_whose_pack_was_pruned_are_kept_again(
+    project: Project, store: Store, load_all: Loading, saft_home: Path
+) -> None:
+    for name in ("1.xml", "2.xml"):
+        project.put(name, one_invoice(f"FT E/pruned {name}"))
+    load_all()
+    shutil.rmtree(saft_home / "artifacts" / "packs")
+    project.put("3.xml", one_invoice("FT E/pruned 1.xml"))
+    (done,) = load_all()
+    assert done.fetched
+    assert artifacts_of(load(project.env)).has("raw", done.fetched.sha256)
 
 
 def test_a_broken_file_leaves_no_artifact_of_what_it_says(

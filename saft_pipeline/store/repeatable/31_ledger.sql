@@ -128,7 +128,7 @@ $$;
 -- Where many files are joined with the ledger below, nested loops are off or every look-up has its
 -- key for itself: a planner that takes a large claim for one file would compare all with all.
 
--- Record what was fetched: `contents` has ledger_id, sha256, size and modified_at. Other bytes than
+-- Record what was fetched: `contents` has ledger_id, sha256, size, modified_at and pack. Other bytes than
 -- before make a new version, which the claim moves on to. `same_as` is a loaded row of these bytes,
 -- read by the same version of the program. The answers are in the order of `contents`; told twice,
 -- they are the same.
@@ -145,22 +145,26 @@ begin
     order by f.id
     for update;
 
-    perform saft.new_version(f, c.sha256, c.size, c.modified_at)
+    perform saft.new_version(
+        f, c.sha256, c.size, c.modified_at, saft.pack_of(c.sha256, c.pack, saft_version))
     from jsonb_to_recordset(contents)
-        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz)
+        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, pack text)
     join public.invoice_files f on f.id = c.ledger_id and f.claimed_by = owner
     where f.sha256 <> c.sha256;
 
     update public.invoice_files f set
         sha256 = c.sha256, size = c.size, modified_at = c.modified_at,
-        bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at)
+        bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at),
+        artifact_pack = saft.pack_of(c.sha256, c.pack, saft_version)
     from jsonb_to_recordset(contents)
-        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz)
+        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, pack text)
     where f.id = c.ledger_id and f.claimed_by = owner;
 
     return (
         select jsonb_agg(jsonb_build_object(
-            'ledger_id', coalesce(held.id, c.ledger_id), 'same_as', same.id) order by c.place)
+            'ledger_id', coalesce(held.id, c.ledger_id), 'same_as', same.id,
+            'pack', case when held.id is null then told.artifact_pack else held.artifact_pack end
+        ) order by c.place)
         from (
             select (e ->> 'ledger_id')::bigint as ledger_id, e ->> 'sha256' as sha256, place
             from jsonb_array_elements(contents) with ordinality x(e, place)
@@ -180,9 +184,24 @@ begin
         ) same on true);
 end $$;
 
+-- Where the artifacts of these bytes are kept already, else in `pack`; null: files of their own.
+create or replace function saft.pack_of(sha256 text, pack text, saft_version text) returns text
+language plpgsql stable set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    kept record;
+begin
+    select f.artifact_pack into kept from public.invoice_files f
+    where f.sha256 = sha256 and f.loaded_at is not null and f.saft_version = saft_version
+    order by f.id limit 1;
+    return case when found then kept.artifact_pack else pack end;
+end $$;
+
 -- The next version of a claimed file, which takes over the claim; the old one is what it was.
 create or replace function saft.new_version(
-    old public.invoice_files, sha256 text, size bigint, modified_at timestamptz) returns bigint
+    old public.invoice_files, sha256 text, size bigint, modified_at timestamptz, pack text)
+returns bigint
 language plpgsql set search_path = ''
 as $$
 declare
@@ -198,11 +217,11 @@ begin
     where f.id = old.id;
     insert into public.invoice_files (
         source, path, version, filename, branch, size, modified_at, sha256, bytes_modified_at,
-        status, attempts, claimed_by, previous_status, lease_expires_at)
+        artifact_pack, status, attempts, claimed_by, previous_status, lease_expires_at)
     values (
         old.source, old.path, old.version + 1, old.filename, old.branch, new_version.size,
         new_version.modified_at, new_version.sha256, new_version.modified_at,
-        'running', 1, old.claimed_by, 'pending', old.lease_expires_at)
+        pack, 'running', 1, old.claimed_by, 'pending', old.lease_expires_at)
     returning invoice_files.id into id;
     return id;
 end $$;

@@ -18,3 +18,13 @@ as $$
     where f.sha256 = any(hashes)
         and (greatest(f.first_seen_at, f.loaded_at) >= since or f.status in ('pending', 'running'))
 $$;
+
+-- The same of packs: which of these keep the artifacts of such bytes.
+create or replace function public.saft_recent_packs(packs text[], since timestamptz) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(distinct f.artifact_pack), '[]')
+    from public.invoice_files f
+    where f.artifact_pack = any(packs)
+        and (greatest(f.first_seen_at, f.loaded_at) >= since or f.status in ('pending', 'running'))
+$$;
