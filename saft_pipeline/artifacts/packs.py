@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from saft_pipeline.artifacts.local import ENDINGS, KINDS, Artifacts, Kind, ArtifactWriter
+from saft_pipeline.artifacts.local import ENDINGS, KINDS, Artifacts, ArtifactWriter, Kind
 
 
 class Pack:

@@ -16,6 +16,7 @@ _TABLE = re.compile(r"^create table public\.(\w+) \(\n(.*?)^\);", re.MULTILINE |
 _COLUMN = re.compile(r"^    (?!primary|unique|check)(\w+) (\w+)(.*)$", re.MULTILINE)
 _KEY = re.compile(r"^    primary key \((.+)\)", re.MULTILINE)
 _RENAME = re.compile(r"^alter table public\.(\w+) rename column (\w+) to (\w+);", re.MULTILINE)
+_ADDED = re.compile(r"^alter table public\.(\w+) add column (\w+) (\w+)(.*);", re.MULTILINE)
 _INDEX = re.compile(r"^create (?:unique )?index (\w+)\s+on public\.[^;]+;", re.MULTILINE)
 _COMMENT = re.compile(r"^comment on \w+ public\.([\w.]+) is\s+'((?:[^']|'')*)';", re.MULTILINE)
 
@@ -57,7 +58,7 @@ def catalog() -> Catalog:
     found = migrations()
     sql = _renamed("\n".join([*(migration.text for migration in found), repeatable()]))
     comments = {name: text.replace("''", "'") for name, text in _COMMENT.findall(sql)}
-    tables = {name: _table(name, body, comments) for name, body in _TABLE.findall(sql)}
+    tables = {name: _table(name, body, comments) for name, body in _TABLE.findall(_whole(sql))}
     indexes = {match[1]: match[0] for match in _INDEX.finditer(sql)}
     return Catalog(tables, comments, indexes, found[-1].version)
 
@@ -66,6 +67,20 @@ def _renamed(sql: str) -> str:
     """With columns of the ledger by their names of today, wherever they are made or spoken of."""
     for _, old, new in _RENAME.findall(sql):
         sql = re.sub(rf"\b{old}\b", new, sql)
+    return sql
+
+
+def _whole(sql: str) -> str:
+    """With columns that came later at the end of their tables, where Postgres has them."""
+    for table, *column in _ADDED.findall(sql):
+        line = "    {} {}{}\n".format(*column)
+        sql = re.sub(
+            rf"(^create table public\.{table} \(\n.*?)^\);",
+            rf"\g<1>{line});",
+            sql,
+            count=1,
+            flags=re.MULTILINE | re.DOTALL,
+        )
     return sql
 
 

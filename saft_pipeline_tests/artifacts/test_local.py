@@ -68,7 +68,7 @@ def test_the_same_bytes_make_the_same_artifact(tmp_path: Path) -> None:
     here, there = LocalArtifacts(tmp_path / "here"), LocalArtifacts(tmp_path / "there")
     for place in (here, there):
         place.keep_raw(HASH, io.BytesIO(LARGE))
-    assert here.place("raw", HASH).read_bytes() == there.raw_path(HASH).read_bytes()
+    assert here.place("raw", HASH).read_bytes() == there.place("raw", HASH).read_bytes()
 
 
 def test_bytes_that_are_kept_are_not_read_again(artifacts: LocalArtifacts) -> None:

@@ -32,6 +32,7 @@ LANDED = {
     "20261127060000_checksums": "4b0bf22ba04c2a4d",
     "20261127061000_names": "dd31fbd3e86b8ef5",
     "20261127062000_whole_bytes": "cdc113ca303e398f",
+    "20261127080000_artifact_packs": "58629acbd41cbdca",
 }
 
 
