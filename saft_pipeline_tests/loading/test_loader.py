@@ -1,4 +1,4 @@
-"""A group of files on its way to the tables: cut, fetched, read, published, cleared away."""
+"""A group of files on its way to the tables: fetched, read, published, cleared away."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from saft_pipeline.artifacts.remote import artifacts_of
-from saft_pipeline.loading.file_load import GROUP_BYTES, GROUP_FILES, TABLES, Load, groups
+from saft_pipeline.loading.file_load import TABLES, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader, overlapped
 from saft_pipeline.loading.poll import poll
 from saft_pipeline.loading.reader_process import FileReader
@@ -26,40 +26,12 @@ from saft_pipeline_tests.fixtures.project import (
     Project,
     broken,
     half,
-    ledger_file,
     one_invoice,
 )
 from saft_pipeline_tests.fixtures.sshd import free_port
 
 EARLY = 1_750_000_000
 LEASE = timedelta(minutes=2)
-
-
-def sizes(*of: int) -> list[list[int]]:
-    """The sizes of files of such sizes, as they are grouped."""
-    files = [ledger_file(f"{number}.xml", size) for number, size in enumerate(of)]
-    return [[file.size for file in group] for group in groups(files)]
-
-
-def test_no_files_make_no_group() -> None:
-    assert sizes() == []
-
-
-def test_a_group_has_no_more_files_than_one_publish_should() -> None:
-    assert [len(group) for group in sizes(*[1] * (2 * GROUP_FILES + 1))] == [
-        GROUP_FILES,
-        GROUP_FILES,
-        1,
-    ]
-
-
-def test_a_group_has_no_more_bytes_than_memory_should() -> None:
-    part = GROUP_BYTES // 2
-    assert sizes(part, part, 1) == [[part, part], [1]]
-
-
-def test_a_file_larger_than_a_group_is_one() -> None:
-    assert sizes(1, GROUP_BYTES + 1, 1) == [[1], [GROUP_BYTES + 1], [1]]
 
 
 def test_overlapped_work_is_done_in_order() -> None:
