@@ -220,7 +220,10 @@ class Sftp:
             raise error
         _log.warning("%s", error)
         self.close()
-        self._transport, self._session = self._open(bounds)
+        try:
+            self._transport, self._session = self._open(bounds)
+        except SftpError as refused:
+            raise error from refused
 
     def _learn(self) -> None:
         """Keep what the work just done went through with; one cut alone may be the network's."""

@@ -35,8 +35,8 @@ class Selection:
     pattern: re.Pattern[str]
     recursive: bool
     excluded: bytes | None
-    left: int = MAX_ENTRIES
-    room: int = MAX_BYTES
+    left: int = field(default_factory=lambda: MAX_ENTRIES)
+    room: int = field(default_factory=lambda: MAX_BYTES)
 
     def wants(self, name: bytes) -> bool:
         """Tell whether a file of this name is to be taken."""

@@ -193,10 +193,10 @@ class Flight(Generic[Owner]):
         opened, looked = self._refused_open, self._refused_look
         self._refused_open, self._refused_look = None, False
         now, bounds = Bounds(self.most_open, self.bounds.requests), self.bounds
-        if opened is not None:
-            now.open_files = min(opened, max(1, now.open_files - 1))
-        if looked:
+        if looked and now.requests > 1:
             now.requests = max(1, now.requests // 4)
+        elif opened is not None:
+            now.open_files = min(opened, max(1, now.open_files - 1))
         lowered = now.open_files < self.most_open or now.requests < bounds.requests
         self.bounds = now if lowered else bounds
         return lowered
@@ -217,6 +217,7 @@ class Flight(Generic[Owner]):
         if granted < _EVIDENCE:
             self.bounds = self._usual
             return
+        self._quirks.fstat = True  # a refusal while too much was asked tells nothing of it
         if self.bounds.open_files < self._usual.open_files:
             self._quirks.open_files = self.bounds.open_files
         if self.bounds.requests < self._usual.requests:

@@ -287,7 +287,7 @@ def test_an_entry_without_a_type_is_looked_at() -> None:
 
 def _fake_listing(server: FakeServer) -> Listing:
     pattern = paths.name_pattern("*.xml")
-    selection = entries.Selection(b"/in", pattern, True, None, left=entries.MAX_ENTRIES)
+    selection = entries.Selection(b"/in", pattern, True, None)
     return listing.find(Session(server, "test:22"), selection)
 
 

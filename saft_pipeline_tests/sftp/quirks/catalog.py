@@ -1,0 +1,92 @@
+"""The quirks by name, with who is known to have them; a server has the quirks of several names."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Refusal = Literal["denied", "failure", "close"]
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a server behaves; the defaults are those of a good one."""
+
+    shared_handles: bool = False
+    mode_in_listing: bool = True
+    attributes_in_listing: bool = True
+    mode_in_stat: bool = True
+    useful_long_names: bool = True
+    fstat: Literal["works", "refused", "unsupported"] = "works"
+    gone_once_read: bool = False
+    open_files: int | None = None
+    requests: int | None = None
+    refusal: Refusal = "failure"
+    stat_time_shift: int = 0
+    listed_time_shift: int = 0
+    time_is_now: bool = False
+    size: Literal["true", "zero", "more"] = "true"
+    removes: Literal["really", "only says so"] = "really"
+    renames: Literal["really", "only says so", "unsupported"] = "really"
+    read_only: bool = False
+    ends_with: Literal["EOF", "no name", "OK", "itself"] = "EOF"
+    answers_at_end: bool = True
+    huge: bool = False
+    odd_names: bool = False
+    strange_replies: bool = False
+    drip: Literal["", "bytes", "names", "data"] = ""
+    claims: int = 0
+
+
+GOOD = Behaviour()
+QUIRKS: dict[str, Behaviour] = {
+    # Erlang/OTP's ssh_sftpd gives a handle again that is in use (seen with OTP 25).
+    "one handle for several": Behaviour(shared_handles=True),
+    # SolarWinds: the type is in the long name only; others leave it out altogether.
+    "type in the long name": Behaviour(mode_in_listing=False, mode_in_stat=False),
+    "type by stat": Behaviour(mode_in_listing=False, useful_long_names=False),
+    "no attributes": Behaviour(attributes_in_listing=False, useful_long_names=False),
+    "no types at all": Behaviour(
+        mode_in_listing=False, mode_in_stat=False, useful_long_names=False
+    ),
+    # npm's ssh2-sftp-server, pkg/sftp's request server.
+    "fstat refused": Behaviour(fstat="refused"),
+    "fstat unsupported": Behaviour(fstat="unsupported"),
+    # Sterling B2B: a mailbox's message is gone once it was read.
+    "gone once read": Behaviour(gone_once_read=True, fstat="refused"),
+    "1 open file": Behaviour(open_files=1),
+    "8 open files": Behaviour(open_files=8, refusal="denied"),
+    "10 open files": Behaviour(open_files=10, refusal="close"),
+    "64 open files": Behaviour(open_files=64),
+    "1 request": Behaviour(requests=1),
+    "8 requests": Behaviour(requests=8, refusal="denied"),
+    "10 requests": Behaviour(requests=10, refusal="close"),
+    "listing and stat disagree": Behaviour(listed_time_shift=-3600),
+    "times are now": Behaviour(time_is_now=True),
+    "times an hour later": Behaviour(listed_time_shift=3600, stat_time_shift=3600),
+    "sizes are zero": Behaviour(size="zero"),
+    "sizes are 16 too many": Behaviour(size="more"),
+    "removes only in words": Behaviour(removes="only says so"),
+    "renames only in words": Behaviour(renames="only says so"),
+    "renames unsupported": Behaviour(renames="unsupported"),
+    "read-only": Behaviour(read_only=True),
+    "ends without a name": Behaviour(ends_with="no name"),
+    "ends with OK": Behaviour(ends_with="OK"),
+    "never ends": Behaviour(ends_with="itself"),
+    "silent at the end": Behaviour(answers_at_end=False),
+    "a size over 2^63": Behaviour(huge=True),
+    "names too long": Behaviour(odd_names=True),
+    "replies to nothing": Behaviour(strange_replies=True),
+    "a byte at a time": Behaviour(drip="bytes"),
+    "a name at a time": Behaviour(drip="names"),
+    "a byte of a file at a time": Behaviour(drip="data"),
+    "claims 2^40 bytes": Behaviour(claims=1 << 40, drip="data"),
+}
+
+
+def behaviour_of(*names: str) -> Behaviour:
+    """Put several quirks together."""
+    together = GOOD
+    for name in names:
+        own = QUIRKS[name]
+        changed = {f: v for f, v in vars(own).items() if v != getattr(GOOD, f)}
+        together = replace(together, **changed)
+    return together
