@@ -10,7 +10,20 @@ import typer
 from typer.core import TyperOption
 
 from saft_pipeline import __version__
-from saft_pipeline.cli import bench, check, db, demo, files, poll, prune, report, runs, serve, up
+from saft_pipeline.cli import (
+    bench,
+    check,
+    db,
+    demo,
+    export,
+    files,
+    poll,
+    prune,
+    report,
+    runs,
+    serve,
+    up,
+)
 from saft_pipeline.cli.output import COULD_NOT, CannotRunError, say
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.settings import SettingsError
@@ -22,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain: all commands on one screen, and brackets as they are
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, up, serve, poll, files, runs, report, prune, check, bench):
+for module in (demo, up, serve, poll, files, runs, report, export, prune, check, bench):
     module.register(app)
 app.add_typer(db.app, name="db")
 

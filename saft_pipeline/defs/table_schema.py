@@ -26,8 +26,11 @@ _RECORDS = {
     "invoice_lines": (LINES, LINE_FIELDS),
 }
 _TOTALS = ("declared", "computed")
-_BASE = ("invoice_lines:credit_amount", "invoice_lines:debit_amount", "invoice_lines:tax_base")
-_SIGN = _BASE[:2]
+_SIGN = ("invoices:invoice_type", "invoices:invoice_status")
+_BASE = (
+    *("invoice_lines:credit_amount", "invoice_lines:debit_amount", "invoice_lines:tax_base"),
+    *("invoices:net_total", *_SIGN),
+)
 
 # What is made otherwise than from the field of the same name: `ASSET:COLUMN` each.
 _MADE_FROM: dict[str, dict[str, tuple[str, ...]]] = {
@@ -73,15 +76,12 @@ _MADE_FROM: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-# The view that says the same as a report, and what no table or view says.
-_VIEWS = {"vat_summary": "vat_by_month"}
-_SUMS = {
-    "documents": "How many there are, credit notes among them.",
-    "net_total": "The sum of NetTotal, in euros, credit notes subtracted.",
-    "tax_payable": "The sum of TaxPayable, in euros, credit notes subtracted.",
-    "gross_total": "The sum of GrossTotal, in euros, credit notes subtracted.",
+# The view that says the same as a report.
+_VIEWS = {"vat_summary": "vat_by_month", "sales_by_day": "sales_by_day"}
+_NUMBERS = {
+    *("documents", "net_total", "tax_payable", "gross_total"),
+    *("tax_percentage", "taxable_base", "vat"),
 }
-_NUMBERS = {*_SUMS, "tax_percentage", "taxable_base", "vat"}
 
 
 def schema(asset: str, catalog: Catalog) -> dg.TableSchema | None:
@@ -145,10 +145,8 @@ def _element(name: str) -> str:
 
 
 def _of_report(asset: str, catalog: Catalog) -> Iterator[dg.TableColumn]:
-    for name, made_from in _MADE_FROM[asset].items():
-        view = _VIEWS.get(asset)
-        said = f"{view}.{name}" if view else made_from[0].replace(":", ".")
-        meaning = _SUMS.get(name) or catalog.comments[said]
+    for name in _MADE_FROM[asset]:
+        meaning = catalog.comments[f"{_VIEWS[asset]}.{name}"]
         # What only names another column means what that one does.
         meaning = catalog.comments.get(meaning.removesuffix("."), meaning)
         yield dg.TableColumn(name, "numeric" if name in _NUMBERS else "text", meaning)

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     DATE = "date"
     MONTH = "month"
     TIME = "time"
+    INSTANT = "instant"
     MONEY = "money"
     NUMBER = "number"
     PERCENT = "percent"
@@ -41,9 +42,9 @@ _BY_TYPE = {
     "boolean": Kind.FLAG,
     "date": Kind.DATE,
     "timestamp without time zone": Kind.TIME,
-    "timestamp with time zone": Kind.TIME,
+    "timestamp with time zone": Kind.INSTANT,
 }
-_RIGHT = {Kind.MONEY, Kind.NUMBER, Kind.PERCENT, Kind.COUNT}
+RIGHT = {Kind.MONEY, Kind.NUMBER, Kind.PERCENT, Kind.COUNT}
 
 
 def kind_of(column: str, type_name: str = "text") -> Kind:
@@ -53,4 +54,4 @@ def kind_of(column: str, type_name: str = "text") -> Kind:
 
 def is_number(column: str) -> bool:
     """Whether a column is written to the right."""
-    return kind_of(column) in _RIGHT
+    return kind_of(column) in RIGHT

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
@@ -12,7 +11,7 @@ from typing import Any, TextIO
 from saft_pipeline.reports.columns import Kind
 from saft_pipeline.reports.language import Language
 from saft_pipeline.reports.report import Report
-from saft_pipeline.reports.sheets import Sheet, harmless, sheet_of
+from saft_pipeline.reports.sheets import Sheet, as_text, harmless, sheet_of
 
 BOM = "\N{BYTE ORDER MARK}"
 _SECONDS = "%d/%m/%Y %H:%M:%S"
@@ -57,7 +56,7 @@ def _data(value: Any) -> Any:
         case date():
             return value.isoformat()
         case dict() | list():
-            return json.dumps(value, ensure_ascii=False)
+            return as_text(value)
         case _:
             return value
 

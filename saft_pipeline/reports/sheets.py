@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -66,6 +67,11 @@ def _value(kind: Kind, value: Any) -> Any:
 def harmless(text: str) -> str:
     """Text that no spreadsheet takes for a formula: one that begins like it gets an apostrophe."""
     return f"'{text}" if _FORMULA.match(text) else text
+
+
+def as_text(value: Any) -> str:
+    """Text as it is; what else JSON holds, as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 @contextmanager

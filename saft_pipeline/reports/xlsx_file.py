@@ -12,10 +12,10 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from saft_pipeline.reports.columns import Kind, kind_of
+from saft_pipeline.reports.columns import RIGHT, Kind, kind_of
 from saft_pipeline.reports.language import Language
 from saft_pipeline.reports.report import Report
-from saft_pipeline.reports.sheets import Column, Sheet, harmless, sheets_of
+from saft_pipeline.reports.sheets import Column, Sheet, as_text, harmless, sheets_of
 
 Out = Path | BinaryIO
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -33,6 +33,7 @@ _FORMATS = {
     Kind.DATE: "dd/mm/yyyy",
     Kind.MONTH: "mm/yyyy",
     Kind.TIME: "dd/mm/yyyy hh:mm:ss",
+    Kind.INSTANT: "dd/mm/yyyy hh:mm:ss",
 }
 
 
@@ -66,12 +67,14 @@ class _Book:
         self._book = xlsxwriter.Workbook(out, {"constant_memory": True})
         self._language = language
         plain = self._book.add_format
-        self._formats = {kind: plain({"num_format": form}) for kind, form in _FORMATS.items()}
-        self._head = plain({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
-        self._sums = {
-            kind: plain({"num_format": form, "bold": True, "top": 1})
-            for kind, form in _FORMATS.items()
-        }
+        head = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}
+        self._formats, self._heads, self._sums = {}, {}, {}
+        for kind in Kind:
+            side = {"align": "right" if kind in RIGHT else "left"}
+            form = {"num_format": _FORMATS.get(kind, "General")}
+            self._formats[kind] = plain(form | side)
+            self._heads[kind] = plain(head | side)
+            self._sums[kind] = plain(form | side | {"bold": True, "top": 1})
         self._title = plain({"bold": True, "font_size": 14})
         self._wrapped = plain({"text_wrap": True, "valign": "top"})
 
@@ -104,7 +107,7 @@ class _Book:
         page.freeze_panes(1, 0)
         widths = [len(self._language.label(column.name)) + 2 for column in columns]
         for place, column in enumerate(columns):
-            page.write_string(0, place, self._language.label(column.name), self._head)
+            page.write_string(0, place, self._language.label(column.name), self._heads[column.kind])
         sums = {name: Decimal(0) for name in sheet.summed}
         count = 0
         for count, row in enumerate(sheet.rows, 1):
@@ -145,7 +148,7 @@ class _Book:
 
     def _cell(self, page: Worksheet, column: Column, row: int, place: int, value: Any) -> int:
         """Write a cell; about how many letters wide it is."""
-        style = self._formats.get(column.kind)
+        style = self._formats[column.kind]
         match value:
             case None:
                 return 0
@@ -165,8 +168,10 @@ class _Book:
                 return 11
             case str() if column.kind is Kind.MONTH:
                 return self._cell(page, column, row, place, date.fromisoformat(f"{value}-01"))
-            case _:
+            case str():
                 return _text(page, row, place, self._language.shown(column.name, value))
+            case _:
+                return _text(page, row, place, as_text(value))
 
 
 def _number(page: Worksheet, row: int, place: int, value: Decimal, style: Format | None) -> int:

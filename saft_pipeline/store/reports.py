@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
+from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from saft_pipeline.store.transport import Transport
+from saft_pipeline.store.values import converter
 
 Rows = list[Mapping[str, Any]]
 """As JSON has them: exact amounts and dates are text, counts are numbers."""
@@ -43,6 +46,37 @@ class Reports:
         """The ledger as `days`, and `unloaded` files; here dates are when files were first seen."""
         arguments = _period(start_date, end_date)
         return dict(json.loads(self._transport.call("saft_report_files", arguments)))
+
+    def export(
+        self,
+        relation: str,
+        company_id: str | None,
+        start_date: date | None,
+        end_date: date | None,
+    ) -> tuple[list[tuple[str, str]], Iterator[tuple[Any, ...]]]:
+        """A table or view: names and types of its columns, and its rows, read page by page.
+
+        Amounts are Decimal, days and times `date` and `datetime`.
+
+        Raises:
+            StoreError: there is none of that name, or it has no date and one was asked for.
+        """
+        arguments = {"relation": relation, "company_id": company_id}
+        arguments |= _period(start_date, end_date)
+        pages = self._pages(arguments)
+        first = next(pages)
+        columns = [(name, kind) for name, kind in first["columns"]]
+        convert = converter([kind for _, kind in columns])
+        return columns, (convert(row) for page in chain([first], pages) for row in page["rows"])
+
+    def _pages(self, arguments: Mapping[str, Any]) -> Iterator[Any]:
+        after = None
+        while True:
+            text = self._transport.call("saft_export", {**arguments, "after": after})
+            page = json.loads(text, parse_float=Decimal)
+            yield page
+            if (after := page["next"]) is None:
+                return
 
 
 def _period(start_date: date | None, end_date: date | None) -> dict[str, str | None]:

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,18 +24,13 @@ from saft_pipeline.store.model import (
 )
 from saft_pipeline.store.spool import TABLES, Spool, copy_text
 from saft_pipeline.store.transport import Transport
+from saft_pipeline.store.values import converter
 
 # A group up to this many characters is published in one call that brings its rows along.
 SMALL = 4 << 20
 _PAGE = 10_000  # rows
 _FIELDS = tuple(field.name for field in fields(LedgerFile))
 _TIMES = ("modified_at", "next_attempt_at", "lease_expires_at", "first_seen_at", "loaded_at")
-_CONVERT: dict[str, Callable[[Any], Any]] = {
-    "numeric": lambda v: v if isinstance(v, Decimal) else Decimal(v),
-    "date": date.fromisoformat,
-    "timestamp without time zone": datetime.fromisoformat,
-    "timestamp with time zone": datetime.fromisoformat,
-}
 
 
 class Store:
@@ -262,8 +257,8 @@ class Store:
         rows: list[tuple[Any, ...]] = []
         for page in self._pages(table, keys, ids):
             names = [name for name, _ in page["columns"]]
-            convert = [(name, _CONVERT.get(kind)) for name, kind in page["columns"]]
-            rows += (tuple(_value(row[n], to) for n, to in convert) for row in page["rows"])
+            convert = converter([kind for _, kind in page["columns"]])
+            rows += (convert([row[name] for name in names]) for row in page["rows"])
         return names, rows
 
     def _pages(self, table: str, keys: Sequence[str], ids: Sequence[int]) -> Iterator[Any]:
@@ -360,7 +355,3 @@ def _of(publications: Sequence[Publication], spools: Sequence[Spool]) -> list[Sp
 
 def _failed(publication: Publication, error: StoreError, *, transient: bool) -> Outcome:
     return Outcome(publication.ledger_id, "failed", str(error), transient=transient)
-
-
-def _value(value: object, convert: Callable[[Any], Any] | None) -> object:
-    return value if value is None or convert is None else convert(value)

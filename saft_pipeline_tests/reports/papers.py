@@ -21,6 +21,7 @@ from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.spool import TABLES, FileRows
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.saft.documents import HEADER, document, sales
+from saft_pipeline_tests.saft.rules.findings_of import MASTERS
 from saft_pipeline_tests.store.building import LEASE, SOURCE, VERSION, at, owner
 
 COMPANY = "599999993"
@@ -81,7 +82,7 @@ def paper(
 def file_of(*papers: str, company: str = COMPANY) -> bytes:
     """A whole file."""
     header = HEADER.replace(COMPANY, company)
-    return document(sales(*papers), header=header).encode()
+    return document(MASTERS, sales(*papers), header=header).encode()
 
 
 def database(server: EmbeddedPostgres, files: Mapping[str, bytes] | None = None) -> str:
