@@ -83,4 +83,4 @@ def _require(name: str, form: Format, out: Path | None, *, excel: bool) -> None:
     if excel and form is not Format.CSV:
         raise CannotRunError(f"--excel is a kind of CSV; leave it out of --format {form}")
     if form is Format.PARQUET and find_spec("pyarrow") is None:
-        raise CannotRunError("Parquet needs pyarrow: pip install 'saft_pipeline[parquet]'")
+        raise CannotRunError("--format parquet needs pyarrow: pip install 'saft_pipeline[parquet]'")
