@@ -27,7 +27,9 @@ HEADER = """\
 <StartDate>2025-01-01</StartDate>
 <EndDate>2025-12-31</EndDate>
 <CurrencyCode>EUR</CurrencyCode>
-<DateCreated>2026-01-05</DateCreated>
+<DateCreated>2026-01-05</DateCreated><TaxEntity>Global</TaxEntity><ProductCompanyTaxID>599999993\
+</ProductCompanyTaxID><SoftwareCertificateNumber>0</SoftwareCertificateNumber>\
+<ProductID>P/E</ProductID><ProductVersion>1</ProductVersion>
 </Header>
 """
 
@@ -57,6 +59,10 @@ def line(
 """
 
 
+REGIMES = "".join(
+    f"<{name}Indicator>0</{name}Indicator>"
+    for name in ("SelfBilling", "CashVATScheme", "ThirdPartiesBilling")
+)
 TOTALS = """\
 <DocumentTotals>
 <TaxPayable>2.30</TaxPayable>
@@ -87,9 +93,9 @@ def invoice(
 <SourceID>ana</SourceID>
 <SourceBilling>P</SourceBilling>
 </DocumentStatus>
-<Hash>0</Hash>
+<Hash>0</Hash><HashControl>0</HashControl>
 <InvoiceDate>2025-03-01</InvoiceDate>
-<InvoiceType>FT</InvoiceType>
+<InvoiceType>FT</InvoiceType><SpecialRegimes>{REGIMES}</SpecialRegimes><SourceID>ana</SourceID>
 <SystemEntryDate>2025-03-01T10:00:00</SystemEntryDate>
 <CustomerID>C1</CustomerID>
 {head}{line() if lines is None else lines}{totals}{tail}</Invoice>

@@ -49,7 +49,8 @@ def test_absent_values_are_left_out(objects: list[dict[str, Any]]) -> None:
 
 def test_header_says_a_fact_once(objects: list[dict[str, Any]]) -> None:
     assert objects[0]["audit_file_version"] == "1.04_01"
-    assert objects[0]["extra"] == {"company_id": "599999993", "currency_code": "EUR"}
+    extra = objects[0]["extra"]
+    assert (extra["currency_code"], "audit_file_version" in extra) == ("EUR", False)
 
 
 def test_totals_have_declared_and_computed(objects: list[dict[str, Any]]) -> None:

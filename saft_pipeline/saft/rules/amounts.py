@@ -1,4 +1,4 @@
-"""Whether an invoice's totals follow from each other and from its lines.
+"""Whether an invoice's amounts follow from each other, and which way they go.
 
 Most invoices are right, so amounts are compared as floats first; only where these differ by more
 than half a cent is the difference taken exactly, and held against what rounding explains.
@@ -8,93 +8,212 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Literal
 
-from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
-from saft_pipeline.saft.records import Invoice, Row, Totals
-from saft_pipeline.saft.rules.findings import Finding, Rule, Severity
-from saft_pipeline.saft.values import ZERO, exact_sum, plain
+from saft_pipeline.saft.header import is_nif
+from saft_pipeline.saft.records import Invoice, Row
+from saft_pipeline.saft.rules.codes import DEBIT_TYPES, EITHER_SIDE, INVOICE_TYPES
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
+from saft_pipeline.saft.rules.tax_numbers import has_prefix
+from saft_pipeline.saft.values import ZERO, add, plain
 
-_NUMBER = INVOICE_FIELDS.index("invoice_no")
-_TAX, _NET, _GROSS = (
-    INVOICE_FIELDS.index(name) for name in ("tax_payable", "net_total", "gross_total")
+_NUMBER, _TYPE = of_invoice("invoice_no invoice_type")
+_TAX, _NET, _GROSS = of_invoice("tax_payable net_total gross_total")
+_DEBIT, _CREDIT = of_line("debit_amount credit_amount")
+_PERCENTAGE, _TAX_AMOUNT, _TAX_BASE = of_line("tax_percentage tax_amount tax_base")
+_QUANTITY, _PRICE, _SETTLEMENT = of_line("quantity unit_price settlement_amount")
+_SIGNED = (_QUANTITY, _PRICE, _TAX_BASE, _DEBIT, _CREDIT, _PERCENTAGE, _TAX_AMOUNT, _SETTLEMENT)
+_SIGNED_NAMES = (
+    *("Quantity", "UnitPrice", "TaxBase", "DebitAmount", "CreditAmount", "TaxPercentage"),
+    *("TaxAmount", "SettlementAmount"),
 )
-_DEBIT, _CREDIT = LINE_FIELDS.index("debit_amount"), LINE_FIELDS.index("credit_amount")
-_PERCENTAGE, _TAX_AMOUNT = LINE_FIELDS.index("tax_percentage"), LINE_FIELDS.index("tax_amount")
-_TAX_BASE = LINE_FIELDS.index("tax_base")
 _NEAR = 0.005
-_LARGE = 1e9  # from here on a float may be off by a cent
+_NINE_DIGITS = 1e8  # from here on an amount may be a taxpayer's number
+_NO_SENSE = Decimal(10**9)
 _HALF = Decimal("0.5")
 _CENT = Decimal("0.005")
 
+Side = Literal["debit", "credit"]
+
+
+def side_of(invoice_type: str | None) -> Side | None:
+    """The side that a type's lines come to in sum; None if either may be."""
+    if invoice_type in DEBIT_TYPES:
+        return "debit"
+    if invoice_type in EITHER_SIDE or invoice_type not in INVOICE_TYPES:
+        return None
+    return "credit"
+
+
+_SIGNS = {
+    **{row.value: 1 for row in INVOICE_TYPES.rows if side_of(row.value) == "credit"},
+    **dict.fromkeys(DEBIT_TYPES, -1),
+}
+
 
 def amounts(invoice: Invoice) -> Iterator[Finding]:
-    """GrossTotal = NetTotal + TaxPayable; both of these from the lines; one side for each line."""
+    """GrossTotal = NetTotal + TaxPayable; both of these from the lines, and these in themselves."""
     if not _is_near(invoice):
         yield from _exactly(invoice)
 
 
 def _is_near(invoice: Invoice) -> bool:
+    values = invoice.values
+    sign = _SIGNS.get(values[_TYPE] or "")
+    tax_payable, net_total, gross_total = values[_TAX], values[_NET], values[_GROSS]
+    if sign is None or tax_payable is None or net_total is None or gross_total is None:
+        return False
     net = tax = 0.0
     for row in invoice.lines:
         credit, debit, percentage = row[_CREDIT], row[_DEBIT], row[_PERCENTAGE]
-        if (credit is None) == (debit is None):
+        quantity, price = row[_QUANTITY], row[_PRICE]
+        if (credit is None) == (debit is None) or percentage is None or row[_TAX_BASE] is not None:
             return False
-        amount = float(credit) if credit is not None else -float(debit or 0)
+        if quantity is None or price is None:
+            return False
+        amount = float(credit or debit or 0)
+        count, rate = float(quantity), float(percentage)
+        if amount < 0 or count < 0 or rate < 0:
+            return False
+        if not -_NEAR < count * float(price) - amount < _NEAR:
+            return False
+        if credit is None:
+            amount = -amount
         net += amount
-        if percentage is None or row[_TAX_BASE] is not None:
-            return False
-        tax += amount * float(percentage)
-    values = invoice.values
-    tax_payable, net_total = float(values[_TAX] or "nan"), float(values[_NET] or "nan")
-    gross_total = float(values[_GROSS] or "nan")
+        tax += amount * rate
+    net_given, tax_given, gross_given = float(net_total), float(tax_payable), float(gross_total)
     return (
-        abs(abs(net) - net_total) < _NEAR
-        and abs(abs(tax) / 100 - tax_payable) < _NEAR
-        and abs(net_total + tax_payable - gross_total) < _NEAR
-        and gross_total < _LARGE
+        -_NEAR < sign * net - net_given < _NEAR
+        and -_NEAR < sign * tax / 100 - tax_given < _NEAR
+        and -_NEAR < net_given + tax_given - gross_given < _NEAR
+        and net_given < _NINE_DIGITS
+        and net_given >= 0
+        and tax_given >= 0
     )
 
 
+class _Sums:
+    """What the lines come to, and how far rounding may take the totals from it."""
+
+    def __init__(self) -> None:
+        self.net = self.tax = self.slack = self.tax_slack = ZERO
+
+    def add(self, row: Row) -> None:
+        amount = _amount(row)
+        sign = "" if _is_credit(row) else "-"
+        self.net = add(self.net, _negated(amount) if sign else amount)
+        tax = plain(_tax(row))
+        self.tax = add(self.tax, _negated(tax) if sign else tax)
+        self.slack += _unit(amount)
+        # Each line's tax may have been rounded to cents, and its amount before.
+        self.tax_slack += _CENT + _unit(amount)
+
+
 def _exactly(invoice: Invoice) -> Iterator[Finding]:
-    rows = list(invoice.lines)
-    yield from _sides(invoice, rows)
-    tax, net, gross = invoice.values[_TAX], invoice.values[_NET], invoice.values[_GROSS]
+    sums, has_lines = _Sums(), False
+    for row in invoice.lines:
+        has_lines = True
+        yield from _line(invoice, row)
+        sums.add(row)
+    values = invoice.values
+    for name, slot in (("TaxPayable", _TAX), ("NetTotal", _NET), ("GrossTotal", _GROSS)):
+        if (values[slot] or "").startswith("-"):
+            yield _about(invoice, "negative_amount", f"{name} of 0 or more", values[slot])
+    yield from _totals(invoice, sums, has_lines=has_lines)
+    yield from _side(invoice, sums.net)
+
+
+def _totals(invoice: Invoice, sums: _Sums, *, has_lines: bool) -> Iterator[Finding]:
+    tax, net, gross = (invoice.values[slot] for slot in (_TAX, _NET, _GROSS))
     if net is not None and tax is not None and gross is not None:
         slack = _unit(net) + _unit(tax) + _unit(gross)
-        yield from _compared(invoice, "gross_total", exact_sum((net, tax)), gross, slack)
-    if net is not None:
-        slack = _unit(net) + sum((_unit(_amount(row)) for row in rows), ZERO)
-        summed = exact_sum(_signed(row, _amount(row)) for row in rows)
-        yield from _compared(invoice, "net_total", abs(summed), net, slack)
-    if tax is not None:
-        # Each line's tax may have been rounded to cents, and its amount before.
-        slack = _unit(tax) + sum((_CENT + _unit(_amount(row)) for row in rows), ZERO)
-        summed = exact_sum(_signed(row, plain(_tax(row))) for row in rows)
-        yield from _compared(invoice, "tax_payable", abs(summed), tax, slack, "warning")
-
-
-def _sides(invoice: Invoice, rows: list[Row]) -> Iterator[Finding]:
-    for row in rows:
-        given = [v for v in (row[_DEBIT], row[_CREDIT]) if v is not None]
-        # 1.00 has both, one of them zero.
-        if len(given) != 1 and not (len(given) == 2 and any(float(v) == 0 for v in given)):
-            document = f"{invoice.values[_NUMBER]} line {row[0]}"
-            found = " and ".join(given) or None
-            expected = "one of DebitAmount and CreditAmount"
-            yield Finding("line_side", "error", invoice.line, document, expected, found)
+        expected = Decimal(net) + Decimal(tax)
+        if abs(expected - Decimal(gross)) > slack:
+            yield _about(invoice, "gross_total", plain(expected), gross)
+    if net is not None and has_lines:
+        yield from _compared(invoice, "net_total", sums.net, net, _unit(net) + sums.slack)
+    if tax is not None and has_lines:
+        slack = _unit(tax) + sums.tax_slack
+        yield from _compared(invoice, "tax_payable", sums.tax, tax, slack)
+    if gross is not None and (odd := _odd(gross)):
+        yield _about(invoice, "anomalous_amount", odd, f"GrossTotal {gross}")
 
 
 def _compared(
-    invoice: Invoice,
-    rule: Rule,
-    expected: Decimal,
-    found: str,
-    slack: Decimal,
-    severity: Severity = "error",
+    invoice: Invoice, rule: str, summed: Decimal, given: str, slack: Decimal
 ) -> Iterator[Finding]:
-    if abs(expected - abs(Decimal(found))) > slack:
-        document = invoice.values[_NUMBER]
-        yield Finding(rule, severity, invoice.line, document, plain(expected), found)
+    """Without the sign: `document_side` and `negative_amount` tell of that."""
+    if abs(abs(summed) - abs(Decimal(given))) > slack:
+        yield _about(invoice, rule, plain(abs(summed)), given)
+
+
+def _side(invoice: Invoice, net: Decimal) -> Iterator[Finding]:
+    """A credit note on the credit side would be added to sales instead of taken from them."""
+    kind = invoice.values[_TYPE]
+    side = side_of(kind)
+    if side is not None and net and (net < 0) != (side == "debit"):
+        found = "credit" if net > 0 else "debit"
+        expected = f"the lines of {kind} to be {side}s"
+        yield _about(invoice, "document_side", expected, f"{plain(abs(net))} of {found}s in sum")
+
+
+def _line(invoice: Invoice, row: Row) -> Iterator[Finding]:
+    given = [v for v in (row[_DEBIT], row[_CREDIT]) if v is not None]
+    # 1.00 has both, one of them zero.
+    if len(given) != 1 and not (len(given) == 2 and any(float(v) == 0 for v in given)):
+        expected = "one of DebitAmount and CreditAmount"
+        yield _of_line(invoice, row, "line_side", expected, " and ".join(given) or None)
+    for slot, name in zip(_SIGNED, _SIGNED_NAMES, strict=True):
+        if (row[slot] or "").startswith("-"):
+            yield _of_line(invoice, row, "negative_amount", f"{name} of 0 or more", row[slot])
+    amount = _amount(row)
+    if row[_TAX_BASE] is not None:
+        if any(v is not None and Decimal(v) for v in (row[_PRICE], *given)):
+            expected = "no price and no amount beside a TaxBase"
+            yield _of_line(invoice, row, "tax_base", expected, f"{row[_PRICE]} and {amount}")
+    elif product := _other_product(row, amount):
+        yield _of_line(invoice, row, "quantity_price", product, amount)
+    for value in (amount, row[_PRICE], row[_QUANTITY]):
+        if value is not None and (odd := _odd(value)):
+            yield _of_line(invoice, row, "anomalous_amount", odd, value)
+            break
+
+
+def _other_product(row: Row, amount: str) -> str | None:
+    """Quantity times UnitPrice where rounding and a discount don't make the line's amount of it."""
+    quantity, price = row[_QUANTITY], row[_PRICE]
+    if quantity is None or price is None:
+        return None
+    count, each, found = abs(Decimal(quantity)), abs(Decimal(price)), abs(Decimal(amount))
+    slack = _CENT + _unit(price) * count + _unit(amount)
+    if "." in quantity:
+        slack += _unit(quantity) * each
+    discount = Decimal(row[_SETTLEMENT] or 0)
+    if min(abs(count * each - found), abs(count * each - discount - found)) <= slack:
+        return None
+    return f"{quantity} x {price} = {plain(count * each)}"
+
+
+def _odd(value: str) -> str | None:
+    """What is expected instead of an amount that looks like something else."""
+    whole, _, fraction = value.partition(".")
+    if len(whole.lstrip("-")) < 9:
+        return None
+    if abs(Decimal(value)) >= _NO_SENSE:
+        return "an amount below a thousand million"
+    if not fraction.strip("0") and is_nif(whole) and has_prefix(whole):
+        return "an amount, not a taxpayer's number"
+    return None
+
+
+def _about(invoice: Invoice, rule: str, expected: str, found: str | None) -> Finding:
+    return finding(rule, invoice.line, invoice.values[_NUMBER], expected, found)
+
+
+def _of_line(invoice: Invoice, row: Row, rule: str, expected: str, found: str | None) -> Finding:
+    document = f"{invoice.values[_NUMBER]} line {row[0]}"
+    return finding(rule, invoice.line, document, expected, found)
 
 
 def _amount(row: Row) -> str:
@@ -102,10 +221,13 @@ def _amount(row: Row) -> str:
     return credit if credit is not None and float(credit) else row[_DEBIT] or credit or "0"
 
 
-def _signed(row: Row, amount: str) -> str:
+def _is_credit(row: Row) -> bool:
     credit = row[_CREDIT]
-    is_credit = credit is not None and (float(credit) != 0 or not float(row[_DEBIT] or 0))
-    return amount if is_credit else plain(-Decimal(amount))
+    return credit is not None and (float(credit) != 0 or not float(row[_DEBIT] or 0))
+
+
+def _negated(amount: str) -> str:
+    return amount[1:] if amount.startswith("-") else f"-{amount}"
 
 
 def _tax(row: Row) -> Decimal:
@@ -119,19 +241,3 @@ def _tax(row: Row) -> Decimal:
 def _unit(amount: str) -> Decimal:
     """Half of the last digit that an amount is given with."""
     return _HALF.scaleb(-len(amount.partition(".")[2]))
-
-
-def control_totals(totals: Totals) -> Iterator[Finding]:
-    """What each section declares against what its documents come to (Portaria 302/2016, 4.x)."""
-    sections = {
-        "sales_invoices": (totals.declared._asdict(), totals.computed._asdict()),
-        **{name: (s["declared"], s["computed"]) for name, s in totals.sections.items()},
-    }
-    for section, (declared, computed) in sections.items():
-        for name, given in declared.items():
-            expected = computed.get(name)
-            if given is None or expected is None:
-                continue
-            if abs(Decimal(given) - Decimal(expected)) > _unit(str(given)):
-                about = f"{section}.{name}"
-                yield Finding("control_totals", "error", None, about, str(expected), str(given))

@@ -2,127 +2,120 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from saft_pipeline.saft.fields import CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
-from saft_pipeline.saft.fingerprints import Fingerprints
 from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Record, Totals
-from saft_pipeline.saft.rules.amounts import amounts, control_totals
+from saft_pipeline.saft.rules import header as of_header
+from saft_pipeline.saft.rules import mandatory, tax_numbers
+from saft_pipeline.saft.rules.amounts import amounts
+from saft_pipeline.saft.rules.control_totals import control_totals
+from saft_pipeline.saft.rules.credits import Credits
+from saft_pipeline.saft.rules.documents import Documents
 from saft_pipeline.saft.rules.findings import Finding, Findings
-from saft_pipeline.saft.rules.identifiers import Identifiers, company, customer
+from saft_pipeline.saft.rules.identifiers import Identifiers
+from saft_pipeline.saft.rules.masters import Masters
+from saft_pipeline.saft.rules.payments import payments
+from saft_pipeline.saft.rules.registry import RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries
+from saft_pipeline.saft.rules.slots import of_invoice
 from saft_pipeline.saft.rules.taxes import Taxes
 
-_NUMBER, _DATE, _ENTERED, _CUSTOMER = (
-    INVOICE_FIELDS.index(name)
-    for name in ("invoice_no", "invoice_date", "system_entry_date", "customer_id")
-)
-_PRODUCT = LINE_FIELDS.index("product_code")
-_ID = CUSTOMER_FIELDS.index("customer_id")
+_DATE = of_invoice("invoice_date")[0]
+_OfInvoice = Callable[[Invoice], Iterable[Finding]]
 
 
-def check(records: Iterable[Record], *, most: int = 100) -> Findings:
+def check(
+    records: Iterable[Record], *, most: int = 100, only: Collection[str] = RULES.keys()
+) -> Findings:
     """What the rules find in a file's records; the first `most` of each rule are kept."""
-    checker = Checker(most=most)
+    checker = Checker(most=most, only=only)
     for record in records:
         checker.see(record)
     return checker.finish()
 
 
 class Checker:
-    """The same a record at a time, beside whatever else is done with it."""
+    """The same a record at a time, beside whatever else is done with it.
 
-    def __init__(self, *, most: int = 100) -> None:
+    `only` names the rules that are wanted. A rule never raises: what it can't read is a finding of
+    another rule, or refused by the reader.
+    """
+
+    def __init__(self, *, most: int = 100, only: Collection[str] = RULES.keys()) -> None:
         self._findings = Findings(most)
-        self._rules: tuple[Callable[[Invoice], Iterable[Finding]], ...] = ()
+        self._only = only
+        self._header = Header((), 0)
+        self._version = version_of(None)
         self._series = AllSeries()
-        self._masters = _Masters()
+        self._credits = Credits()
+        self._masters = Masters()
+        self._documents = Documents(self._header)
+        self._rules: tuple[_OfInvoice, ...] = ()
 
     def see(self, record: Record) -> None:
         """Take the next record."""
         if isinstance(record, Invoice):
+            if not self._rules:
+                self._begin_documents()
             for rule in self._rules:
-                for finding in rule(record):
-                    self._findings.add(finding)
+                for found in rule(record):
+                    self._add(found, record.values[_DATE])
         else:
-            for finding in self._of_others(record):
-                self._findings.add(finding)
+            for found in self._of_others(record):
+                self._add(found)
+
+    def _add(self, found: Finding, day: str | None = None) -> None:
+        if found.rule in self._only and RULES[found.rule].holds(self._version, day):
+            self._findings.add(found)
 
     def _of_others(self, record: Record) -> Iterator[Finding]:
         if isinstance(record, Customer):
-            self._masters.customers.add(record.values[_ID])
-            yield from customer(record)
+            self._masters.add_customer(record)
+            yield from tax_numbers.customer(record)
+            yield from mandatory.customer(record)
         elif isinstance(record, Other):
             self._masters.add(record)
+            yield from mandatory.other(record)
         elif isinstance(record, Header):
-            self._begin(record)
-            yield from company(record)
+            yield from self._of_header(record)
         elif isinstance(record, Totals):
             yield from control_totals(record)
 
-    def _begin(self, header: Header) -> None:
-        is_104 = (header.audit_file_version or "") >= "1.04"
-        certificate = header.extra.get("software_certificate_number", "0")
+    def _of_header(self, header: Header) -> Iterator[Finding]:
+        self._header, self._version = header, version_of(header.audit_file_version)
+        self._documents = Documents(header)
+        yield from tax_numbers.company(header)
+        yield from of_header.header(header)
+        if self._version > "1.00":
+            yield from mandatory.header(header)
+
+    def _begin_documents(self) -> None:
+        """MasterFiles are over: it shows whether the file is an extract."""
+        is_extract, is_104 = self._masters.is_extract, self._version >= "1.04"
+        if is_extract:
+            self._findings.forget("mandatory_master")
+        for found in self._masters.told_once():
+            self._add(found)
+        certificate = self._header.extra.get("software_certificate_number", "0")
         self._rules = (
+            mandatory.Mandatory(self._version, is_extract=is_extract).mandatory,
             amounts,
-            Taxes(has_codes=is_104).taxes,
+            Taxes(self._masters.tax_table, has_codes=is_104).taxes,
             Identifiers(has_atcud=is_104, certified=certificate != "0").identifiers,
+            self._documents.documents,
+            payments,
             self._series.series,
             self._series.references,
-            _Dates(header).dates,
+            self._credits.credits,
             self._masters.known,
         )
 
     def finish(self) -> Findings:
         """The findings, with what only the whole file can show."""
-        for finding in self._series.finish():
-            self._findings.add(finding)
+        for found in self._credits.finish():
+            self._add(found)
+        for found in self._series.finish(self._credits.left_out):
+            self._add(found)
+        for found in self._documents.finish():
+            self._add(found)
         return self._findings
-
-
-class _Dates:
-    """InvoiceDate within the file's period, and not after the invoice was entered."""
-
-    def __init__(self, header: Header) -> None:
-        self._start = header.start_date or "0000"
-        self._end = header.end_date or "9999"
-
-    def dates(self, invoice: Invoice) -> Iterator[Finding]:
-        date, entered = invoice.values[_DATE], invoice.values[_ENTERED]
-        if date is None:
-            return
-        number = invoice.values[_NUMBER]
-        if not self._start <= date <= self._end:
-            expected = f"{self._start} to {self._end}, the file's period"
-            yield Finding("period", "warning", invoice.line, number, expected, date)
-        if entered is not None and date > entered:
-            expected = f"{entered[:10]}, when it was entered, or before"
-            yield Finding("invoice_date", "warning", invoice.line, number, expected, date)
-
-
-class _Masters:
-    """Customers and products that invoices name (keyrefs of the 1.04_01 schema)."""
-
-    def __init__(self) -> None:
-        self.customers = Fingerprints()
-        self.products = Fingerprints()
-        self._usual: set[str | None] = set()
-
-    def add(self, record: Other) -> None:
-        if record.kind == "product":
-            self.products.add(record.row.get("product_code"))
-
-    def known(self, invoice: Invoice) -> Iterator[Finding]:
-        number, who = invoice.values[_CUSTOMER], invoice.values[_NUMBER]
-        if number is not None and number not in self.customers:
-            expected = "a Customer of MasterFiles"
-            yield Finding("customer", "warning", invoice.line, who, expected, number)
-        for row in invoice.lines:
-            code = row[_PRODUCT]
-            if code in self._usual:
-                continue
-            if code is not None and code not in self.products:
-                expected, document = "a Product of MasterFiles", f"{who} line {row[0]}"
-                yield Finding("product", "warning", invoice.line, document, expected, code)
-            elif len(self._usual) < 10_000:
-                self._usual.add(code)

@@ -6,100 +6,84 @@ from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from saft_pipeline.saft.records import Warning_
-from saft_pipeline.saft.rules.findings import Finding, Findings, Rule, Severity
+from saft_pipeline.saft.rules.findings import Finding, Findings
+from saft_pipeline.saft.rules.registry import RULES
 
 
 class Check(NamedTuple):
     """What is looked at in a file while it is read, in an accountant's words."""
 
     name: str
-    rules: tuple[Rule, ...]
     description: str
+    rules: frozenset[str]  # that can find anything amiss: what a file alone can't show (info) can't
 
 
-CHECKS = (
-    Check(
-        "control_totals",
-        ("control_totals",),
-        "NumberOfEntries, TotalDebit and TotalCredit are what the file's documents come to.",
+_DESCRIPTIONS = {
+    "mandatory_elements": ("What the schema of the file's version calls mandatory is there."),
+    "header": ("The Header says each fact once, and its dates agree."),
+    "code_lists": ("Types, statuses and other codes are in their lists, and in force."),
+    "control_totals": (
+        "NumberOfEntries, TotalDebit and TotalCredit are what the file's documents come to."
     ),
-    Check(
-        "gross_total",
-        ("gross_total",),
-        "GrossTotal is NetTotal and TaxPayable together, but for a cent of rounding.",
-    ),
-    Check(
-        "line_totals",
-        ("net_total", "tax_payable", "line_side"),
+    "gross_total": ("GrossTotal is NetTotal and TaxPayable together, but for rounding."),
+    "line_totals": (
         "NetTotal and TaxPayable follow from the lines, up to rounding; each line is either a "
-        "debit or a credit.",
+        "debit or a credit."
     ),
+    "debit_credit": ("What credit notes give back is debited, what is sold is credited."),
+    "line_amounts": (
+        "Amounts are Quantity times UnitPrice, are not negative, and are no taxpayer's number."
+    ),
+    "nif": ("The NIFs of the company and of Portuguese customers can be right."),
+    "atcud": (
+        "Every document has its ATCUD: one code for the whole series and no other, and its own "
+        "number; 0 only until 2022."
+    ),
+    "hash": (
+        "Every document of a certified program is signed; no signature is missing or appears "
+        "twice, and in a series the key never goes back."
+    ),
+    "series_gaps": ("In no series is a number missing."),
+    "series_order": (
+        "Documents are numbered in the order of their dates, and a series has one type of document."
+    ),
+    "document_dates": (
+        "Documents are dated within the file's period, and not after they were entered."
+    ),
+    "document_status": ("A status is not older than its document, and a cancellation says why."),
+    "currency": ("An amount in another currency has its rate, and comes to GrossTotal."),
+    "payments": ("Payments and withholding tax fit the document's total."),
+    "simplified_invoices": ("Simplified invoices are within their limits."),
+    "credit_notes": (
+        "A credit note names the document that it corrects; that document is there, older, not "
+        "cancelled, the same customer's, and of no less."
+    ),
+    "tax_rates": ("VAT is at the rate of its region, code and date."),
+    "tax_exemptions": ("A line without tax says why with a code in force; one with tax not."),
+    "master_files": ("Every customer and product that a document names is in MasterFiles."),
+    "cash_vat": ("Documents under the cash VAT scheme: their VAT is owed when paid."),
+}
+CHECKS = tuple(
     Check(
-        "nif",
-        ("nif",),
-        "The company's NIF and those of Portuguese customers have the right check digit.",
-    ),
-    Check(
-        "atcud",
-        ("atcud",),
-        "Every document has its ATCUD: one code for the whole series, and its own number; 0 only "
-        "until 2022.",
-    ),
-    Check(
-        "hash",
-        ("hash", "hash_chain"),
-        "Every document of a certified program is signed; in a series no signature is missing or "
-        "appears twice, and the key never goes back.",
-    ),
-    Check(
-        "series_gaps",
-        ("series_gap", "series_limit"),
-        "In no series is a number missing.",
-    ),
-    Check(
-        "series_order",
-        ("invoice_no", "series_order", "series_type"),
-        "Documents are numbered in the order of their dates, and a series has one type of "
-        "document.",
-    ),
-    Check(
-        "document_dates",
-        ("period", "invoice_date"),
-        "Documents are dated within the file's period, and not after they were entered.",
-    ),
-    Check(
-        "credit_notes",
-        ("reference",),
-        "A credit note names the document that it corrects, and that document is there.",
-    ),
-    Check(
-        "tax_rates",
-        ("tax_rate",),
-        "VAT is at the rate of its region, code and date.",
-    ),
-    Check(
-        "tax_exemptions",
-        ("tax_exemption",),
-        "A line without tax says why, and one with tax doesn't.",
-    ),
-    Check(
-        "master_files",
-        ("customer", "product"),
-        "Every customer and product that a document names is in MasterFiles.",
-    ),
+        name,
+        description,
+        frozenset(
+            rule.name for rule in RULES.values() if rule.check == name and rule.severity != "info"
+        ),
+    )
+    for name, description in _DESCRIPTIONS.items()
 )
 NAMES = tuple(check.name for check in CHECKS)
-_COUNTED: tuple[Severity, ...] = ("error", "warning")
 
 
 def amiss(check: Check, findings: Findings) -> int:
-    """How many findings a check has; what a file alone can't show (info) is none."""
-    return sum(findings.counts[rule, kind] for rule in check.rules for kind in _COUNTED)
+    """How many findings a check has that are errors or warnings."""
+    return sum(count for rule, count in findings.counts.items() if rule in check.rules)
 
 
 def first(check: Check, findings: Findings) -> list[Finding]:
     """Those that were kept, in the order in which they were found."""
-    return [f for f in findings.kept if f.rule in check.rules and f.severity in _COUNTED]
+    return [found for found in findings.kept if found.rule in check.rules]
 
 
 def told(document: str | None, expected: str | None, found: str | None) -> str:

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-# error: the file contradicts itself or the schema. warning: it hardly can be right. info: it may
-# well be right, but the file alone can't show it.
-Severity = Literal["error", "warning", "info"]
-Rule = Literal[
-    "atcud", "control_totals", "customer", "gross_total", "hash", "hash_chain", "invoice_date",
-    "invoice_no", "line_side", "net_total", "nif", "period", "product", "reference", "series_gap",
-    "series_limit", "series_order", "series_type", "tax_exemption", "tax_payable", "tax_rate",
-]  # fmt: skip
+from saft_pipeline.saft.rules.registry import RULES, Severity
 
 
 class Finding(NamedTuple):
@@ -21,7 +14,7 @@ class Finding(NamedTuple):
     `document` is the InvoiceNo, CustomerID or element that it is about.
     """
 
-    rule: Rule
+    rule: str
     severity: Severity
     line: int | None
     document: str | None
@@ -29,17 +22,28 @@ class Finding(NamedTuple):
     found: str | None
 
 
+def finding(
+    rule: str, line: int | None, document: str | None, expected: str | None, found: str | None
+) -> Finding:
+    """A finding with the severity that its rule has in the registry."""
+    return Finding(rule, RULES[rule].severity, line, document, expected, found)
+
+
 class Findings:
-    """Counts every finding and keeps the first `most` of each rule and severity."""
+    """Counts every finding and keeps the first `most` of each rule."""
 
     def __init__(self, most: int = 100) -> None:
         self._most = most
         self.kept: list[Finding] = []
-        self.counts: Counter[tuple[Rule, Severity]] = Counter()
+        self.counts: Counter[str] = Counter()
 
-    def add(self, finding: Finding) -> None:
+    def add(self, found: Finding) -> None:
         """Take one more."""
-        kind = finding.rule, finding.severity
-        self.counts[kind] += 1
-        if self.counts[kind] <= self._most:
-            self.kept.append(finding)
+        self.counts[found.rule] += 1
+        if self.counts[found.rule] <= self._most:
+            self.kept.append(found)
+
+    def forget(self, rule: str) -> None:
+        """Drop what a rule found: it turned out that it does not hold."""
+        if self.counts.pop(rule, 0):
+            self.kept = [found for found in self.kept if found.rule != rule]

@@ -1,4 +1,4 @@
-"""The forms of what identifies: taxpayer numbers, InvoiceNo, ATCUD, Hash.
+"""The forms of what identifies a document: InvoiceNo, ATCUD, Hash, HashControl.
 
 Sources: the patterns of the 1.04_01 schema; Portaria 195/2020 for ATCUD, in force for all since
 2023-01-01 (Despacho 351/2021-XXII); Portaria 363/2010 for Hash, whose characters 1, 11, 21 and 31
@@ -10,41 +10,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from saft_pipeline.saft.fields import CUSTOMER_FIELDS, INVOICE_FIELDS
-from saft_pipeline.saft.header import is_nif
-from saft_pipeline.saft.records import Customer, Header, Invoice
-from saft_pipeline.saft.rules.findings import Finding
+from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.slots import of_invoice
 
-_NUMBER, _ATCUD, _HASH, _CONTROL, _EXTRACT, _DATE = (
-    INVOICE_FIELDS.index(name)
-    for name in ("invoice_no", "atcud", "hash", "hash_control", "hash_extract", "invoice_date")
-)
-_ID, _NIF, _COUNTRY = (
-    CUSTOMER_FIELDS.index(name) for name in ("customer_id", "customer_tax_id", "country")
-)
+_NUMBER, _ATCUD, _DATE = of_invoice("invoice_no atcud invoice_date")
+_HASH, _CONTROL, _EXTRACT = of_invoice("hash hash_control hash_extract")
 
 invoice_number = re.compile(r"([^ ]+ [^/^ ]+)/([0-9]+)", re.ASCII).fullmatch
 atcud_parts = re.compile(r"([A-Z0-9]{8,})-([0-9]+)", re.ASCII).fullmatch
-_is_signature = re.compile(r"[A-Za-z0-9+/]{171}=", re.ASCII).fullmatch  # 1024 bits in base64
+is_signature = re.compile(r"[A-Za-z0-9+/]{171}=", re.ASCII).fullmatch  # 1024 bits in base64
 _is_control = re.compile(
     r"[0-9]+(?:\.[0-9]+)?|[0-9]+-[A-Z]{2}M [^ ]+/[0-9]+|[0-9]+-[A-Z]{2}D [^ ]+ [^/^ ]+/[0-9]+",
     re.ASCII,
 ).fullmatch
 _ATCUD_SINCE = "2023-01-01"
-
-
-def company(header: Header) -> Iterator[Finding]:
-    """The taxpayer's own number."""
-    nif = header.values[0]
-    if nif and not is_nif(nif):
-        yield Finding("nif", "error", header.line, nif, "a valid NIF", nif)
-
-
-def customer(record: Customer) -> Iterator[Finding]:
-    """The number of a Portuguese customer; 999999990 stands for a consumer without one."""
-    nif = record.values[_NIF]
-    if nif and record.values[_COUNTRY] == "PT" and not is_nif(nif):
-        yield Finding("nif", "warning", record.line, record.values[_ID], "a valid NIF", nif)
 
 
 class Identifiers:
@@ -59,27 +39,28 @@ class Identifiers:
         values = invoice.values
         number = values[_NUMBER] or ""
         parts = invoice_number(number)
-        if parts is None:
+        if parts is None and number:
             form = "type, blank, series, /, number"
-            yield Finding("invoice_no", "error", invoice.line, number, form, number)
+            yield finding("invoice_no", invoice.line, number, form, number)
         if self._has_atcud:
             code = _atcud(values[_ATCUD], parts[2] if parts else None, values[_DATE] or "")
             if code:
-                yield Finding("atcud", "error", invoice.line, number, code, values[_ATCUD])
-        signature = self._hash(values[_HASH], values[_CONTROL])
-        if signature:
-            found = f"{values[_HASH]}"[:40] + f" (printed: {values[_EXTRACT] or 'nothing'})"
-            yield Finding("hash", "error", invoice.line, number, signature, found)
-
-    def _hash(self, signature: str | None, control: str | None) -> str | None:
-        """What is expected instead, None if it is right."""
+                yield finding("atcud", invoice.line, number, code, values[_ATCUD])
+        control = values[_CONTROL]
         if control is not None and not _is_control(control):
-            return f"a HashControl such as 1, not {control!r}"
-        if signature is None or _is_signature(signature):
+            yield finding("hash_control", invoice.line, number, "a HashControl such as 1", control)
+        if expected := self._hash(values[_HASH]):
+            given = values[_HASH]
+            found = given and f"{given[:40]} (printed: {values[_EXTRACT] or 'nothing'})"
+            yield finding("hash", invoice.line, number, expected, found)
+
+    def _hash(self, signature: str | None) -> str | None:
+        """What is expected instead, None if it is right."""
+        if signature is not None and is_signature(signature):
             return None
-        if signature != "0":
-            return "a signature of 172 characters in base64, or 0"
-        return "a signature: the program is certified" if self._certified else None
+        if self._certified and signature in (None, "0"):
+            return "a signature: the program is certified"
+        return None if signature == "0" else "a signature of 172 characters in base64, or 0"
 
 
 def _atcud(found: str | None, number: str | None, day: str) -> str | None:

@@ -11,19 +11,16 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
 
-from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.records import Invoice, Row
-from saft_pipeline.saft.rules.findings import Finding, Severity
+from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number
+from saft_pipeline.saft.rules.seen import Seen
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
 
-_NUMBER, _ATCUD, _HASH, _CONTROL, _DATE, _TYPE, _ENTERED = (
-    INVOICE_FIELDS.index(name)
-    for name in (
-        *("invoice_no", "atcud", "hash", "hash_control", "invoice_date", "invoice_type"),
-        "system_entry_date",
-    )
-)
-_REFERENCE = LINE_FIELDS.index("reference")
+_NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_control")
+_DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date")
+_REFERENCE = of_line("reference")[0]
+_MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
 _HIGHEST = 1 << 63
@@ -57,6 +54,8 @@ class AllSeries:
 
     def __init__(self) -> None:
         self._series: dict[str, _Series] = {}
+        self._series_of_code: dict[str, str] = {}
+        self._signatures = Seen(_MOST_SIGNATURES)
         self._waiting: list[tuple[int, str | None, str]] = []
         self._left_out = 0
 
@@ -80,17 +79,44 @@ class AllSeries:
             known.ends.append(number)
             if number > known.number:
                 yield from _in_time(known.last, invoice)
-        yield from _same_code(known, invoice)
+        yield from self._same_code(name, known, invoice)
+        yield from self._signature(name, invoice)
         if known.last:
             yield from _same_type(known.last, invoice)
         known.number, known.last = number, invoice.values
+
+    def _signature(self, name: str, invoice: Invoice) -> Iterator[Finding]:
+        """No signature is that of two documents of a series, however far apart."""
+        signature = invoice.values[_HASH]
+        if signature in (None, "0") or self._signatures.add((name, signature)):
+            return
+        expected = "a signature that no document of the series before has"
+        number = invoice.values[_NUMBER]
+        yield finding("hash_repeated", invoice.line, number, expected, f"{signature}"[:40])
+
+    def _same_code(self, name: str, known: _Series, invoice: Invoice) -> Iterator[Finding]:
+        """A series has one validation code, and no two have the same (Portaria 195/2020)."""
+        atcud, number = invoice.values[_ATCUD], invoice.values[_NUMBER]
+        if known.code is not None and atcud is not None and atcud.startswith(known.code):
+            return
+        parts = atcud_parts(atcud or "")
+        code = parts[1] if parts else None
+        if code and known.code and f"{code}-" != known.code:
+            expected = f"{known.code[:-1]}, as before in this series"
+            yield finding("atcud", invoice.line, number, expected, atcud)
+        elif code and known.code is None:
+            known.code = f"{code}-"
+            other = self._series_of_code.setdefault(code, name)
+            if other != name:
+                expected = f"another code than that of series {other}"
+                yield finding("atcud_series", invoice.line, number, expected, atcud)
 
     def references(self, invoice: Invoice) -> Iterator[Finding]:
         """A credit note says what it corrects; what isn't seen yet waits for the file's end."""
         given = [found for row in invoice.lines if (found := row[_REFERENCE]) is not None]
         if not given and invoice.values[_TYPE] == "NC":
             expected, number = "a Reference to what is corrected", invoice.values[_NUMBER]
-            yield Finding("reference", "warning", invoice.line, number, expected, None)
+            yield finding("reference", invoice.line, number, expected, None)
         for reference in given:
             if self._is_seen(reference):
                 continue
@@ -106,7 +132,7 @@ class AllSeries:
             return False
         return known.starts[-1] <= int(parts[2]) <= known.ends[-1]
 
-    def finish(self) -> Iterator[Finding]:
+    def finish(self, left_out: int = 0) -> Iterator[Finding]:
         """Gaps, and the references that no document of the file answers."""
         runs = {name: known.runs() for name, known in self._series.items()}
         for name, ranges in runs.items():
@@ -114,12 +140,13 @@ class AllSeries:
                 expected = f"{name}/{before + 1}"
                 if after - before > 2:
                     expected += f" to {name}/{after - 1}"
-                yield Finding("series_gap", "warning", None, f"{name}/{after}", expected, None)
+                yield finding("series_gap", None, f"{name}/{after}", expected, None)
         for line, document, reference in self._waiting:
             yield from _answered(runs, line, document, reference)
+        self._left_out += self._signatures.left_out + left_out
         if self._left_out:
-            expected = f"at most {_MOST_SERIES} series and {_MOST_WAITING} open references"
-            yield Finding("series_limit", "info", None, None, expected, f"{self._left_out} more")
+            expected = f"at most {_MOST_SERIES:,} series and {_MOST_WAITING:,} open references"
+            yield finding("series_limit", None, None, expected, f"{self._left_out} more")
 
 
 def _answered(
@@ -129,36 +156,29 @@ def _answered(
     ranges = runs.get(parts[1]) if parts else None
     if parts is None:
         expected = "type, blank, series, /, number"
-        yield Finding("reference", "warning", line, document, expected, reference)
+        yield finding("reference", line, document, expected, reference)
     elif ranges is None or int(parts[2]) < ranges[0][0]:
         expected = "a document of this file; it may be of an earlier one"
-        yield Finding("reference", "info", line, document, expected, reference)
+        yield finding("reference_elsewhere", line, document, expected, reference)
     else:
         at = bisect_right(ranges, (int(parts[2]), _HIGHEST)) - 1
         if int(parts[2]) > ranges[at][1]:
             expected = "a document of this file, which has others of that series before it"
-            yield Finding("reference", "warning", line, document, expected, reference)
+            yield finding("reference", line, document, expected, reference)
 
 
 def _after(known: _Series, invoice: Invoice) -> Iterator[Finding]:
     """Against the very invoice before it."""
     yield from _in_time(known.last, invoice)
     before, now = known.last[_HASH], invoice.values[_HASH]
-    if now == before and now not in (None, "0"):
-        expected = f"another signature than that of {known.last[_NUMBER]}"
-        yield _chain(invoice, "error", expected, now)
-    elif (now in (None, "0")) != (before in (None, "0")):
+    if (now in (None, "0")) != (before in (None, "0")):
         is_was = "no signature" if before in (None, "0") else "a signature"
         expected = f"{is_was}, as {known.last[_NUMBER]} has"
-        yield _chain(invoice, "error", expected, now)
+        yield finding("hash_chain", invoice.line, invoice.values[_NUMBER], expected, now)
     control, control_before = invoice.values[_CONTROL], known.last[_CONTROL]
     if control != control_before and _key(control) < _key(control_before):
         expected = f"key {control_before} or a later one, as {known.last[_NUMBER]} has"
-        yield _chain(invoice, "warning", expected, control)
-
-
-def _chain(invoice: Invoice, severity: Severity, expected: str, found: str | None) -> Finding:
-    return Finding("hash_chain", severity, invoice.line, invoice.values[_NUMBER], expected, found)
+        yield finding("hash_key", invoice.line, invoice.values[_NUMBER], expected, control)
 
 
 def _key(control: str | None) -> int:
@@ -174,24 +194,13 @@ def _in_time(before: Row, invoice: Invoice) -> Iterator[Finding]:
         if now is not None and earlier is not None and now < earlier:
             expected = f"{earlier} or later, as {before[_NUMBER]} has"
             number = invoice.values[_NUMBER]
-            yield Finding("series_order", "error", invoice.line, number, expected, now)
+            yield finding("series_order", invoice.line, number, expected, now)
 
 
 def _same_type(before: Row, invoice: Invoice) -> Iterator[Finding]:
     """A series has one InvoiceType (Portaria 302/2016, 4.1.4.1)."""
     now = invoice.values[_TYPE]
-    if now != before[_TYPE]:
+    if None not in (now, before[_TYPE]) and now != before[_TYPE]:
         expected = f"{before[_TYPE]}, as {before[_NUMBER]} is"
         number = invoice.values[_NUMBER]
-        yield Finding("series_type", "error", invoice.line, number, expected, now)
-
-
-def _same_code(known: _Series, invoice: Invoice) -> Iterator[Finding]:
-    """A series has one validation code (Portaria 195/2020, article 3)."""
-    parts = atcud_parts(invoice.values[_ATCUD] or "")
-    code = parts[1] if parts else None
-    if code and known.code and code != known.code:
-        expected = f"{known.code}, as before in this series"
-        number = invoice.values[_NUMBER]
-        yield Finding("atcud", "error", invoice.line, number, expected, invoice.values[_ATCUD])
-    known.code = known.code or code
+        yield finding("series_type", invoice.line, number, expected, now)

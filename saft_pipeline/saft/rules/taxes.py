@@ -1,111 +1,137 @@
-"""The VAT rates of Portugal's three regions over time, and the tax of an invoice's lines.
-
-Sources: the mainland's rates are CIVA article 18 as changed by Lei 16-A/2002 (2002-06-05), Lei
-39/2005 (2005-07-01), Lei 26-A/2008 (2008-07-01), Lei 12-A/2010 (2010-07-01) and Lei 55-A/2010
-(2011-01-01), which set those of both islands too (DL 347/85, article 1). Since then Madeira: Lei
-14-A/2012 (2012-04-01), Orçamento da RAM para 2024 (2024-10-01); the Azores: Lei 83-C/2013
-(2014-01-01), Lei 63-A/2015 (2015-07-01), DLR 15-A/2021/A (2021-07-01); both confirmed by Ofício
-Circulado 25045/2024. Exemptions: the assertions on Line in the 1.04_01 schema.
-"""
+"""The tax of an invoice's lines: its codes, its rate on the day, and why there is none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from operator import itemgetter
 
-from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.records import Invoice, Row
-from saft_pipeline.saft.rules.findings import Finding
+from saft_pipeline.saft.rules.codes import COUNTRIES, EXEMPTION_CODES, TAX_TYPES, VAT_CODES
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.rates import rates_on
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
 
-_Rates = tuple[tuple[str, str], ...]  # since when, and how much: the newest first
-
-
-def _of_islands(*later: tuple[str, str], normal: bool = False, middle: bool = False) -> _Rates:
-    if normal:
-        before: _Rates = (
-            ("2011-01-01", "16"), ("2010-07-01", "15"), ("2008-07-01", "14"),
-            ("2005-07-01", "15"), ("2002-06-05", "13"),
-        )  # fmt: skip
-    elif middle:
-        before = (("2010-07-01", "9"), ("2002-06-05", "8"))
-    else:
-        before = (("2002-06-05", "4"),)
-    return later + before
-
-
-RATES: dict[tuple[str, str], _Rates] = {
-    ("PT", "NOR"): (
-        ("2011-01-01", "23"), ("2010-07-01", "21"), ("2008-07-01", "20"),
-        ("2005-07-01", "21"), ("2002-06-05", "19"),
-    ),
-    ("PT", "INT"): (("2010-07-01", "13"), ("1996-07-01", "12")),
-    ("PT", "RED"): (("2010-07-01", "6"), ("1992-03-24", "5")),
-    ("PT-AC", "NOR"): _of_islands(("2021-07-01", "16"), ("2014-01-01", "18"), normal=True),
-    ("PT-AC", "INT"): _of_islands(("2015-07-01", "9"), ("2014-01-01", "10"), middle=True),
-    ("PT-AC", "RED"): _of_islands(("2015-07-01", "4"), ("2014-01-01", "5")),
-    ("PT-MA", "NOR"): _of_islands(("2012-04-01", "22"), normal=True),
-    ("PT-MA", "INT"): _of_islands(("2012-04-01", "12"), middle=True),
-    ("PT-MA", "RED"): _of_islands(("2024-10-01", "4"), ("2012-04-01", "5")),
-    **{(region, "ISE"): (("0001-01-01", "0"),) for region in ("PT", "PT-AC", "PT-MA")},
-}  # fmt: skip
-
-_NUMBER, _DATE = INVOICE_FIELDS.index("invoice_no"), INVOICE_FIELDS.index("invoice_date")
-_TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT, _REASON, _REASON_CODE, _POINT, _REFERENCE = (
-    LINE_FIELDS.index(name)
-    for name in (
-        *("tax_type", "tax_country_region", "tax_code", "tax_percentage", "tax_amount"),
-        *("tax_exemption_reason", "tax_exemption_code", "tax_point_date", "reference"),
-    )
+_NUMBER, _DATE = of_invoice("invoice_no invoice_date")
+_TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT = of_line(
+    "tax_type tax_country_region tax_code tax_percentage tax_amount"
 )
-_MOST = 10_000
+_REASON, _REASON_CODE = of_line("tax_exemption_reason tax_exemption_code")
+_POINT, _REFERENCE = of_line("tax_point_date reference")
+_tax_of = itemgetter(
+    _TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT, _REASON, _REASON_CODE, _POINT, _REFERENCE
+)
+_is_exemption_code = re.compile(r"(?:M[0-9]{2})+", re.ASCII).fullmatch
+_is_stamp_code = re.compile(r"[A-Za-z0-9.]{1,10}", re.ASCII).fullmatch
+_MOST, _MOST_DAYS = 1_000, 400
 
-
-def rates_on(region: str, code: str, day: str) -> list[str]:
-    """The rate in force on a day and, before it, those that a correction may still apply.
-
-    Empty where the region or code has none, or the day is before the oldest known.
-    """
-    return [rate for since, rate in RATES.get((region, code), ()) if since <= day]
+Key = tuple[str | None, str | None, str | None]
+_Wrong = tuple[str, str, str | None]  # rule, expected, found
 
 
 class Taxes:
-    """Checks lines, and remembers which combinations were right: a file has few of them."""
+    """Checks lines, and remembers which combinations were right: a file has few of them.
 
-    def __init__(self, *, has_codes: bool) -> None:
+    `table` is the file's TaxTable: the rates of each TaxType, TaxCountryRegion and TaxCode.
+    """
+
+    def __init__(self, table: Mapping[Key, Collection[str]], *, has_codes: bool) -> None:
+        self._table = table
         self._has_codes = has_codes  # TaxExemptionCode is of 1.04
-        self._right: set[tuple[str | None, ...]] = set()
+        self._right: dict[str | None, set[tuple[str | None, ...]]] = {}
 
     def taxes(self, invoice: Invoice) -> Iterator[Finding]:
-        """TaxPercentage by region, code and date; exemption reasons where the tax is zero."""
-        date, right = invoice.values[_DATE], self._right
+        """Codes; TaxPercentage by region, code and date; exemption reasons where it is zero."""
+        date = invoice.values[_DATE]
+        right = self._right_on(date)
         for row in invoice.lines:
-            key = (date, row[_POINT], *row[_TYPE : _REASON_CODE + 1], row[_REFERENCE] and "")
+            key = _tax_of(row)
             if key in right:
                 continue
-            wrong = list(self._wrong(invoice, row))
-            yield from wrong
-            if not wrong and len(right) < _MOST:
+            wrong = list(self._wrong(row, date))
+            if wrong:
+                document = f"{invoice.values[_NUMBER]} line {row[0]}"
+                for rule, expected, found in wrong:
+                    yield finding(rule, invoice.line, document, expected, found)
+            elif len(right) < _MOST:
                 right.add(key)
 
-    def _wrong(self, invoice: Invoice, row: Row) -> Iterator[Finding]:
-        document = f"{invoice.values[_NUMBER]} line {row[0]}"
-        if rate := _rate(row, row[_POINT] or invoice.values[_DATE]):
-            yield Finding("tax_rate", "warning", invoice.line, document, *rate)
-        if exemption := self._exemption(row):
-            yield Finding("tax_exemption", "warning", invoice.line, document, *exemption)
+    def _right_on(self, date: str | None) -> set[tuple[str | None, ...]]:
+        found = self._right.get(date)
+        if found is None:
+            if len(self._right) > _MOST_DAYS:
+                self._right.clear()
+            found = self._right[date] = set()
+        return found
 
-    def _exemption(self, row: Row) -> tuple[str, str | None] | None:
+    def _wrong(self, row: Row, date: str | None) -> Iterator[_Wrong]:
+        day = row[_POINT] or date
+        yield from _codes(row)
+        if rate := _rate(row, day):
+            yield "tax_rate", *rate
+        else:
+            yield from self._listed(row)
+        yield from self._exemption(row)
+        if (code := row[_REASON_CODE]) is not None:
+            yield from _exemption_code(code, day)
+
+    def _listed(self, row: Row) -> Iterator[_Wrong]:
+        """Only a rate that contradicts the table is told: many leave rarer taxes out of it."""
+        listed = self._table.get((row[_TYPE], row[_REGION], row[_CODE]))
+        percentage = row[_PERCENTAGE]
+        if listed and percentage and Decimal(percentage) not in map(Decimal, listed):
+            expected = f"{' or '.join(sorted(listed))} %, as TaxTable has"
+            yield "tax_table", expected, f"{percentage} %"
+
+    def _exemption(self, row: Row) -> Iterator[_Wrong]:
         tax = row[_PERCENTAGE] or row[_AMOUNT]
-        if tax is None:
-            return None
         reason, code = row[_REASON], row[_REASON_CODE]
+        if tax is None:
+            return
         if not Decimal(tax) and reason is None:
-            return "a TaxExemptionReason for a tax of zero", None
-        if Decimal(tax) and reason is not None:
-            return f"no TaxExemptionReason for a tax of {tax}", reason
-        if self._has_codes and (reason is None) != (code is None):
-            return "TaxExemptionReason and TaxExemptionCode together", reason or code
-        return None
+            yield "tax_exemption", "a TaxExemptionReason for a tax of zero", None
+        elif Decimal(tax) and reason is not None:
+            yield "tax_exemption", f"no TaxExemptionReason for a tax of {tax}", reason
+        elif self._has_codes and (reason is None) != (code is None):
+            expected = "TaxExemptionReason and TaxExemptionCode together"
+            yield "tax_exemption", expected, reason or code
+
+
+def _codes(row: Row) -> Iterator[_Wrong]:
+    kind, region, code = row[_TYPE], row[_REGION], row[_CODE]
+    if kind is not None and kind not in TAX_TYPES:
+        yield "tax_type", "IVA, IS or NS", kind
+    if region is not None and region not in COUNTRIES:
+        yield "tax_country_region", "a country's two letters, PT-AC or PT-MA", region
+    if code is not None and (expected := _expected_code(kind, code)):
+        yield "tax_code", expected, code
+
+
+def _expected_code(kind: str | None, code: str) -> str | None:
+    """What is expected instead of a TaxCode, None if it is right."""
+    if kind == "IVA" and code not in VAT_CODES:
+        return "RED, INT, NOR, ISE or OUT"
+    if kind == "NS" and code != "NS":
+        return "NS"
+    if kind == "IS" and not _is_stamp_code(code):
+        return "a number of the stamp duty's table, such as 17.3.1"
+    return None
+
+
+def _exemption_code(code: str, day: str | None) -> Iterator[_Wrong]:
+    if not _is_exemption_code(code):
+        yield "exemption_code_form", "M and two digits", code
+        return
+    for start in range(0, len(code), 3):
+        one = code[start : start + 3]
+        if one not in EXEMPTION_CODES:
+            yield "exemption_code", "a code of the tax authority's table", one
+        elif day is not None and not EXEMPTION_CODES.in_force(one, day):
+            row = EXEMPTION_CODES.last(one)
+            ends = f" until {row.until}" if row.until else ""
+            expected = f"a code in force on {day}: {one} is so from {row.since}{ends}"
+            yield "exemption_code", expected, one
 
 
 def _rate(row: Row, day: str | None) -> tuple[str, str] | None:

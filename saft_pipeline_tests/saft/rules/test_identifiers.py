@@ -12,7 +12,7 @@ SIGNATURE = "A" * 171 + "="
 
 def signed(signature: str = SIGNATURE, control: str = "1", number: str = "FT A/1") -> str:
     text = f"<Hash>{signature}</Hash><HashControl>{control}</HashControl>"
-    return invoice(number).replace("<Hash>0</Hash>", text)
+    return invoice(number).replace("<Hash>0</Hash><HashControl>0</HashControl>", text)
 
 
 def test_wrong_nif_of_the_company_is_an_error() -> None:
@@ -24,8 +24,9 @@ def test_wrong_nif_of_the_company_is_an_error() -> None:
     ("nif", "country", "found"),
     [
         ("999999990", "PT", []),
-        ("123", "PT", ["nif"]),
-        ("B12345678", "ES", []),
+        ("123", "PT", ["customer_nif"]),
+        ("B12345678", "ES", ["vat_number"]),
+        ("12-3456789", "US", []),
     ],
 )
 def test_nif_of_a_customer_is_checked_if_portuguese(
@@ -77,7 +78,7 @@ def test_atcud_is_asked_for_only_from_version_1_04_on() -> None:
         ("A" * 172, "1", ["hash"]),
         ("A" * 171, "1", ["hash"]),
         ("A" * 170 + "é=", "1", ["hash"]),
-        (SIGNATURE, "x", ["hash"]),
+        (SIGNATURE, "x", ["hash_control"]),
     ],
 )
 def test_hash_is_a_signature_or_zero(signature: str, control: str, found: list[str]) -> None:
@@ -90,7 +91,6 @@ def test_wrong_hash_is_told_with_its_printed_characters() -> None:
 
 
 def test_certified_program_signs() -> None:
-    certificate = "<SoftwareCertificateNumber>123</SoftwareCertificateNumber></Header>"
-    header = HEADER.replace("</Header>", certificate)
+    header = HEADER.replace("Number>0</Software", "Number>123</Software")
     text = document(MASTERS, sales(invoice()), header=header)
     assert rules(findings(text)) == ["hash"]

@@ -16,6 +16,7 @@ from saft_pipeline_tests.saft.rules.findings_of import of, rules
 
 def numbered(number: str, *, date: str = "2025-03-01", signature: str = "0") -> str:
     text = invoice(number).replace("ABCD1234-1", f"ABCD1234-{number.rpartition('/')[2]}")
+    text = text.replace("ABCD1234-", f"{number.rpartition('/')[0].replace(' ', ''):0<8}-")
     text = text.replace("Date>2025-03-01", f"Date>{date}")
     return text.replace("<Hash>0<", f"<Hash>{signature}<")
 
@@ -73,7 +74,7 @@ def test_later_number_with_an_earlier_date_is_an_error() -> None:
 
 def chain(*signatures: str, control: str = "1") -> list[Finding]:
     texts = [numbered(f"FT A/{n}", signature=s) for n, s in enumerate(signatures, 1)]
-    return [f for f in of(*texts) if f.rule == "hash_chain"]
+    return [f for f in of(*texts) if f.rule.startswith("hash_")]
 
 
 def signature(letter: str) -> str:
@@ -84,9 +85,9 @@ def test_chain_of_different_signatures_gives_no_finding() -> None:
     assert chain(*map(signature, "ABC")) == []
 
 
-def test_signature_twice_is_an_error() -> None:
-    (finding,) = chain(*map(signature, "AAB"))
-    assert finding.expected == "another signature than that of FT A/1"
+def test_signature_of_a_document_far_before_is_an_error() -> None:
+    (finding,) = chain(*map(signature, "ABCA"))
+    assert (finding.rule, finding.document) == ("hash_repeated", "FT A/4")
 
 
 def test_chain_that_stops_is_an_error() -> None:
@@ -97,18 +98,18 @@ def test_chain_that_stops_is_an_error() -> None:
 def test_key_that_goes_back_is_a_warning() -> None:
     first, second = (
         numbered(f"FT A/{n}", signature=signature("AB"[n - 1])).replace(
-            "</Hash>", f"</Hash><HashControl>{3 - n}</HashControl>"
+            "<HashControl>0", f"<HashControl>{3 - n}"
         )
         for n in (1, 2)
     )
     (finding,) = of(first, second)
-    assert finding[:2] == ("hash_chain", "warning")
+    assert finding[:2] == ("hash_key", "warning")
 
 
 def test_series_has_one_validation_code() -> None:
-    other = numbered("FT A/2").replace("ABCD1234", "WXYZ9876")
+    other = numbered("FT A/2").replace("FTA00000", "WXYZ9876")
     (finding,) = of(numbered("FT A/1"), other)
-    assert (finding.rule, finding.expected) == ("atcud", "ABCD1234, as before in this series")
+    assert (finding.rule, finding.expected) == ("atcud", "FTA00000, as before in this series")
 
 
 def correcting(number: str, reference: str) -> str:
@@ -129,7 +130,7 @@ def correcting(number: str, reference: str) -> str:
 )
 def test_reference_that_points_nowhere_is_found(reference: str, severity: str | None) -> None:
     found = of(*series(2, 3, 5), correcting("NC A/1", reference))
-    severities = [f.severity for f in found if f.rule == "reference"]
+    severities = [f.severity for f in found if f.rule.startswith("reference")]
     assert severities == ([severity] if severity else [])
 
 
@@ -139,12 +140,12 @@ def test_reference_may_come_before_what_it_points_to() -> None:
 
 def test_series_has_one_type() -> None:
     receipt = numbered("FT A/2").replace("<InvoiceType>FT", "<InvoiceType>FR")
-    (finding,) = of(numbered("FT A/1"), receipt)
-    assert (finding.rule, finding.expected) == ("series_type", "FT, as FT A/1 is")
+    finding = next(f for f in of(numbered("FT A/1"), receipt) if f.rule == "series_type")
+    assert finding.expected == "FT, as FT A/1 is"
 
 
 def test_credit_note_refers_to_what_it_corrects() -> None:
     note = numbered("NC A/1").replace("<InvoiceType>FT", "<InvoiceType>NC")
-    (finding,) = of(note)
-    assert finding[:2] == ("reference", "warning")
+    (finding,) = [f for f in of(note) if f.rule == "reference"]
+    assert finding.severity == "warning"
     assert finding.expected == "a Reference to what is corrected"

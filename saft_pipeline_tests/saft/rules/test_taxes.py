@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from saft_pipeline.saft.rules.findings import Finding
-from saft_pipeline.saft.rules.taxes import RATES, rates_on
-from saft_pipeline_tests.saft.documents import invoice, line
+from saft_pipeline.saft.rules.rates import rates_on
+from saft_pipeline_tests.saft.documents import invoice
 from saft_pipeline_tests.saft.rules.findings_of import of, rules, taxed, totals
 
 
@@ -41,10 +41,6 @@ from saft_pipeline_tests.saft.rules.findings_of import of, rules, taxed, totals
 )
 def test_rate_in_force(region: str, code: str, day: str, rate: str) -> None:
     assert rates_on(region, code, day)[0] == rate
-
-
-def test_rates_are_sorted_from_the_newest() -> None:
-    assert all(list(rates) == sorted(rates, reverse=True) for rates in RATES.values())
 
 
 def of_tax(percentage: str, code: str = "NOR", region: str = "PT", body: str = "") -> list[Finding]:
@@ -110,9 +106,3 @@ def test_each_wrong_line_is_found() -> None:
     lines = taxed("5.00", "20") + taxed("5.00", "20").replace("<LineNumber>1", "<LineNumber>2")
     found = of(invoice(lines=lines, totals=totals("2.00", "10.00", "12.00")))
     assert rules(found) == ["tax_rate", "tax_rate"]
-
-
-def test_line_without_tax_is_no_finding() -> None:
-    head, _, rest = line().partition("<Tax>")
-    text = head + rest.partition("</Tax>")[2]
-    assert of(invoice(lines=text, totals=totals("0.00", "10.00", "10.00"))) == []

@@ -1,0 +1,136 @@
+"""Credit notes against what they correct, as far as the file has both.
+
+What came in other files is compared in the tables (view `invoice_credits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.seen import Seen
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
+
+_NUMBER, _DATE, _TYPE, _STATUS = of_invoice("invoice_no invoice_date invoice_type invoice_status")
+_CUSTOMER, _GROSS, _STATUS_DATE = of_invoice("customer_id gross_total invoice_status_date")
+_REFERENCE, _DEBIT, _CREDIT, _PERCENTAGE, _TAX = of_line(
+    "reference debit_amount credit_amount tax_percentage tax_amount"
+)
+_MOST = 340_000  # documents that notes can be compared with: 17 MB
+_MOST_NOTES = 10_000
+_CANCELLED = 1 << 40
+_CUSTOMER_BITS = (1 << 32) - 1
+_CENT = 0.011
+
+
+class _Note(NamedTuple):
+    """What a credit note gives back of one document."""
+
+    line: int
+    number: str | None
+    day: int
+    customer: int
+    reference: str
+    amount: float
+    slack: float
+
+
+class Credits:
+    """Follows documents, and compares each credit note with those that it names."""
+
+    def __init__(self) -> None:
+        self._documents = Seen(_MOST, "qQQ")  # GrossTotal in cents, day, customer and state
+        self._credited: dict[str, float] = {}
+        self._waiting: list[_Note] = []
+        self.left_out = 0
+
+    def credits(self, invoice: Invoice) -> Iterator[Finding]:
+        """A note against its documents; what comes after it waits for the file's end."""
+        values = invoice.values
+        if values[_TYPE] != "NC":
+            self._note(invoice)
+        elif values[_STATUS] != "A":
+            for note in _notes(invoice):
+                found = self._documents.get(note.reference)
+                if found is not None:
+                    yield from self._compared(note, *found)
+                elif len(self._waiting) < _MOST_NOTES:
+                    self._waiting.append(note)
+                else:
+                    self.left_out += 1
+
+    def _note(self, invoice: Invoice) -> None:
+        values = invoice.values
+        state = _customer(values[_CUSTOMER]) | (_CANCELLED if values[_STATUS] == "A" else 0)
+        self._documents.add(values[_NUMBER], _cents(values[_GROSS]), _day(values[_DATE]), state)
+
+    def _compared(self, note: _Note, gross: int, day: int, state: int) -> Iterator[Finding]:
+        about = note.reference
+        if note.day and note.day < day:
+            expected = f"{_text(day)}, the date of {about}, or later"
+            yield finding("credit_date", note.line, note.number, expected, _text(note.day))
+        if state & _CANCELLED:
+            expected = "a document that is not cancelled"
+            yield finding("credit_cancelled", note.line, note.number, expected, about)
+        if state & _CUSTOMER_BITS != note.customer:
+            expected = f"the customer of {about}"
+            yield finding("credit_customer", note.line, note.number, expected, "another CustomerID")
+        before = self._credited.get(about, 0.0)
+        given = before + note.amount
+        if len(self._credited) < _MOST_NOTES or before:
+            self._credited[about] = given
+        most = gross / 100
+        if given > most + note.slack >= before:
+            expected = f"{most:.2f} at most, the GrossTotal of {about}"
+            yield finding("credit_amount", note.line, note.number, expected, f"{given:.2f}")
+
+    def finish(self) -> Iterator[Finding]:
+        """Notes that came before their documents."""
+        self.left_out += self._documents.left_out
+        for note in self._waiting:
+            if (found := self._documents.get(note.reference)) is not None:
+                yield from self._compared(note, *found)
+
+
+def _notes(invoice: Invoice) -> Iterator[_Note]:
+    """One for each document that the lines name; of a single one the whole GrossTotal."""
+    given: dict[str, float] = {}
+    lines = 0
+    for row in invoice.lines:
+        lines += 1
+        reference = row[_REFERENCE]
+        if reference is not None:
+            amount = float(row[_DEBIT] or 0) - float(row[_CREDIT] or 0)
+            tax = (
+                float(row[_TAX] or 0) if row[_TAX] else amount * float(row[_PERCENTAGE] or 0) / 100
+            )
+            given[reference] = given.get(reference, 0.0) + amount + tax
+    values = invoice.values
+    gross = values[_GROSS]
+    if len(given) == 1 and gross is not None:
+        given = dict.fromkeys(given, abs(float(gross)))
+    day, customer = _day(values[_DATE]), _customer(values[_CUSTOMER])
+    for reference, amount in given.items():
+        slack = _CENT * (lines + 1) if len(given) > 1 else _CENT
+        yield _Note(invoice.line, values[_NUMBER], day, customer, reference, amount, slack)
+
+
+def _cents(amount: str | None) -> int:
+    """Where there is none, more than any note gives back."""
+    return round(abs(float(amount)) * 100) if amount is not None else 1 << 62
+
+
+def _customer(customer_id: str | None) -> int:
+    return hash(customer_id) & _CUSTOMER_BITS
+
+
+def _day(date: str | None) -> int:
+    """`2025-03-01` as 20250301; 0 where there is none."""
+    return int(date.replace("-", "")) if date else 0
+
+
+def _text(day: int) -> str:
+    text = str(day)
+    return f"{text[:4]}-{text[4:6]}-{text[6:]}"

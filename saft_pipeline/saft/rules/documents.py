@@ -1,0 +1,108 @@
+"""A document's type, status and dates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from saft_pipeline.saft.records import Header, Invoice
+from saft_pipeline.saft.rules.codes import INVOICE_STATUSES, INVOICE_TYPES, SOURCE_BILLING
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.slots import of_invoice
+
+_NUMBER, _DATE, _ENTERED, _PERIOD = of_invoice("invoice_no invoice_date system_entry_date period")
+_TYPE, _STATUS, _SOURCE = of_invoice("invoice_type invoice_status source_billing")
+_STATUS_DATE, _REASON = of_invoice("invoice_status_date status_reason")
+_MOST = 10_000
+_SECONDS = len("2025-01-31T23:59:59")
+_odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').search
+_started = re.compile(r'"movement_start_time":"([^"]+)"').search
+
+
+class Documents:
+    """Checks documents by the Header's dates; counts those under the cash VAT scheme."""
+
+    def __init__(self, header: Header) -> None:
+        self._start = header.start_date or "0000"
+        self._end = header.end_date or "9999"
+        self._line = header.line
+        self._right: set[tuple[str | None, ...]] = set()
+        self._cash_vat = 0
+
+    def documents(self, invoice: Invoice) -> Iterator[Finding]:
+        """Codes, status and dates."""
+        values, extra = invoice.values, invoice.extra_json
+        date, entered, changed = values[_DATE], values[_ENTERED], values[_STATUS_DATE]
+        key = (date, values[_TYPE], values[_STATUS], values[_SOURCE], values[_PERIOD])
+        if key not in self._right:
+            yield from self._codes(invoice)
+        if values[_STATUS] == "A" and values[_REASON] is None:
+            yield _about(invoice, "cancelled_reason", "a Reason of the cancellation", None)
+        if entered is not None:
+            if changed is not None and changed[:_SECONDS] < entered[:_SECONDS]:
+                expected = f"{entered}, when it was entered, or later"
+                yield _about(invoice, "status_date", expected, changed)
+            if date is not None and date > entered:
+                expected = f"{entered[:10]}, when it was entered, or before"
+                yield _about(invoice, "invoice_date", expected, date)
+        if '_indicator":' in extra:
+            yield from self._regimes(invoice, extra)
+        if '"movement_start_time":' in extra:
+            yield from _moved(invoice, extra, date)
+
+    def _codes(self, invoice: Invoice) -> Iterator[Finding]:
+        found = list(_coded(invoice)) + list(self._dated(invoice))
+        yield from found
+        if not found and len(self._right) < _MOST:
+            values = invoice.values
+            slots = (_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
+            self._right.add(tuple(values[slot] for slot in slots))
+
+    def _dated(self, invoice: Invoice) -> Iterator[Finding]:
+        date, period = invoice.values[_DATE], invoice.values[_PERIOD]
+        if date is None:
+            return
+        if not self._start <= date <= self._end:
+            expected = f"{self._start} to {self._end}, the file's period"
+            yield _about(invoice, "period", expected, date)
+        if period is not None and int(period) != int(date[5:7]):
+            yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
+
+    def _regimes(self, invoice: Invoice, extra: str) -> Iterator[Finding]:
+        if '"cash_vat_scheme_indicator":"1"' in extra:
+            self._cash_vat += 1
+        if odd := _odd_indicator(extra):
+            yield _about(invoice, "special_regimes", f"0 or 1 as {odd[1]}", odd[2])
+
+    def finish(self) -> Iterator[Finding]:
+        """How many documents owe their VAT only when they are paid."""
+        if self._cash_vat:
+            expected = "documents that owe their VAT on InvoiceDate"
+            found = f"{self._cash_vat:,} under the cash VAT scheme"
+            yield finding("cash_vat", self._line, None, expected, found)
+
+
+def _coded(invoice: Invoice) -> Iterator[Finding]:
+    values = invoice.values
+    kind, status, source, date = (values[s] for s in (_TYPE, _STATUS, _SOURCE, _DATE))
+    if kind is not None and kind not in INVOICE_TYPES:
+        yield _about(invoice, "invoice_type", "a type such as FT, FS, FR, ND or NC", kind)
+    elif kind is not None and date is not None and not INVOICE_TYPES.in_force(kind, date):
+        row = INVOICE_TYPES.last(kind)
+        force = f"until {row.until}" if row.until else f"from {row.since}"
+        expected = f"a type in force on {date}: {kind} is so {force}"
+        yield _about(invoice, "invoice_type_ended", expected, kind)
+    if status is not None and status not in INVOICE_STATUSES:
+        yield _about(invoice, "invoice_status", "N, S, A, R or F", status)
+    if source is not None and source not in SOURCE_BILLING:
+        yield _about(invoice, "source_billing", "P, I or M", source)
+
+
+def _moved(invoice: Invoice, extra: str, date: str | None) -> Iterator[Finding]:
+    start = _started(extra)
+    if start and date is not None and start[1][:10] < date:
+        yield _about(invoice, "movement_start", f"{date} or later", start[1])
+
+
+def _about(invoice: Invoice, rule: str, expected: str, found: str | None) -> Finding:
+    return finding(rule, invoice.line, invoice.values[_NUMBER], expected, found)

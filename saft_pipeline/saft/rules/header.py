@@ -1,0 +1,36 @@
+"""The Header: its facts once each, its codes and its dates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saft_pipeline.saft.records import Header
+from saft_pipeline.saft.rules.codes import TAX_ACCOUNTING_BASES
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.mandatory import element
+
+
+def header(record: Header) -> Iterator[Finding]:
+    """What the Header says of itself and of the file."""
+    for key, value in record.extra.items():
+        if isinstance(value, list):
+            found = " and ".join(map(str, value))
+            yield finding("header_repeated", record.line, "Header", f"one {element(key)}", found)
+    basis = record.tax_accounting_basis
+    if basis is not None and basis not in TAX_ACCOUNTING_BASES:
+        expected = "C, E, F, I, P, R, S or T"
+        yield finding("tax_accounting_basis", record.line, "Header", expected, basis)
+    yield from _dates(record)
+
+
+def _dates(record: Header) -> Iterator[Finding]:
+    start, end, created = record.start_date, record.end_date, record.date_created
+    if start and end and start > end:
+        expected = f"an EndDate of {start} or later"
+        yield finding("header_dates", record.line, "Header", expected, end)
+    if start and created and created < start:
+        expected = f"a DateCreated of {start} or later"
+        yield finding("date_created", record.line, "Header", expected, created)
+    year = record.fiscal_year
+    if start and year and year.isdecimal() and int(start[:4]) - int(year) not in (0, 1):
+        yield finding("fiscal_year", record.line, "Header", f"FiscalYear {start[:4]}", year)

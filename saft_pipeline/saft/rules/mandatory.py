@@ -1,0 +1,209 @@
+"""What the schema of each version calls mandatory (minOccurs 1) and is not there.
+
+Hash and ATCUD, and that a line has one amount, have rules of their own. There is no schema of 1.00:
+of it only what a document is worth nothing without is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import Any
+
+from saft_pipeline.saft.records import Customer, Extra, Header, Invoice, Other, Row
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.slots import of_company, of_customer, of_invoice, of_line
+
+_Columns = tuple[tuple[str, str, str], ...]  # column, element, the first version that asks for it
+
+_INVOICE: _Columns = (
+    ("invoice_no", "InvoiceNo", "1.00"),
+    ("invoice_status", "InvoiceStatus", "1.01"),
+    ("invoice_status_date", "InvoiceStatusDate", "1.02"),
+    ("source_billing", "SourceBilling", "1.02"),
+    ("hash_control", "HashControl", "1.04"),
+    ("invoice_date", "InvoiceDate", "1.00"),
+    ("invoice_type", "InvoiceType", "1.00"),
+    ("system_entry_date", "SystemEntryDate", "1.01"),
+    ("customer_id", "CustomerID", "1.01"),
+    ("tax_payable", "TaxPayable", "1.00"),
+    ("net_total", "NetTotal", "1.00"),
+    ("gross_total", "GrossTotal", "1.00"),
+)
+_TOTALS = frozenset(("TaxPayable", "NetTotal", "GrossTotal"))
+_LINE: _Columns = (
+    ("product_code", "ProductCode", "1.01"),
+    ("product_description", "ProductDescription", "1.01"),
+    ("quantity", "Quantity", "1.01"),
+    ("unit_of_measure", "UnitOfMeasure", "1.01"),
+    ("unit_price", "UnitPrice", "1.01"),
+    ("tax_point_date", "TaxPointDate", "1.01"),
+    ("description", "Description", "1.01"),
+    ("tax_type", "TaxType", "1.02"),
+    ("tax_country_region", "TaxCountryRegion", "1.02"),
+    ("tax_code", "TaxCode", "1.02"),
+)
+_TAX = frozenset(("TaxType", "TaxCountryRegion", "TaxCode"))
+# What an extract for e-Fatura leaves out of a line.
+_LEFT_OUT = frozenset(
+    (
+        *("ProductCode", "ProductDescription", "Quantity", "UnitOfMeasure", "UnitPrice"),
+        *("TaxPointDate", "Description"),
+    )
+)
+_HEADER = (
+    *("company_id", "tax_accounting_basis", "fiscal_year", "start_date", "end_date"),
+    *("currency_code", "date_created", "tax_entity", "product_company_tax_id"),
+    *("software_certificate_number", "product_id", "product_version"),
+)
+_COMPANY: _Columns = (
+    ("company_name", "CompanyName", "1.01"),
+    ("address_detail", "CompanyAddress/AddressDetail", "1.01"),
+    ("city", "CompanyAddress/City", "1.01"),
+    ("postal_code", "CompanyAddress/PostalCode", "1.01"),
+    ("country", "CompanyAddress/Country", "1.01"),
+)
+_CUSTOMER: _Columns = (
+    ("account_id", "AccountID", "1.01"),
+    ("customer_tax_id", "CustomerTaxID", "1.01"),
+    ("company_name", "CompanyName", "1.01"),
+    ("address_detail", "BillingAddress/AddressDetail", "1.01"),
+    ("city", "BillingAddress/City", "1.01"),
+    ("postal_code", "BillingAddress/PostalCode", "1.01"),
+    ("country", "BillingAddress/Country", "1.01"),
+)
+_OTHERS = {
+    "product": ("product_type", "product_code", "product_description", "product_number_code"),
+    "tax_table_entry": ("tax_type", "tax_code", "description"),
+}
+_INDICATORS = ("self_billing_indicator", "cash_vat_scheme_indicator",
+               "third_parties_billing_indicator")  # fmt: skip
+_ELEMENTS = {
+    "company_id": "CompanyID",
+    "product_id": "ProductID",
+    "cash_vat_scheme_indicator": "CashVATSchemeIndicator",
+    "product_company_tax_id": "ProductCompanyTaxID",
+}
+
+
+def element(key: str) -> str:
+    """The element that a key of `extra` comes from: `fiscal_year` is FiscalYear."""
+    return _ELEMENTS.get(key) or "".join(part.title() for part in key.split("_"))
+
+
+def header(record: Header) -> Iterator[Finding]:
+    """Of 1.01 and later; TaxRegistrationNumber is asked for by the reader."""
+    missing = [element(key) for key in _HEADER if not record.extra.get(key)]
+    if not record.audit_file_version:
+        missing.append("AuditFileVersion")
+    found = zip(of_company(" ".join(c for c, _, _ in _COMPANY)), _COMPANY, strict=True)
+    missing += [name for slot, (_, name, _) in found if record.values[slot] is None]
+    for name in missing:
+        yield finding("mandatory", record.line, "Header", name, None)
+
+
+def other(record: Other) -> Iterator[Finding]:
+    """Product and TaxTableEntry."""
+    row = record.row
+    about = row.get("product_code") or row.get("tax_code")
+    name = f"{element(record.kind)} {about}" if isinstance(about, str) else element(record.kind)
+    for key in _OTHERS.get(record.kind, ()):
+        if not row.get(key):
+            yield finding("mandatory_master", record.line, name, element(key), None)
+    if record.kind == "tax_table_entry" and not {"tax_percentage", "tax_amount"} & row.keys():
+        expected = "TaxPercentage or TaxAmount"
+        yield finding("mandatory_master", record.line, name, expected, None)
+
+
+_customer_of = itemgetter(*of_customer(" ".join(column for column, _, _ in _CUSTOMER)))
+_ID = of_customer("customer_id")[0]
+
+
+def customer(record: Customer) -> Iterator[Finding]:
+    """What a Customer has to say."""
+    row = _customer_of(record.values)
+    missing = [name for value, (_, name, _) in zip(row, _CUSTOMER, strict=True) if value is None]
+    if '"self_billing_indicator":' not in record.extra_json:
+        missing.append("SelfBillingIndicator")
+    for name in missing:
+        yield finding("mandatory_master", record.line, record.values[_ID], name, None)
+
+
+class Mandatory:
+    """The same of documents, for one version; an extract for e-Fatura has less."""
+
+    def __init__(self, version: str, *, is_extract: bool) -> None:
+        wanted = [row for row in _INVOICE if row[2] <= version]
+        lines = [row for row in _LINE if row[2] <= version]
+        if is_extract:
+            lines = [row for row in lines if row[1] not in _LEFT_OUT]
+        self._version = version
+        self._names = [name for _, name, _ in wanted]
+        self._of = itemgetter(*of_invoice(" ".join(column for column, _, _ in wanted)))
+        self._line_names = [name for _, name, _ in lines]
+        slots = of_line(" ".join(column for column, _, _ in lines))
+        # Two at least, so that there is always a tuple: the line's number is never absent.
+        self._of_line = itemgetter(0, 0, *slots)
+
+    def mandatory(self, invoice: Invoice) -> Iterator[Finding]:
+        """What a document and its lines lack."""
+        found = self._of(invoice.values)
+        if None in found:
+            absent = zip(self._names, found, strict=True)
+            yield from _told(invoice, [name for name, value in absent if value is None])
+        if self._version >= "1.02" and not self._has_sources(invoice.extra_json):
+            yield from _told(invoice, self._in_extra(invoice.extra))
+        of_line, has_tax = self._of_line, self._version >= "1.02"
+        for row in invoice.lines:
+            found = of_line(row)
+            if None in found or (has_tax and row[_RATE] is None and row[_AMOUNT] is None):
+                yield from self._line(invoice, row)
+        if not len(invoice.lines):
+            yield finding("mandatory", invoice.line, invoice.values[_NO], "Line", None)
+
+    def _line(self, invoice: Invoice, row: Row) -> Iterator[Finding]:
+        absent = zip(self._line_names, self._of_line(row)[2:], strict=True)
+        missing = [name for name, value in absent if value is None]
+        if self._version >= "1.02" and row[_RATE] is None and row[_AMOUNT] is None:
+            missing.append("TaxPercentage or TaxAmount")
+            if set(missing) >= _TAX:
+                missing = [name for name in missing if not name.startswith("Tax")] + ["Tax"]
+                if row[_POINT] is None and "TaxPointDate" in self._line_names:
+                    missing.append("TaxPointDate")
+        for name in missing:
+            document = f"{invoice.values[_NO]} line {row[0]}"
+            yield finding("mandatory", invoice.line, document, name, None)
+
+    def _has_sources(self, extra_json: str) -> bool:
+        if self._version == "1.02":
+            return extra_json.count('"source_id":') > 1
+        return extra_json.count('"source_id":') > 1 and extra_json.count('_indicator":') > 2
+
+    def _in_extra(self, extra: Extra) -> list[str]:
+        missing = []
+        if not extra.get("source_id"):
+            missing.append("SourceID")
+        if not _part(extra, "document_status").get("source_id"):
+            missing.append("DocumentStatus/SourceID")
+        regimes = _part(extra, "special_regimes")
+        if self._version >= "1.03" and not regimes:
+            missing.append("SpecialRegimes")
+        elif self._version >= "1.03":
+            missing += [element(key) for key in _INDICATORS if not regimes.get(key)]
+        return missing
+
+
+_NO = of_invoice("invoice_no")[0]
+_RATE, _AMOUNT, _POINT = of_line("tax_percentage tax_amount tax_point_date")
+
+
+def _told(invoice: Invoice, missing: list[str]) -> Iterator[Finding]:
+    if set(missing) >= _TOTALS:
+        missing = [name for name in missing if name not in _TOTALS] + ["DocumentTotals"]
+    for name in missing:
+        yield finding("mandatory", invoice.line, invoice.values[_NO], name, None)
+
+
+def _part(extra: Extra, key: str) -> dict[str, Any]:
+    part = extra.get(key)
+    return part if isinstance(part, dict) else {}

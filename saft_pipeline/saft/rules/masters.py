@@ -1,0 +1,85 @@
+"""MasterFiles: whom and what documents name (keyrefs of the 1.04_01 schema), and the TaxTable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saft_pipeline.saft.fingerprints import Fingerprints
+from saft_pipeline.saft.records import Customer, Invoice, Other
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
+from saft_pipeline.saft.rules.taxes import Key
+
+_NUMBER, _CUSTOMER = of_invoice("invoice_no customer_id")
+_PRODUCT = of_line("product_code")[0]
+_ID = of_customer("customer_id")[0]
+_MOST_USUAL = 10_000
+_MOST_RATES = 10_000
+
+
+class Masters:
+    """What was seen of MasterFiles before the first document.
+
+    A file without any Product is an extract for e-Fatura: it is told once, and no line of it is
+    asked for its Product. The same of customers, where a file has none at all.
+    """
+
+    def __init__(self) -> None:
+        self._customers = Fingerprints()
+        self._products = Fingerprints()
+        self._has_customers = self._has_products = False
+        self.tax_table: dict[Key, set[str]] = {}
+        self._usual: set[str | None] = {None}
+
+    @property
+    def is_extract(self) -> bool:
+        """Whether no Product was seen."""
+        return not self._has_products
+
+    def add_customer(self, record: Customer) -> None:
+        """Note a Customer."""
+        self._has_customers = True
+        self._customers.add(record.values[_ID])
+
+    def add(self, record: Other) -> None:
+        """Note a Product or a TaxTableEntry."""
+        if record.kind == "product":
+            self._has_products = True
+            self._products.add(record.row.get("product_code"))
+        elif record.kind == "tax_table_entry" and len(self.tax_table) < _MOST_RATES:
+            row = record.row
+            rate = row.get("tax_percentage")
+            if isinstance(rate, str):
+                key = (row.get("tax_type"), row.get("tax_country_region"), row.get("tax_code"))
+                self.tax_table.setdefault(key, set()).add(rate)
+
+    def told_once(self) -> Iterator[Finding]:
+        """That the file is an extract; asked when its first document comes."""
+        if not self._has_products:
+            expected = "a Product table: this is an extract for e-Fatura, its products are unknown"
+            yield finding("extract", None, "MasterFiles", expected, None)
+        if not self._has_customers:
+            yield finding("customer", None, "MasterFiles", "a Customer", None)
+
+    def known(self, invoice: Invoice) -> Iterator[Finding]:
+        """Each CustomerID and ProductCode that is in no table."""
+        who = invoice.values[_CUSTOMER]
+        if who is not None and self._has_customers and who not in self._customers:
+            expected = "a Customer of MasterFiles"
+            yield finding("customer", invoice.line, invoice.values[_NUMBER], expected, who)
+        if not self._has_products:
+            return
+        usual = self._usual
+        for row in invoice.lines:
+            if row[_PRODUCT] not in usual:
+                yield from self._product(invoice, row[0], row[_PRODUCT])
+
+    def _product(
+        self, invoice: Invoice, line_number: str | None, code: str | None
+    ) -> Iterator[Finding]:
+        if code not in self._products:
+            document = f"{invoice.values[_NUMBER]} line {line_number}"
+            expected = "a Product of MasterFiles"
+            yield finding("product", invoice.line, document, expected, code)
+        elif len(self._usual) < _MOST_USUAL:
+            self._usual.add(code)

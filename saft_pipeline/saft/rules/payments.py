@@ -1,0 +1,119 @@
+"""What is paid, withheld and converted of a document, and the limits of simplified invoices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.rules.codes import PAYMENT_MECHANISMS, WITHHOLDING_TAX_TYPES
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.slots import of_invoice
+from saft_pipeline.saft.values import plain
+
+_NUMBER, _TYPE, _NET, _GROSS, _STATUS = of_invoice(
+    "invoice_no invoice_type net_total gross_total invoice_status"
+)
+_PAID, _WITHHELD = of_invoice("payment_amount withholding_tax_amount")
+_CODE, _AMOUNT = of_invoice("currency_code currency_amount")
+_CENT, _HALF = Decimal("0.01"), Decimal("0.5")
+_RETAIL_LIMIT, _LIMIT = 1000, 100  # EUR: CIVA art. 40 n.º 1
+_is_currency = re.compile(r"[A-Z]{3}", re.ASCII).fullmatch
+
+
+def payments(invoice: Invoice) -> Iterator[Finding]:
+    """Currency, payments, withholding tax, FS and FR."""
+    values = invoice.values
+    if values[_PAID] is not None or values[_WITHHELD] is not None:
+        yield from _settled(invoice)
+    elif values[_TYPE] == "FR" and values[_STATUS] != "A":
+        yield _about(invoice, "fr_unpaid", "a Payment", None)
+    if '"currency":' in invoice.extra_json or values[_CODE] is not None:
+        yield from _currency(invoice)
+    if values[_TYPE] == "FS":
+        yield from _simplified(invoice)
+
+
+def _settled(invoice: Invoice) -> Iterator[Finding]:
+    values, extra = invoice.values, invoice.extra
+    parts = _part(extra, "document_totals").get("payment")
+    for part in parts if isinstance(parts, list) else ():
+        mechanism = part.get("payment_mechanism") if isinstance(part, dict) else None
+        if isinstance(mechanism, str) and mechanism not in PAYMENT_MECHANISMS:
+            expected = "a mechanism such as CC, MB, NU or TB"
+            yield _about(invoice, "payment_mechanism", expected, mechanism)
+    taxes = extra.get("withholding_tax")
+    for tax in taxes if isinstance(taxes, list) else ():
+        kind = tax.get("withholding_tax_type") if isinstance(tax, dict) else None
+        if isinstance(kind, str) and kind not in WITHHOLDING_TAX_TYPES:
+            yield _about(invoice, "withholding_tax_type", "IRS, IRC or IS", kind)
+    gross, net = values[_GROSS], values[_NET]
+    if gross is not None:
+        yield from _paid(invoice, Decimal(gross), len(parts) if isinstance(parts, list) else 1)
+    if net is not None and values[_WITHHELD] is not None:
+        yield from _withheld(invoice, Decimal(net), Decimal(values[_WITHHELD] or 0))
+
+
+def _paid(invoice: Invoice, gross: Decimal, count: int) -> Iterator[Finding]:
+    paid, withheld = invoice.values[_PAID], invoice.values[_WITHHELD]
+    if paid is None:
+        return
+    owed = gross - Decimal(withheld or 0)
+    over, slack = Decimal(paid) - owed, count * _CENT
+    if invoice.values[_TYPE] == "FR" and abs(over) > slack:
+        yield _about(invoice, "fr_payment", f"payments of {plain(owed)}", paid)
+    elif over > slack:
+        yield _about(invoice, "payment_total", f"payments of {plain(owed)} at most", paid)
+
+
+def _withheld(invoice: Invoice, net: Decimal, withheld: Decimal) -> Iterator[Finding]:
+    if withheld > abs(net):
+        yield _about(invoice, "withholding", f"{plain(abs(net))} at most", plain(withheld))
+    elif withheld * 2 > abs(net):
+        expected = f"half of {plain(abs(net))} at most"
+        yield _about(invoice, "withholding_half", expected, plain(withheld))
+
+
+def _currency(invoice: Invoice) -> Iterator[Finding]:
+    given = _part(_part(invoice.extra, "document_totals"), "currency")
+    code, amount, rate = invoice.values[_CODE], invoice.values[_AMOUNT], given.get("exchange_rate")
+    for name, value in (("CurrencyCode", code), ("CurrencyAmount", amount), ("ExchangeRate", rate)):
+        if value is None:
+            yield _about(invoice, "exchange_rate", name, None)
+    if code is not None and (code == "EUR" or not _is_currency(code)):
+        yield _about(invoice, "currency_code", "three letters of ISO 4217, not EUR", code)
+    gross = invoice.values[_GROSS]
+    if amount is None or gross is None or not isinstance(rate, str):
+        return
+    product = Decimal(amount) * Decimal(rate)
+    slack = _unit(amount) * Decimal(rate) + _unit(rate) * Decimal(amount) + _unit(gross)
+    if abs(abs(product) - abs(Decimal(gross))) > abs(slack) + _CENT:
+        expected = f"CurrencyAmount {amount} x {rate} = {plain(product)}"
+        yield _about(invoice, "currency_amount", expected, f"GrossTotal {gross}")
+
+
+def _simplified(invoice: Invoice) -> Iterator[Finding]:
+    gross = invoice.values[_GROSS]
+    if gross is None:
+        return
+    if Decimal(gross) > _RETAIL_LIMIT:
+        yield _about(invoice, "fs_retail_limit", f"at most {_RETAIL_LIMIT}", gross)
+    elif Decimal(gross) > _LIMIT:
+        yield _about(invoice, "fs_limit", f"at most {_LIMIT}, unless by a retailer", gross)
+
+
+def _unit(amount: str) -> Decimal:
+    """Half of the last digit that is given after the point; a whole number is taken as exact."""
+    digits = len(amount.partition(".")[2])
+    return _HALF.scaleb(-digits) if digits else Decimal(0)
+
+
+def _part(extra: dict[str, Any], key: str) -> dict[str, Any]:
+    part = extra.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _about(invoice: Invoice, rule: str, expected: str, found: str | None) -> Finding:
+    return finding(rule, invoice.line, invoice.values[_NUMBER], expected, found)

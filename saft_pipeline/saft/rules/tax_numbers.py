@@ -1,0 +1,60 @@
+"""Taxpayer numbers: of the company, of Portuguese customers, and of those of other countries.
+
+999999990 stands for a consumer without a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from saft_pipeline.saft.header import is_nif
+from saft_pipeline.saft.records import Customer, Header
+from saft_pipeline.saft.rules.codes import EU_MEMBERS, NIF_PREFIXES
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.slots import of_customer
+
+_ID, _NIF, _COUNTRY = of_customer("customer_id customer_tax_id country")
+_UNKNOWN = frozenset((None, "Desconhecido", "desconhecido", "DESCONHECIDO"))
+_PORTUGAL = frozenset(("PT", "pt", "PRT", "Portugal", "PORTUGAL"))
+
+
+def has_prefix(nif: str) -> bool:
+    """Whether its first digits are those of a range that was ever given out."""
+    digits = nif.removeprefix("PT").strip()
+    return digits[:1] in NIF_PREFIXES or digits[:2] in NIF_PREFIXES
+
+
+def company(header: Header) -> Iterator[Finding]:
+    """The taxpayer's own number."""
+    nif = header.values[0]
+    if nif and not is_nif(nif):
+        yield finding("nif", header.line, nif, "a valid NIF", nif)
+    elif nif and not has_prefix(nif):
+        yield finding("nif_prefix", header.line, nif, "digits that NIFs begin with", nif)
+
+
+def customer(record: Customer) -> Iterator[Finding]:
+    """The number of a customer, by the country of its address."""
+    number, country = record.values[_NIF], record.values[_COUNTRY]
+    if not number:
+        return
+    if country in _PORTUGAL or (country in _UNKNOWN and len(number) == 9 and number.isdecimal()):
+        yield from _portuguese(record, number)
+    elif country in EU_MEMBERS and not _is_vat_number(country, number):
+        expected = f"a VAT number of {country}"
+        yield finding("vat_number", record.line, record.values[_ID], expected, number)
+
+
+def _portuguese(record: Customer, number: str) -> Iterator[Finding]:
+    if not is_nif(number):
+        yield finding("customer_nif", record.line, record.values[_ID], "a valid NIF", number)
+    elif not has_prefix(number):
+        expected = "digits that NIFs begin with"
+        yield finding("nif_prefix", record.line, record.values[_ID], expected, number)
+
+
+def _is_vat_number(country: str | None, number: str) -> bool:
+    from stdnum.eu import vat
+
+    code = "EL" if country == "GR" else country or ""
+    return bool(vat.is_valid(number) or vat.is_valid(f"{code}{number}"))
