@@ -32,13 +32,8 @@ def _app() -> Any:
     given = settings.load()
     if given.redis_url is None:
         raise settings.SettingsError("REDIS_URL: missing; a worker gets its runs from there")
-    from dagster_celery.tasks import create_execute_job_task
-
-    from saft_pipeline.dagster_runtime.celery_launcher import CeleryRuns
+    from saft_pipeline.dagster_runtime.celery_launcher import worker_app
 
     import_module(LOCATION)
     with open_instance(given) as instance:
-        launcher = instance.run_launcher
-        assert isinstance(launcher, CeleryRuns)
-    create_execute_job_task(launcher.celery)
-    return launcher.celery
+        return worker_app(instance)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -92,3 +96,15 @@ def test_a_run_logs_from_the_level_of_the_settings_up(monkeypatch: pytest.Monkey
 def test_a_second_run_of_a_process_logs_every_line_once() -> None:
     before = list(console.logger_fn(dg.build_init_logger_context()).handlers)
     assert console.logger_fn(dg.build_init_logger_context()).handlers == before
+
+
+def test_definitions_validate_with_an_empty_environment(tmp_path: Path) -> None:
+    (tmp_path / "workspace.yaml").write_text(
+        (Path(__file__).parents[1] / "workspace.yaml").read_text()
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "dagster", "definitions", "validate"],
+        cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": os.defpath},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

@@ -12,10 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
-
-from saft_pipeline.dagster_runtime.instance import config
-from saft_pipeline.settings import load
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "saft_pipeline"
@@ -33,12 +29,15 @@ def sources(*folders: Path) -> list[Path]:
     return [path for folder in folders for path in sorted(folder.rglob("*.py"))]
 
 
-def imports(path: Path) -> Iterator[str]:
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """The modules that a file imports anywhere in it, with their lines."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "saft_pipeline":
+            yield from ((node.lineno, f"saft_pipeline.{alias.name}") for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            yield node.lineno, node.module
 
 
 def test_the_top_level_shows_six_entries() -> None:
@@ -51,14 +50,58 @@ def test_the_top_level_shows_six_entries() -> None:
     assert {name for name in tracked if not name.startswith(".")} == VISIBLE
 
 
-@pytest.mark.parametrize("part", ["saft", "sftp", "store"])
-def test_dagster_stays_at_the_edge(part: str) -> None:
-    guilty = [
-        path.name
-        for path in sources(PACKAGE / part)
-        if any(name.split(".")[0] == "dagster" for name in imports(path))
-    ]
-    assert guilty == []
+def room_of(path: Path) -> str:
+    """The folder of the package that a module is in, or the module beside the folders."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+ROOMS = sorted({room_of(path) for path in sources(PACKAGE)} - {"__init__"})
+# Definitions are reached by the name of the code location only.
+ALL_BUT_DEFS = set(ROOMS) - {"defs", "definitions"}
+MAY_IMPORT: dict[str, set[str]] = {
+    **dict.fromkeys(("cli", "demo", "web", "worker"), ALL_BUT_DEFS),
+    "definitions": {"defs", "dagster_runtime", "alerts", "settings"},
+    "defs": {
+        *("dagster_runtime", "loading", "reports", "alerts"),
+        *("store", "artifacts", "saft", "settings"),
+    },
+    "processes": {"dagster_runtime", "embedded_postgres", "settings"},
+    "dagster_runtime": {"store", "artifacts", "embedded_postgres", "settings"},
+    "loading": {"store", "artifacts", "saft", "sftp", "settings", "retries", "durations"},
+    "reports": {"store", "settings", "durations"},
+    "alerts": {"store", "settings", "durations"},
+    "artifacts": {"settings", "saft", "retries"},
+    "store": {"settings", "saft", "embedded_postgres", "retries"},
+    "settings": {"saft", "sftp", "durations"},
+    **{room: set() for room in ("saft", "sftp", "embedded_postgres", "retries", "durations")},
+}
+KNOW_DAGSTER = {"definitions", "defs", "dagster_runtime", "web", "cli", "demo"}
+PRIVATE = re.compile(r"dagster\._|dagster_(postgres|celery|shared)\b")
+
+
+def misplaced(path: Path) -> Iterator[str]:
+    """Why a module's imports are none of its room's."""
+    room = room_of(path)
+    for line, name in imports(path):
+        ours, _, of_ours = name.partition("saft_pipeline.")
+        target = of_ours.partition(".")[0]
+        known = target in (room, "__version__") or target in MAY_IMPORT[room]
+        if not ours and of_ours and not known:
+            yield f"{path.relative_to(ROOT)}:{line}: {room} imports {name}"
+        if name.split(".")[0] == "dagster" and room not in KNOW_DAGSTER:
+            yield f"{path.relative_to(ROOT)}:{line}: {room} knows Dagster: {name}"
+        if PRIVATE.match(name) and room != "dagster_runtime":
+            yield f"{path.relative_to(ROOT)}:{line}: {name} is private to Dagster"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_its_table_says(room: str) -> None:
+    files = [path for path in sources(PACKAGE) if room_of(path) == room]
+    assert [line for path in files for line in misplaced(path)] == []
+
+
+def test_only_a_few_modules_stand_beside_the_folders() -> None:
+    assert len([path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]) <= 6
 
 
 def test_files_stay_under_400_lines() -> None:
@@ -120,12 +163,12 @@ def test_importing_reads_no_environment_and_opens_no_socket() -> None:
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for path in sources(PACKAGE)
-        if path.name not in ("__main__.py", "embedded_watch.py")
+        if path.name not in ("__main__.py", "watcher.py")
     ]
     libraries = {
         name
         for path in sources(PACKAGE)
-        for name in imports(path)
+        for _, name in imports(path)
         if not name.startswith("saft_pipeline")
     }
     program = f"""
@@ -157,17 +200,3 @@ for name in {modules!r}:
     )  # fmt: skip
     assert not done.stderr, done.stderr
     assert done.returncode == 0
-
-
-def test_the_repositorys_dagster_yaml_is_the_generated_one() -> None:
-    assert yaml.safe_load((ROOT / "dagster.yaml").read_text()) == config(load({}))
-
-
-def test_definitions_validate_with_an_empty_environment(tmp_path: Path) -> None:
-    (tmp_path / "workspace.yaml").write_text((ROOT / "workspace.yaml").read_text())
-    done = subprocess.run(
-        [sys.executable, "-m", "dagster", "definitions", "validate"],
-        cwd=tmp_path, env={"HOME": str(tmp_path), "PATH": os.defpath},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr

@@ -15,9 +15,8 @@ from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
-    from dagster._core.scheduler.instigation import TickData
-
     from saft_pipeline.dagster_runtime.in_process import LocalRuns
+    from saft_pipeline.dagster_runtime.sensor_ticks import Tick
     from saft_pipeline.store.store import Store
 
 
@@ -90,7 +89,7 @@ def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> 
             time.sleep(2)
 
 
-def _tick(runs: LocalRuns) -> TickData:
+def _tick(runs: LocalRuns) -> Tick:
     tick = runs.tick()
     if tick.cursor is None or (tick.skip_reason or "").startswith("tried again"):
         raise CannotRunError(

@@ -1,1 +1,37 @@
-"""How Dagster is run, stored and asked: the only folder that may use its private names."""
+"""How Dagster is run, stored and asked: the one folder that uses private names of it.
+
+What has no public way is here, with what breaks when it changes and the test that says so first
+(in the same folder of the tests).
+
+| private name | module | what for | when it changes | pinned by |
+| --- | --- | --- | --- | --- |
+| `_daemon.sensor._evaluate_sensor`, `SensorLaunchContext`, `InstigatorState`, `TickData` |
+  in_process | the daemon's own tick, here | `saft poll` fails at once | test_in_process |
+| `_core.execution.api.execute_run`, `ReconstructableJob` | in_process | a run in this process |
+  `saft poll`, `saft ingest` fail at once | test_in_process |
+| `RunLauncher`, `LaunchRunContext`, `ConfigurableClass(Data)` | in_process, storage,
+  celery_launcher | parts that dagster.yaml names | no instance opens | test_instance |
+| `InProcessCodeLocation`, `WorkspaceProcessContext`, `…Origin`, `…LoadTarget` | submission,
+  in_process | the definitions in this process; a run into the queue | the API launches nothing |
+  test_runs |
+| `instance.ref.InstanceRef` | instance | parts replaced for one process | `saft poll` fails |
+  test_instance |
+| `instigation.InstigatorTick`, `TickStatus`, `SensorInstigatorData`, `InstigatorSelector` |
+  sensor_ticks | a tick now; finding it again | `POST /api/process-sftp` waits | test_sensor_ticks |
+| `DagsterUserCodeUnreachableError`, `DagsterUserCodeProcessError`, `GRPC_INFO_TAG`,
+  `dagster_shared.error.SerializableErrorInfo` | runs, in_process, celery_launcher | why something
+  failed; ending a run | reasons are classes and traces | test_runs |
+| `events.AssetMaterializationPlannedData`, `AssetObservationData`, `StepMaterializationData` |
+  event_json | the events of many files at once | events that Dagster can't read | test_event_json |
+| `plan.outputs.StepOutputHandle`, `OutputDefinition._is_required`,
+  `AssetCheckExecutionRecordStatus` | step_outputs, storage | the IO manager's context; checks that
+  are optional | the step fails, or costs three events a check | test_file_events |
+| `SqlEventLogStorage`, the tables of `_core.storage` | retention | deleting history | prune fails,
+  deleting nothing | test_retention |
+| `dagster_postgres.*` | storage | a pooled engine, batched inserts | no instance opens |
+  test_storage |
+| `dagster_celery.*` | celery_launcher | runs on several machines | workers do not start |
+  test_celery_launcher |
+| `python -m dagster._daemon` | names | the daemon of this interpreter | `saft up` says that it
+  ended | test_supervisor, in processes |
+"""

@@ -15,6 +15,7 @@ from dagster._core.launcher import LaunchRunContext
 from dagster._serdes import ConfigurableClassData
 from dagster_celery.defaults import task_default_queue
 from dagster_celery.launcher import CeleryRunLauncher
+from dagster_celery.tasks import create_execute_job_task
 
 from saft_pipeline import settings
 from saft_pipeline.dagster_runtime.redis_queue import (
@@ -96,3 +97,11 @@ class CeleryRuns(CeleryRunLauncher, UsesBroker):
 
     def get_run_worker_debug_info(self, run: dg.DagsterRun, *_: object, **__: object) -> None:
         """Nothing: no results are kept in Redis, which would have to answer for each."""
+
+
+def worker_app(instance: dg.DagsterInstance) -> Any:
+    """The Celery app of the instance's launcher, with the task that a worker executes."""
+    launcher = instance.run_launcher
+    assert isinstance(launcher, CeleryRuns)
+    create_execute_job_task(launcher.celery)
+    return launcher.celery

@@ -3,7 +3,7 @@
 Thousands of events of a run differ only in partition, time and plain values. Dagster's own
 serializer makes the JSON of the first of each kind, with marks in the place of those; the others
 are filled into that form, at a tenth of the price. What has no form goes the way of all events.
-The names used of Dagster are private; a test holds both ways to the same event.
+A test holds both ways to the same event.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster import (
+    DagsterEvent,
+    DagsterEventType,
+    EventLogEntry,
+    deserialize_value,
+    serialize_value,
+)
 from dagster._core.events import (
     AssetMaterializationPlannedData,
     AssetObservationData,
-    DagsterEvent,
-    DagsterEventType,
     StepMaterializationData,
 )
-from dagster._core.events.log import EventLogEntry
-from dagster._serdes import deserialize_value, serialize_value
 
 Metadata = Mapping[str, Any]
 

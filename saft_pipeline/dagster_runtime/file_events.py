@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Sequence
 
 import dagster as dg
-from dagster._core.execution.plan.outputs import StepOutputHandle
 
 from saft_pipeline.dagster_runtime.event_json import (
     MATERIALIZED,
@@ -22,12 +21,6 @@ from saft_pipeline.dagster_runtime.event_json import (
     Step,
 )
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
-
-
-def output_context(context: dg.AssetExecutionContext, output: str) -> dg.OutputContext:
-    """What an IO manager is given for an output of the step that runs."""
-    step = context.op_execution_context.get_step_execution_context()
-    return step.get_output_context(StepOutputHandle(step.step.key, output))
 
 
 class FileEvents:

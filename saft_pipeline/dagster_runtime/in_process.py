@@ -2,13 +2,13 @@
 
 The tick is the daemon's own function on the same instance, so it leaves the same records. The runs
 it requests wait in `WaitingRuns` until it has ended, and are then executed here one by one: the
-three seconds that a process a run costs are paid once. The names used of Dagster are private; all
-uses are in this module and tested.
+three seconds that a process a run costs are paid once.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -31,12 +31,12 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.sensor import SensorLaunchContext, _evaluate_sensor
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
-from dagster._time import get_current_timestamp
 
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.dagster_runtime.names import JOB, LOCATION, RUN_CONFIG, SENSOR
 from saft_pipeline.dagster_runtime.runs import plain
+from saft_pipeline.dagster_runtime.sensor_ticks import Tick, tick_of
 from saft_pipeline.dagster_runtime.submission import loaded
 from saft_pipeline.settings import Settings
 
@@ -90,7 +90,7 @@ class LocalRuns:
         self._location = location
         (self._repository,) = self._location.get_repositories().values()
 
-    def tick(self) -> TickData:
+    def tick(self) -> Tick:
         """One tick of the sensor, as the daemon does it; its runs are left waiting.
 
         Raises:
@@ -104,7 +104,7 @@ class LocalRuns:
                 for error in _evaluate_sensor(self._workspace, context, sensor, state, None):
                     if error is not None:
                         raise TickFailedError(plain(error))
-                return context.tick.tick_data
+                return tick_of(context.tick)
         except DagsterUserCodeProcessError as error:
             raise TickFailedError(plain(error.user_code_process_error_infos[0])) from None
 
@@ -172,7 +172,7 @@ def _tick_data(sensor: RemoteSensor) -> TickData:
         instigator_name=sensor.name,
         instigator_type=InstigatorType.SENSOR,
         status=TickStatus.STARTED,
-        timestamp=get_current_timestamp(),
+        timestamp=time.time(),
         selector_id=sensor.selector_id,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 LOCATION = "saft_pipeline.definitions"
+# What `dagster-daemon` runs, so that it is the one of this interpreter.
+DAEMON_MODULE = "dagster._daemon"
 JOB = "load_files_job"
 # The folder on the server, and the sensor that observes it.
 FOLDER = SENSOR = "sftp_folder"

@@ -16,7 +16,6 @@ from itertools import islice
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.dagster_run import FINISHED_STATUSES
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import Connection, text
 
@@ -24,6 +23,7 @@ from saft_pipeline.artifacts.local import Artifacts, Kept, Kind
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER
+from saft_pipeline.dagster_runtime.runs import UNFINISHED
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.alerts import Watch
 
@@ -116,7 +116,7 @@ def prune(
 def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
     return {
         "before": before.astimezone(UTC).replace(tzinfo=None),
-        "finished": [status.value for status in FINISHED_STATUSES],
+        "finished": [s.value for s in dg.DagsterRunStatus if s not in UNFINISHED],
         "partitions": str(partitions.files.name),
         "open": open_keys,
         "assets": [dg.AssetKey(name).to_string() for name in (*ASSETS, FOLDER)],

@@ -1,8 +1,7 @@
 """Runs of the instance: what is under way, why one failed, ending one, noting those that died.
 
 Nothing is executed here. A run that waits is taken out of the queue; one that works is told to stop
-through the code server that started it. The names used of Dagster are private; all uses are here
-and tested.
+through the code server that started it.
 """
 
 from __future__ import annotations

@@ -1,20 +1,23 @@
 """Ticks of the sensor for who asks from outside: having one now, and finding it again.
 
 The daemon makes them: a tick is asked for by forgetting when the last one was, so that the sensor
-is due, and the daemon looks every five seconds. The names used of Dagster are private; all uses are
-here and tested.
+is due, and the daemon looks every five seconds.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import dagster as dg
 from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigatorData, TickStatus
 
 from saft_pipeline.dagster_runtime.names import LOCATION, SENSOR
+from saft_pipeline.dagster_runtime.runs import plain
 
 _SELECTOR = InstigatorSelector(
     location_name=LOCATION, repository_name="__repository__", name=SENSOR
@@ -22,22 +25,57 @@ _SELECTOR = InstigatorSelector(
 _ANY_ORIGIN = ""
 
 
+Status = Literal["started", "success", "skipped", "failure"]
+ENDED: tuple[Status, ...] = ("success", "skipped", "failure")
+_STATUS: dict[TickStatus, Status] = {
+    TickStatus.STARTED: "started",
+    TickStatus.SUCCESS: "success",
+    TickStatus.SKIPPED: "skipped",
+    TickStatus.FAILURE: "failure",
+}
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One look of the sensor; `error` is in plain words, without a traceback."""
+
+    id: int
+    status: Status
+    run_ids: Sequence[str]
+    skip_reason: str | None
+    cursor: str | None
+    error: str | None
+
+
+def tick_of(kept: InstigatorTick) -> Tick:
+    """A tick as Dagster keeps it, in our words."""
+    return Tick(
+        id=int(kept.tick_id),
+        status=_STATUS[kept.status],
+        run_ids=kept.run_ids,
+        skip_reason=kept.skip_reason,
+        cursor=kept.cursor,
+        error=plain(kept.error) if kept.error else None,
+    )
+
+
 class SensorStoppedError(Exception):
     """Somebody switched the sensor off; the message says what to do."""
 
 
-def newest(instance: dg.DagsterInstance) -> InstigatorTick | None:
+def newest(instance: dg.DagsterInstance) -> Tick | None:
     """The tick that began last."""
-    return next(iter(instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1)), None)
+    return next(map(tick_of, instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1)), None)
 
 
-def newest_ended(instance: dg.DagsterInstance) -> InstigatorTick | None:
+def newest_ended(instance: dg.DagsterInstance) -> Tick | None:
     """The tick that began last of those that have ended."""
-    ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
-    return next(iter(instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1, statuses=ended)), None)
+    ended = [status for status in TickStatus if _STATUS.get(status) in ENDED]
+    found = instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1, statuses=ended)
+    return next(map(tick_of, found), None)
 
 
-def after(instance: dg.DagsterInstance, tick_id: int) -> InstigatorTick | None:
+def after(instance: dg.DagsterInstance, tick_id: int) -> Tick | None:
     """The first tick that began after that one (0: the first of all)."""
     storage = instance.schedule_storage
     assert storage is not None
@@ -45,16 +83,16 @@ def after(instance: dg.DagsterInstance, tick_id: int) -> InstigatorTick | None:
     since = known[0].timestamp if known else None
     summaries = storage.get_tick_summaries(_ANY_ORIGIN, _SELECTOR, after=since)
     later = [summary.tick_id for summary in summaries if summary.tick_id > tick_id]
-    return storage.get_tick(min(later)) if later else None
+    return tick_of(storage.get_tick(min(later))) if later else None
 
 
-def of_last_day(instance: dg.DagsterInstance) -> dict[TickStatus, list[float]]:
+def of_last_day(instance: dg.DagsterInstance) -> dict[Status, list[float]]:
     """When the ticks of the last 24 hours began (epoch seconds), by what became of them."""
     storage = instance.schedule_storage
     assert storage is not None
-    found: dict[TickStatus, list[float]] = {status: [] for status in TickStatus}
+    found: dict[Status, list[float]] = {status: [] for status in _STATUS.values()}
     for tick in storage.get_tick_summaries(_ANY_ORIGIN, _SELECTOR, after=time.time() - 86_400):
-        found[tick.status].append(tick.timestamp)
+        found[_STATUS[tick.status]].append(tick.timestamp)
     return found
 
 
@@ -82,7 +120,7 @@ def ask(instance: dg.DagsterInstance) -> int:
     """Make the sensor due; the id of the tick `after` which comes the one that was asked for."""
     last = newest(instance)
     make_due(instance)
-    return last.tick_id if last else 0
+    return last.id if last else 0
 
 
 def ask_until_begun(
@@ -95,8 +133,8 @@ def ask_until_begun(
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline and not done.is_set():
         last = newest(instance)
-        if last and last.tick_id > tick_id:
+        if last and last.id > tick_id:
             return
-        if last and last.status != TickStatus.STARTED:
+        if last and last.status != "started":
             make_due(instance)
         done.wait(1)

@@ -3,7 +3,6 @@
 Stock dagster-postgres opens a connection for every statement (NullPool): 245 a run, which is most
 of the price of a run. One pre-pinged pool shared by the three storages takes that away. It also
 compiles an insert anew for every batch of events: one statement with arrays takes its place.
-The names used of dagster-postgres are private; all uses are in this module and tested.
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
-from dagster import AssetKey, DagsterEventType
-from dagster._core.events.log import EventLogEntry
+from dagster import AssetKey, DagsterEventType, EventLogEntry, serialize_value
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine

@@ -12,7 +12,6 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
-from dagster._core.scheduler.instigation import TickStatus
 
 from saft_pipeline.alerts.channels import Channel, channels
 from saft_pipeline.alerts.message import AlertError, compose
@@ -144,8 +143,8 @@ def _polling(instance: dg.DagsterInstance, settings: Settings) -> Iterator[Condi
     """Whether the last look at the folder failed, or none has worked for too long."""
     last = sensor_ticks.newest_ended(instance)
     seen = instance.fetch_observations(dg.AssetKey(FOLDER), limit=1).records
-    if last and last.status == TickStatus.FAILURE and last.error:
-        yield _condition("poll", settings.source, runs.plain(last.error))
+    if last and last.status == "failure" and last.error:
+        yield _condition("poll", settings.source, last.error)
     elif seen:
         worked = datetime.fromtimestamp(seen[0].timestamp, UTC)
         if datetime.now(UTC) - worked > settings.alert_pending_after:

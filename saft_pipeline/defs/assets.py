@@ -11,7 +11,6 @@ from datetime import timedelta
 import dagster as dg
 
 from saft_pipeline.dagster_runtime import partitions
-from saft_pipeline.dagster_runtime.file_events import output_context
 from saft_pipeline.dagster_runtime.names import (
     ASSETS,
     CLAIM_TAG,
@@ -20,14 +19,19 @@ from saft_pipeline.dagster_runtime.names import (
     PUBLISHING,
     UPSTREAM,
 )
+from saft_pipeline.dagster_runtime.step_outputs import (
+    evaluated_by_the_step,
+    output_context,
+    silence,
+)
 from saft_pipeline.defs import file_checks
 from saft_pipeline.defs.io_managers import GroupRows, TablesIOManager
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.run_report import RunReport
+from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, Group, groups
 from saft_pipeline.loading.lease_renewal import lease_renewed
 from saft_pipeline.loading.loader import Loader, overlapped
-from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import AFTER_ALL, CANCELLED, LedgerFile
 from saft_pipeline.store.store import Store
@@ -59,7 +63,7 @@ def _out(name: str) -> dg.AssetOut:
     )
 
 
-@file_checks.evaluated_by_the_step
+@evaluated_by_the_step
 @dg.multi_asset(
     name="load_files",
     outs={name: _out(name) for name in ASSETS},
@@ -72,7 +76,7 @@ def _out(name: str) -> dg.AssetOut:
 )
 def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterator[dg.Output[None]]:
     """Load the files that this run claimed, group by group; fail at the end if one failed."""
-    file_checks.silence(context.log)
+    silence(context.log)
     store, settings = pipeline.store, pipeline.settings
     lease = timedelta(seconds=settings.lease_seconds)
     owner, files = _claimed(context, store, lease)
@@ -87,7 +91,7 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
                 loader.begin,
                 lambda group: _publish(context, loader, group, report),
             )
-    except PermanentSftpError as error:
+    except SourceError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None
     except dg.DagsterExecutionInterruptedError:
@@ -100,7 +104,6 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
         raise
     finally:
         loader.close()
-    pipeline.count()
     report.finish()
     yield from ()
 

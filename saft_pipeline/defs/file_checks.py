@@ -7,14 +7,13 @@ something in; a run of one file tells of all. None stops a run: see `BLOCK_ON`.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from saft_pipeline.dagster_runtime.step_outputs import failed_checks
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.loading.read import MOST_FINDINGS
 from saft_pipeline.saft.rules import checks as of_reading
@@ -44,23 +43,6 @@ SPECS = [
 ]
 _COLUMNS = ("file", "line", "document", "expected", "found", "severity")
 _SCHEMA = dg.TableSchema([dg.TableColumn(name) for name in _COLUMNS])
-_FAILED = AssetCheckExecutionRecordStatus.FAILED
-
-
-def evaluated_by_the_step(assets: dg.AssetsDefinition) -> dg.AssetsDefinition:
-    """Have no check demanded of the step as an output, which costs three events a check.
-
-    Dagster has no skippable checks (its issue 28461), so their outputs are made optional here.
-    """
-    for output in assets.op.output_defs:
-        if output.name in assets.check_specs_by_output_name:
-            output._is_required = False
-    return assets
-
-
-def silence(log: logging.Logger) -> None:
-    """Keep Dagster from saying in every run that the step gave no outputs for its checks."""
-    log.addFilter(lambda record: "did not yield or return expected" not in record.getMessage())
 
 
 class FindingRow(NamedTuple):
@@ -187,7 +169,7 @@ class Evaluations:
     def __init__(
         self, instance: dg.DagsterInstance, block_on: Collection[str], *, alone: bool
     ) -> None:
-        self._storage = instance.event_log_storage
+        self._instance = instance
         self._block_on = block_on
         self._alone = alone  # the run is that of one partition
         self._sums = {name: _Sum() for name in _ASSET_OF}
@@ -216,13 +198,7 @@ class Evaluations:
         again = [p for p, load in loads if load.file.version > 1 or load.file.attempts > 1]
         if self._alone or not again:
             return set()
-        keys = [spec.key for spec in SPECS]
-        infos = self._storage.get_asset_check_partition_info(keys, partition_keys=again)
-        return {
-            (info.check_key.name, info.partition_key)
-            for info in infos
-            if info.partition_key and info.latest_execution_status is _FAILED
-        }
+        return failed_checks(self._instance, [spec.key for spec in SPECS], again)
 
     def _evaluation(self, name: str, found: _Sum, partition: str | None) -> dg.AssetCheckEvaluation:
         metadata: dict[str, dg.MetadataValue | int] = {"findings": found.findings}

@@ -1,6 +1,5 @@
 """What assets and the sensor share: the settings and the store, opened at first use."""
 
-from contextlib import suppress
 from functools import cache
 
 import dagster as dg
@@ -10,8 +9,6 @@ from saft_pipeline import settings as settings_module
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.settings import Settings
-from saft_pipeline.sftp.traffic import TRAFFIC
-from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
 
@@ -35,11 +32,6 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         One for all runs and ticks of a process: far away, opening costs more than a tiny file.
         """
         return _shared_store(self.settings)
-
-    def count(self, **more: int) -> None:
-        """Add what this process asked of the servers to the metrics; a fault costs figures only."""
-        with suppress(StoreError):
-            self.store.count({**TRAFFIC.take(), **more})
 
     @property
     def reader(self) -> FileReader:

@@ -11,9 +11,9 @@ from saft_pipeline.dagster_runtime.runs import end_dead_runs, waits
 from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.jobs import load_files_job
 from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.loading.errors import TransientSourceError
 from saft_pipeline.loading.poll import Claim, Poll, Turn, poll
 from saft_pipeline.settings import Settings, SettingsError
-from saft_pipeline.sftp.errors import TransientSftpError
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 
 
@@ -46,9 +46,8 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
         found = poll(settings, pipeline.store, turn_of=lambda o: _turn(context.instance, o))
     except SettingsError as error:
         return dg.SensorResult(skip_reason=f"nothing to poll: {error}")
-    except (TransientSftpError, TransientStoreError, BrokerError) as error:
+    except (TransientSourceError, TransientStoreError, BrokerError) as error:
         return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
-    pipeline.count(ticks=1)
     _register(context.instance, found.claims)
     figures = found.figures(settings)
     return dg.SensorResult(

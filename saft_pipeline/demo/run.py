@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.demo.generator import Sample, samples
 from saft_pipeline.demo.sftp_server import DemoSftpServer
@@ -54,7 +54,7 @@ class Demo:
         files = [f for f in self.store.files(source=self.source) if f.path in self.expected]
         there = len(files) == len(self.expected) and all(f.status in _SETTLED for f in files)
         # A run goes on a little after its last file: it reports and ends.
-        settled = there and not self.instance.get_runs_count(_UNFINISHED)
+        settled = there and not runs.unfinished(self.instance)
         return Shown(
             settled=settled,
             summary=_summary(files),
@@ -69,7 +69,6 @@ class Demo:
 
 
 _SETTLED = {"loaded", "failed", "incomplete"}
-_UNFINISHED = dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES))
 
 
 def _summary(files: Sequence[LedgerFile]) -> dict[str, int]:

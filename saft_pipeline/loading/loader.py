@@ -17,7 +17,7 @@ from saft_pipeline import __version__
 from saft_pipeline.loading.file_load import Group, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
-from saft_pipeline.loading.sources import Arrival, Source, source_of
+from saft_pipeline.loading.sources import Arrival, Source, count_traffic, source_of
 from saft_pipeline.saft.rules.checks import blocked, summaries
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
@@ -189,6 +189,7 @@ class Loader:
         for source in self._sources.values():
             source.close()
         self._sources.clear()
+        count_traffic(self._store)
 
     def _source(self, name: str, use: str) -> Source:
         """One for each use: clearing away goes on while the next group is fetched."""

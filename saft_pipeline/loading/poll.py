@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from saft_pipeline.durations import format_duration
-from saft_pipeline.loading.sources import SftpSource
+from saft_pipeline.loading.sources import SftpSource, count_traffic, source_errors
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
@@ -99,13 +99,14 @@ def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) ->
             ended before its turn came, was cancelled, or had it (or was never there).
 
     Raises:
-        TransientSftpError: the server could not be reached in three tries.
-        PermanentSftpError: login, host key or folder; the message has the cure.
+        TransientSourceError: the server could not be reached in three tries.
+        SourceError: login, host key or folder; the message has the cure.
         SettingsError: naming the SFTP settings that are missing.
     """
     source = settings.source
     began = time.monotonic()
-    listing = look(settings)
+    with source_errors():
+        listing = look(settings)
     seen = [*map(_seen, listing.files), *(_unreadable(p) for p in listing.problems if not p.folder)]
     took = timedelta(seconds=time.monotonic() - began)
     store.observe(source, seen, whole=listing.whole, age=took)
@@ -114,6 +115,7 @@ def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) ->
     backlog = store.backlog(source, settings.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
     problems += [*_stale(backlog), *_clear_leftovers(settings, store, source)]
+    count_traffic(store, ticks=1)
     return Poll(len(listing.files), counts, problems, claims, backlog)
 
 

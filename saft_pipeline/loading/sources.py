@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile, Sftp, connect
 from saft_pipeline.sftp.errors import FileGone, SftpError, TransientSftpError
 from saft_pipeline.sftp.paths import raw_path, text_path
+from saft_pipeline.sftp.traffic import TRAFFIC
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import LedgerFile, Seen
 from saft_pipeline.store.store import Store
 
@@ -95,7 +99,14 @@ class SftpSource:
         self._sftp: Sftp | None = None
 
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
-        """After the last try with a lost connection what is missing has failed as transient."""
+        """After the last try with a lost connection what is missing has failed as transient.
+
+        Raises SourceError: login, host key or folder.
+        """
+        with source_errors():
+            yield from self._fetch(files, spill)
+
+    def _fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         waiting = {raw_path(f.path): f for f in files}
         try:
             for attempt in tries(TransientSftpError, attempts=_TRIES):
@@ -124,9 +135,15 @@ class SftpSource:
         return self._sftp
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
-        """Many at once; a file that is no longer the one that was read stays."""
-        if self._settings.after_load == "keep":
-            return
+        """Many at once; a file that is no longer the one that was read stays.
+
+        Raises SourceError.
+        """
+        if self._settings.after_load != "keep":
+            with source_errors():
+                yield from self._clear_away(files)
+
+    def _clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         waiting = {raw_path(f.path): f for f in files}
         try:
             for remote, error in self._clear(_remote(files)):
@@ -152,6 +169,23 @@ class SftpSource:
 
 def _remote(files: Sequence[LedgerFile]) -> list[RemoteFile]:
     return [RemoteFile(raw_path(f.path), f.size, int(f.modified_at.timestamp())) for f in files]
+
+
+@contextmanager
+def source_errors() -> Iterator[None]:
+    """What goes wrong with the server, in the words of all sources."""
+    try:
+        yield
+    except TransientSftpError as error:
+        raise TransientSourceError(str(error)) from error
+    except SftpError as error:
+        raise SourceError(str(error)) from error
+
+
+def count_traffic(store: Store, **more: int) -> None:
+    """Add what this process asked of the servers to the metrics; a fault costs figures only."""
+    with suppress(StoreError):
+        store.count({**TRAFFIC.take(), **more})
 
 
 def enter_local(store: Store, path: Path) -> LedgerFile:

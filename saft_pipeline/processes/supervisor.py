@@ -25,7 +25,7 @@ from types import FrameType
 import yaml
 
 from saft_pipeline.dagster_runtime.instance import environment
-from saft_pipeline.dagster_runtime.names import LOCATION
+from saft_pipeline.dagster_runtime.names import DAEMON_MODULE, LOCATION
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from saft_pipeline.processes.child_logs import Logs
 from saft_pipeline.settings import Settings
@@ -94,7 +94,7 @@ class Supervisor:
         web = ["dagster_webserver", "-h", "127.0.0.1", "-p", str(self.port), *where]
         self._keep("code-server", [*python, *serve, "--location-name", LOCATION])
         self._wait(code.exists)
-        self._keep("daemon", [*python, "dagster._daemon", "run", *where])
+        self._keep("daemon", [*python, DAEMON_MODULE, "run", *where])
         self._keep("web-server", [*python, *web])
         if self.api:
             self._keep("api", [sys.executable, "-c", _SERVE])

@@ -11,7 +11,6 @@ from itertools import accumulate
 from typing import Any
 
 import dagster as dg
-from dagster._core.scheduler.instigation import TickStatus
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
@@ -32,8 +31,6 @@ COUNTERS = {
     "sftp_reconnects": "Connections to the SFTP server that were lost, so that it took another.",
 }
 """What runs and polls add to the ledger's counters (`Store.count`)."""
-
-_TICKS = (TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE)
 
 
 def text(services: Services) -> bytes:
@@ -133,9 +130,9 @@ def _sensor(instance: dg.DagsterInstance) -> Iterator[Metric]:
         labels=["status"],
     )
     found = sensor_ticks.of_last_day(instance)
-    for status in _TICKS:
-        count.add_metric([status.value.lower()], len(found[status]))
+    for status in sensor_ticks.ENDED:
+        count.add_metric([status], len(found[status]))
         if found[status]:
-            newest.add_metric([status.value.lower()], max(found[status]))
+            newest.add_metric([status], max(found[status]))
     yield count
     yield newest

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 
 import dagster as dg
-from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 from saft_pipeline.dagster_runtime import runs, sensor_ticks
 from saft_pipeline.dagster_runtime.runs import UnknownRunError
+from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.store.operations import LedgerRow
 from saft_pipeline.web.models import (
     ActiveTask,
@@ -93,26 +93,26 @@ def active(record: dg.RunRecord) -> ActiveTask:
     )
 
 
-def _poll_status(services: Services, tick: InstigatorTick | None) -> TaskStatus:
+def _poll_status(services: Services, tick: Tick | None) -> TaskStatus:
     if tick is None:
-        return _told("PENDING", "waiting for Dagster's daemon to look", total=1)
-    if tick.status == TickStatus.STARTED:
-        return _told("STARTED", "looking at the SFTP folder", total=1)
-    if tick.status == TickStatus.FAILURE:
-        return _told("FAILURE", runs.plain(tick.error) if tick.error else "the tick failed")
+        return _task("PENDING", "waiting for Dagster's daemon to look", total=1)
+    if tick.status == "started":
+        return _task("STARTED", "looking at the SFTP folder", total=1)
+    if tick.status == "failure":
+        return _task("FAILURE", tick.error or "the tick failed")
     if not tick.run_ids:
         return _skipped(tick)
     return _runs_status(services, runs.records(services.instance, tick.run_ids))
 
 
-def _skipped(tick: InstigatorTick) -> TaskStatus:
+def _skipped(tick: Tick) -> TaskStatus:
     """A look that found nothing says what it saw; one that could not look says why."""
     said = tick.skip_reason or "the tick was interrupted; poll again"
     saw = json.loads(tick.cursor)["summary"] if tick.cursor else None
-    return _told("SUCCESS" if said == saw else "FAILURE", said)
+    return _task("SUCCESS" if said == saw else "FAILURE", said)
 
 
-def _told(state: TaskState, words: str, *, total: int = 0) -> TaskStatus:
+def _task(state: TaskState, words: str, *, total: int = 0) -> TaskStatus:
     result: list[FileResult] | None = [] if state in ("SUCCESS", "FAILURE") else None
     return TaskStatus(state=state, current=0, total=total, status=words, result=result)
 

@@ -107,3 +107,9 @@ def test_with_redis_runs_are_launched_through_it() -> None:
 
 def test_dagster_is_told_nothing_about_us() -> None:
     assert config(load({}))["telemetry"] == {"enabled": False}
+
+
+def test_the_repositorys_dagster_yaml_is_the_generated_one() -> None:
+    assert yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text()) == config(
+        load({})
+    )

@@ -8,11 +8,13 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 from dagster._core.storage.tags import GRPC_INFO_TAG
+from dagster._core.test_utils import create_run_for_test
 from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime import runs
+from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, JOB
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
@@ -152,3 +154,44 @@ def test_an_error_is_told_by_its_root_alone() -> None:
     )
     outer = SerializableErrorInfo("Outer: around it", ["  File y"], "Outer", cause=root)
     assert runs.plain(outer) == "what went wrong: here"
+
+
+@pytest.fixture(name="here")
+def _here(request: pytest.FixtureRequest) -> LocalRuns:
+    """The fixture `runs`, which is the name of the module here."""
+    found: LocalRuns = request.getfixturevalue("runs")
+    return found
+
+
+@pytest.fixture
+def silent(here: LocalRuns) -> dg.DagsterRun:
+    """A run that began, and of which nothing was heard since."""
+    started = dg.DagsterRunStatus.STARTED
+    tags = {CLAIM_TAG: OWNER}
+    made: dg.DagsterRun = create_run_for_test(here.instance, JOB, status=started, tags=tags)
+    return made
+
+
+def test_a_run_that_is_silent_and_holds_no_lease_is_ended(
+    here: LocalRuns, store: Store, silent: dg.DagsterRun
+) -> None:
+    assert silent.run_id in runs.end_dead_runs(here.instance, store, 0)
+    assert status(here.instance, silent.run_id) == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_that_was_heard_of_lately_goes_on(
+    here: LocalRuns, store: Store, silent: dg.DagsterRun
+) -> None:
+    assert silent.run_id not in runs.end_dead_runs(here.instance, store, 60)
+    assert status(here.instance, silent.run_id) == dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_whose_lease_is_alive_goes_on(
+    project: Project, here: LocalRuns, store: Store, silent: dg.DagsterRun
+) -> None:
+    project.put("f.xml", one_invoice("FT D/1"))
+    here.tick()
+    ids = [file.id for file in store.files()]
+    store.release(store.files()[0].claimed_by or "")
+    store.claim(OWNER, lease=timedelta(minutes=1), ids=ids)
+    assert silent.run_id not in runs.end_dead_runs(here.instance, store, 0)

@@ -57,7 +57,7 @@ def test_a_tick_that_is_asked_for_is_the_next(instance: dg.DagsterInstance) -> N
     beat(instance)
     found = sensor_ticks.after(instance, last)
     assert found
-    assert found.tick_id > last
+    assert found.id > last
 
 
 def test_without_asking_the_daemon_keeps_to_its_interval(instance: dg.DagsterInstance) -> None:
@@ -115,4 +115,7 @@ def test_a_sensor_that_is_switched_off_is_not_made_due(instance: dg.DagsterInsta
 def test_the_last_day_s_ticks_are_told_by_their_end(instance: dg.DagsterInstance) -> None:
     newest = sensor_ticks.newest(instance)
     assert newest
-    assert newest.timestamp == pytest.approx(max(sensor_ticks.of_last_day(instance)[newest.status]))
+    storage = instance.schedule_storage
+    assert storage
+    began = storage.get_tick(newest.id).timestamp
+    assert began == pytest.approx(max(sensor_ticks.of_last_day(instance)[newest.status]))

@@ -8,7 +8,6 @@ import pytest
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.settings import SettingsError
-from saft_pipeline.store.errors import StoreError
 from saft_pipeline_tests.fixtures.project import Project, one_invoice
 
 
@@ -29,16 +28,6 @@ def test_other_settings_have_another_store(
     before = Pipeline().store
     monkeypatch.setenv("BATCH_SIZE_LINES", "7")
     assert Pipeline().store is not before
-
-
-def test_figures_that_can_not_be_added_up_harm_nothing(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unreachable(*_: object) -> None:
-        raise StoreError("no database")
-
-    monkeypatch.setattr("saft_pipeline.store.postgres.PostgresTransport.call", unreachable)
-    Pipeline().count(ticks=1)
 
 
 def connections(project: Project) -> int:

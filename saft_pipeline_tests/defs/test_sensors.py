@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.scheduler.instigation import TickStatus
 
-from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime import partitions, sensor_ticks
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, SENSOR
+from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.definitions import build
 from saft_pipeline.defs.sensors import build_sensor
 from saft_pipeline.store.store import Store
@@ -34,11 +34,11 @@ def requested(runs: LocalRuns) -> list[dg.DagsterRun]:
     return [run for run in found if run]
 
 
-def last_tick(runs: LocalRuns) -> tuple[TickStatus, str]:
-    """Status and error of the newest tick that the instance has."""
-    sensor = runs.instance.all_instigator_state()[0]
-    tick = runs.instance.get_ticks(sensor.instigator_origin_id, sensor.selector_id, limit=1)[0]
-    return tick.status, tick.error.to_string() if tick.error else ""
+def last_tick(runs: LocalRuns) -> Tick:
+    """The newest tick that the instance has."""
+    tick = sensor_ticks.newest(runs.instance)
+    assert tick
+    return tick
 
 
 def test_it_polls_as_often_as_the_settings_say() -> None:
@@ -105,7 +105,7 @@ def test_a_tick_with_nothing_new_is_skipped_with_the_summary(
 ) -> None:
     tick = runs.tick()
     assert (tick.status, tick.skip_reason) == (
-        TickStatus.SKIPPED,
+        "skipped",
         "0 listed, 0 loaded, 0 taken, 0 waiting",
     )
 
@@ -124,7 +124,7 @@ def test_a_server_that_is_down_skips_the_tick(
 ) -> None:
     monkeypatch.setenv("SFTP_PORT", str(free_port()))
     tick = runs.tick()
-    assert tick.status == TickStatus.SKIPPED
+    assert tick.status == "skipped"
     assert (tick.skip_reason or "").startswith("tried again at the next tick: 127.0.0.1:")
 
 
@@ -174,9 +174,8 @@ def test_a_fault_that_stays_fails_the_tick_with_its_cure(
         monkeypatch.setenv(name, value)
     with contextlib.suppress(Exception):  # what is raised is proved with LocalRuns
         runs.tick()
-    status, error = last_tick(runs)
-    assert status == TickStatus.FAILURE
-    assert cure in error
+    assert last_tick(runs).status == "failure"
+    assert cure in (last_tick(runs).error or "")
 
 
 def test_a_wrong_password_fails_the_tick_with_its_cure(
@@ -189,9 +188,8 @@ def test_a_wrong_password_fails_the_tick_with_its_cure(
         monkeypatch.setenv("SFTP_PASSWORD", "not-this-one")
         with contextlib.suppress(Exception):
             runs.tick()
-    status, error = last_tick(runs)
-    assert status == TickStatus.FAILURE
-    assert "check SFTP_USERNAME and SFTP_PASSWORD" in error
+    assert last_tick(runs).status == "failure"
+    assert "check SFTP_USERNAME and SFTP_PASSWORD" in (last_tick(runs).error or "")
 
 
 def test_a_claim_whose_run_waits_in_the_queue_is_not_given_to_another(

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from saft_pipeline.artifacts.remote import artifacts_of
+from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader, overlapped
 from saft_pipeline.loading.poll import poll
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.saft import reader
 from saft_pipeline.settings import Settings, load
-from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.model import Failure, LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
@@ -307,7 +307,7 @@ def test_a_fault_that_passes_is_told_with_its_reason(project: Project, store: St
 
 def test_a_login_that_fails_is_no_fault_of_the_files(project: Project, load_all: Loading) -> None:
     project.put("f.xml", one_invoice("FT E/1"))
-    with pytest.raises(PermanentSftpError):
+    with pytest.raises(SourceError):
         load_all(SFTP_PRIVATE_KEY_PATH="/no/such/key")
 
 

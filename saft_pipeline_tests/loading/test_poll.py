@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from saft_pipeline.loading import poll as module
+from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.poll import LARGE_FILE, Poll, poll
 from saft_pipeline.settings import Settings, load
-from saft_pipeline.sftp.errors import LoginRefusedError, PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.errors import LoginRefusedError
 from saft_pipeline.sftp.model import Listing, Problem
 from saft_pipeline.store.model import CANCELLED, Failure
 from saft_pipeline.store.store import Store
@@ -216,20 +217,20 @@ def test_the_settings_say_what_is_taken(
 
 
 @pytest.mark.usefixtures("no_waiting")
-def test_a_server_that_is_down_is_a_passing_fault(project: Project, store: Store) -> None:
-    with pytest.raises(TransientSftpError, match="can't be reached"):
+def test_a_server_that_is_down_is_a_transient_fault(project: Project, store: Store) -> None:
+    with pytest.raises(TransientSourceError, match="can't be reached"):
         look(project, store, SFTP_PORT=str(free_port()))
 
 
 def test_a_missing_folder_is_a_fault_that_stays(project: Project, store: Store) -> None:
-    with pytest.raises(PermanentSftpError, match="check SFTP_REMOTE_DIR"):
+    with pytest.raises(SourceError, match="check SFTP_REMOTE_DIR"):
         look(project, store, SFTP_REMOTE_DIR="/no/such/folder")
 
 
 def test_a_poll_that_fails_takes_no_file_for_gone(project: Project, store: Store) -> None:
     drop(project, 2)
     look(project, store, MAX_FILES_PER_BATCH="1")
-    with pytest.raises(PermanentSftpError):
+    with pytest.raises(SourceError):
         look(project, store, SFTP_PRIVATE_KEY_PATH="/no/such/key")
     assert store.files(path="1.xml")[0].status == "pending"
 

@@ -11,15 +11,26 @@ from typing import Any
 import pytest
 import stamina
 
-from saft_pipeline.loading.sources import LOCAL, Arrival, LocalSource, SftpSource, source_of
+from saft_pipeline.loading.sources import (
+    LOCAL,
+    Arrival,
+    LocalSource,
+    SftpSource,
+    count_traffic,
+    enter_local,
+    source_of,
+)
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Fetched, FetchFailed, Sftp
 from saft_pipeline.sftp.errors import TransientSftpError
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, ledger_file
 from saft_pipeline_tests.fixtures.sshd import free_port
 
 EARLY = 1_750_000_000
+NAME = "FR202Y2025_7-Gramido.xml"
 
 
 @pytest.fixture
@@ -197,3 +208,30 @@ def test_local_files_are_never_cleared_away(tmp_path: Path) -> None:
     path.touch()
     assert list(LocalSource().clear_away([ledger_file(str(path), source=LOCAL)])) == []
     assert path.exists()
+
+
+def test_figures_that_can_not_be_added_up_harm_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object) -> None:
+        raise StoreError("no database")
+
+    monkeypatch.setattr(store, "count", unreachable)
+    count_traffic(store, ticks=1)
+
+
+def test_a_file_is_known_by_its_path(store: Store, tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("x")
+    file = enter_local(store, tmp_path / NAME)
+    assert (file.source, file.path, file.filename) == ("file", str(tmp_path / NAME), NAME)
+    assert (file.branch, file.size, file.status) == ("Gramido", 1, "pending")
+
+
+def test_the_same_file_is_entered_once(store: Store, tmp_path: Path) -> None:
+    (tmp_path / NAME).write_text("x")
+    assert enter_local(store, tmp_path / NAME).id == enter_local(store, tmp_path / NAME).id
+
+
+def test_a_file_that_is_not_there_is_told(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        enter_local(store, tmp_path / NAME)
