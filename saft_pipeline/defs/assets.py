@@ -25,11 +25,11 @@ from saft_pipeline.dagster_runtime.step_outputs import (
     silence,
 )
 from saft_pipeline.defs import file_checks
-from saft_pipeline.defs.io_managers import GroupRows, TablesIOManager
+from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.run_report import RunReport
 from saft_pipeline.loading.errors import SourceError
-from saft_pipeline.loading.file_load import TABLES, Group, groups
+from saft_pipeline.loading.file_load import TABLES, Group, GroupRows, groups
 from saft_pipeline.loading.lease_renewal import lease_renewed
 from saft_pipeline.loading.loader import Loader, overlapped
 from saft_pipeline.store.errors import TransientStoreError
@@ -83,14 +83,14 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     reader = pipeline.reader
     reader.expect(len(files))
     loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
-    report = RunReport(context, settings.block_on)
+    report = RunReport(context, settings.block_on, reader.artifacts)
+
+    def publish(group: Group) -> None:
+        _publish(context, loader, GroupRows(owner, loader.finish_reading(group)), report)
+
     try:
         with lease_renewed(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
-            overlapped(
-                groups(files),
-                loader.begin,
-                lambda group: _publish(context, loader, group, report),
-            )
+            overlapped(groups(files), loader.begin, publish)
     except SourceError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -140,17 +140,14 @@ def _interrupted(
 
 
 def _publish(
-    context: dg.AssetExecutionContext,
-    loader: Loader,
-    group: Group,
-    report: RunReport,
+    context: dg.AssetExecutionContext, loader: Loader, rows: GroupRows, report: RunReport
 ) -> None:
+    """Hand a group's rows to the IO manager, table by table; report what became of its files."""
     tables: TablesIOManager = context.resources.tables
-    loads = loader.finish_reading(group)
     try:
-        rows = GroupRows(loads, loader)
         for table in (*TABLES, LINKS, PUBLISHING):
             tables.handle_output(output_context(context, table), rows)
-        report.add(loads, loader)
+        loader.settle(rows)
+        report.add(rows.group)
     finally:
-        loader.discard(loads)
+        loader.discard(rows.group)

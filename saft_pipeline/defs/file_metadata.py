@@ -8,18 +8,18 @@ from typing import Any
 
 import dagster as dg
 
+from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.loading.file_load import Load
-from saft_pipeline.loading.loader import Loader
 
 _MOST_FINDINGS = 20
 
 
-def of_asset(asset: str, load: Load, loader: Loader) -> dict[str, Any]:
+def of_asset(asset: str, load: Load, artifacts: Artifacts) -> dict[str, Any]:
     """The metadata of one asset's materialization for one file."""
     if asset == "raw_xml":
-        return _raw(load, loader)
+        return _raw(load, artifacts)
     if asset == "parsed_json":
-        return _parsed(load, loader)
+        return _parsed(load, artifacts)
     if asset == "invoice_files":
         return _ledger(load)
     rows = load.outcome.rows.get(asset, 0) if load.outcome else 0
@@ -60,22 +60,20 @@ def of_failures(loads: Sequence[Load]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records[:_MOST_FINDINGS])
 
 
-def _raw(load: Load, loader: Loader) -> dict[str, Any]:
+def _raw(load: Load, artifacts: Artifacts) -> dict[str, Any]:
     assert load.fetched is not None
     return {
         "path": load.file.path,
         "bytes": load.fetched.file.size,
         "modified_at": dg.MetadataValue.timestamp(load.file.modified_at),
         "sha256": load.fetched.sha256,
-        "artifact": dg.MetadataValue.path(
-            loader.artifacts.place("raw", load.fetched.sha256, load.pack)
-        ),
+        "artifact": dg.MetadataValue.path(artifacts.place("raw", load.fetched.sha256, load.pack)),
     }
 
 
-def _parsed(load: Load, loader: Loader) -> dict[str, Any]:
+def _parsed(load: Load, artifacts: Artifacts) -> dict[str, Any]:
     assert load.fetched is not None
-    place = loader.artifacts.place("parsed", load.fetched.sha256, load.pack)
+    place = artifacts.place("parsed", load.fetched.sha256, load.pack)
     artifact = dg.MetadataValue.path(place)
     if load.same_as is not None:
         return {"same bytes as": f"ledger row {load.same_as}", "artifact": artifact}

@@ -1,27 +1,17 @@
 """Rows into the tables, and back out as DataFrames. The only way that rows reach the tables."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from saft_pipeline import __version__
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.names import LINKS, PUBLISHING
 from saft_pipeline.defs.resources import Pipeline
-from saft_pipeline.loading.file_load import Load
-from saft_pipeline.loading.loader import Loader
+from saft_pipeline.loading.file_load import GroupRows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class GroupRows:
-    """One table's rows of a group of files, still where reading them left them."""
-
-    loads: Sequence[Load]
-    loader: Loader
 
 
 class TablesIOManager(dg.ConfigurableIOManager):
@@ -34,11 +24,13 @@ class TablesIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: GroupRows) -> None:
         """Write the rows of the asset's table; `BATCH_SIZE_*` rows at a time."""
-        table = context.asset_key.path[-1]
+        table, store = context.asset_key.path[-1], self.pipeline.store
         if table == PUBLISHING:
-            obj.loader.publish(obj.loads)
+            obj.outcomes = store.publish(
+                obj.owner, obj.publications, run_id=context.run_id, saft_version=__version__
+            )
         elif table != LINKS:
-            obj.loader.stage(table, obj.loads)
+            store.stage(obj.spools(table))
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
         """The rows that the asset's partitions (files) hold, in one DataFrame.

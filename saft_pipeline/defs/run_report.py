@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 
 import dagster as dg
 
+from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.file_events import FileEvents
 from saft_pipeline.dagster_runtime.names import ASSETS, PUBLISHING
 from saft_pipeline.defs import file_checks, file_metadata
 from saft_pipeline.defs.run_tags import CommonTags
 from saft_pipeline.loading.file_load import Load
-from saft_pipeline.loading.loader import Loader
 
 _AFTER_READING = ASSETS[1:]
 
@@ -18,8 +18,14 @@ _AFTER_READING = ASSETS[1:]
 class RunReport:
     """Tells Dagster what became of each file, group by group."""
 
-    def __init__(self, context: dg.AssetExecutionContext, block_on: Collection[str]) -> None:
+    def __init__(
+        self,
+        context: dg.AssetExecutionContext,
+        block_on: Collection[str],
+        artifacts: Artifacts,
+    ) -> None:
         self._context = context
+        self._artifacts = artifacts
         alone = context.has_partition_key
         self._checks = file_checks.Evaluations(context.instance, block_on, alone=alone)
         self._events = FileEvents(context)
@@ -28,7 +34,7 @@ class RunReport:
         self._loaded = 0
         self._total = 0
 
-    def add(self, loads: Sequence[Load], loader: Loader) -> None:
+    def add(self, loads: Sequence[Load]) -> None:
         """Materialize the good files' partitions; mark failed ones as meant but not made.
 
         A file that is still being uploaded is no failure: it comes again.
@@ -43,7 +49,7 @@ class RunReport:
             self._events.materialized(
                 asset,
                 [
-                    (keys[load.file.id], file_metadata.of_asset(asset, load, loader))
+                    (keys[load.file.id], file_metadata.of_asset(asset, load, self._artifacts))
                     for load in made
                 ],
             )

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from saft_pipeline.loading.read import Reading, Rejection
+from saft_pipeline.saft.rules.checks import summaries
 from saft_pipeline.sftp.client import Fetched
-from saft_pipeline.store.model import LedgerFile, Outcome
+from saft_pipeline.store.model import LedgerFile, Outcome, Publication
+from saft_pipeline.store.spool import Spool
 
 TABLES = ("companies", "customers", "invoices", "invoice_lines")
 
@@ -51,6 +54,30 @@ class Load:
             return self.outcome.warnings
         return self.reading.warnings if self.reading else []
 
+    @property
+    def publication(self) -> Publication:
+        """What is to be published of it, once it was read."""
+        if self.same_as is not None:
+            return Publication(self.file.id, same_as=self.same_as)
+        reading = self.reading
+        assert reading is not None
+        assert reading.header is not None
+        assert reading.totals is not None
+        assert reading.findings is not None
+        created = reading.header.date_created
+        counts = reading.rows.counts
+        return Publication(
+            self.file.id,
+            company_id=reading.company_id,
+            date_created=date.fromisoformat(created) if created else None,
+            invoices=counts["invoices"],
+            lines=counts["invoice_lines"],
+            customers=counts["customers"],
+            declared=reading.totals.declared,
+            computed=reading.totals.computed,
+            warnings=[*reading.warnings, *summaries(reading.findings, reading.warnings)],
+        )
+
     def discard(self) -> None:
         """Let go of the bytes and the spooled rows."""
         if self.reading is not None:
@@ -66,6 +93,33 @@ class Group:
     loads: Sequence[Load]
     under_way: Sequence[Load]
     readings: Future[list[Reading]]
+
+
+@dataclass
+class GroupRows:
+    """A group's rows, still where reading them left them; `outcomes` once they are published.
+
+    `outcomes` are those of `loads`, in their order.
+    """
+
+    owner: str
+    group: Sequence[Load]
+    outcomes: Sequence[Outcome] = ()
+    loads: Sequence[Load] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Those that got so far."""
+        self.loads = [load for load in self.group if load.rejection is None]
+
+    def spools(self, table: str) -> list[Spool]:
+        """The rows of one table; bytes that were loaded before bring none."""
+        fresh = [load.reading for load in self.loads if load.same_as is None and load.reading]
+        return [reading.rows.spools[table] for reading in fresh]
+
+    @property
+    def publications(self) -> list[Publication]:
+        """What is to be published, file by file."""
+        return [load.publication for load in self.loads]
 
 
 def groups(files: Sequence[LedgerFile]) -> Iterator[list[LedgerFile]]:

@@ -1,7 +1,7 @@
-"""A group of claimed files on its way to the tables: fetched, kept, read, staged, published.
+"""Claimed files on their way to the tables: fetched, kept, read; and what became of each.
 
-Each stage goes over the whole group; a file that fails leaves the group with its reason in the
-ledger and the others go on. Nothing here knows of Dagster.
+Each stage goes over a whole group; a file that fails leaves the group with its reason in the
+ledger and the others go on. Who writes the group's rows (`GroupRows`) is not this.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
 from saft_pipeline import __version__
-from saft_pipeline.loading.file_load import Group, Load
+from saft_pipeline.loading.file_load import Group, GroupRows, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
 from saft_pipeline.loading.sources import Arrival, Source, count_traffic, source_of
-from saft_pipeline.saft.rules.checks import blocked, summaries
+from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
-from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile, Publication
+from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 
 MAX_ATTEMPTS = 6
@@ -44,7 +44,7 @@ class Loader:
         self._run_id = run_id
         self._sources: dict[tuple[str, str], Source] = {}
         self._open: list[Load] = []
-        self.artifacts = reader.artifacts
+        self._artifacts = reader.artifacts
 
     def begin(self, files: Sequence[LedgerFile]) -> Group:
         """Fetch a group, record in the ledger what came, and have it read."""
@@ -86,7 +86,7 @@ class Loader:
             for load in loads.values():
                 if load.fetched is None and load.rejection is None:
                     load.rejection = _fault(load, error)
-        self._settle([load for load in loads.values() if load.rejection is None], pack)
+        self._record([load for load in loads.values() if load.rejection is None], pack)
         return list(loads.values())
 
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
@@ -103,7 +103,7 @@ class Loader:
             kind, reason = arrival.result.kind, arrival.result.reason
             load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
 
-    def _settle(self, loads: Sequence[Load], pack: str) -> None:
+    def _record(self, loads: Sequence[Load], pack: str) -> None:
         small = {load.file.id for load in loads if load.fetched and is_small(load.fetched)}
         packs = dict.fromkeys(small, pack) if len(small) > 1 else {}
         contents = [
@@ -120,39 +120,29 @@ class Loader:
         """Whether these bytes were loaded before and what was read of them is still kept."""
         assert load.fetched is not None
         sha256 = load.fetched.sha256
-        if load.same_as is None or not self.artifacts.has("parsed", sha256, load.pack):
+        if load.same_as is None or not self._artifacts.has("parsed", sha256, load.pack):
             return False
-        if self.artifacts.has("raw", sha256, load.pack):
+        if self._artifacts.has("raw", sha256, load.pack):
             return True
         try:
-            keep_raw(load.fetched, self.artifacts)
-            self.artifacts.flush()
+            keep_raw(load.fetched, self._artifacts)
+            self._artifacts.flush()
         except OSError as error:
             load.rejection = _fault(load, error)
         return True
 
-    def stage(self, table: str, loads: Sequence[Load]) -> int:
-        """Hand one table's rows of the group to the store, which sends them with `publish`."""
-        fresh = [load for load in loads if load.rejection is None and load.same_as is None]
-        return self._store.stage([x.reading.rows.spools[table] for x in fresh if x.reading])
-
-    def publish(self, loads: Sequence[Load]) -> None:
-        """Make the group's rows visible together with their ledger rows, in one transaction.
+    def settle(self, rows: GroupRows) -> None:
+        """Take in what publishing made of a group: what was not loaded failed, the rest may go.
 
         May go on in another thread while the next group is fetched and read.
         """
-        ready = [load for load in loads if load.rejection is None]
-        publications = [_publication(load) for load in ready]
-        outcomes = self._store.publish(
-            self._owner, publications, run_id=self._run_id, saft_version=__version__
-        )
-        for load, outcome in zip(ready, outcomes, strict=True):
+        for load, outcome in zip(rows.loads, rows.outcomes, strict=True):
             load.outcome = outcome
             if outcome.status != "loaded":
                 reason = outcome.error or "not published"
                 load.rejection = Rejection(reason, outcome.status, outcome.transient)
-        self._note_failures(loads)
-        self._clear_away([load for load in ready if load.loaded])
+        self._note_failures(rows.group)
+        self._clear_away([load for load in rows.loads if load.loaded])
 
     def _clear_away(self, loads: Sequence[Load]) -> None:
         by_id = {load.file.id: load for load in loads}
@@ -233,26 +223,3 @@ def _failure(load: Load) -> Failure | None:
 def _content(ledger_id: int, fetched: Fetched, pack: str | None) -> FetchedContent:
     modified = datetime.fromtimestamp(fetched.file.modified_at, UTC)
     return FetchedContent(ledger_id, fetched.sha256, fetched.file.size, modified, pack)
-
-
-def _publication(load: Load) -> Publication:
-    if load.same_as is not None:
-        return Publication(load.file.id, same_as=load.same_as)
-    reading = load.reading
-    assert reading is not None
-    assert reading.header is not None
-    assert reading.totals is not None
-    assert reading.findings is not None
-    created = reading.header.date_created
-    counts = reading.rows.counts
-    return Publication(
-        load.file.id,
-        company_id=reading.company_id,
-        date_created=date.fromisoformat(created) if created else None,
-        invoices=counts["invoices"],
-        lines=counts["invoice_lines"],
-        customers=counts["customers"],
-        declared=reading.totals.declared,
-        computed=reading.totals.computed,
-        warnings=[*reading.warnings, *summaries(reading.findings, reading.warnings)],
-    )

@@ -1,4 +1,4 @@
-"""The card of a file: when, how many rows, which warnings, what failed at which line."""
+"""The metadata of a file: when, how many rows, which warnings, what failed at which line."""
 
 from __future__ import annotations
 
@@ -6,23 +6,21 @@ import json
 import tarfile
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import dagster as dg
 import pytest
 from dagster import DagsterEventType
 
-from saft_pipeline.artifacts.remote import artifacts_of
+from saft_pipeline.artifacts.local import Artifacts, LocalArtifacts
 from saft_pipeline.defs import file_metadata
 from saft_pipeline.loading.file_load import Load
-from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.read import Reading, Rejection, State
-from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.saft.records import Header
 from saft_pipeline.store.model import Outcome
 from saft_pipeline.store.spool import FileRows
-from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import POLLED, Polled, Project, ledger_file
+from saft_pipeline_tests.fixtures.project import POLLED, Polled, ledger_file
 
 
 def cells(table: object) -> list[dict[str, Any]]:
@@ -41,18 +39,18 @@ def packed(pack: str, sha256: str) -> bytes:
 
 
 def test_raw_xml_says_where_the_bytes_came_from_and_are(polled: Polled) -> None:
-    card = polled.metadata("raw_xml", "good.xml")
-    assert (card["path"], card["bytes"]) == ("good.xml", len(POLLED["good.xml"].encode()))
-    assert card["modified_at"] == 1_750_000_000
-    assert packed(card["artifact"], card["sha256"]) == POLLED["good.xml"].encode()
+    shown = polled.metadata("raw_xml", "good.xml")
+    assert (shown["path"], shown["bytes"]) == ("good.xml", len(POLLED["good.xml"].encode()))
+    assert shown["modified_at"] == 1_750_000_000
+    assert packed(shown["artifact"], shown["sha256"]) == POLLED["good.xml"].encode()
 
 
 def test_parsed_json_says_how_many_records_in_which_time(polled: Polled) -> None:
-    card = polled.metadata("parsed_json", "good.xml")
+    shown = polled.metadata("parsed_json", "good.xml")
     raw = polled.metadata("raw_xml", "good.xml")
-    records = packed(card["artifact"], raw["sha256"]).splitlines()
-    assert card["records"] == len(records) == 5
-    assert card["seconds"] > 0
+    records = packed(shown["artifact"], raw["sha256"]).splitlines()
+    assert shown["records"] == len(records) == 5
+    assert shown["seconds"] > 0
     assert json.loads(records[0])["record"] == "header"
 
 
@@ -65,17 +63,17 @@ def test_a_table_says_how_many_rows_the_file_holds(polled: Polled, asset: str, r
 
 
 def test_the_ledger_sums_it_up(polled: Polled) -> None:
-    card = polled.metadata("invoice_files", "good.xml")
-    assert card == {
+    shown = polled.metadata("invoice_files", "good.xml")
+    assert shown == {
         "holds": "1 FT of NIF 599999993",
         "path": "good.xml", "version": 1, "attempt": 1, "invoices": 1, "lines": 1, "warnings": 0,
     }  # fmt: skip
 
 
 def test_the_ledger_shows_the_first_warnings(polled: Polled) -> None:
-    card = polled.metadata("invoice_files", "sub/warned.xml")
-    assert card["warnings"] == 1
-    (warning,) = cells(card["first warnings"])
+    shown = polled.metadata("invoice_files", "sub/warned.xml")
+    assert shown["warnings"] == 1
+    (warning,) = cells(shown["first warnings"])
     assert warning["code"] == "control_totals"
     assert "11" in warning["message"]
 
@@ -127,54 +125,53 @@ def test_a_long_list_of_failed_files_is_cut() -> None:
     assert len(file_metadata.of_failures(loads).records) == file_metadata._MOST_FINDINGS
 
 
-def test_a_long_list_of_warnings_is_cut_but_counted(loader: Loader) -> None:
+def test_a_long_list_of_warnings_is_cut_but_counted(artifacts: Artifacts) -> None:
     warnings = [{"code": "nif", "line": n, "message": "not valid"} for n in range(100)]
-    card = file_metadata.of_asset("invoice_files", loaded(warnings), loader)
-    assert (card["warnings"], len(cells(card["first warnings"]))) == (
+    shown = file_metadata.of_asset("invoice_files", loaded(warnings), artifacts)
+    assert (shown["warnings"], len(cells(shown["first warnings"]))) == (
         100,
         file_metadata._MOST_FINDINGS,
     )
 
 
-def test_a_warning_about_the_whole_file_names_no_line(loader: Loader) -> None:
+def test_a_warning_about_the_whole_file_names_no_line(artifacts: Artifacts) -> None:
     warning = {"code": "encoding", "line": None, "message": "not what it declares"}
-    card = file_metadata.of_asset("invoice_files", loaded([warning]), loader)
-    assert cells(card["first warnings"])[0]["line"] == ""
+    shown = file_metadata.of_asset("invoice_files", loaded([warning]), artifacts)
+    assert cells(shown["first warnings"])[0]["line"] == ""
 
 
-def test_a_conflict_shows_both_values(loader: Loader) -> None:
+def test_a_conflict_shows_both_values(artifacts: Artifacts) -> None:
     both = {"invoice_date": ["2025-01-01", "2025-02-01"]}
     warning = {"code": "conflict", "line": 3, "message": both}
-    card = file_metadata.of_asset("invoice_files", loaded([warning]), loader)
-    assert json.loads(cells(card["first warnings"])[0]["message"]) == both
+    shown = file_metadata.of_asset("invoice_files", loaded([warning]), artifacts)
+    assert json.loads(cells(shown["first warnings"])[0]["message"]) == both
 
 
-def test_the_ledger_names_the_branch_and_all_types(loader: Loader) -> None:
+def test_the_ledger_names_the_branch_and_all_types(artifacts: Artifacts) -> None:
     load = loaded([])
     load.file = replace(load.file, branch="Gramido")
     types = Counter(NC=1, FT=1200)
     load.reading = Reading(FileRows(1), Header(("599999993",), 1), types=types)
-    card = file_metadata.of_asset("invoice_files", load, loader)
-    assert card["holds"] == "1,200 FT, 1 NC of NIF 599999993, Gramido"
+    shown = file_metadata.of_asset("invoice_files", load, artifacts)
+    assert shown["holds"] == "1,200 FT, 1 NC of NIF 599999993, Gramido"
 
 
-def test_the_ledger_says_of_a_file_without_documents_that_it_has_none(loader: Loader) -> None:
+def test_the_ledger_says_of_a_file_without_documents_that_it_has_none(artifacts: Artifacts) -> None:
     load = loaded([])
     load.reading = Reading(FileRows(1), Header(("599999993",), 1))
     assert (
-        file_metadata.of_asset("invoice_files", load, loader)["holds"]
+        file_metadata.of_asset("invoice_files", load, artifacts)["holds"]
         == "no documents of NIF 599999993"
     )
 
 
-def test_bytes_that_were_loaded_before_are_not_told_of_again(loader: Loader) -> None:
-    assert "holds" not in file_metadata.of_asset("invoice_files", loaded([]), loader)
+def test_bytes_that_were_loaded_before_are_not_told_of_again(artifacts: Artifacts) -> None:
+    assert "holds" not in file_metadata.of_asset("invoice_files", loaded([]), artifacts)
 
 
 @pytest.fixture
-def loader(project: Project, store: Store) -> Loader:
-    reader = FileReader(artifacts_of(project.settings))
-    return Loader(project.settings, store, reader, owner="test", run_id="run-1")
+def artifacts(tmp_path: Path) -> Artifacts:
+    return LocalArtifacts(tmp_path)
 
 
 def loaded(warnings: list[dict[str, Any]]) -> Load:

@@ -15,8 +15,9 @@ from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.definitions import build
 from saft_pipeline.defs.assets import load_files
-from saft_pipeline.defs.io_managers import GroupRows, TablesIOManager
+from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.loading.file_load import GroupRows
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, one_invoice, partition_of
 

@@ -14,13 +14,13 @@ import pytest
 
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.errors import SourceError
-from saft_pipeline.loading.file_load import TABLES, Load
+from saft_pipeline.loading.file_load import TABLES, GroupRows, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader, overlapped
-from saft_pipeline.loading.poll import poll
+from saft_pipeline.loading.poll import Claim, poll
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.saft import reader
 from saft_pipeline.settings import Settings, load
-from saft_pipeline.store.model import Failure, LedgerFile
+from saft_pipeline.store.model import Failure
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
     Project,
@@ -70,7 +70,7 @@ def load_all(project: Project, store: Store) -> Iterator[Loading]:
         settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0", **env})
         (claim,) = poll(settings, store, turn_of=lambda _: "came").claims
         loaders.append(loader_of(settings, store, claim.owner))
-        return through(loaders[-1], claim.files)
+        return through(loaders[-1], store, claim)
 
     yield load_all
     for loader in loaders:
@@ -82,13 +82,14 @@ def loader_of(settings: Settings, store: Store, owner: str) -> Loader:
     return Loader(settings, store, reader, owner=owner, run_id="run-1")
 
 
-def through(loader: Loader, files: Sequence[LedgerFile]) -> Sequence[Load]:
-    loads = loader.finish_reading(loader.begin(files))
+def through(loader: Loader, store: Store, claim: Claim) -> Sequence[Load]:
+    rows = GroupRows(claim.owner, loader.finish_reading(loader.begin(claim.files)))
     for table in TABLES:
-        loader.stage(table, loads)
-    loader.publish(loads)
-    loader.discard(loads)
-    return loads
+        store.stage(rows.spools(table))
+    rows.outcomes = store.publish(claim.owner, rows.publications, run_id="r", saft_version="0")
+    loader.settle(rows)
+    loader.discard(rows.group)
+    return rows.group
 
 
 def by_path(loads: Sequence[Load]) -> dict[str, Load]:
@@ -230,7 +231,7 @@ def test_a_file_that_vanished_after_it_was_claimed_is_gone(project: Project, sto
     (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
     path.unlink()
     loader = loader_of(project.settings, store, claim.owner)
-    through(loader, claim.files)
+    through(loader, store, claim)
     loader.close()
     assert [f.status for f in store.files()] == ["gone"]
 
@@ -276,7 +277,7 @@ def fail_to_fetch(project: Project, store: Store, attempts: int) -> None:
         claim = type(claim)(owner, files, alone=True)
     settings = load({**project.env, "SFTP_PORT": str(free_port())})
     loader = loader_of(settings, store, claim.owner)
-    through(loader, claim.files)
+    through(loader, store, claim)
 
 
 @pytest.mark.usefixtures("no_waiting")
