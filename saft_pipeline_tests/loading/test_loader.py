@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from saft_pipeline import __version__
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, GroupRows, Load
@@ -86,7 +87,9 @@ def through(loader: Loader, store: Store, claim: Claim) -> Sequence[Load]:
     rows = GroupRows(claim.owner, loader.finish_reading(loader.begin(claim.files)))
     for table in TABLES:
         store.stage(rows.spools(table))
-    rows.outcomes = store.publish(claim.owner, rows.publications, run_id="r", saft_version="0")
+    rows.outcomes = store.publish(
+        claim.owner, rows.publications, run_id="r", saft_version=__version__
+    )
     loader.settle(rows)
     loader.discard(rows.group)
     return rows.group
