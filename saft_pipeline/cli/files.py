@@ -95,19 +95,17 @@ def _seen(path: Path) -> Seen:
 
 
 def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[LedgerFile]) -> None:
-    from saft_pipeline.dagster_runtime import partitions
-    from saft_pipeline.dagster_runtime.names import CLAIM_TAG
+    from saft_pipeline.dagster_runtime.submission import run_requests
 
     owner = f"ingest-{os.getpid()}-{time.time_ns()}"
     lease = timedelta(seconds=settings.lease_seconds)
     claimed = store.claim(owner, lease=lease, ids=[f.id for f in files])
     if busy := len(files) - len(claimed):
         say(f"files that another run is loading: {busy:,}; see: saft status")
-    keys = [partitions.partition_key(f.path, f.key) for f in claimed]
-    if keys:
-        runs.instance.add_dynamic_partitions(str(partitions.files.name), keys)
-        with words.status(f"loading {len(keys):,} files"):
-            list(runs.run_partitions(keys, {CLAIM_TAG: owner}))
+    if claimed:
+        (request,) = run_requests(runs.instance, {owner: claimed})
+        with words.status(f"loading {len(claimed):,} files"):
+            runs.execute(request)
 
 
 def _tell(files: list[LedgerFile], seconds: float, *, as_json: bool) -> None:

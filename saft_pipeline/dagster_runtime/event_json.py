@@ -94,14 +94,20 @@ class FileEvent:
         return step.entry(self.kind, self._data(), self.timestamp)
 
     def _data(self) -> Any:
-        key, part = dg.AssetKey(self.asset), self.partition
+        public = self.public()
+        if public is None:
+            key = dg.AssetKey(self.asset)
+            return AssetMaterializationPlannedData(key, partition=self.partition)
+        if isinstance(public, dg.AssetObservation):
+            return AssetObservationData(public)
+        return StepMaterializationData(public)
+
+    def public(self) -> dg.AssetMaterialization | dg.AssetObservation | None:
+        """The event as `context.log_event` takes it; None if it takes no such events."""
         if self.kind is PLANNED:
-            return AssetMaterializationPlannedData(key, partition=part)
-        if self.kind is OBSERVED:
-            seen = dg.AssetObservation(key, partition=part, metadata=self.metadata)
-            return AssetObservationData(seen)
-        made = dg.AssetMaterialization(key, partition=part, metadata=self.metadata)
-        return StepMaterializationData(made)
+            return None
+        kind = dg.AssetObservation if self.kind is OBSERVED else dg.AssetMaterialization
+        return kind(dg.AssetKey(self.asset), partition=self.partition, metadata=self.metadata)
 
 
 class Serializer:

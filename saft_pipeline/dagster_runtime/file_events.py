@@ -28,7 +28,9 @@ class FileEvents:
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         key = context.op_execution_context.get_step_execution_context().step.key
+        self._context = context
         self._storage = context.instance.event_log_storage
+        self._batched = True
         self._step = Step(context.run.run_id, context.run.job_name, key)
         self._serializer = Serializer(self._step)
         self._events: list[FileEvent] = []
@@ -57,9 +59,29 @@ class FileEvents:
         self._checks += (CheckEvent(evaluation, now) for evaluation in evaluations)
 
     def store(self) -> None:
-        """Write what was collected."""
+        """Write what was collected: in batches, or where that fails, as Dagster documents it.
+
+        That way has no word for a partition that was meant to be made: a failed file of a shared
+        run is then missing on the page instead of failed.
+        """
         events, self._events, self._times = self._events, [], {}
         checks, self._checks = self._checks, []
+        if self._batched:
+            try:
+                self._store_batches(events, checks)
+            except Exception as error:
+                self._batched = False
+                self._context.log.warning(
+                    "events go to Dagster one by one, which is slower: this version of Dagster, or "
+                    f"its storage, refuses batches ({type(error).__name__}: {error})"
+                )
+        if not self._batched:
+            for event in filter(None, (event.public() for event in events)):
+                self._context.log_event(event)
+            for check in checks:
+                self._context.log_event(check.evaluation)
+
+    def _store_batches(self, events: Sequence[FileEvent], checks: Sequence[CheckEvent]) -> None:
         if isinstance(self._storage, BatchedEventLog):
             self._storage.store_file_events(events, self._step, self._serializer)
             self._storage.store_check_events(checks, self._step)

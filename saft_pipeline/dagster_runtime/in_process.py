@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -34,10 +34,10 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.names import JOB, LOCATION, RUN_CONFIG, SENSOR
+from saft_pipeline.dagster_runtime.names import JOB, LOCATION, SENSOR
 from saft_pipeline.dagster_runtime.runs import plain
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick, tick_of
-from saft_pipeline.dagster_runtime.submission import loaded
+from saft_pipeline.dagster_runtime.submission import create_run, loaded
 from saft_pipeline.settings import Settings
 
 
@@ -131,16 +131,11 @@ class LocalRuns:
             self._execute(run)
             yield run.run_id
 
-    def run_partitions(self, keys: Sequence[str], tags: Mapping[str, str]) -> Iterator[str]:
-        """One run of the job for all partitions together that `tags` name a claim on."""
-        job = self._job()
-        definition = job.get_definition()
-        single = {"dagster/partition": keys[0]} if len(keys) == 1 else {}
-        run = self.instance.create_run_for_job(
-            definition, run_config=RUN_CONFIG, tags={**tags, **single}
-        )
+    def execute(self, request: dg.RunRequest) -> str:
+        """A run as it is asked for, to its end; its id."""
+        run = create_run(self.instance, self._job().get_definition(), request)
         self._execute(run)
-        yield run.run_id
+        return run.run_id
 
     def _job(self) -> ReconstructableJob:
         return self._location.get_reconstructable_job(self._repository.name, JOB)

@@ -18,7 +18,6 @@ from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
-from saft_pipeline.store.model import CANCELLED, Failure
 from saft_pipeline.store.store import Store
 
 WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
@@ -67,6 +66,22 @@ def files_of(run: dg.DagsterRun) -> int:
     return int(run.tags.get(FILES_TAG, "1"))
 
 
+def owner_of(run: dg.DagsterRun) -> str:
+    """How the ledger knows the run's claim."""
+    return run.tags.get(CLAIM_TAG, f"run-{run.run_id}")
+
+
+def partitions_of(instance: dg.DagsterInstance, run_id: str) -> set[str]:
+    """The partitions of the files that a run began, as its events have them."""
+    kinds = {
+        dg.DagsterEventType.ASSET_MATERIALIZATION,
+        dg.DagsterEventType.ASSET_OBSERVATION,
+        dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+    }
+    events = (entry.get_dagster_event() for entry in instance.all_logs(run_id, of_type=kinds))
+    return {event.partition for event in events if event.partition}
+
+
 def reason(instance: dg.DagsterInstance, run_id: str) -> str:
     """Why a run failed, in one sentence or a few, without a traceback.
 
@@ -108,7 +123,7 @@ def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
         instance.run_coordinator.cancel_run(run_id)
         if _waits_for_worker(run):
             instance.report_run_canceled(run)
-        _give_up(store, run)
+        store.give_up(owner_of(run), run_id=run.run_id)
         return "taken out of the queue"
     if {GRPC_INFO_TAG, TASK_TAG} & run.tags.keys() and _told_to_stop(instance, run_id):
         return "told to stop; it ends within seconds"
@@ -119,7 +134,7 @@ def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
             "(LEASE_SECONDS)"
         )
     instance.report_run_canceled(run, message="its process shows no sign of life")
-    _give_up(store, run)
+    store.give_up(owner_of(run), run_id=run.run_id)
     return "noted as cancelled; its process was gone"
 
 
@@ -133,18 +148,8 @@ def _told_to_stop(instance: dg.DagsterInstance, run_id: str) -> bool:
 def _shows_life(store: Store, run: dg.DagsterRun) -> bool:
     """Whether the run's claim is kept alive."""
     now = datetime.now(UTC)
-    held = store.claimed(_owner(run))
+    held = store.claimed(owner_of(run))
     return any(f.lease_expires_at and f.lease_expires_at > now for f in held)
-
-
-def _give_up(store: Store, run: dg.DagsterRun) -> None:
-    failures = [Failure(f.id, CANCELLED) for f in store.claimed(_owner(run))]
-    store.fail(_owner(run), failures, run_id=run.run_id)
-
-
-def _owner(run: dg.DagsterRun) -> str:
-    """How the ledger knows the run's claim."""
-    return run.tags.get(CLAIM_TAG, f"run-{run.run_id}")
 
 
 def end_dead_runs(instance: dg.DagsterInstance, store: Store, lease_seconds: int) -> list[str]:
@@ -166,7 +171,7 @@ def _dead(
         run = record.dagster_run
         if record.update_timestamp.timestamp() > silent_since or waits(run):
             continue
-        held = store.claimed(_owner(run))
+        held = store.claimed(owner_of(run))
         leases = [f.lease_expires_at.timestamp() for f in held if f.lease_expires_at]
         if max(leases, default=0.0) < time.time() and _last_event(instance, run) < silent_since:
             yield run

@@ -1,10 +1,15 @@
-"""Launching the job for files of the ledger, into the instance's own queue: the daemon runs it."""
+"""The one way in which a claim becomes a run of the job that loads it, whoever made the claim.
+
+The sensor hands the requests to Dagster; the API puts a run into the instance's queue, which the
+daemon empties; `saft ingest` executes it in its own process.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
@@ -18,6 +23,41 @@ from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB, LOCAT
 from saft_pipeline.store.model import LedgerFile
 
 
+def run_requests(
+    instance: dg.DagsterInstance, claims: Mapping[str, Sequence[LedgerFile]]
+) -> list[dg.RunRequest]:
+    """What launches a run for each claim (owner: files); registers the files' partitions.
+
+    A run of one file has its partition, others have none: their files are in the ledger alone.
+    """
+    keys = {
+        owner: [partitions.partition_key(f.path, f.key) for f in files]
+        for owner, files in claims.items()
+    }
+    if every := [key for some in keys.values() for key in some]:
+        instance.add_dynamic_partitions(str(partitions.files.name), every)
+    return [
+        dg.RunRequest(
+            run_key=owner,
+            run_config=RUN_CONFIG,
+            tags={CLAIM_TAG: owner, FILES_TAG: str(len(some))},
+            partition_key=some[0] if len(some) == 1 else None,
+        )
+        for owner, some in keys.items()
+    ]
+
+
+def create_run(
+    instance: dg.DagsterInstance, job: dg.JobDefinition, request: dg.RunRequest, **origins: Any
+) -> dg.DagsterRun:
+    """The run that a request asks for, not launched yet."""
+    key = request.partition_key
+    tags = {**request.tags, **({"dagster/partition": key} if key else {})}
+    config = request.run_config
+    run: dg.DagsterRun = instance.create_run_for_job(job, run_config=config, tags=tags, **origins)
+    return run
+
+
 class Launcher:
     """Knows the definitions, as the code server does, and submits runs of them."""
 
@@ -25,19 +65,18 @@ class Launcher:
         self._instance = instance
         self._workspace = workspace
 
-    def submit(self, file: LedgerFile, owner: str) -> str:
-        """Put a run for one file, claimed by `owner`, into the queue; the run's id."""
-        key = partitions.partition_key(file.path, file.key)
-        self._instance.add_dynamic_partitions(str(partitions.files.name), [key])
+    def submit(self, owner: str, files: Sequence[LedgerFile]) -> str:
+        """Put a run for files claimed by `owner` into the queue; the run's id."""
+        (request,) = run_requests(self._instance, {owner: files})
         context = self._workspace.create_request_context()
         location = context.get_code_location(LOCATION)
         assert isinstance(location, InProcessCodeLocation)
         (repository,) = location.get_repositories().values()
         job = repository.get_full_job(JOB)
-        run = self._instance.create_run_for_job(
+        run = create_run(
+            self._instance,
             location.get_reconstructable_job(repository.name, JOB).get_definition(),
-            run_config=RUN_CONFIG,
-            tags={CLAIM_TAG: owner, FILES_TAG: "1", "dagster/partition": key},
+            request,
             remote_job_origin=job.get_remote_origin(),
             job_code_origin=job.get_python_origin(),
         )

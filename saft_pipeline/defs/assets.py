@@ -13,7 +13,6 @@ import dagster as dg
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.names import (
     ASSETS,
-    CLAIM_TAG,
     FOLDER,
     LINKS,
     PUBLISHING,
@@ -24,7 +23,7 @@ from saft_pipeline.dagster_runtime.step_outputs import (
     output_context,
     silence,
 )
-from saft_pipeline.defs import file_checks
+from saft_pipeline.defs import file_checks, run_files
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.run_report import RunReport
@@ -33,7 +32,7 @@ from saft_pipeline.loading.file_load import TABLES, Group, GroupRows, groups
 from saft_pipeline.loading.lease_renewal import lease_renewed
 from saft_pipeline.loading.loader import Loader, overlapped
 from saft_pipeline.store.errors import TransientStoreError
-from saft_pipeline.store.model import AFTER_ALL, CANCELLED, LedgerFile
+from saft_pipeline.store.model import AFTER_ALL
 from saft_pipeline.store.store import Store
 
 GROUP = "saft"
@@ -79,7 +78,7 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     silence(context.log)
     store, settings = pipeline.store, pipeline.settings
     lease = timedelta(seconds=settings.lease_seconds)
-    owner, files = _claimed(context, store, lease)
+    owner, files = run_files.take(context, store, lease)
     reader = pipeline.reader
     reader.expect(len(files))
     loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
@@ -108,33 +107,13 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     yield from ()
 
 
-def _claimed(
-    context: dg.AssetExecutionContext, store: Store, lease: timedelta
-) -> tuple[str, list[LedgerFile]]:
-    """The files of this run: those of the sensor's claim, or those of the run's partitions."""
-    owner = context.run.tags.get(CLAIM_TAG, "")
-    files = store.claimed(owner) if owner else []
-    if files or not (context.has_partition_key or context.has_partition_key_range):
-        return owner, files
-    wanted = {partitions.ledger_key(p): p for p in context.partition_keys}
-    known = store.files(keys=list(wanted))
-    if missing := wanted.keys() - {f.key for f in known}:
-        names = ", ".join(wanted[k] for k in sorted(missing))
-        raise dg.Failure(
-            f"no file in the ledger for {names}; the sensor or `saft ingest` adds files",
-            allow_retries=False,
-        )
-    owner = f"run-{context.run.run_id}"
-    return owner, store.claim(owner, lease=lease, ids=[f.id for f in known])
-
-
 def _interrupted(
     context: dg.AssetExecutionContext, store: Store, loader: Loader, owner: str
 ) -> None:
     """Who cancels a run gives its files up; who stops the program only puts them off."""
     run = context.instance.get_run_by_id(context.run.run_id)
     if run and run.status == dg.DagsterRunStatus.CANCELING:
-        loader.abandon(CANCELLED)
+        loader.give_up()
     else:
         store.release(owner)
 

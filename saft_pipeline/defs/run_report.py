@@ -1,6 +1,7 @@
 """What a run tells Dagster of each of its files: materializations, checks, failures, tags."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -39,10 +40,23 @@ class RunReport:
 
         A file that is still being uploaded is no failure: it comes again.
         """
-        fetched = [load for load in loads if load.fetched]
         good = [load for load in loads if load.loaded]
         rest = [load for load in loads if not load.loaded]
         bad = [x for x in rest if x.rejection and x.rejection.state != "incomplete"]
+        self._failed += bad
+        self._loaded += len(good)
+        self._total += len(loads)
+        with self._harmless():
+            self._report(loads, good, rest, bad)
+
+    def _report(
+        self,
+        loads: Sequence[Load],
+        good: Sequence[Load],
+        rest: Sequence[Load],
+        bad: Sequence[Load],
+    ) -> None:
+        fetched = [load for load in loads if load.fetched]
         keys = {load.file.id: _partition(load) for load in loads}
         for asset in ASSETS:
             made = fetched if asset == "raw_xml" else good
@@ -64,16 +78,14 @@ class RunReport:
         self._events.store()
         for load in loads:
             self._tags.add(load)
-        self._failed += bad
-        self._loaded += len(good)
-        self._total += len(loads)
 
     def finish(self) -> None:
         """Tag the run; end it as failed if a file failed, naming each with its reason."""
-        if tags := self._tags.tags:
-            self._context.instance.add_run_tags(self._context.run.run_id, tags)
-        self._events.checked(self._checks.finish())
-        self._events.store()
+        with self._harmless():
+            if tags := self._tags.tags:
+                self._context.instance.add_run_tags(self._context.run.run_id, tags)
+            self._events.checked(self._checks.finish())
+            self._events.store()
         total = self._total
         self._context.log.info(f"{self._loaded} of {total} files loaded")
         if self._failed:
@@ -83,6 +95,17 @@ class RunReport:
                 f"{reasons}",
                 metadata={"failed": file_metadata.of_failures(self._failed)},
                 allow_retries=False,
+            )
+
+    @contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """What can't be told to Dagster fails nothing: the rows are in the tables already."""
+        try:
+            yield
+        except Exception as error:
+            self._context.log.warning(
+                "Dagster does not know of all that was done, which the ledger does (saft status): "
+                f"{type(error).__name__}: {error}"
             )
 
 

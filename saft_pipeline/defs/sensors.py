@@ -4,15 +4,15 @@ import json
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime import partitions
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, FOLDER, RUN_CONFIG, SENSOR
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FOLDER, SENSOR
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dagster_runtime.runs import end_dead_runs, waits
+from saft_pipeline.dagster_runtime.submission import run_requests
 from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.jobs import load_files_job
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.errors import TransientSourceError
-from saft_pipeline.loading.poll import Claim, Poll, Turn, poll
+from saft_pipeline.loading.poll import Poll, Turn, poll
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 
@@ -48,10 +48,9 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
         return dg.SensorResult(skip_reason=f"nothing to poll: {error}")
     except (TransientSourceError, TransientStoreError, BrokerError) as error:
         return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
-    _register(context.instance, found.claims)
     figures = found.figures(settings)
     return dg.SensorResult(
-        run_requests=[_request(claim) for claim in found.claims],
+        run_requests=run_requests(context.instance, {c.owner: c.files for c in found.claims}),
         skip_reason=None if found.claims else found.summary(settings),
         cursor=json.dumps(figures),
         asset_events=[dg.AssetObservation(FOLDER, metadata=figures), *_checked(pipeline, found)],
@@ -83,18 +82,3 @@ def _turn(instance: dg.DagsterInstance, owner: str) -> Turn:
         if record.dagster_run.is_finished and record.start_time is None:
             return "never came"
     return "came"
-
-
-def _register(instance: dg.DagsterInstance, claims: list[Claim]) -> None:
-    keys = [partitions.partition_key(f.path, f.key) for claim in claims for f in claim.files]
-    if keys:
-        instance.add_dynamic_partitions(str(partitions.files.name), keys)
-
-
-def _request(claim: Claim) -> dg.RunRequest:
-    tags = {CLAIM_TAG: claim.owner, FILES_TAG: str(len(claim.files))}
-    if not claim.alone:
-        return dg.RunRequest(run_key=claim.owner, run_config=RUN_CONFIG, tags=tags)
-    (file,) = claim.files
-    key = partitions.partition_key(file.path, file.key)
-    return dg.RunRequest(run_key=claim.owner, partition_key=key, tags=tags)

@@ -162,9 +162,20 @@ class Loader:
 
         If that is a fault that passes, they are tried again by themselves.
         """
+        self._note_broken()
         rejection = Rejection(reason, "failed", transient)
         held = self._store.claimed(self._owner)
         self._note_failures([Load(file, rejection=rejection) for file in held])
+
+    def give_up(self) -> None:
+        """Somebody cancelled the run: what it has not finished is marked so, and nothing else."""
+        self._note_broken()
+        self._store.give_up(self._owner, run_id=self._run_id)
+
+    def _note_broken(self) -> None:
+        """Files that were found broken and not noted yet: no end of the run hides why."""
+        found = [load for load in self._open if load.rejection and not load.rejection.transient]
+        self._note_failures(found)
 
     def discard(self, loads: Sequence[Load]) -> None:
         """Let go of what was fetched and read of a group."""

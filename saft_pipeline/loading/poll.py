@@ -20,7 +20,7 @@ from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
 from saft_pipeline.sftp.errors import LoginRefusedError, TransientSftpError
 from saft_pipeline.sftp.model import SftpConfig
-from saft_pipeline.store.model import CANCELLED, STATES, Backlog, Failure, LedgerFile, Seen
+from saft_pipeline.store.model import STATES, Backlog, LedgerFile, Seen
 from saft_pipeline.store.store import Store
 
 LARGE_FILE = 8 << 20
@@ -40,7 +40,6 @@ class Claim:
 
     owner: str
     files: Sequence[LedgerFile]
-    alone: bool
 
 
 @dataclass
@@ -131,7 +130,7 @@ def _keep_turns(settings: Settings, store: Store, turn_of: Callable[[str], Turn]
         elif turn == "never came":
             store.release(owner)
         elif turn == "was cancelled":
-            store.fail(owner, [Failure(f.id, CANCELLED) for f in store.claimed(owner)])
+            store.give_up(owner)
 
 
 def _stale(backlog: Backlog) -> Iterator[str]:
@@ -191,7 +190,7 @@ def _take(settings: Settings, store: Store, source: str) -> tuple[list[Claim], d
     files = store.claim(owner, lease=_lease(settings), source=source, limit=limit)
     counts = store.counts(source)
     few = counts.get("running", 0) <= settings.run_per_file_up_to
-    claims = [Claim(_new_owner(), part, alone) for part, alone in _split(files, settings, few=few)]
+    claims = [Claim(_new_owner(), part) for part in _split(files, settings, few=few)]
     if claims:
         parts = {claim.owner: [f.id for f in claim.files] for claim in claims}
         store.hand_over(owner, parts, _lease(settings))
@@ -200,18 +199,18 @@ def _take(settings: Settings, store: Store, source: str) -> tuple[list[Claim], d
 
 def _split(
     files: Sequence[LedgerFile], settings: Settings, *, few: bool
-) -> Iterator[tuple[list[LedgerFile], bool]]:
+) -> Iterator[list[LedgerFile]]:
     """Runs for a poll's files: one each if they are few, else shared ones; a large one alone.
 
     They are not few while many taken earlier wait: runs of one file each would never catch up.
     """
     if few:
-        yield from (([f], True) for f in files)
+        yield from ([f] for f in files)
         return
-    yield from (([f], True) for f in files if f.size >= LARGE_FILE)
+    yield from ([f] for f in files if f.size >= LARGE_FILE)
     small = [f for f in files if f.size < LARGE_FILE]
     most = settings.max_files_per_run
-    yield from ((small[i : i + most], False) for i in range(0, len(small), most))
+    yield from (small[i : i + most] for i in range(0, len(small), most))
 
 
 def _seen(file: RemoteFile) -> Seen:

@@ -12,6 +12,7 @@ from typing import Any
 
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import (
+    CANCELLED,
     Backlog,
     Failure,
     FetchedContent,
@@ -110,6 +111,14 @@ class Store:
     def release(self, owner: str) -> int:
         """Put what `owner` holds back to what it was before the claim; how many files."""
         return int(self._transport.call("saft_release", {"owner": owner}))
+
+    def give_up(self, owner: str, *, run_id: str | None = None) -> int:
+        """Mark what `owner` has not finished as cancelled, release the rest; how many were marked.
+
+        What was loaded before, or had failed for good, is so again, with its own reason.
+        """
+        arguments = {"owner": owner, "reason": CANCELLED, "run_id": run_id}
+        return int(self._transport.call("saft_give_up", arguments))
 
     def expired_owners(self, source: str) -> list[str]:
         """Who holds files of `source` with a lease that has ended."""

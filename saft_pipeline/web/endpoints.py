@@ -114,7 +114,7 @@ def _launch(services: Services, file: LedgerFile) -> Accepted:
     if not claimed:
         raise ApiError(409, "busy", f"{file.path} is being loaded by another run")
     try:
-        run_id = services.launcher.submit(claimed[0], owner)
+        run_id = services.launcher.submit(owner, claimed)
     except BaseException:
         store.release(owner)
         raise

@@ -11,9 +11,8 @@ from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
-from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, local_runs
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG
+from saft_pipeline.dagster_runtime.submission import run_requests
 from saft_pipeline.defs.file_checks import Evaluations
 from saft_pipeline.demo.generator import write_large
 from saft_pipeline.loading.reader_process import WORTH_IT
@@ -95,9 +94,12 @@ def _run(store: Store, runs: LocalRuns, paths: Sequence[Path]) -> Callable[[], N
     ids = [store.files(source=LOCAL, path=each.path)[0].id for each in seen]
     owner = f"bench {ids[0]}"
     files = store.claim(owner, lease=timedelta(hours=1), ids=ids)
-    keys = [partitions.partition_key(file.path, file.key) for file in files]
-    runs.instance.add_dynamic_partitions(str(partitions.files.name), keys)
-    return lambda: list(runs.run_partitions(keys, {CLAIM_TAG: owner})).clear()
+    (request,) = run_requests(runs.instance, {owner: files})
+
+    def run() -> None:
+        runs.execute(request)
+
+    return run
 
 
 def _tiny(folder: Path, each: int) -> Files:

@@ -117,6 +117,17 @@ def test_ingest_takes_several_files_of_which_one_is_broken(
     assert "1 loaded, 1 failed, 0 incomplete" in done.err
 
 
+def test_ingest_tags_its_run_with_how_many_files_it_has(
+    project: Project, saft: Command, good: Path, bad: Path
+) -> None:
+    from saft_pipeline.dagster_runtime.instance import open_instance
+    from saft_pipeline.dagster_runtime.runs import files_of
+
+    saft("ingest", good, bad)
+    with open_instance(project.settings) as instance:
+        assert files_of(instance.get_runs(limit=1)[0]) == 2
+
+
 def test_ingest_tells_an_incomplete_file_from_a_broken_one(
     project: Project, saft: Command, tmp_path: Path
 ) -> None:

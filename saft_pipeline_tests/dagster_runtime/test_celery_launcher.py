@@ -55,7 +55,7 @@ class Machines:
     def launch(self, file: LedgerFile) -> str:
         """Claim a file and put its run into the queue."""
         self.store.claim(OWNER, lease=LEASE, ids=[file.id])
-        return self.launcher.submit(file, OWNER)
+        return self.launcher.submit(OWNER, [file])
 
     def run(self, run_id: str) -> dg.DagsterRun:
         found = self.instance.get_run_by_id(run_id)

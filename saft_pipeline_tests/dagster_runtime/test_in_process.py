@@ -83,15 +83,6 @@ def test_runs_that_are_done_wait_no_more(polled: Polled) -> None:
     assert list(polled.runs.run_waiting()) == []
 
 
-def test_one_run_for_several_partitions_names_none(
-    project: Project, runs: LocalRuns, store: Store
-) -> None:
-    (run_id,) = runs.run_partitions(["a~0123456789ab", "b~0123456789ab"], {"saft/claim": "nobody"})
-    run = runs.instance.get_run_by_id(run_id)
-    assert run
-    assert "dagster/partition" not in run.tags
-
-
 def test_a_failed_tick_raises_the_sensors_own_error(
     project: Project, runs: LocalRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,7 +45,7 @@ def claimed(project: Project, store: Store) -> LedgerFile:
 def queued(instance: dg.DagsterInstance, claimed: LedgerFile) -> str:
     """A run that waits in the queue."""
     with loaded(instance) as workspace:
-        return Launcher(instance, workspace).submit(claimed, OWNER)
+        return Launcher(instance, workspace).submit(OWNER, [claimed])
 
 
 def started(instance: dg.DagsterInstance, run_id: str, **tags: str) -> str:

@@ -199,7 +199,7 @@ def test_a_known_partition_is_loaded_by_a_run_that_has_no_claim(
 ) -> None:
     project.put("f.xml", one_invoice("FT B/1"))
     poll(runs)
-    (run_id,) = runs.run_partitions([partition_of(the_file(store))], {})
+    run_id = runs.execute(dg.RunRequest(partition_key=partition_of(the_file(store))))
     assert run_of(runs, run_id).status == DagsterRunStatus.SUCCESS
     assert the_file(store).run_id == run_id
 
@@ -216,13 +216,13 @@ def test_a_range_of_partitions_is_loaded_by_one_run(
         "dagster/asset_partition_range_start": first,
         "dagster/asset_partition_range_end": last,
     }
-    (run_id,) = runs.run_partitions([first, last], tags)
+    run_id = runs.execute(dg.RunRequest(tags=tags))
     assert {f.path for f in store.files(run_id=run_id)} == {"a.xml", "b.xml"}
 
 
 def test_an_unknown_partition_is_refused_by_name(project: Project, runs: LocalRuns) -> None:
     runs.instance.add_dynamic_partitions("saft_files", ["nobody~0123456789ab"])
-    (run_id,) = runs.run_partitions(["nobody~0123456789ab"], {})
+    run_id = runs.execute(dg.RunRequest(partition_key="nobody~0123456789ab"))
     reason = reason_of(runs, run_of(runs, run_id))
     assert "no file in the ledger for nobody~0123456789ab" in reason
 

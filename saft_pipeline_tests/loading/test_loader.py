@@ -277,7 +277,7 @@ def fail_to_fetch(project: Project, store: Store, attempts: int) -> None:
         owner = f"again-{number}"
         store.renew(claim.owner, timedelta(seconds=-1))
         files = store.claim(owner, lease=LEASE, ids=[claim.files[0].id])
-        claim = type(claim)(owner, files, alone=True)
+        claim = type(claim)(owner, files)
     settings = load({**project.env, "SFTP_PORT": str(free_port())})
     loader = loader_of(settings, store, claim.owner)
     through(loader, store, claim)
@@ -383,11 +383,3 @@ def test_nothing_is_left_in_the_spill_folder(
     project.put("f.xml", one_invoice("FT E/1").replace("<City>Porto", "<City>" + "P" * 3_000_000))
     load_all()
     assert list((saft_home / "spill").iterdir()) == []
-
-
-def test_abandoned_files_have_failed_with_the_reason(project: Project, store: Store) -> None:
-    project.put("f.xml", one_invoice("FT E/1"))
-    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
-    loader_of(project.settings, store, claim.owner).abandon("no more paper")
-    (file,) = store.files()
-    assert (file.status, file.error, file.run_id) == ("failed", "no more paper", "run-1")

@@ -44,14 +44,13 @@ def paths(found: Poll) -> list[list[str]]:
 def test_as_many_files_as_may_have_their_own_run_get_it(project: Project, store: Store) -> None:
     drop(project, 3)
     found = look(project, store, RUN_PER_FILE_UP_TO="3")
-    assert [claim.alone for claim in found.claims] == [True, True, True]
+    assert [len(claim.files) for claim in found.claims] == [1, 1, 1]
 
 
 def test_one_file_more_and_all_share_a_run(project: Project, store: Store) -> None:
     drop(project, 4)
     found = look(project, store, RUN_PER_FILE_UP_TO="3")
     assert paths(found) == [["0.xml", "1.xml", "2.xml", "3.xml"]]
-    assert not found.claims[0].alone
 
 
 def test_files_share_a_run_while_many_taken_earlier_wait(project: Project, store: Store) -> None:
@@ -75,7 +74,7 @@ def test_a_large_file_shares_its_run_with_no_other(project: Project, store: Stor
     with project.put("large.xml", b"").open("wb") as large:
         large.truncate(LARGE_FILE)
     found = look(project, store, RUN_PER_FILE_UP_TO="0")
-    assert [f.path for c in found.claims if c.alone for f in c.files] == ["large.xml"]
+    assert [f.path for c in found.claims if len(c.files) == 1 for f in c.files] == ["large.xml"]
 
 
 def test_the_oldest_files_are_taken_first(project: Project, store: Store) -> None:

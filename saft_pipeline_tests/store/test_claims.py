@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from saft_pipeline.store.model import Failure, FetchedContent
+from saft_pipeline.store.model import CANCELLED, Failure, FetchedContent
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store.building import (
     LEASE,
@@ -163,6 +163,40 @@ def test_a_claim_taken_over_is_released_to_what_it_was_at_first(store: Store) ->
     store.claim("me", lease=LEASE, source=SOURCE)
     store.release("me")
     assert ledger(store, "a.xml").status == "pending"
+
+
+def given_up(store: Store) -> tuple[object, ...]:
+    """What the ledger says of the file after a run that had claimed it was cancelled."""
+    (file,) = store.claim("me", lease=LEASE, ids=[f.id for f in store.files()])
+    store.give_up("me", run_id="the run")
+    (file,) = store.files()
+    assert file.claimed_by is None
+    return file.status, file.error, file.next_attempt_at
+
+
+def test_a_cancelled_file_that_was_never_loaded_has_failed(store: Store) -> None:
+    observe(store, FILE)
+    assert given_up(store) == ("failed", CANCELLED, None)
+
+
+def test_a_cancelled_file_that_was_loaded_before_is_loaded_as_if_nothing_was(store: Store) -> None:
+    load(store, FILE)
+    assert given_up(store) == ("loaded", None, None)
+
+
+def test_a_cancelled_file_that_was_broken_keeps_its_reason(store: Store) -> None:
+    observe(store, FILE)
+    (held,) = store.claim("you", lease=LEASE, source=SOURCE)
+    store.fail("you", [Failure(held.id, "it is broken")])
+    assert given_up(store) == ("failed", "it is broken", None)
+
+
+def test_a_cancelled_file_is_not_tried_again_by_itself(store: Store) -> None:
+    observe(store, FILE)
+    (held,) = store.claim("you", lease=LEASE, source=SOURCE)
+    soon = timedelta(seconds=1)
+    store.fail("you", [Failure(held.id, "the server is down", retry_after=soon)])
+    assert given_up(store) == ("failed", CANCELLED, None)
 
 
 def test_settling_notes_what_the_bytes_are(store: Store) -> None:

@@ -161,6 +161,7 @@ LOSABLE: dict[str, Callable[[Store], object]] = {
     "saft_fail": lambda s: s.fail("you", [Failure(f.id, "x") for f in s.claimed("you")]),
     "saft_retry": lambda s: s.retry(paths=["a.xml"]),
     "saft_release": lambda s: s.release("you"),
+    "saft_give_up": lambda s: s.give_up("you"),
     "saft_mark_removed": lambda s: s.mark_removed([f.id for f in s.files()]),
     "saft_counts": lambda s: s.counts(),
 }

@@ -115,6 +115,30 @@ begin
     return released;
 end $$;
 
+-- Somebody cancelled the run of `owner`: what it was to load for the first time, or again by itself,
+-- is failed with that reason; what was loaded, or had failed for a reason of its own, is that again.
+-- How many files are marked.
+create or replace function public.saft_give_up(owner text, reason text, run_id text default null)
+returns integer
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    unfinished bigint[] := array(
+        select f.id from public.invoice_files f
+        where f.claimed_by = owner
+            and (f.previous_status in ('pending', 'running') or f.next_attempt_at is not null)
+        for update);
+begin
+    update public.invoice_files f set
+        status = 'failed', error = reason, run_id = run_id, next_attempt_at = null,
+        claimed_by = null, previous_status = null, lease_expires_at = null
+    where f.id = any(unfinished);
+    perform saft.clear_staging(unfinished);
+    perform public.saft_release(owner);
+    return cardinality(unfinished);
+end $$;
+
 -- Who holds files of `source` with a lease that has ended.
 create or replace function public.saft_expired_owners(source text) returns jsonb
 language sql stable set search_path = ''
