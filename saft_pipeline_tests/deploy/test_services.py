@@ -26,7 +26,7 @@ from saft_pipeline.store import migrate
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.sshd import free_port
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / ".deploy"
 UNIT = DEPLOY / "systemd" / "saft.service"
 COMPOSE = DEPLOY / "docker" / "compose.yaml"

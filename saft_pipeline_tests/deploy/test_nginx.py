@@ -30,7 +30,7 @@ from websockets.exceptions import InvalidStatus
 from saft_pipeline_tests.fixtures.sshd import free_port
 from saft_pipeline_tests.fixtures.tls import Certificate, self_signed
 
-CONF = Path(__file__).parents[1] / ".deploy" / "nginx" / "saft.conf"
+CONF = Path(__file__).parents[2] / ".deploy" / "nginx" / "saft.conf"
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
 LOGIN = ("maria", "a long password")
 
