@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -113,7 +114,7 @@ class Loader:
         moved = any(s.ledger_id != load.file.id for s, load in zip(settled, loads, strict=True))
         now = {f.id: f for f in self._store.claimed(self._owner)} if moved else {}
         for load, result in zip(loads, settled, strict=True):
-            load.file = now.get(result.ledger_id, load.file)
+            load.file = _as_fetched(now.get(result.ledger_id, load.file), load.fetched)
             load.same_as, load.pack = result.same_as, result.pack
 
     def _is_known(self, load: Load) -> bool:
@@ -216,6 +217,14 @@ def overlapped(
             under_way = pool.submit(second, made)
         if under_way is not None:
             under_way.result()
+
+
+def _as_fetched(file: LedgerFile, fetched: Fetched | None) -> LedgerFile:
+    """The row as the ledger has it now that it was told what came."""
+    if fetched is None:
+        return file
+    modified = datetime.fromtimestamp(fetched.file.modified_at, UTC)
+    return replace(file, sha256=fetched.sha256, size=fetched.file.size, modified_at=modified)
 
 
 def _fault(load: Load, error: OSError) -> Rejection:

@@ -15,9 +15,10 @@ from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
-from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile, Sftp, connect
+from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp, connect
 from saft_pipeline.sftp.errors import FileGone, SftpError, TransientSftpError
 from saft_pipeline.sftp.paths import raw_path, text_path
+from saft_pipeline.sftp.removal import RACY_SECONDS
 from saft_pipeline.sftp.traffic import TRAFFIC
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import LedgerFile, Seen
@@ -114,16 +115,15 @@ class SftpSource:
                     for result in self._fetch_once(list(waiting.values()), spill):
                         yield Arrival(waiting.pop(result.file.path), result)
         except TransientSftpError as error:
-            for path, file in waiting.items():
-                remote = RemoteFile(path, file.size, int(file.modified_at.timestamp()))
-                yield Arrival(file, FetchFailed(remote, str(error), "transient"))
+            for file in waiting.values():
+                yield Arrival(file, FetchFailed(_remote(file), str(error), "transient"))
 
     def _fetch_once(
         self, files: Sequence[LedgerFile], spill: Path
     ) -> Iterator[Fetched | FetchFailed]:
         try:
             yield from self._connected().fetch(
-                self._settings.sftp_remote_dir, _remote(files), spill
+                self._settings.sftp_remote_dir, [_remote(f) for f in files], spill
             )
         except TransientSftpError:
             self.close()
@@ -146,7 +146,7 @@ class SftpSource:
     def _clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         waiting = {raw_path(f.path): f for f in files}
         try:
-            for remote, error in self._clear(_remote(files)):
+            for remote, error in self._clear([_loaded(f) for f in files]):
                 there = error is not None and not isinstance(error, FileGone)
                 yield waiting.pop(remote.path), str(error) if there else None
         except TransientSftpError as error:
@@ -154,7 +154,7 @@ class SftpSource:
             for file in waiting.values():
                 yield file, str(error)
 
-    def _clear(self, files: Sequence[RemoteFile]) -> Iterator[tuple[RemoteFile, SftpError | None]]:
+    def _clear(self, files: Sequence[Loaded]) -> Iterator[tuple[RemoteFile, SftpError | None]]:
         folder, sftp = self._settings.sftp_remote_dir, self._connected()
         if self._settings.after_load == "delete":
             return sftp.remove_all(folder, files)
@@ -167,8 +167,18 @@ class SftpSource:
             self._sftp = None
 
 
-def _remote(files: Sequence[LedgerFile]) -> list[RemoteFile]:
-    return [RemoteFile(raw_path(f.path), f.size, int(f.modified_at.timestamp())) for f in files]
+def _remote(file: LedgerFile) -> RemoteFile:
+    return RemoteFile(raw_path(file.path), file.size, int(file.modified_at.timestamp()))
+
+
+def _loaded(file: LedgerFile) -> Loaded:
+    """What was loaded, as the server must still have it; a later version's first look isn't known.
+
+    Its bytes decide if it was changed shortly before it was first seen, or at any time after.
+    """
+    since = file.modified_at - file.first_seen_at
+    racy = file.version > 1 or since.total_seconds() > -RACY_SECONDS
+    return Loaded(_remote(file), file.sha256 or "", racy)
 
 
 @contextmanager

@@ -4,6 +4,7 @@
 settings; files are the `RemoteFile`s of a listing, relative to the folder that was listed.
 """
 
+import contextlib
 import logging
 import posixpath
 import time
@@ -27,12 +28,13 @@ from saft_pipeline.sftp.model import (
     Fetched,
     FetchFailed,
     Listing,
+    Loaded,
     Problem,
     RemoteFile,
     SftpConfig,
 )
 from saft_pipeline.sftp.quirks import Quirks
-from saft_pipeline.sftp.session import Session
+from saft_pipeline.sftp.session import OverdueError, Session
 from saft_pipeline.sftp.traffic import CONNECTIONS, REQUESTS, TRAFFIC
 from saft_pipeline.sftp.transport import Transport
 
@@ -41,6 +43,7 @@ __all__ = [
     "Fetched",
     "HostKey",
     "Listing",
+    "Loaded",
     "Problem",
     "Quirks",
     "RemoteFile",
@@ -52,6 +55,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -115,7 +119,7 @@ class Sftp:
         `within` seconds the listing is what came by then, and not whole. Raises PermanentSftpError
         if `remote_dir` itself can't be listed.
         """
-        due = None if within is None else time.monotonic() + within
+        due = _due(within)
         root = paths.setting_path(remote_dir)
         excluded = self._relative(root, paths.setting_path(exclude)) if exclude else None
         if excluded == b".":
@@ -144,64 +148,71 @@ class Sftp:
         """
         root = paths.setting_path(remote_dir)
         return self._persist(
-            files,
+            {file.path: file for file in files},
             lambda session, left: fetching.fetch(session, root, left, spill),
-            lambda result: result.file,
+            lambda result: result.file.path,
         )
 
     def archive_all(
-        self, remote_dir: str, files: Sequence[RemoteFile], archive_dir: str
-    ) -> Iterator[tuple[RemoteFile, SftpError | None]]:
+        self,
+        remote_dir: str,
+        files: Sequence[Loaded],
+        archive_dir: str,
+        *,
+        within: float | None = None,
+    ) -> Iterator[removal.Cleared]:
         """Move files that are still as they were loaded into `archive_dir`, made if missing.
 
         Many at once and in any order, each under a name of its own. Gives each file with None, or
-        why it stays: FileChanged, FileGone (moved before, if not by another), or SftpError.
+        why it stays: FileChanged, FileGone (moved before, if not by another), FileStays or
+        SftpError. What isn't done `within` seconds isn't given.
         """
-        root, folder = paths.setting_path(remote_dir), paths.setting_path(archive_dir)
-        can_replace = wire.POSIX_RENAME in self._session.extensions
-
-        def work(file: RemoteFile) -> Conversation[bytes]:
-            return removal.archive(root, file, folder, can_replace=can_replace)
-
-        return self._clear(files, work, "archiving")
+        folder = paths.setting_path(archive_dir)
+        return self._clear(
+            remote_dir, files, lambda place, one: removal.archive(place, one, folder), within
+        )
 
     def remove_all(
-        self, remote_dir: str, files: Sequence[RemoteFile]
-    ) -> Iterator[tuple[RemoteFile, SftpError | None]]:
+        self, remote_dir: str, files: Sequence[Loaded], *, within: float | None = None
+    ) -> Iterator[removal.Cleared]:
         """Delete files that are still as they were loaded, many at once and in any order.
 
         Gives each file with None, or why it stays: FileChanged, FileGone (deleted before, if not
-        by another), or SftpError. SFTP has no way to delete only what didn't change: a file
-        replaced within the round trip between look and deletion is lost; archiving puts it back.
+        by another), FileStays or SftpError. What isn't done `within` seconds isn't given.
         """
-        root = paths.setting_path(remote_dir)
-        return self._clear(files, lambda file: removal.remove(root, file), "deleting")
+        return self._clear(remote_dir, files, removal.remove, within)
 
     def _clear(
         self,
-        files: Sequence[RemoteFile],
-        work: Callable[[RemoteFile], Conversation[object]],
-        doing: str,
+        remote_dir: str,
+        files: Sequence[Loaded],
+        work: Callable[[removal.Place, Loaded], Conversation[object]],
+        within: float | None,
     ) -> Iterator[removal.Cleared]:
-        return self._persist(
-            files,
-            lambda session, left: removal.clear(session, left, work, doing),
-            lambda result: result[0],
-        )
+        root, due = paths.setting_path(remote_dir), _due(within)
+
+        def clear(session: Session, left: Sequence[Loaded]) -> Iterator[removal.Cleared]:
+            reader = fetching.Reader(lambda: session.limits.max_read, self.quirks, None)
+            place = removal.Place(root, reader, wire.POSIX_RENAME in session.extensions)
+            until = None if due is None else session.clock() + due - time.monotonic()
+            return removal.clear(session, left, lambda one: work(place, one), "clearing", until)
+
+        by_path = {loaded.file.path: loaded for loaded in files}
+        with contextlib.suppress(OverdueError):
+            yield from self._persist(by_path, clear, lambda cleared: cleared[0].path)
 
     def _persist(
         self,
-        files: Sequence[RemoteFile],
-        work: Callable[[Session, Sequence[RemoteFile]], Iterator[Result]],
-        file_of: Callable[[Result], RemoteFile],
+        waiting: dict[bytes, Item],
+        work: Callable[[Session, Sequence[Item]], Iterator[Result]],
+        path_of: Callable[[Result], bytes],
     ) -> Iterator[Result]:
         """Give what `work` makes of each file, over as many connections as that takes."""
-        waiting = {file.path: file for file in files}
         while waiting:
             session = self._session
             try:
                 for result in work(session, [*waiting.values()]):
-                    del waiting[file_of(result).path]
+                    del waiting[path_of(result)]
                     yield result
             except TransientSftpError as error:
                 self._go_on_after(error, session)
@@ -242,6 +253,10 @@ class Sftp:
         replies = self._session.do(ask_each(questions, 2), f"looking for {paths.text_path(folder)}")
         start, end = map(_absolute, (root, folder), replies)
         return posixpath.relpath(end, start)
+
+
+def _due(within: float | None) -> float | None:
+    return None if within is None else time.monotonic() + within
 
 
 def _absolute(path: bytes, reply: wire.Reply) -> bytes:

@@ -47,3 +47,7 @@ class FileChanged(SftpError):  # noqa: N818  # names what happened to the file, 
 
 class FileGone(FileChanged):
     """The file isn't there any more: moved or deleted before, by us or by another."""
+
+
+class FileStays(PermanentSftpError):  # noqa: N818  # as above
+    """The server says that it moved or deleted the file, and there it is."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.conversation import Conversation, Task, ask, leave
-from saft_pipeline.sftp.errors import PermanentSftpError
+from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.flight import is_refusal
 from saft_pipeline.sftp.model import Fetched, FetchFailed, RemoteFile
@@ -106,6 +106,16 @@ def take(file: RemoteFile, root: bytes, reader: Reader) -> Conversation[Fetched 
         return FetchFailed(file, str(error), "unreadable")
     except _FailedError as error:
         return error.failure
+
+
+def compare(file: RemoteFile, path: bytes, reader: Reader) -> Conversation[str]:
+    """Give the SHA-256 (hex) of the bytes that lie at a path now. Raises TransientSftpError."""
+    try:
+        return (yield from _take_large(file, path, reader)).sha256
+    except _FailedError as error:
+        raise TransientSftpError(
+            f"{file.text} can't be compared with what was loaded: {error.failure.reason}"
+        ) from error
 
 
 def _take_small(file: RemoteFile, path: bytes, reader: Reader) -> Conversation[Fetched | None]:

@@ -98,6 +98,18 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file whose rows are committed, as it was when it was read, with its bytes' SHA-256 (hex).
+
+    `racy`: its time is so near to the read that other bytes may bear it, so that bytes decide.
+    """
+
+    file: RemoteFile
+    sha256: str
+    racy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class FetchFailed:
     """A file that wasn't fetched; the others of the same call are not affected.
 

@@ -1,11 +1,15 @@
-"""Archiving and deleting files after their rows are committed, each only if it is still the same.
+"""Archiving and deleting files after their rows are committed, each only if it is what was loaded.
 
-Nothing is remembered: after a crash or a lost connection the same files are given again, and one
-that was moved or deleted before is FileGone.
+A file is moved aside first, and what lies there is judged: by size and time, and by its bytes where
+its time can't tell. Nothing is remembered: after a crash or a lost connection the same files are
+given again, and one that was moved or deleted before is FileGone.
 """
 
+import hashlib
 import secrets
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from saft_pipeline.sftp import paths, wire
@@ -13,41 +17,61 @@ from saft_pipeline.sftp.conversation import Conversation, Task, ask, ask_each
 from saft_pipeline.sftp.errors import (
     FileChanged,
     FileGone,
+    FileStays,
     PermanentSftpError,
     SftpError,
     TransientSftpError,
 )
 from saft_pipeline.sftp.faults import describe
-from saft_pipeline.sftp.model import RemoteFile
+from saft_pipeline.sftp.fetching import Reader, compare
+from saft_pipeline.sftp.model import Loaded, RemoteFile
+from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.session import AT_ONCE, Session
-from saft_pipeline.sftp.wire import Attributes, Reply, Request, Status
+from saft_pipeline.sftp.wire import Attributes, Reply, Status
 
 Cleared = tuple[RemoteFile, SftpError | None]
 
+RACY_SECONDS = 3
+"""How near to a look or a read a file's time may be before its bytes must decide: times on the
+wire are whole seconds, and clocks differ a little."""
 # The usual limit of a name is 255 bytes; what is left holds the date.
 _LONGEST_KEPT = 220
 # Bytes of UTF-8 that don't begin a character: a name mustn't begin with them.
 _CONTINUATION = bytes(range(0x80, 0xC0))
 _NAMES_TRIED = 5
+_CANT_RENAME = {wire.OP_UNSUPPORTED, wire.PERMISSION_DENIED, wire.FAILURE}
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder on the server, and how its files are read; `can_replace`: it has posix-rename."""
+
+    root: bytes
+    reader: Reader
+    can_replace: bool = False
 
 
 def clear(
     session: Session,
-    files: Sequence[RemoteFile],
-    work: Callable[[RemoteFile], Conversation[object]],
+    files: Sequence[Loaded],
+    work: Callable[[Loaded], Conversation[object]],
     doing: str,
+    until: float | None = None,
 ) -> Iterator[Cleared]:
     """Archive or delete files (`work`), many at once, giving each as it is done and its error.
 
-    Raises TransientSftpError if the connection is lost; what was given before stays good.
+    Raises TransientSftpError if the connection is lost, OverdueError at `until`; what was given
+    before stays good.
     """
     waiting = iter(files)
 
     def next_task() -> Task[Cleared] | None:
-        file = next(waiting, None)
-        return Task(_outcome(file, work(file)), f"{doing} {file.text}") if file else None
+        loaded = next(waiting, None)
+        if loaded is None:
+            return None
+        return Task(_outcome(loaded.file, work(loaded)), f"{doing} {loaded.file.text}")
 
-    return session.run(next_task, at_once=lambda: AT_ONCE)
+    return session.run(next_task, at_once=lambda: AT_ONCE, until=until)
 
 
 def _outcome(file: RemoteFile, work: Conversation[object]) -> Conversation[Cleared]:
@@ -58,54 +82,158 @@ def _outcome(file: RemoteFile, work: Conversation[object]) -> Conversation[Clear
     return file, None
 
 
-def remove(root: bytes, file: RemoteFile) -> Conversation[None]:
-    """Delete the file. Raises FileChanged, FileGone, or SftpError if the server refuses."""
-    path = paths.below(root, file.path)
-    _check_unchanged((yield from ask(wire.stat(path))), file)
-    _check_done((yield from ask(wire.remove(path))), file, f"{file.text} can't be deleted")
+def remove(place: Place, loaded: Loaded) -> Conversation[None]:
+    """Delete the file: moved aside, judged there, deleted, and looked for once more.
+
+    Where the server can't rename it is deleted in its place, but not while its time may deceive.
+    Raises FileChanged, FileGone, FileStays, or SftpError if the server refuses.
+    """
+    quirks, file = place.reader.quirks, loaded.file
+    source = paths.below(place.root, file.path)
+    aside = _aside(source, loaded)
+    looked, there = yield from ask_each([wire.stat(source), wire.lstat(aside)], 2)
+    if not isinstance(there, Attributes):  # else a try before this one came so far
+        yield from _check_loaded(place, source, looked, loaded, racy=False)
+        if not (quirks.renames and (yield from _move(source, aside, loaded, quirks))):
+            yield from _check_settled(place, source, loaded)
+            yield from _delete(source, loaded, quirks)
+            return
+    yield from _check_aside(place, aside, source, loaded)
+    try:
+        yield from _delete(aside, loaded, quirks)
+    except SftpError:
+        yield from ask(wire.rename(aside, source))
+        raise
 
 
-def archive(
-    root: bytes, file: RemoteFile, folder: bytes, *, can_replace: bool
-) -> Conversation[bytes]:
+def archive(place: Place, loaded: Loaded, folder: bytes) -> Conversation[bytes]:
     """Move the file to the same place below `folder`, under a new dated name; gives its path.
 
-    `can_replace` says that the server has posix-rename, which needs no right to link. The new
-    name is free, so nothing is ever replaced. Raises FileChanged, FileGone, or SftpError.
+    The new name is free, so nothing is ever replaced. Raises FileChanged, FileGone, FileStays, or
+    SftpError.
     """
+    file, root = loaded.file, place.root
     source = paths.below(root, file.path)
-    target = yield from _free_name(root, source, file, folder)
+    target = yield from _free_name(place, source, loaded, folder)
     absolute = paths.join(root, target)
-    rename = (wire.posix_rename if can_replace else wire.rename)(source, absolute)
+    # The one with the extension needs no right to link.
+    rename = (wire.posix_rename if place.can_replace else wire.rename)(source, absolute)
     reply = yield from ask(rename)
-    if _as_status(reply).code not in (wire.OK, wire.PERMISSION_DENIED):
+    if _as_status(reply).code not in (wire.OK, wire.PERMISSION_DENIED, wire.OP_UNSUPPORTED):
         made = yield from _make_folders(paths.way(root, paths.split(absolute)[0]))
         reply = yield from ask(rename)
         if _as_status(reply).code == wire.NO_SUCH_FILE:
-            _check_unchanged((yield from ask(wire.stat(source))), file)
+            looked = yield from ask(wire.stat(source))
+            yield from _check_loaded(place, source, looked, loaded, racy=False)
             raise _refused(made, f"the archive folder of {file.text} can't be made")
+    if _as_status(reply).code == wire.OP_UNSUPPORTED:
+        place.reader.quirks.renames = False
+        raise FileStays(f"{file.text} stays on the server, which can't rename: {_ADVICE}")
     _check_done(reply, file, f"{file.text} can't be moved to {paths.text_path(target)}")
-    # Back with the rename that never replaces: a third upload may have come.
-    yield from _check_moved(wire.rename(absolute, source), absolute, file)
+    yield from _check_aside(place, absolute, source, loaded)
     return target
+
+
+def _aside(source: bytes, loaded: Loaded) -> bytes:
+    """Give a hidden name beside the file, the same at each try, which no listing takes."""
+    known = f"{loaded.file.size} {loaded.file.modified_at} {loaded.sha256} ".encode() + source
+    folder, name = paths.split(source)
+    token = hashlib.sha256(known).hexdigest()[:12].encode()
+    hidden = b".saft-" + token + b"-" + _shortened(name)
+    return folder + b"/" + hidden if b"/" in source else hidden
+
+
+def _move(source: bytes, aside: bytes, loaded: Loaded, quirks: Quirks) -> Conversation[bool]:
+    """Rename a file; tell whether the server did."""
+    reply = _as_status((yield from ask(wire.rename(source, aside))))
+    if reply.code == wire.OP_UNSUPPORTED:
+        quirks.renames = False
+    if reply.code in _CANT_RENAME:
+        return False
+    _check_done(reply, loaded.file, f"{loaded.file.text} can't be moved aside")
+    looked = yield from ask(wire.lstat(aside))
+    quirks.renames = isinstance(looked, Attributes)
+    return quirks.renames
+
+
+def _delete(path: bytes, loaded: Loaded, quirks: Quirks) -> Conversation[None]:
+    """Delete what lies at a path, and look whether it is gone."""
+    text = loaded.file.text
+    _check_done((yield from ask(wire.remove(path))), loaded.file, f"{text} can't be deleted")
+    if isinstance((yield from ask(wire.lstat(path))), Attributes):
+        quirks.removes = False
+        raise FileStays(f"{text} stays on the server, which says that it was deleted: {_ADVICE}")
+
+
+def _check_aside(place: Place, aside: bytes, source: bytes, loaded: Loaded) -> Conversation[None]:
+    """Put back what was moved if it isn't what was loaded, unless yet another came meanwhile."""
+    looked = yield from ask(wire.stat(aside))
+    if isinstance(looked, Status) and looked.code == wire.NO_SUCH_FILE:
+        there = yield from ask(wire.stat(source))
+        if isinstance(there, Attributes):
+            place.reader.quirks.renames = False
+            text = loaded.file.text
+            raise FileStays(f"{text} stays on the server, which says that it was moved: {_ADVICE}")
+    try:
+        yield from _check_loaded(place, aside, looked, loaded, racy=loaded.racy)
+    except FileGone:
+        raise
+    except SftpError:
+        undone = yield from ask(wire.rename(aside, source))
+        shown = paths.text_path(aside)
+        changed = f"{loaded.file.text} changed while it was moved to {shown} and stays there"
+        _check_done(undone, loaded.file, changed)
+        raise
+
+
+def _check_loaded(
+    place: Place, path: bytes, looked: Reply, loaded: Loaded, *, racy: bool
+) -> Conversation[None]:
+    """Raise unless what lies at a path is what was loaded, by its bytes if its time can't tell."""
+    file = loaded.file
+    if not isinstance(looked, Attributes):
+        _check_done(looked, file, f"{file.text} can't be looked at before it is moved or deleted")
+        return
+    same_time = looked.modified_at == file.modified_at
+    if looked.size != file.size:
+        raise _changed(file)
+    if (racy or not same_time) and loaded.sha256 != (yield from compare(file, path, place.reader)):
+        raise _changed(file)
+
+
+def _check_settled(place: Place, source: bytes, loaded: Loaded) -> Conversation[None]:
+    """Raise unless a file that can't be moved aside is what was loaded, and will not deceive us."""
+    if not loaded.racy:
+        return
+    if time.time() - loaded.file.modified_at < RACY_SECONDS:
+        raise TransientSftpError(
+            f"{loaded.file.text} is too new to be deleted from a server that can't rename: later"
+        )
+    looked = yield from ask(wire.stat(source))
+    yield from _check_loaded(place, source, looked, loaded, racy=True)
 
 
 def archived_name(path: bytes, when: datetime, token: str) -> bytes:
     """Give the path below the archive folder: `sub/20250705T101112Z-a1b2c3-name.xml`."""
     folder, name = paths.split(path)
     dated = f"{when:%Y%m%dT%H%M%SZ}-{token}-".encode()
-    kept = name[-_LONGEST_KEPT:].lstrip(_CONTINUATION) if len(name) > _LONGEST_KEPT else name
-    return paths.join(folder, dated + kept)
+    return paths.join(folder, dated + _shortened(name))
 
 
-def _free_name(root: bytes, source: bytes, file: RemoteFile, folder: bytes) -> Conversation[bytes]:
+def _shortened(name: bytes) -> bytes:
+    """Give the end of a name, cut between characters."""
+    return name[-_LONGEST_KEPT:].lstrip(_CONTINUATION) if len(name) > _LONGEST_KEPT else name
+
+
+def _free_name(place: Place, source: bytes, loaded: Loaded, folder: bytes) -> Conversation[bytes]:
     """Give a path in the archive that nothing has, and check the file, in one round trip."""
+    file = loaded.file
     for _ in range(_NAMES_TRIED):
         name = archived_name(file.path, datetime.now(UTC), secrets.token_hex(3))
         target = paths.join(folder, name)
-        questions = [wire.stat(source), wire.lstat(paths.join(root, target))]
+        questions = [wire.stat(source), wire.lstat(paths.join(place.root, target))]
         looked, there = yield from ask_each(questions, len(questions))
-        _check_unchanged(looked, file)
+        yield from _check_loaded(place, source, looked, loaded, racy=False)
         if not isinstance(there, Attributes):
             return target
     raise TransientSftpError(f"{file.text} can't be archived: every name tried for it is taken")
@@ -119,29 +247,6 @@ def _make_folders(folders: Sequence[bytes]) -> Conversation[Status]:
     made = yield from ask_each([wire.make_folder(folder) for folder in folders], 1)
     telling = [status for status in map(_as_status, made) if status.code != wire.NO_SUCH_FILE]
     return telling[-1] if telling else Status(wire.FAILURE, "")
-
-
-def _check_unchanged(looked: Reply, file: RemoteFile) -> None:
-    if isinstance(looked, Attributes):
-        if (looked.size, looked.modified_at) != (file.size, file.modified_at):
-            raise _changed(file)
-    else:
-        _check_done(looked, file, f"{file.text} can't be looked at before it is moved or deleted")
-
-
-def _check_moved(back: Request, path: bytes, file: RemoteFile) -> Conversation[None]:
-    """Put the file back if another one took its place just before it was moved."""
-    looked = yield from ask(wire.stat(path))
-    if isinstance(looked, Attributes) and (looked.size, looked.modified_at) != (
-        file.size,
-        file.modified_at,
-    ):
-        undone = yield from ask(back)
-        shown = paths.text_path(path)
-        _check_done(
-            undone, file, f"{file.text} changed while it was moved to {shown} and stays there"
-        )
-        raise _changed(file)
 
 
 def _check_done(reply: Reply, file: RemoteFile, refusal: str) -> None:
@@ -161,6 +266,9 @@ def _refused(status: Status, refusal: str) -> SftpError:
         f"{refusal}: {describe(status)}; a full disk or quota looks like this, and so does an "
         "archive folder on another file system"
     )
+
+
+_ADVICE = "set AFTER_LOAD=keep, or have the server mended; saft check tries it"
 
 
 def _as_status(reply: Reply) -> Status:

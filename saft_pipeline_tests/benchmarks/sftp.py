@@ -11,13 +11,16 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import paramiko
 
-from saft_pipeline.sftp.client import Fetched, RemoteFile, SftpConfig, connect
+from saft_pipeline.sftp.client import Fetched, Loaded, SftpConfig, connect
 from saft_pipeline_tests.benchmarks.delay_proxy import delayed
 from saft_pipeline_tests.benchmarks.report import Ratio, best_of
 from saft_pipeline_tests.fixtures.sshd import Sshd, start_sshd
+
+Item = TypeVar("Item")
 
 ONE_WAY = 0.01
 RUNS = 3
@@ -157,7 +160,8 @@ def _archiving(far: Server) -> Iterator[Ratio]:
     folder = _files(far, "to-archive", SMALL_FILES * RUNS)
     few = _files(far, "to-rename", ONE_BY_ONE * RUNS)
     with connect(far.config) as sftp, far.paramiko() as other:
-        waiting, ones = list(sftp.list(folder).files), list(sftp.list(few).files)
+        waiting = [Loaded(f, "", racy=False) for f in sftp.list(folder).files]
+        ones = list(sftp.list(few).files)
 
         def ours() -> None:
             for _, error in sftp.archive_all(folder, _take(waiting, SMALL_FILES), "archive"):
@@ -179,7 +183,7 @@ def _get_each(client: paramiko.SFTPClient, paths: Sequence[str], target: str) ->
         client.get(path, target)
 
 
-def _take(files: list[RemoteFile], count: int) -> list[RemoteFile]:
+def _take(files: list[Item], count: int) -> list[Item]:
     taken, files[:count] = files[:count], []
     return taken
 

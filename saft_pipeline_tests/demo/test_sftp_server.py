@@ -18,7 +18,7 @@ import pytest
 
 from saft_pipeline.demo.generator import samples, write_large
 from saft_pipeline.demo.sftp_server import DemoSftpServer
-from saft_pipeline.sftp.client import Fetched, FetchFailed, Sftp, connect
+from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, Sftp, connect
 from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError
 from saft_pipeline_tests.demo.conftest import config_of
 
@@ -52,7 +52,8 @@ def test_our_client_fetches_a_large_file(inbox: Path, sftp: Sftp, tmp_path: Path
 def test_our_client_archives_and_deletes(inbox: Path, sftp: Sftp) -> None:
     fill(inbox, 5)
     first, second, *_ = sftp.list(".").files
-    cleared = [*sftp.archive_all(".", [first], "archive"), *sftp.remove_all(".", [second])]
+    loaded = [Loaded(file, "", racy=False) for file in (first, second)]
+    cleared = [*sftp.archive_all(".", loaded[:1], "archive"), *sftp.remove_all(".", loaded[1:])]
     assert [error for _, error in cleared] == [None, None]
     assert len(list((inbox / "archive").rglob("*.xml"))) == 1
     assert len(sftp.list(".", exclude="archive").files) == 3

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saft_pipeline.sftp import fetching, wire
-from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile, Sftp, connect
+from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp, connect
 from saft_pipeline.sftp.conversation import ask
 from saft_pipeline.sftp.session import Session
 from saft_pipeline_tests.fixtures.sshd import Sshd
@@ -102,7 +102,8 @@ def test_archiving_may_go_on_between_two_results(sftp: Sftp, sshd: Sshd, spill: 
         (sshd.root / f"{number}.xml").write_bytes(b"%d" % number)
     files = sftp.list(str(sshd.root)).files
     for fetched in sftp.fetch(str(sshd.root), files, spill):
-        assert [error for _, error in sftp.remove_all(str(sshd.root), [fetched.file])] == [None]
+        loaded = Loaded(fetched.file, getattr(fetched, "sha256", ""))
+        assert [error for _, error in sftp.remove_all(str(sshd.root), [loaded])] == [None]
     assert not sftp.list(str(sshd.root)).files
 
 

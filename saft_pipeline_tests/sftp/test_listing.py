@@ -1,6 +1,7 @@
 """Listing: on a real sshd what a file system can hold, in memory what only a bad server says."""
 
 import contextlib
+import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saft_pipeline.sftp import entries, listing, paths, wire
-from saft_pipeline.sftp.client import Listing, RemoteFile, Sftp, connect
+from saft_pipeline.sftp.client import Listing, Loaded, RemoteFile, Sftp, connect
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.sftp.session import Session
 from saft_pipeline_tests.fixtures.sshd import Sshd
@@ -61,8 +62,11 @@ def test_a_file_of_an_odd_name_is_listed_fetched_archived_and_deleted(
     assert paths.raw_path(file.text) == name
     (fetched,) = sftp.fetch(root, [file], spill)
     assert getattr(fetched, "content", None) == name
-    assert [error for _, error in sftp.archive_all(root, [file], "archive")] == [None]
-    assert [error for _, error in sftp.remove_all(root, sftp.list(root).files)] == [None]
+    digest = hashlib.sha256(name).hexdigest()
+    archived = sftp.archive_all(root, [Loaded(file, digest)], "archive")
+    assert [error for _, error in archived] == [None]
+    in_archive = [Loaded(one, digest) for one in sftp.list(root).files]
+    assert [error for _, error in sftp.remove_all(root, in_archive)] == [None]
     assert not sftp.list(root).files
 
 

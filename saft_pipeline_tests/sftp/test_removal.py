@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.sftp import removal, wire
-from saft_pipeline.sftp.client import RemoteFile, Sftp, connect
+from saft_pipeline.sftp import fetching, removal, wire
+from saft_pipeline.sftp.client import Loaded, Quirks, RemoteFile, Sftp, connect
 from saft_pipeline.sftp.conversation import Conversation
 from saft_pipeline.sftp.errors import (
     FileChanged,
@@ -166,9 +166,9 @@ def test_many_files_take_few_round_trips(how: str) -> None:
     server = FakeServer(files)
     session = Session(server, "test:22")
     wanted = [RemoteFile(path[4:], 0, TIME) for path in files]
-    results = removal.clear(session, wanted, lambda file: _work(file, how), "clearing")
+    results = removal.clear(session, _loaded(wanted), lambda one: _work(one, how), "clearing")
     assert {error for _, error in results} == {None}
-    assert server.round_trips < 30
+    assert server.round_trips < 40
 
 
 @BOTH
@@ -193,7 +193,9 @@ def test_an_archive_folder_that_may_not_be_made_is_permanent(unprivileged: Sshd)
     (folder / "sub" / "a.xml").touch()
     folder.chmod(0o555)
     with connect(config_of(unprivileged)) as sftp:
-        ((_, error),) = sftp.archive_all(str(folder), sftp.list(str(folder)).files, "archive")
+        ((_, error),) = sftp.archive_all(
+            str(folder), _loaded(sftp.list(str(folder)).files), "archive"
+        )
     assert isinstance(error, PermanentSftpError)
     assert "archive folder" in str(error)
 
@@ -256,12 +258,12 @@ def _files(folder: Path) -> list[Path]:
 def _archive(
     sftp: Sftp, sshd: Sshd, files: Sequence[RemoteFile], folder: str = "archive"
 ) -> dict[str, SftpError | None]:
-    results = sftp.archive_all(str(sshd.root), files, folder)
+    results = sftp.archive_all(str(sshd.root), _loaded(files), folder)
     return {file.text: error for file, error in results}
 
 
 def _remove(sftp: Sftp, sshd: Sshd, files: Sequence[RemoteFile]) -> dict[str, SftpError | None]:
-    return {file.text: error for file, error in sftp.remove_all(str(sshd.root), files)}
+    return {file.text: error for file, error in sftp.remove_all(str(sshd.root), _loaded(files))}
 
 
 def _do(
@@ -274,14 +276,21 @@ def _kinds(results: dict[str, SftpError | None]) -> dict[str, type[SftpError] | 
     return {path: type(error) if error else None for path, error in results.items()}
 
 
-def _work(file: RemoteFile, how: str) -> Conversation[object]:
+def _loaded(files: Sequence[RemoteFile]) -> list[Loaded]:
+    """Files whose time tells that they are what was loaded."""
+    return [Loaded(file, "", racy=False) for file in files]
+
+
+def _work(loaded: Loaded, how: str) -> Conversation[object]:
+    place = removal.Place(b"/in", fetching.Reader(lambda: 32768, Quirks(), None))
     if how == "remove":
-        return removal.remove(b"/in", file)
-    return removal.archive(b"/in", file, b"archive", can_replace=False)
+        return removal.remove(place, loaded)
+    return removal.archive(place, loaded, b"archive")
 
 
 def _archive_in(server: FakeServer) -> None:
-    Session(server, "test:22").do(_work(RemoteFile(b"a", 3, TIME), "archive"), "archiving")
+    (loaded,) = _loaded([RemoteFile(b"a", 3, TIME)])
+    Session(server, "test:22").do(_work(loaded, "archive"), "archiving")
 
 
 def _attributes(file: FakeFile) -> bytes:
