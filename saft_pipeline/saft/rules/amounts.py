@@ -6,7 +6,7 @@ than half a cent is the difference taken exactly, and held against what rounding
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Literal
 
@@ -52,10 +52,9 @@ _SIGNS = {
 }
 
 
-def amounts(invoice: Invoice) -> Iterator[Finding]:
+def amounts(invoice: Invoice) -> Iterable[Finding]:
     """GrossTotal = NetTotal + TaxPayable; both of these from the lines, and these in themselves."""
-    if not _is_near(invoice):
-        yield from _exactly(invoice)
+    return () if _is_near(invoice) else _exactly(invoice)
 
 
 def _is_near(invoice: Invoice) -> bool:

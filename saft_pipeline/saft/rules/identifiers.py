@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from saft_pipeline.saft.records import Invoice
 from saft_pipeline.saft.rules.findings import Finding, finding
@@ -17,7 +18,7 @@ from saft_pipeline.saft.rules.slots import of_invoice
 _NUMBER, _ATCUD, _DATE = of_invoice("invoice_no atcud invoice_date")
 _HASH, _CONTROL, _EXTRACT = of_invoice("hash hash_control hash_extract")
 
-invoice_number = re.compile(r"([^ ]+ [^/^ ]+)/([0-9]+)", re.ASCII).fullmatch
+_is_number = re.compile(r"([^ ]+ [^/^ ]+)/([0-9]+)", re.ASCII).fullmatch
 atcud_parts = re.compile(r"([A-Z0-9]{8,})-([0-9]+)", re.ASCII).fullmatch
 is_signature = re.compile(r"[A-Za-z0-9+/]{171}=", re.ASCII).fullmatch  # 1024 bits in base64
 _is_control = re.compile(
@@ -27,12 +28,20 @@ _is_control = re.compile(
 _ATCUD_SINCE = "2023-01-01"
 
 
+@lru_cache(maxsize=64)  # several rules ask of the same one
+def invoice_number(text: str) -> tuple[str, str] | None:
+    """The series and the number of an InvoiceNo; None if it has another form."""
+    match = _is_number(text)
+    return (match[1], match[2]) if match else None
+
+
 class Identifiers:
     """Checks invoices by what the Header says of the version and of the program."""
 
     def __init__(self, *, has_atcud: bool, certified: bool) -> None:
         self._has_atcud = has_atcud  # 1.04
         self._certified = certified
+        self._code = "\n"  # of the last right ATCUD, with its hyphen
 
     def identifiers(self, invoice: Invoice) -> Iterator[Finding]:
         """InvoiceNo, ATCUD, Hash and HashControl."""
@@ -42,10 +51,9 @@ class Identifiers:
         if parts is None and number:
             form = "type, blank, series, /, number"
             yield finding("invoice_no", invoice.line, number, form, number)
-        if self._has_atcud:
-            code = _atcud(values[_ATCUD], parts[2] if parts else None, values[_DATE] or "")
-            if code:
-                yield finding("atcud", invoice.line, number, code, values[_ATCUD])
+        atcud = values[_ATCUD]
+        if self._has_atcud and not (parts and atcud and atcud == self._code + parts[1]):
+            yield from self._atcud(invoice, parts[1] if parts else None)
         control = values[_CONTROL]
         if control is not None and not _is_control(control):
             yield finding("hash_control", invoice.line, number, "a HashControl such as 1", control)
@@ -53,6 +61,13 @@ class Identifiers:
             given = values[_HASH]
             found = given and f"{given[:40]} (printed: {values[_EXTRACT] or 'nothing'})"
             yield finding("hash", invoice.line, number, expected, found)
+
+    def _atcud(self, invoice: Invoice, number: str | None) -> Iterator[Finding]:
+        given, day = invoice.values[_ATCUD], invoice.values[_DATE] or ""
+        if expected := _atcud(given, number, day):
+            yield finding("atcud", invoice.line, invoice.values[_NUMBER], expected, given)
+        elif given:
+            self._code = given[: given.rfind("-") + 1]
 
     def _hash(self, signature: str | None) -> str | None:
         """What is expected instead, None if it is right."""

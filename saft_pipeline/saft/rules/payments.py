@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -20,11 +20,26 @@ _PAID, _WITHHELD = of_invoice("payment_amount withholding_tax_amount")
 _CODE, _AMOUNT = of_invoice("currency_code currency_amount")
 _CENT, _HALF = Decimal("0.01"), Decimal("0.5")
 _RETAIL_LIMIT, _LIMIT = 1000, 100  # EUR: CIVA art. 40 n.º 1
+_mechanisms = re.compile(r'"payment_mechanism":"([^"]*)"').findall
+_withheld_as = re.compile(r'"withholding_tax_type":"([^"]*)"').findall
 _is_currency = re.compile(r"[A-Z]{3}", re.ASCII).fullmatch
 
 
-def payments(invoice: Invoice) -> Iterator[Finding]:
+def payments(invoice: Invoice) -> Iterable[Finding]:
     """Currency, payments, withholding tax, FS and FR."""
+    values = invoice.values
+    if (
+        values[_PAID] is None
+        and values[_WITHHELD] is None
+        and values[_CODE] is None
+        and values[_TYPE] not in ("FR", "FS")
+        and '"currency":' not in invoice.extra_json
+    ):
+        return ()
+    return _all(invoice)
+
+
+def _all(invoice: Invoice) -> Iterator[Finding]:
     values = invoice.values
     if values[_PAID] is not None or values[_WITHHELD] is not None:
         yield from _settled(invoice)
@@ -37,23 +52,22 @@ def payments(invoice: Invoice) -> Iterator[Finding]:
 
 
 def _settled(invoice: Invoice) -> Iterator[Finding]:
-    values, extra = invoice.values, invoice.extra
-    parts = _part(extra, "document_totals").get("payment")
-    for part in parts if isinstance(parts, list) else ():
-        mechanism = part.get("payment_mechanism") if isinstance(part, dict) else None
-        if isinstance(mechanism, str) and mechanism not in PAYMENT_MECHANISMS:
+    values, extra = invoice.values, invoice.extra_json
+    count = extra.count('"payment_amount":')
+    for mechanism in _mechanisms(extra):
+        if mechanism not in PAYMENT_MECHANISMS:
             expected = "a mechanism such as CC, MB, NU or TB"
             yield _about(invoice, "payment_mechanism", expected, mechanism)
-    taxes = extra.get("withholding_tax")
-    for tax in taxes if isinstance(taxes, list) else ():
-        kind = tax.get("withholding_tax_type") if isinstance(tax, dict) else None
-        if isinstance(kind, str) and kind not in WITHHOLDING_TAX_TYPES:
+    gross, net, withheld = values[_GROSS], values[_NET], values[_WITHHELD]
+    if gross is not None and (withheld is not None or gross != values[_PAID]):
+        yield from _paid(invoice, Decimal(gross), count)
+    if withheld is None:
+        return
+    for kind in _withheld_as(extra):
+        if kind not in WITHHOLDING_TAX_TYPES:
             yield _about(invoice, "withholding_tax_type", "IRS, IRC or IS", kind)
-    gross, net = values[_GROSS], values[_NET]
-    if gross is not None:
-        yield from _paid(invoice, Decimal(gross), len(parts) if isinstance(parts, list) else 1)
-    if net is not None and values[_WITHHELD] is not None:
-        yield from _withheld(invoice, Decimal(net), Decimal(values[_WITHHELD] or 0))
+    if net is not None:
+        yield from _withheld(invoice, Decimal(net), Decimal(withheld))
 
 
 def _paid(invoice: Invoice, gross: Decimal, count: int) -> Iterator[Finding]:

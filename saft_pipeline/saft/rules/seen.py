@@ -1,6 +1,7 @@
 """What was seen before, by hash, in bounded memory: 8 bytes a key, and what is kept beside it.
 
-A set of a million texts would take more than the whole reader may.
+A set of a million texts would take more than the whole reader may. Few keys are in a dict, which is
+faster.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from array import array
 from collections.abc import Hashable
 
 _FREE = 0
+_FEW = 1 << 14
+_BITS = (1 << 64) - 1
 
 
 class Seen:
@@ -22,7 +25,8 @@ class Seen:
         self._most = most
         self._codes = columns
         self._used = self.left_out = 0
-        self._resize(1 << 6)
+        self._few: dict[int, tuple[int, ...]] | None = {}
+        self._resize(1)
 
     def _resize(self, size: int) -> None:
         self._mask = size - 1
@@ -38,7 +42,22 @@ class Seen:
 
     def add(self, value: Hashable, *beside: int) -> bool:
         """Note a value and the numbers beside it; False if it was seen before."""
-        key = hash(value) & 0xFFFF_FFFF_FFFF_FFFF or 1
+        key = hash(value) & _BITS or 1
+        few = self._few
+        if few is None or len(few) == _FEW:
+            return self._add(key, beside)
+        if key in few:
+            return False
+        few[key] = beside
+        return True
+
+    def _add(self, key: int, beside: tuple[int, ...]) -> bool:
+        if self._few is not None:
+            few, self._few = self._few, None
+            self._resize(4 * _FEW)
+            self._used = len(few)
+            for old, numbers in few.items():
+                self._put(self._slot(old), old, numbers)
         slot = self._slot(key)
         if self._keys[slot] == key:
             return False
@@ -58,7 +77,9 @@ class Seen:
 
     def get(self, value: Hashable) -> tuple[int, ...] | None:
         """The numbers beside a value, None if it was not seen."""
-        key = hash(value) & 0xFFFF_FFFF_FFFF_FFFF or 1
+        key = hash(value) & _BITS or 1
+        if self._few is not None:
+            return self._few.get(key)
         slot = self._slot(key)
         if self._keys[slot] != key:
             return None

@@ -62,9 +62,9 @@ class AllSeries:
     def series(self, invoice: Invoice) -> Iterator[Finding]:
         """Order and chain: an invoice against the one before it in its series."""
         parts = invoice_number(invoice.values[_NUMBER] or "")
-        if parts is None or len(parts[2]) > 18:
+        if parts is None or len(parts[1]) > 18:
             return
-        name, number = parts[1], int(parts[2])
+        name, number = parts[0], int(parts[1])
         known = self._series.get(name)
         if known is None:
             if len(self._series) == _MOST_SERIES:
@@ -127,10 +127,10 @@ class AllSeries:
 
     def _is_seen(self, reference: str) -> bool:
         parts = invoice_number(reference)
-        known = self._series.get(parts[1]) if parts else None
-        if known is None or parts is None or len(parts[2]) > 18:
+        known = self._series.get(parts[0]) if parts else None
+        if known is None or parts is None or len(parts[1]) > 18:
             return False
-        return known.starts[-1] <= int(parts[2]) <= known.ends[-1]
+        return known.starts[-1] <= int(parts[1]) <= known.ends[-1]
 
     def finish(self, left_out: int = 0) -> Iterator[Finding]:
         """Gaps, and the references that no document of the file answers."""
@@ -153,16 +153,16 @@ def _answered(
     runs: dict[str, list[tuple[int, int]]], line: int, document: str | None, reference: str
 ) -> Iterator[Finding]:
     parts = invoice_number(reference)
-    ranges = runs.get(parts[1]) if parts else None
+    ranges = runs.get(parts[0]) if parts else None
     if parts is None:
         expected = "type, blank, series, /, number"
         yield finding("reference", line, document, expected, reference)
-    elif ranges is None or int(parts[2]) < ranges[0][0]:
+    elif ranges is None or int(parts[1]) < ranges[0][0]:
         expected = "a document of this file; it may be of an earlier one"
         yield finding("reference_elsewhere", line, document, expected, reference)
     else:
-        at = bisect_right(ranges, (int(parts[2]), _HIGHEST)) - 1
-        if int(parts[2]) > ranges[at][1]:
+        at = bisect_right(ranges, (int(parts[1]), _HIGHEST)) - 1
+        if int(parts[1]) > ranges[at][1]:
             expected = "a document of this file, which has others of that series before it"
             yield finding("reference", line, document, expected, reference)
 
