@@ -64,6 +64,7 @@ def _is_near(invoice: Invoice) -> bool:
     if sign is None or tax_payable is None or net_total is None or gross_total is None:
         return False
     net = tax = 0.0
+    slack = _NEAR
     for row in invoice.lines:
         credit, debit, percentage = row[_CREDIT], row[_DEBIT], row[_PERCENTAGE]
         quantity, price = row[_QUANTITY], row[_PRICE]
@@ -81,10 +82,11 @@ def _is_near(invoice: Invoice) -> bool:
             amount = -amount
         net += amount
         tax += amount * rate
+        slack += _NEAR  # each line's tax may be rounded
     net_given, tax_given, gross_given = float(net_total), float(tax_payable), float(gross_total)
     return (
         -_NEAR < sign * net - net_given < _NEAR
-        and -_NEAR < sign * tax / 100 - tax_given < _NEAR
+        and -slack < sign * tax / 100 - tax_given < slack
         and -_NEAR < net_given + tax_given - gross_given < _NEAR
         and net_given < _NINE_DIGITS
         and net_given >= 0

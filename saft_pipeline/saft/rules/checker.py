@@ -15,12 +15,14 @@ from saft_pipeline.saft.rules.findings import Finding, Findings
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.masters import Masters
 from saft_pipeline.saft.rules.payments import payments
+from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.registry import RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries
-from saft_pipeline.saft.rules.slots import of_invoice
-from saft_pipeline.saft.rules.taxes import Taxes
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
+from saft_pipeline.saft.rules.taxes import Taxes, tax_of
 
-_DATE = of_invoice("invoice_date")[0]
+_DATE, _TYPE = of_invoice("invoice_date invoice_type")
+_PRODUCT, _REFERENCE = of_line("product_code reference")
 _OfInvoice = Callable[[Invoice], Iterable[Finding]]
 
 
@@ -50,14 +52,19 @@ class Checker:
         self._credits = Credits()
         self._masters = Masters()
         self._documents = Documents(self._header)
+        self._regimes = Regimes(self._version)
+        self._mandatory = mandatory.Mandatory(self._version, is_extract=False)
+        self._taxes = Taxes({}, has_codes=True)
         self._rules: tuple[_OfInvoice, ...] = ()
+        self._of_lines: tuple[_OfInvoice, ...] = ()
 
     def see(self, record: Record) -> None:
         """Take the next record."""
         if isinstance(record, Invoice):
             if not self._rules:
                 self._begin_documents()
-            for rule in self._rules:
+            rules = self._rules if self._is_usual(record) else self._rules + self._of_lines
+            for rule in rules:
                 for found in rule(record):
                     self._add(found, record.values[_DATE])
         else:
@@ -97,18 +104,40 @@ class Checker:
         for found in self._masters.told_once():
             self._add(found)
         certificate = self._header.extra.get("software_certificate_number", "0")
+        self._regimes = Regimes(self._version)
+        self._mandatory = mandatory.Mandatory(self._version, is_extract=is_extract)
+        self._taxes = Taxes(self._masters.tax_table, has_codes=is_104)
         self._rules = (
-            mandatory.Mandatory(self._version, is_extract=is_extract).mandatory,
+            self._mandatory.mandatory,
             amounts,
-            Taxes(self._masters.tax_table, has_codes=is_104).taxes,
             Identifiers(has_atcud=is_104, certified=certificate != "0").identifiers,
             self._documents.documents,
+            self._regimes.regimes,
             payments,
+            self._masters.known_customer,
             self._series.series,
-            self._series.references,
             self._credits.credits,
-            self._masters.known,
         )
+        self._of_lines = (
+            self._mandatory.of_lines,
+            self._taxes.taxes,
+            self._masters.known_products,
+            self._series.references,
+        )
+
+    def _is_usual(self, invoice: Invoice) -> bool:
+        """Whether the lines say nothing that `_of_lines` has not looked at: most don't."""
+        values, products, needed = invoice.values, self._masters.usual, self._mandatory.needed
+        right = self._taxes.right_on(values[_DATE])
+        for row in invoice.lines:
+            if (
+                row[_PRODUCT] not in products
+                or row[_REFERENCE] is not None
+                or tax_of(row) not in right
+                or None in needed(row)
+            ):
+                return False
+        return values[_TYPE] != "NC"
 
     def finish(self) -> Findings:
         """The findings, with what only the whole file can show."""
@@ -116,6 +145,6 @@ class Checker:
             self._add(found)
         for found in self._series.finish(self._credits.left_out):
             self._add(found)
-        for found in self._documents.finish():
+        for found in self._regimes.finish():
             self._add(found)
         return self._findings

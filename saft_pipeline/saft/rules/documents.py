@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from saft_pipeline.saft.records import Header, Invoice
 from saft_pipeline.saft.rules.codes import INVOICE_STATUSES, INVOICE_TYPES, SOURCE_BILLING
@@ -15,48 +15,51 @@ _TYPE, _STATUS, _SOURCE = of_invoice("invoice_type invoice_status source_billing
 _STATUS_DATE, _REASON = of_invoice("invoice_status_date status_reason")
 _MOST = 10_000
 _SECONDS = len("2025-01-31T23:59:59")
-_odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').search
-_started = re.compile(r'"movement_start_time":"([^"]+)"').search
+_coded_by = itemgetter(_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
 
 
 class Documents:
-    """Checks documents by the Header's dates; counts those under the cash VAT scheme."""
+    """Checks documents by the Header's dates."""
 
     def __init__(self, header: Header) -> None:
         self._start = header.start_date or "0000"
         self._end = header.end_date or "9999"
-        self._line = header.line
         self._right: set[tuple[str | None, ...]] = set()
-        self._cash_vat = 0
 
-    def documents(self, invoice: Invoice) -> Iterator[Finding]:
+    def documents(self, invoice: Invoice) -> Iterable[Finding]:
         """Codes, status and dates."""
-        values, extra = invoice.values, invoice.extra_json
+        values = invoice.values
+        entered = values[_ENTERED]
+        if (
+            _coded_by(values) in self._right
+            and values[_STATUS] != "A"
+            and entered is not None
+            and (values[_DATE] or "~") <= entered <= (values[_STATUS_DATE] or "~")
+        ):
+            return ()
+        return self._looked_at(invoice)
+
+    def _looked_at(self, invoice: Invoice) -> Iterator[Finding]:
+        values = invoice.values
         date, entered, changed = values[_DATE], values[_ENTERED], values[_STATUS_DATE]
-        key = (date, values[_TYPE], values[_STATUS], values[_SOURCE], values[_PERIOD])
-        if key not in self._right:
+        if _coded_by(values) not in self._right:
             yield from self._codes(invoice)
         if values[_STATUS] == "A" and values[_REASON] is None:
             yield _about(invoice, "cancelled_reason", "a Reason of the cancellation", None)
-        if entered is not None:
-            if changed is not None and changed[:_SECONDS] < entered[:_SECONDS]:
-                expected = f"{entered}, when it was entered, or later"
-                yield _about(invoice, "status_date", expected, changed)
-            if date is not None and date > entered:
-                expected = f"{entered[:10]}, when it was entered, or before"
-                yield _about(invoice, "invoice_date", expected, date)
-        if '_indicator":' in extra:
-            yield from self._regimes(invoice, extra)
-        if '"movement_start_time":' in extra:
-            yield from _moved(invoice, extra, date)
+        if entered is None:
+            return
+        if changed is not None and changed[:_SECONDS] < entered[:_SECONDS]:
+            expected = f"{entered}, when it was entered, or later"
+            yield _about(invoice, "status_date", expected, changed)
+        if date is not None and date > entered:
+            expected = f"{entered[:10]}, when it was entered, or before"
+            yield _about(invoice, "invoice_date", expected, date)
 
     def _codes(self, invoice: Invoice) -> Iterator[Finding]:
         found = list(_coded(invoice)) + list(self._dated(invoice))
         yield from found
         if not found and len(self._right) < _MOST:
-            values = invoice.values
-            slots = (_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
-            self._right.add(tuple(values[slot] for slot in slots))
+            self._right.add(_coded_by(invoice.values))
 
     def _dated(self, invoice: Invoice) -> Iterator[Finding]:
         date, period = invoice.values[_DATE], invoice.values[_PERIOD]
@@ -67,19 +70,6 @@ class Documents:
             yield _about(invoice, "period", expected, date)
         if period is not None and int(period) != int(date[5:7]):
             yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
-
-    def _regimes(self, invoice: Invoice, extra: str) -> Iterator[Finding]:
-        if '"cash_vat_scheme_indicator":"1"' in extra:
-            self._cash_vat += 1
-        if odd := _odd_indicator(extra):
-            yield _about(invoice, "special_regimes", f"0 or 1 as {odd[1]}", odd[2])
-
-    def finish(self) -> Iterator[Finding]:
-        """How many documents owe their VAT only when they are paid."""
-        if self._cash_vat:
-            expected = "documents that owe their VAT on InvoiceDate"
-            found = f"{self._cash_vat:,} under the cash VAT scheme"
-            yield finding("cash_vat", self._line, None, expected, found)
 
 
 def _coded(invoice: Invoice) -> Iterator[Finding]:
@@ -96,12 +86,6 @@ def _coded(invoice: Invoice) -> Iterator[Finding]:
         yield _about(invoice, "invoice_status", "N, S, A, R or F", status)
     if source is not None and source not in SOURCE_BILLING:
         yield _about(invoice, "source_billing", "P, I or M", source)
-
-
-def _moved(invoice: Invoice, extra: str, date: str | None) -> Iterator[Finding]:
-    start = _started(extra)
-    if start and date is not None and start[1][:10] < date:
-        yield _about(invoice, "movement_start", f"{date} or later", start[1])
 
 
 def _about(invoice: Invoice, rule: str, expected: str, found: str | None) -> Finding:

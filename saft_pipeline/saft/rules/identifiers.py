@@ -25,6 +25,7 @@ _is_control = re.compile(
     r"[0-9]+(?:\.[0-9]+)?|[0-9]+-[A-Z]{2}M [^ ]+/[0-9]+|[0-9]+-[A-Z]{2}D [^ ]+ [^/^ ]+/[0-9]+",
     re.ASCII,
 ).fullmatch
+_MOST_CONTROLS = 1_000
 _ATCUD_SINCE = "2023-01-01"
 
 
@@ -41,6 +42,7 @@ class Identifiers:
     def __init__(self, *, has_atcud: bool, certified: bool) -> None:
         self._has_atcud = has_atcud  # 1.04
         self._certified = certified
+        self._controls: set[str | None] = {None}  # right ones
         self._code = "\n"  # of the last right ATCUD, with its hyphen
 
     def identifiers(self, invoice: Invoice) -> Iterator[Finding]:
@@ -55,8 +57,8 @@ class Identifiers:
         if self._has_atcud and not (parts and atcud and atcud == self._code + parts[1]):
             yield from self._atcud(invoice, parts[1] if parts else None)
         control = values[_CONTROL]
-        if control is not None and not _is_control(control):
-            yield finding("hash_control", invoice.line, number, "a HashControl such as 1", control)
+        if control not in self._controls:
+            yield from self._control(invoice, control or "")
         if expected := self._hash(values[_HASH]):
             given = values[_HASH]
             found = given and f"{given[:40]} (printed: {values[_EXTRACT] or 'nothing'})"
@@ -68,6 +70,13 @@ class Identifiers:
             yield finding("atcud", invoice.line, invoice.values[_NUMBER], expected, given)
         elif given:
             self._code = given[: given.rfind("-") + 1]
+
+    def _control(self, invoice: Invoice, control: str) -> Iterator[Finding]:
+        if not _is_control(control):
+            number, expected = invoice.values[_NUMBER], "a HashControl such as 1"
+            yield finding("hash_control", invoice.line, number, expected, control)
+        elif len(self._controls) < _MOST_CONTROLS:
+            self._controls.add(control)
 
     def _hash(self, signature: str | None) -> str | None:
         """What is expected instead, None if it is right."""

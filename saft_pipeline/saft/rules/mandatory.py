@@ -6,11 +6,10 @@ of it only what a document is worth nothing without is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from operator import itemgetter
-from typing import Any
 
-from saft_pipeline.saft.records import Customer, Extra, Header, Invoice, Other, Row
+from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_company, of_customer, of_invoice, of_line
 
@@ -76,8 +75,6 @@ _OTHERS = {
     "product": ("product_type", "product_code", "product_description", "product_number_code"),
     "tax_table_entry": ("tax_type", "tax_code", "description"),
 }
-_INDICATORS = ("self_billing_indicator", "cash_vat_scheme_indicator",
-               "third_parties_billing_indicator")  # fmt: skip
 _ELEMENTS = {
     "company_id": "CompanyID",
     "product_id": "ProductID",
@@ -143,26 +140,28 @@ class Mandatory:
         self._line_names = [name for _, name, _ in lines]
         slots = of_line(" ".join(column for column, _, _ in lines))
         # Two at least, so that there is always a tuple: the line's number is never absent.
-        self._of_line = itemgetter(0, 0, *slots)
+        self.needed = itemgetter(0, 0, *slots)
 
-    def mandatory(self, invoice: Invoice) -> Iterator[Finding]:
-        """What a document and its lines lack."""
+    def mandatory(self, invoice: Invoice) -> Iterable[Finding]:
+        """What a document lacks, its lines apart."""
         found = self._of(invoice.values)
-        if None in found:
-            absent = zip(self._names, found, strict=True)
-            yield from _told(invoice, [name for name, value in absent if value is None])
-        if self._version >= "1.02" and not self._has_sources(invoice.extra_json):
-            yield from _told(invoice, self._in_extra(invoice.extra))
-        of_line, has_tax = self._of_line, self._version >= "1.02"
+        if None not in found and len(invoice.lines):
+            return ()
+        missing = [name for name, v in zip(self._names, found, strict=True) if v is None]
+        if not len(invoice.lines):
+            missing.append("Line")
+        return _told(invoice, missing)
+
+    def of_lines(self, invoice: Invoice) -> Iterator[Finding]:
+        """What the lines lack."""
+        has_tax = self._version >= "1.02"
         for row in invoice.lines:
-            found = of_line(row)
+            found = self.needed(row)
             if None in found or (has_tax and row[_RATE] is None and row[_AMOUNT] is None):
                 yield from self._line(invoice, row)
-        if not len(invoice.lines):
-            yield finding("mandatory", invoice.line, invoice.values[_NO], "Line", None)
 
     def _line(self, invoice: Invoice, row: Row) -> Iterator[Finding]:
-        absent = zip(self._line_names, self._of_line(row)[2:], strict=True)
+        absent = zip(self._line_names, self.needed(row)[2:], strict=True)
         missing = [name for name, value in absent if value is None]
         if self._version >= "1.02" and row[_RATE] is None and row[_AMOUNT] is None:
             missing.append("TaxPercentage or TaxAmount")
@@ -174,24 +173,6 @@ class Mandatory:
             document = f"{invoice.values[_NO]} line {row[0]}"
             yield finding("mandatory", invoice.line, document, name, None)
 
-    def _has_sources(self, extra_json: str) -> bool:
-        if self._version == "1.02":
-            return extra_json.count('"source_id":') > 1
-        return extra_json.count('"source_id":') > 1 and extra_json.count('_indicator":') > 2
-
-    def _in_extra(self, extra: Extra) -> list[str]:
-        missing = []
-        if not extra.get("source_id"):
-            missing.append("SourceID")
-        if not _part(extra, "document_status").get("source_id"):
-            missing.append("DocumentStatus/SourceID")
-        regimes = _part(extra, "special_regimes")
-        if self._version >= "1.03" and not regimes:
-            missing.append("SpecialRegimes")
-        elif self._version >= "1.03":
-            missing += [element(key) for key in _INDICATORS if not regimes.get(key)]
-        return missing
-
 
 _NO = of_invoice("invoice_no")[0]
 _RATE, _AMOUNT, _POINT = of_line("tax_percentage tax_amount tax_point_date")
@@ -202,8 +183,3 @@ def _told(invoice: Invoice, missing: list[str]) -> Iterator[Finding]:
         missing = [name for name in missing if name not in _TOTALS] + ["DocumentTotals"]
     for name in missing:
         yield finding("mandatory", invoice.line, invoice.values[_NO], name, None)
-
-
-def _part(extra: Extra, key: str) -> dict[str, Any]:
-    part = extra.get(key)
-    return part if isinstance(part, dict) else {}

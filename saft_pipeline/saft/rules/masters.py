@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from saft_pipeline.saft.fingerprints import Fingerprints
 from saft_pipeline.saft.records import Customer, Invoice, Other
@@ -29,7 +29,8 @@ class Masters:
         self._products = Fingerprints()
         self._has_customers = self._has_products = False
         self.tax_table: dict[Key, set[str]] = {}
-        self._usual: set[str | None] = {None}
+        self.usual: set[str | None] = {None}  # ProductCodes that need no second look
+        self._usual_customers: set[str | None] = {None}
 
     @property
     def is_extract(self) -> bool:
@@ -61,25 +62,30 @@ class Masters:
         if not self._has_customers:
             yield finding("customer", None, "MasterFiles", "a Customer", None)
 
-    def known(self, invoice: Invoice) -> Iterator[Finding]:
-        """Each CustomerID and ProductCode that is in no table."""
+    def known_customer(self, invoice: Invoice) -> Iterable[Finding]:
+        """A CustomerID that is in no table."""
         who = invoice.values[_CUSTOMER]
-        if who is not None and self._has_customers and who not in self._customers:
-            expected = "a Customer of MasterFiles"
-            yield finding("customer", invoice.line, invoice.values[_NUMBER], expected, who)
-        if not self._has_products:
-            return
-        usual = self._usual
+        if who in self._usual_customers or not self._has_customers:
+            return ()
+        if who in self._customers:
+            if len(self._usual_customers) < _MOST_USUAL:
+                self._usual_customers.add(who)
+            return ()
+        expected = "a Customer of MasterFiles"
+        return (finding("customer", invoice.line, invoice.values[_NUMBER], expected, who),)
+
+    def known_products(self, invoice: Invoice) -> Iterator[Finding]:
+        """Each ProductCode that is in no table."""
         for row in invoice.lines:
-            if row[_PRODUCT] not in usual:
+            if row[_PRODUCT] not in self.usual:
                 yield from self._product(invoice, row[0], row[_PRODUCT])
 
     def _product(
         self, invoice: Invoice, line_number: str | None, code: str | None
     ) -> Iterator[Finding]:
-        if code not in self._products:
+        if self._has_products and code not in self._products:
             document = f"{invoice.values[_NUMBER]} line {line_number}"
             expected = "a Product of MasterFiles"
             yield finding("product", invoice.line, document, expected, code)
-        elif len(self._usual) < _MOST_USUAL:
-            self._usual.add(code)
+        elif len(self.usual) < _MOST_USUAL:
+            self.usual.add(code)

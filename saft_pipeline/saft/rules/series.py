@@ -21,6 +21,7 @@ _NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_contro
 _DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date")
 _REFERENCE = of_line("reference")[0]
 _MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
+_UNSIGNED = (None, "0")
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
 _HIGHEST = 1 << 63
@@ -73,32 +74,27 @@ class AllSeries:
             known = self._series[name] = _Series(number)
         elif number == known.number + 1:
             known.ends[-1] = number
-            yield from _after(known, invoice)
+            if not _follows(known.last, invoice.values):
+                yield from _after(known, invoice)
         else:
             known.starts.append(number)
             known.ends.append(number)
             if number > known.number:
                 yield from _in_time(known.last, invoice)
-        yield from self._same_code(name, known, invoice)
-        yield from self._signature(name, invoice)
-        if known.last:
+        if not (known.code and (invoice.values[_ATCUD] or "").startswith(known.code)):
+            yield from self._same_code(name, known, invoice)
+        signature = invoice.values[_HASH]
+        if signature not in _UNSIGNED and not self._signatures.add((name, signature)):
+            expected = "a signature that no document of the series before has"
+            about = invoice.values[_NUMBER]
+            yield finding("hash_repeated", invoice.line, about, expected, f"{signature}"[:40])
+        if known.last and known.last[_TYPE] != invoice.values[_TYPE]:
             yield from _same_type(known.last, invoice)
         known.number, known.last = number, invoice.values
-
-    def _signature(self, name: str, invoice: Invoice) -> Iterator[Finding]:
-        """No signature is that of two documents of a series, however far apart."""
-        signature = invoice.values[_HASH]
-        if signature in (None, "0") or self._signatures.add((name, signature)):
-            return
-        expected = "a signature that no document of the series before has"
-        number = invoice.values[_NUMBER]
-        yield finding("hash_repeated", invoice.line, number, expected, f"{signature}"[:40])
 
     def _same_code(self, name: str, known: _Series, invoice: Invoice) -> Iterator[Finding]:
         """A series has one validation code, and no two have the same (Portaria 195/2020)."""
         atcud, number = invoice.values[_ATCUD], invoice.values[_NUMBER]
-        if known.code is not None and atcud is not None and atcud.startswith(known.code):
-            return
         parts = atcud_parts(atcud or "")
         code = parts[1] if parts else None
         if code and known.code and f"{code}-" != known.code:
@@ -167,6 +163,16 @@ def _answered(
             yield finding("reference", line, document, expected, reference)
 
 
+def _follows(before: Row, values: Row) -> bool:
+    """Whether there is nothing to say of it after the very document before it: most are so."""
+    return (
+        before[_CONTROL] == values[_CONTROL]
+        and (before[_DATE] or "~") <= (values[_DATE] or "")
+        and (before[_ENTERED] or "~") <= (values[_ENTERED] or "")
+        and (before[_HASH] in _UNSIGNED) == (values[_HASH] in _UNSIGNED)
+    )
+
+
 def _after(known: _Series, invoice: Invoice) -> Iterator[Finding]:
     """Against the very invoice before it."""
     yield from _in_time(known.last, invoice)
@@ -200,7 +206,7 @@ def _in_time(before: Row, invoice: Invoice) -> Iterator[Finding]:
 def _same_type(before: Row, invoice: Invoice) -> Iterator[Finding]:
     """A series has one InvoiceType (Portaria 302/2016, 4.1.4.1)."""
     now = invoice.values[_TYPE]
-    if None not in (now, before[_TYPE]) and now != before[_TYPE]:
+    if now is not None and before[_TYPE] is not None:
         expected = f"{before[_TYPE]}, as {before[_NUMBER]} is"
         number = invoice.values[_NUMBER]
         yield finding("series_type", invoice.line, number, expected, now)

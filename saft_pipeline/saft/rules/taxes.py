@@ -19,9 +19,7 @@ _TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT = of_line(
 )
 _REASON, _REASON_CODE = of_line("tax_exemption_reason tax_exemption_code")
 _POINT, _REFERENCE = of_line("tax_point_date reference")
-_tax_of = itemgetter(
-    _TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT, _REASON, _REASON_CODE, _POINT, _REFERENCE
-)
+tax_of = itemgetter(_TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT, _REASON, _REASON_CODE, _POINT)
 _is_exemption_code = re.compile(r"(?:M[0-9]{2})+", re.ASCII).fullmatch
 _is_stamp_code = re.compile(r"[A-Za-z0-9.]{1,10}", re.ASCII).fullmatch
 _MOST, _MOST_DAYS = 1_000, 400
@@ -44,20 +42,21 @@ class Taxes:
     def taxes(self, invoice: Invoice) -> Iterator[Finding]:
         """Codes; TaxPercentage by region, code and date; exemption reasons where it is zero."""
         date = invoice.values[_DATE]
-        right = self._right_on(date)
+        right = self.right_on(date)
         for row in invoice.lines:
-            key = _tax_of(row)
-            if key in right:
+            key = tax_of(row)
+            if key in right and row[_REFERENCE] is None:
                 continue
             wrong = list(self._wrong(row, date))
             if wrong:
                 document = f"{invoice.values[_NUMBER]} line {row[0]}"
                 for rule, expected, found in wrong:
                     yield finding(rule, invoice.line, document, expected, found)
-            elif len(right) < _MOST:
+            elif len(right) < _MOST and row[_REFERENCE] is None:
                 right.add(key)
 
-    def _right_on(self, date: str | None) -> set[tuple[str | None, ...]]:
+    def right_on(self, date: str | None) -> set[tuple[str | None, ...]]:
+        """The combinations (`tax_of`) that are right in documents of a day."""
         found = self._right.get(date)
         if found is None:
             if len(self._right) > _MOST_DAYS:

@@ -1,0 +1,97 @@
+"""What a document says of who issued it and under which regimes, beside the columns of its row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from saft_pipeline.saft.records import Extra, Invoice
+from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.mandatory import element
+from saft_pipeline.saft.rules.slots import of_invoice
+
+_NUMBER, _DATE = of_invoice("invoice_no invoice_date")
+_INDICATORS = (
+    *("self_billing_indicator", "cash_vat_scheme_indicator", "third_parties_billing_indicator"),
+)
+_odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').search
+_started = re.compile(r'"movement_start_time":"([^"]+)"').search
+_MOST = 1_000
+
+
+class Regimes:
+    """Checks SourceID, SpecialRegimes and MovementStartTime; counts documents under cash VAT."""
+
+    def __init__(self, version: str) -> None:
+        self._version = version
+        self._right: set[str] = set()
+        self._cash_vat = 0
+
+    def regimes(self, invoice: Invoice) -> Iterable[Finding]:
+        """Most documents of a file say the same before their totals, which is looked at once."""
+        said = invoice.extra_json.partition('"document_totals":')[0]
+        return () if said in self._right else self._looked_at(invoice, said)
+
+    def _looked_at(self, invoice: Invoice, said: str) -> Iterator[Finding]:
+        extra = invoice.extra_json
+        is_usual = True
+        for found in self._found(invoice):
+            is_usual = False
+            yield found
+        if '"cash_vat_scheme_indicator":"1"' in extra:
+            is_usual = False
+            self._cash_vat += 1
+        if '"movement_start_time":' in extra:
+            is_usual = False
+            yield from _moved(invoice, extra)
+        if is_usual and self._is_whole(said) and len(self._right) < _MOST:
+            self._right.add(said)
+
+    def _found(self, invoice: Invoice) -> Iterator[Finding]:
+        if odd := _odd_indicator(invoice.extra_json):
+            yield _about(invoice, "special_regimes", f"0 or 1 as {odd[1]}", odd[2])
+        if not self._is_whole(invoice.extra_json):
+            for name in self._missing(invoice.extra):
+                yield _about(invoice, "mandatory", name, None)
+
+    def _is_whole(self, extra_json: str) -> bool:
+        """Whether all is there that `_missing` would look for."""
+        if self._version < "1.02":
+            return True
+        has_sources = extra_json.count('"source_id":') > 1
+        return has_sources and (self._version == "1.02" or extra_json.count('_indicator":') > 2)
+
+    def _missing(self, extra: Extra) -> Iterator[str]:
+        if not extra.get("source_id"):
+            yield "SourceID"
+        if not _part(extra, "document_status").get("source_id"):
+            yield "DocumentStatus/SourceID"
+        regimes = _part(extra, "special_regimes")
+        if self._version >= "1.03":
+            if regimes:
+                yield from (element(key) for key in _INDICATORS if not regimes.get(key))
+            else:
+                yield "SpecialRegimes"
+
+    def finish(self) -> Iterator[Finding]:
+        """How many documents owe their VAT only when they are paid."""
+        if self._cash_vat:
+            expected = "documents that owe their VAT on InvoiceDate"
+            found = f"{self._cash_vat:,} under the cash VAT scheme"
+            yield finding("cash_vat", None, None, expected, found)
+
+
+def _moved(invoice: Invoice, extra: str) -> Iterator[Finding]:
+    start, date = _started(extra), invoice.values[_DATE]
+    if start and date is not None and start[1][:10] < date:
+        yield _about(invoice, "movement_start", f"{date} or later", start[1])
+
+
+def _part(extra: Extra, key: str) -> dict[str, Any]:
+    part = extra.get(key)
+    return part if isinstance(part, dict) else {}
+
+
+def _about(invoice: Invoice, rule: str, expected: str, found: str | None) -> Finding:
+    return finding(rule, invoice.line, invoice.values[_NUMBER], expected, found)
