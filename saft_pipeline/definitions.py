@@ -6,6 +6,7 @@ import dagster as dg
 
 from saft_pipeline import settings
 from saft_pipeline.alerts.channels import channels
+from saft_pipeline.dagster_runtime.environment import undo_dotenv
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.asset_specs import described
 from saft_pipeline.defs.assets import folder, load_files
@@ -17,19 +18,30 @@ from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.schedules import prune_job, prune_nightly
 from saft_pipeline.defs.sensors import build_sensor
 from saft_pipeline.settings import Settings
+from saft_pipeline.visible import visible
 
 
-@dg.logger
-def console(_context: dg.InitLoggerContext) -> logging.Logger:
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """As the format has it, with nothing that would steer a terminal."""
+        return visible(super().format(record))
+
+
+def console(level: str) -> dg.LoggerDefinition:
     """What a run says on stderr, from `LOG_LEVEL` up; the UI keeps all of it."""
-    logger = logging.getLogger("saft_pipeline.run")
-    logger.setLevel(settings.load().log_level.upper())
-    if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-        logger.addHandler(handler)
-    logger.propagate = False
-    return logger
+
+    @dg.logger
+    def to_stderr(_context: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.getLogger("saft_pipeline.run")
+        logger.setLevel(level.upper())
+        if not logger.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+            logger.addHandler(handler)
+        logger.propagate = False
+        return logger
+
+    return to_stderr
 
 
 def build(given: Settings | None = None) -> dg.Definitions:
@@ -46,7 +58,7 @@ def build(given: Settings | None = None) -> dg.Definitions:
             build_alert_sensor(wanted=bool(channels(given))),
         ],
         resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},
-        loggers={"console": console},
+        loggers={"console": console(given.log_level)},
         executor=dg.in_process_executor,
     )
 
@@ -54,4 +66,5 @@ def build(given: Settings | None = None) -> dg.Definitions:
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster` and `saft` load."""
+    undo_dotenv()
     return build(settings.load())

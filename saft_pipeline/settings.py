@@ -1,13 +1,16 @@
 """The one place that reads settings: environment variables, and `.env` in the working folder.
 
-Nothing is read at import; `load` does it, and names every missing or wrong setting at once. A
+Nothing is read at import; `load` does it, and names every missing or wrong setting at once. The
+environment stands above `.env`, which stands above the defaults; an empty value is an unset one. A
 secret may lie in a file of its own: `API_TOKEN_FILE` names the file that holds `API_TOKEN`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,11 +74,16 @@ class Settings(BaseModel):
     saft_artifacts_url: str | None = None
 
     saft_home: Path = Path(".saft")
+    dagster_host: str = "127.0.0.1"
     dagster_port: int = Field(3000, ge=1, le=65535)
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=1, le=65535)
     api_token: SecretStr | None = None
     api_folders: tuple[Path, ...] = ()
+    web_login: SecretStr | None = None
+    web_hosts: tuple[str, ...] = ()
+    tls_cert_path: Path | None = None
+    tls_key_path: Path | None = None
     incomplete_after: timedelta = timedelta(hours=24)
 
     alert_webhook_url: SecretStr | None = None
@@ -87,7 +95,7 @@ class Settings(BaseModel):
     prune_after: timedelta = timedelta(days=90)
 
     @field_validator(
-        "sftp_host_key_fingerprints", "alert_email_to", "api_folders", "block_on",
+        "sftp_host_key_fingerprints", "alert_email_to", "api_folders", "block_on", "web_hosts",
         mode="before",
     )  # fmt: skip
     @classmethod
@@ -108,6 +116,24 @@ class Settings(BaseModel):
         if unknown := set(value) - set(NAMES):
             names = ", ".join(sorted(unknown))
             raise ValueError(f"no checks that can block: {names}; those are {', '.join(NAMES)}")
+        return value
+
+    @field_validator("api_token")
+    @classmethod
+    def _sendable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not re.fullmatch(r"[!-~]+", value.get_secret_value()):
+            raise ValueError(
+                "it can be sent in a header only if it is of ASCII letters, digits and signs, "
+                "without spaces (openssl rand -hex 32)"
+            )
+        return value
+
+    @field_validator("web_login")
+    @classmethod
+    def _pairs(cls, value: SecretStr | None) -> SecretStr | None:
+        pairs = value.get_secret_value().split(",") if value else ()
+        if not all(re.fullmatch(r"\s*[^:\s]+:.+", pair) for pair in pairs):
+            raise ValueError("not user:password, or several of them with commas between")
         return value
 
     @field_validator("after_load", "log_level", "log_format", mode="before")
@@ -171,15 +197,30 @@ class Settings(BaseModel):
         )
 
 
+# What `in_use` has set: Dagster makes our definitions, storage and launcher by name, so nothing
+# can be handed to them.
+_in_use: list[Settings] = []
+
+
+@contextmanager
+def in_use(settings: Settings) -> Iterator[None]:
+    """Have `load()` answer these settings in all of this process, until the block ends."""
+    _in_use.append(settings)
+    try:
+        yield
+    finally:
+        _in_use.remove(settings)
+
+
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
-    """Read the settings; an empty variable is an unset one, and hides the same name in `.env`.
+    """The settings in use, else those of the environment and `.env`, or of what is given.
 
     Raises:
         SettingsError: naming every wrong or contradictory setting, never a secret's value.
     """
-    environ = os.environ if environ is None else environ
-    given = {**dotenv_values(dotenv or Path(".env")), **environ}
-    named = {name.lower(): v for name, v in given.items() if v and name == name.upper()}
+    if environ is None and dotenv is None and _in_use:
+        return _in_use[-1]
+    named = {name: value for name, (value, _) in _read(environ, dotenv).items()}
     known: dict[str, Any] = {k: v for k, v in named.items() if k in Settings.model_fields}
     in_files, problems = _from_files(named)
     try:
@@ -189,6 +230,37 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     if problems := [*problems, *_contradictions(settings)]:
         raise SettingsError(_listing(problems))
     return settings
+
+
+def variables() -> set[str]:
+    """Every variable that is a setting, or names the file of one."""
+    return {
+        name for field in Settings.model_fields for name in (field.upper(), f"{field}_FILE".upper())
+    }
+
+
+def origins() -> dict[str, str]:
+    """Where the value of each setting that is set comes from: `environment`, or the `.env`."""
+    ours = variables()
+    read = {name.upper(): origin for name, (_, origin) in _read().items()}
+    return {name: origin for name, origin in sorted(read.items()) if name in ours}
+
+
+def _read(
+    environ: Mapping[str, str] | None = None, dotenv: Path | None = None
+) -> dict[str, tuple[str, str]]:
+    """What is set, by its name in lower case, and where."""
+    path = dotenv or Path(".env")
+    places = {
+        str(path.absolute()): dotenv_values(path),
+        "environment": os.environ if environ is None else environ,
+    }
+    return {
+        name.lower(): (value, place)
+        for place, values in places.items()
+        for name, value in values.items()
+        if value and name == name.upper()
+    }
 
 
 def _from_files(named: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
@@ -245,6 +317,9 @@ def _contradictions(s: Settings) -> list[str]:
         )
     if s.sftp_private_key_passphrase and not s.sftp_private_key_path:
         problems.append("SFTP_PRIVATE_KEY_PATH: missing, though SFTP_PRIVATE_KEY_PASSPHRASE is set")
+    if bool(s.tls_cert_path) != bool(s.tls_key_path):
+        missing = "TLS_KEY_PATH" if s.tls_cert_path else "TLS_CERT_PATH"
+        problems.append(f"{missing}: missing; TLS_CERT_PATH and TLS_KEY_PATH belong together")
     return [*problems, *_alert_problems(s), *_scale_problems(s)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,8 @@ pytest_plugins = [
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test sees settings of the machine it runs on, nor a `.env`."""
+    """No test sees settings of the machine it runs on, a `.env`, or the umask of the one before."""
+    os.umask(0o022)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)

@@ -88,15 +88,14 @@ def test_a_wrong_setting_stops_the_loading_with_its_name(monkeypatch: pytest.Mon
         defs()
 
 
-def test_a_run_logs_from_the_level_of_the_settings_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOG_LEVEL", "warning")
-    logger = console.logger_fn(dg.build_init_logger_context())
+def test_a_run_logs_from_the_level_of_the_settings_up() -> None:
+    logger = console("warning").logger_fn(dg.build_init_logger_context())
     assert logger.level == logging.WARNING
 
 
 def test_a_second_run_of_a_process_logs_every_line_once() -> None:
-    before = list(console.logger_fn(dg.build_init_logger_context()).handlers)
-    assert console.logger_fn(dg.build_init_logger_context()).handlers == before
+    before = list(console("info").logger_fn(dg.build_init_logger_context()).handlers)
+    assert console("info").logger_fn(dg.build_init_logger_context()).handlers == before
 
 
 def test_definitions_validate_with_an_empty_environment(tmp_path: Path) -> None:

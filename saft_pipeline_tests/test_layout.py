@@ -60,20 +60,23 @@ ROOMS = sorted({room_of(path) for path in sources(PACKAGE)} - {"__init__"})
 ALL_BUT_DEFS = set(ROOMS) - {"defs", "definitions"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(("cli", "demo", "web", "worker"), ALL_BUT_DEFS),
-    "definitions": {"defs", "dagster_runtime", "alerts", "settings"},
+    "definitions": {"defs", "dagster_runtime", "alerts", "settings", "visible"},
     "defs": {
         *("dagster_runtime", "loading", "reports", "alerts"),
-        *("store", "artifacts", "saft", "settings"),
+        *("store", "artifacts", "saft", "settings", "visible"),
     },
-    "processes": {"dagster_runtime", "embedded_postgres", "settings"},
+    "processes": {"dagster_runtime", "embedded_postgres", "settings", "visible"},
     "dagster_runtime": {"store", "artifacts", "embedded_postgres", "settings"},
     "loading": {"store", "artifacts", "saft", "sftp", "settings", "retries", "durations"},
-    "reports": {"store", "settings", "durations"},
-    "alerts": {"store", "settings", "durations"},
+    "reports": {"store", "settings", "durations", "visible"},
+    "alerts": {"store", "settings", "durations", "visible"},
     "artifacts": {"settings", "saft", "retries"},
     "store": {"settings", "saft", "embedded_postgres", "retries"},
     "settings": {"saft", "sftp", "durations"},
-    **{room: set() for room in ("saft", "sftp", "embedded_postgres", "retries", "durations")},
+    **{
+        room: set()
+        for room in ("saft", "sftp", "embedded_postgres", "retries", "durations", "visible")
+    },
 }
 KNOW_DAGSTER = {"definitions", "defs", "dagster_runtime", "web", "cli", "demo"}
 PRIVATE = re.compile(r"dagster\._|dagster_(postgres|celery|shared)\b")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.settings import Settings, SettingsError, load
+from saft_pipeline.settings import Settings, SettingsError, in_use, load, origins
 
 ROOT = Path(__file__).parents[1]
 SERVER = {"SFTP_HOST": "sftp.example.test", "SFTP_USERNAME": "pos", "SFTP_PASSWORD": "hunter2"}
@@ -16,14 +16,43 @@ def test_defaults_hold_with_an_empty_environment() -> None:
     assert (settings.max_files_per_batch, settings.saft_home) == (50, Path(".saft"))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("API_TOKEN", "chave-é"),
+        ("API_TOKEN", "a b"),
+        ("WEB_LOGIN", "maria"),
+        ("WEB_LOGIN", "a:,b:c"),
+    ],
+)
+def test_what_could_never_match_is_refused(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        load({name: value})
+
+
 def test_an_empty_value_is_an_unset_one() -> None:
     assert load({"SFTP_PORT": ""}).sftp_port == 22
 
 
-def test_an_empty_variable_hides_the_same_name_in_dotenv(tmp_path: Path) -> None:
+def test_an_empty_value_hides_none_that_is_set_elsewhere(tmp_path: Path) -> None:
     dotenv = tmp_path / "given.env"
-    dotenv.write_text("SUPABASE_DB_URL=postgresql://db.example.test/x\n")
-    assert load({"SUPABASE_DB_URL": ""}, dotenv).supabase_db_url is None
+    dotenv.write_text("SFTP_REMOTE_DIR=inbox\nSFTP_PORT=\n")
+    settings = load({"SFTP_REMOTE_DIR": "", "SFTP_PORT": "2222"}, dotenv)
+    assert (settings.sftp_remote_dir, settings.sftp_port) == ("inbox", 2222)
+
+
+def test_settings_in_use_are_those_that_are_loaded() -> None:
+    with in_use(load({"SFTP_PORT": "2222"})):
+        assert load().sftp_port == 2222
+    assert load().sftp_port == 22
+
+
+def test_where_each_value_comes_from_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text("SFTP_PORT=2022\nSFTP_REMOTE_DIR=inbox\nOTHER=x\nSFTP_HOST=\n")
+    monkeypatch.setenv("SFTP_PORT", "2222")
+    assert origins() == {"SFTP_PORT": "environment", "SFTP_REMOTE_DIR": str(tmp_path / ".env")}
 
 
 def test_the_environment_stands_above_dotenv(tmp_path: Path) -> None:
@@ -93,6 +122,7 @@ SECRETS = [
     "REDIS_URL",
     "DAGSTER_DB_URL",
     "API_TOKEN",
+    "WEB_LOGIN",
     "ALERT_WEBHOOK_URL",
     "ALERT_SMTP_URL",
 ]

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.store.alerts import Condition
+from saft_pipeline.visible import visible
 
 _SHOWN = 20
 """Of a kind; the rest are a number."""
@@ -68,7 +69,7 @@ def _head(kind: str, count: int) -> str:
 
 def _lines(kind: str, conditions: Sequence[Condition]) -> Iterator[str]:
     for condition in conditions[:_SHOWN]:
-        line = " ".join(_line(condition).split())
+        line = visible(" ".join(_line(condition).split()))
         yield f"• {line if len(line) <= _LONGEST else f'{line[: _LONGEST - 1]}…'}"
     if (more := len(conditions) - _SHOWN) > 0:
         yield f"• and {more:,} more: {_ADVICE.get(kind, 'see Dagster')}"

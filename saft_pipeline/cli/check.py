@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from saft_pipeline.cli.output import COULD_NOT, FOUND, OK, print_json, say
-from saft_pipeline.settings import Settings, SettingsError, load
+from saft_pipeline.settings import Settings, SettingsError, load, origins
 
 if TYPE_CHECKING:
     from saft_pipeline.store.migrate import State
@@ -63,7 +64,7 @@ def _tell(result: CheckResult) -> None:
 
 
 def _results(settings: Settings, *, alerts: bool) -> Iterator[CheckResult]:
-    yield CheckResult("settings", ok=True, message="complete and without contradictions")
+    yield CheckResult("settings", ok=True, message=_settings())
     yield _home(settings)
     yield from _sftp(settings)
     yield from _database(settings)
@@ -72,6 +73,14 @@ def _results(settings: Settings, *, alerts: bool) -> Iterator[CheckResult]:
     yield from _shared(settings)
     if alerts:
         yield from _alerts(settings)
+
+
+def _settings() -> str:
+    read: dict[str, list[str]] = {}
+    for name, origin in origins().items():
+        read.setdefault(origin, []).append(name)
+    said = [f"from {origin}: {', '.join(names)}" for origin, names in read.items()]
+    return "; ".join(["complete and without contradictions", *said, "all others have defaults"])
 
 
 def _alerts(settings: Settings) -> Iterator[CheckResult]:
@@ -87,8 +96,10 @@ def _alerts(settings: Settings) -> Iterator[CheckResult]:
 
 def _home(settings: Settings) -> CheckResult:
     home = settings.home
+    from saft_pipeline.dagster_runtime.home import make_private
+
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        closed = make_private(home)
     except OSError as error:
         message = f"{home} can't be made: {error.strerror}; set SAFT_HOME to another folder"
         return CheckResult("home", ok=False, message=message)
@@ -96,7 +107,12 @@ def _home(settings: Settings) -> CheckResult:
         message = f"{home} can't be written to: mend its rights, or set SAFT_HOME to another folder"
         return CheckResult("home", ok=False, message=message)
     free = shutil.disk_usage(home).free / 1e9
-    return CheckResult("home", ok=True, message=f"{home}, {free:.1f} GB free")
+    if open_to := stat.S_IMODE(home.stat().st_mode) & 0o077:
+        message = f"{home} is open to others (mode ..{open_to:02o}): chmod 700 {home}"
+        return CheckResult("home", ok=False, message=message)
+    mended = f" (it was open to others until now, with {closed - 1:,} entries)" if closed else ""
+    message = f"{home}, {free:.1f} GB free, closed to others{mended}"
+    return CheckResult("home", ok=True, message=message)
 
 
 def _sftp(settings: Settings) -> Iterator[CheckResult]:

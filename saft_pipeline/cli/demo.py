@@ -37,7 +37,7 @@ def demo(
     from saft_pipeline.processes.supervisor import Stop
 
     started = time.perf_counter()
-    with Stop() as stop, running_demo(files, words.print) as show:
+    with Stop() as stop, running_demo(files, say) as show:
         while not (shown := show.look()).settled:
             if stop.asked:
                 raise KeyboardInterrupt

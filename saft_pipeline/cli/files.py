@@ -15,11 +15,11 @@ import typer
 
 from saft_pipeline.cli.output import (
     CannotRunError,
-    answer,
     finish,
     print_json,
     quiet,
     say,
+    show,
     words,
 )
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
@@ -64,8 +64,7 @@ def ingest(
 ) -> None:
     """Load local files through the same assets, without SFTP."""
     started = time.perf_counter()
-    quiet()
-    settings = load()
+    settings = quiet(load())
     seen = list({s.path: s for s in map(_seen, paths)}.values())
     with gc_frozen():
         from saft_pipeline.dagster_runtime.in_process import local_runs
@@ -89,8 +88,6 @@ def _seen(path: Path) -> Seen:
         seen = local_file(path)
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
-    if not path.is_file():
-        raise CannotRunError(f"{path}: not a file")
     return seen
 
 
@@ -167,25 +164,21 @@ def _list(files: Sequence[LedgerFile], *, whole: bool) -> None:
     """A line for each file, its path last; below it what it is not loaded for, and its warnings."""
     if not files:
         return
-    answer.print(_line("state", "version", "tries", "invoices", "lines", "file"))
+    show(_line("state", "version", "tries", "invoices", "lines", "file"))
     for f in files:
-        _print(_line(f.status, f.version, f.attempts, f.total_invoices, f.total_lines, f.path))
+        show(_line(f.status, f.version, f.attempts, f.total_invoices, f.total_lines, f.path))
         if f.error:
-            _print(f"    {f.error.removeprefix(f.path + ':')}")
+            show(f"    {f.error.removeprefix(f.path + ':')}")
         if f.next_attempt_at:
-            _print(f"    tried again after {f.next_attempt_at.astimezone():%Y-%m-%d %H:%M}")
+            show(f"    tried again after {f.next_attempt_at.astimezone():%Y-%m-%d %H:%M}")
         for warning in f.warnings if whole else ():
             place = f"line {warning['line']}: " if warning.get("line") else ""
-            _print(f"    {place}{warning['code']}: {warning['message']}")
+            show(f"    {place}{warning['code']}: {warning['message']}")
 
 
 def _line(*cells: object) -> str:
     state, version, tries, invoices, lines, file = ("" if c is None else str(c) for c in cells)
     return f"{state:10} {version:>7} {tries:>5} {invoices:>8} {lines:>9}  {file}"
-
-
-def _print(text: str) -> None:
-    answer.print(text, markup=False, soft_wrap=True)
 
 
 def _row(file: LedgerFile) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 import sys
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from rich.console import Console
 
+from saft_pipeline.visible import STEERING, one_line, visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+    from saft_pipeline.settings import Settings
 
 OK, FOUND, COULD_NOT = 0, 1, 2
 
@@ -27,16 +31,21 @@ class CannotRunError(Exception):
 
 def say(text: str) -> None:
     """Say something on stderr as it is: paths may hold brackets, and nothing is folded."""
-    words.print(text, markup=False, soft_wrap=True)
+    words.print(visible(text), markup=False, soft_wrap=True)
 
 
-def quiet() -> None:
-    """Leave it to the command to say how it went, unless LOG_LEVEL asks for more.
+def show(text: str) -> None:
+    """Print a line of the answer on stdout, as it is."""
+    answer.print(one_line(text), markup=False, soft_wrap=True)
 
-    Settings are loaded from the environment wherever they are needed in this process.
-    """
-    if not os.environ.get("LOG_LEVEL"):
-        os.environ["LOG_LEVEL"] = "critical"
+
+def quiet(settings: Settings) -> Settings:
+    """The settings with logs that leave it to the command to say how it went, unless LOG_LEVEL asks
+    for more.
+    """  # fmt: skip
+    if "log_level" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"log_level": "critical"})
 
 
 def progress() -> Progress:
@@ -48,8 +57,12 @@ def progress() -> Progress:
 
 def print_json(document: Any) -> None:
     """Print the one JSON document of a `--json` call; times as ISO text."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2, default=_text)
-    sys.stdout.write("\n")
+    text = json.dumps(document, ensure_ascii=False, indent=2, default=_text)
+    sys.stdout.write(f"{STEERING.sub(_escaped, text)}\n")
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def _text(value: object) -> str:

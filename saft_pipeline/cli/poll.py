@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -61,13 +60,9 @@ def poll(
 
 
 def _settings(*, drain: bool) -> Settings:
-    quiet()
-    if drain:
-        # The sensor and the runs load their settings from the environment of this process.
-        os.environ["MAX_FILES_PER_BATCH"] = "0"
-    settings = load()
+    settings = quiet(load())
     settings.require_sftp()
-    return settings
+    return settings.model_copy(update={"max_files_per_batch": 0}) if drain else settings
 
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:

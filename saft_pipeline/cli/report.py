@@ -14,6 +14,7 @@ import typer
 
 from saft_pipeline.cli.output import CannotRunError, answer, print_json, say
 from saft_pipeline.settings import load
+from saft_pipeline.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import JustifyMethod
@@ -190,5 +191,5 @@ def _grid(table: Table, words: Language) -> Grid:
             header, Text(footer), justify=side, overflow="fold", min_width=whole, no_wrap=whole > 0
         )
     for row in zip(*columns.values(), strict=True):
-        grid.add_row(*map(Text, row))
+        grid.add_row(*map(Text, map(visible, row)))
     return grid

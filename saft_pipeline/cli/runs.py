@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, answer, print_json, say
+from saft_pipeline.cli.output import CannotRunError, print_json, say, show
 from saft_pipeline.settings import load
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def active(
         return
     say(f"{len(found)} runs under way" if found else "nothing is under way")
     for row in found:
-        answer.print(*(v for v in row.values() if v is not None), markup=False, soft_wrap=True)
+        show(" ".join(str(v) for v in row.values() if v is not None))
 
 
 def _row(record: dg.RunRecord, files: int) -> dict[str, Any]:

@@ -68,7 +68,9 @@ def _require_ports(settings: Settings) -> None:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Hold the home for this process: two daemons on one history would both launch every run."""
-    home.mkdir(parents=True, exist_ok=True)
+    from saft_pipeline.dagster_runtime.home import make_private
+
+    make_private(home)
     with (home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

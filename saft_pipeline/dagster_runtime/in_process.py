@@ -38,7 +38,7 @@ from saft_pipeline.dagster_runtime.names import JOB, LOCATION, SENSOR
 from saft_pipeline.dagster_runtime.runs import plain
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick, tick_of
 from saft_pipeline.dagster_runtime.submission import create_run, loaded
-from saft_pipeline.settings import Settings
+from saft_pipeline.settings import Settings, in_use
 
 
 class WaitingRuns(RunLauncher, ConfigurableClass):
@@ -82,8 +82,11 @@ class TickFailedError(Exception):
 class LocalRuns:
     """The instance and the definitions, loaded in this process."""
 
-    def __init__(self, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext) -> None:
+    def __init__(
+        self, settings: Settings, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext
+    ) -> None:
         self.instance = instance
+        self._settings = settings
         self._workspace = workspace
         location = workspace.create_request_context().get_code_location(LOCATION)
         assert isinstance(location, InProcessCodeLocation)
@@ -100,7 +103,10 @@ class LocalRuns:
         state = self._state(sensor)
         tick = self.instance.create_tick(_tick_data(sensor))
         try:
-            with SensorLaunchContext(sensor, tick, self.instance, _logger(), {}) as context:
+            with (
+                in_use(self._settings),
+                SensorLaunchContext(sensor, tick, self.instance, _logger(), {}) as context,
+            ):
                 for error in _evaluate_sensor(self._workspace, context, sensor, state, None):
                     if error is not None:
                         raise TickFailedError(plain(error))
@@ -141,7 +147,8 @@ class LocalRuns:
         return self._location.get_reconstructable_job(self._repository.name, JOB)
 
     def _execute(self, run: dg.DagsterRun) -> None:
-        execute_run(self._job(), run, self.instance)
+        with in_use(self._settings):
+            execute_run(self._job(), run, self.instance)
 
 
 @contextmanager
@@ -157,8 +164,9 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
     with ExitStack() as stack:
         with gc_frozen():
             instance = stack.enter_context(open_instance(settings, here))
-            workspace = stack.enter_context(loaded(instance))
-        yield LocalRuns(instance, workspace)
+            with in_use(settings):
+                workspace = stack.enter_context(loaded(instance))
+        yield LocalRuns(settings, instance, workspace)
 
 
 def _tick_data(sensor: RemoteSensor) -> TickData:

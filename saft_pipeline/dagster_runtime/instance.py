@@ -10,7 +10,8 @@ import dagster as dg
 import yaml
 from dagster._core.instance.ref import InstanceRef
 
-from saft_pipeline.settings import Settings
+from saft_pipeline.dagster_runtime.home import make_private
+from saft_pipeline.settings import Settings, in_use
 
 # What can't be handed to the workers stays in Dagster's queue: for two weeks, tried so often.
 _WHILE_REDIS_IS_DOWN = {
@@ -66,10 +67,10 @@ def _launching(settings: Settings) -> dict[str, Any]:
     return {"run_launcher": launcher, "run_monitoring": monitoring}
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """The variables that every process started by `saft` shares."""
+def environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables that every process started by `saft` shares, by default with all of ours."""
     return {
-        **os.environ,
+        **(os.environ if environ is None else environ),
         "SAFT_HOME": str(settings.home),
         "DAGSTER_HOME": str(prepare(settings)),
     }
@@ -77,6 +78,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def prepare(settings: Settings) -> str:
     """Write `$SAFT_HOME/dagster/dagster.yaml`, if it says something else; the folder's path."""
+    make_private(settings.home)
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     path, text = home / "dagster.yaml", yaml.safe_dump(config(settings), sort_keys=False)
@@ -91,6 +93,16 @@ def open_instance(
     settings: Settings, overrides: Mapping[str, Any] | None = None
 ) -> dg.DagsterInstance:
     """The instance, with parts of its configuration replaced for this process only."""
-    home = prepare(settings)
-    os.environ.update({"SAFT_HOME": str(settings.home), "DAGSTER_HOME": home})
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(home, overrides=dict(overrides or {})))
+    with in_use(settings):
+        return dg.DagsterInstance.from_ref(_ref(settings, overrides or {}))
+
+
+def reference(settings: Settings) -> str:
+    """The instance as `--instance-ref` of Dagster's commands has it: no DAGSTER_HOME, which `.env`
+    could name, says otherwise then. It holds no secret.
+    """  # fmt: skip
+    return dg.serialize_value(_ref(settings, {}))
+
+
+def _ref(settings: Settings, overrides: Mapping[str, Any]) -> InstanceRef:
+    return InstanceRef.from_dir(prepare(settings), overrides=dict(overrides))

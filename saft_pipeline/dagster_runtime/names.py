@@ -24,6 +24,9 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 }
 ASSETS = tuple(UPSTREAM)
 
+# How a tick begins to say that it lacks settings.
+CANNOT_POLL = "nothing to poll"
+
 # Tags of a run: whose claim it works on, and on how many files.
 CLAIM_TAG = "saft/claim"
 FILES_TAG = "saft/files"

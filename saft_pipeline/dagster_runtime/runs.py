@@ -27,6 +27,7 @@ WORKING = (
     dg.DagsterRunStatus.CANCELING,
 )
 UNFINISHED = (*WAITING, *WORKING)
+_SHOWN = 8  # characters of a run's id on Dagster's page
 
 
 class UnknownRunError(Exception):
@@ -110,13 +111,16 @@ def plain(error: SerializableErrorInfo) -> str:
 def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
     """End a run; what it had claimed and not loaded is failed, as cancelled. What was done.
 
+    `run_id` may be the 8 characters that Dagster's page shows of a run under way.
+
     Raises:
         UnknownRunError: no run has this id.
         NotCancelledError: it has ended, or a `saft` command executes it itself.
     """
-    run = instance.get_run_by_id(run_id)
+    run = instance.get_run_by_id(run_id) or _shown_as(instance, run_id)
     if run is None:
         raise UnknownRunError(f"no run is called {run_id}; `saft active` lists those under way")
+    run_id = run.run_id
     if run.is_finished:
         raise NotCancelledError(f"run {run_id} has ended already: {run.status.value.lower()}")
     if run.status == dg.DagsterRunStatus.QUEUED or _waits_for_worker(run):
@@ -136,6 +140,14 @@ def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
     instance.report_run_canceled(run, message="its process shows no sign of life")
     store.give_up(owner_of(run), run_id=run.run_id)
     return "noted as cancelled; its process was gone"
+
+
+def _shown_as(instance: dg.DagsterInstance, short: str) -> dg.DagsterRun | None:
+    found = [record.dagster_run for record in unfinished(instance)]
+    found = [run for run in found if len(short) == _SHOWN and run.run_id.startswith(short)]
+    if len(found) > 1:
+        raise NotCancelledError(f"{len(found)} runs begin with {short}; name one in full")
+    return found[0] if found else None
 
 
 def _told_to_stop(instance: dg.DagsterInstance, run_id: str) -> bool:

@@ -22,6 +22,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from saft_pipeline import settings
+from saft_pipeline.dagster_runtime.environment import undo_dotenv
 from saft_pipeline.dagster_runtime.event_json import (
     CHECKED,
     CheckEvent,
@@ -29,6 +30,7 @@ from saft_pipeline.dagster_runtime.event_json import (
     Serializer,
     Step,
 )
+from saft_pipeline.dagster_runtime.home import make_private
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.postgres import is_here
@@ -158,7 +160,10 @@ class PooledPostgresStorage(DagsterPostgresStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> PooledPostgresStorage:
         """Called by Dagster when it loads dagster.yaml."""
-        return cls(history_url(settings.load()), inst_data)
+        undo_dotenv()
+        given = settings.load()
+        make_private(given.home)
+        return cls(history_url(given), inst_data)
 
 
 def history_url(given: Settings) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import dagster as dg
 
 from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.loading.file_load import Load
+from saft_pipeline.visible import one_line, visible
 
 _MOST_FINDINGS = 20
 
@@ -29,10 +29,10 @@ def of_asset(asset: str, load: Load, artifacts: Artifacts) -> dict[str, Any]:
 def of_failure(load: Load) -> dict[str, Any]:
     """Why a file did not get into the tables."""
     return {
-        "path": load.file.path,
+        "path": one_line(load.file.path),
         "version": load.file.version,
         "attempt": load.file.attempts,
-        "reason": load.error or "unknown",
+        "reason": visible(load.error or "unknown"),
         "to do": _to_do(load),
     }
 
@@ -56,14 +56,15 @@ _CURES = {
 
 def of_failures(loads: Sequence[Load]) -> dg.TableMetadataValue:
     """The failed files of a run, as a table."""
-    records = [dg.TableRecord({"file": x.file.path, "reason": x.error or ""}) for x in loads]
+    told = ({"file": one_line(x.file.path), "reason": visible(x.error or "")} for x in loads)
+    records = [dg.TableRecord(each) for each in told]
     return dg.MetadataValue.table(records[:_MOST_FINDINGS])
 
 
 def _raw(load: Load, artifacts: Artifacts) -> dict[str, Any]:
     assert load.fetched is not None
     return {
-        "path": load.file.path,
+        "path": one_line(load.file.path),
         "bytes": load.fetched.file.size,
         "modified_at": dg.MetadataValue.timestamp(load.file.modified_at),
         "sha256": load.fetched.sha256,
@@ -91,7 +92,7 @@ def _ledger(load: Load) -> dict[str, Any]:
     assert load.outcome is not None
     rows = load.outcome.rows
     return {
-        "path": load.file.path,
+        "path": one_line(load.file.path),
         "version": load.file.version,
         "attempt": load.file.attempts,
         "invoices": rows.get("invoice_file_links", 0),
@@ -125,4 +126,4 @@ _COLUMNS = ("code", "line", "message")
 def _cell(value: object) -> str | int:
     if value is None:
         return ""
-    return value if isinstance(value, (str, int)) else json.dumps(value)
+    return value if isinstance(value, int) else visible(str(value))

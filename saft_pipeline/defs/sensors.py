@@ -4,7 +4,7 @@ import json
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FOLDER, SENSOR
+from saft_pipeline.dagster_runtime.names import CANNOT_POLL, CLAIM_TAG, FOLDER, SENSOR
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dagster_runtime.runs import end_dead_runs, waits
 from saft_pipeline.dagster_runtime.submission import run_requests
@@ -45,7 +45,9 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
         _require_queue(context.instance, settings)
         found = poll(settings, pipeline.store, turn_of=lambda o: _turn(context.instance, o))
     except SettingsError as error:
-        return dg.SensorResult(skip_reason=f"nothing to poll: {error}")
+        # Nobody looks at a skipped tick, and it goes on until somebody mends the settings.
+        context.log.warning("nothing can be polled: %s", error)
+        return dg.SensorResult(skip_reason=f"{CANNOT_POLL}: {error}")
     except (TransientSourceError, TransientStoreError, BrokerError) as error:
         return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
     figures = found.figures(settings)

@@ -13,16 +13,19 @@ import dagster as dg
 
 from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.partitions import partition_key
 from saft_pipeline.demo.generator import Sample, samples
 from saft_pipeline.demo.sftp_server import DemoSftpServer
 from saft_pipeline.processes.child_logs import LogFiles
 from saft_pipeline.processes.supervisor import Supervisor, free_port, is_free, running
-from saft_pipeline.settings import Settings, load
+from saft_pipeline.settings import load, variables
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
 
 _FIRST_PORT = 2222
+_NO_FILE = Path(os.devnull)
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,23 @@ class Demo:
             summary=_summary(files),
             not_loaded=[f for f in files if f.status != "loaded"],
             companies=self.store.company_totals() if settled else (),
-            surprises=[
-                f"{f.path}: {f.status}, not {self.expected[f.path].expected}"
-                for f in files
-                if f.status != self.expected[f.path].expected
-            ],
+            surprises=[*self._unmeant(files), *(self._unshown(files) if settled else ())],
         )
+
+    def _unmeant(self, files: Sequence[LedgerFile]) -> Iterator[str]:
+        for file in files:
+            if file.status != (meant := self.expected[file.path].expected):
+                yield f"{file.path}: {file.status}, not {meant}"
+
+    def _unshown(self, files: Sequence[LedgerFile]) -> Iterator[str]:
+        """What Dagster shows otherwise than the ledger has it."""
+        keys = {partition_key(f.path, f.key): f for f in files}
+        for asset in ASSETS:
+            shown = self.instance.get_materialized_partitions(dg.AssetKey(asset))
+            for key, file in keys.items():
+                if (key in shown) != (file.status == "loaded"):
+                    has = "a" if key in shown else "no"
+                    yield f"{file.path}: {file.status}, with {has} materialization of {asset}"
 
 
 _SETTLED = {"loaded", "failed", "incomplete"}
@@ -81,18 +95,22 @@ def _summary(files: Sequence[LedgerFile]) -> dict[str, int]:
 @contextmanager
 def running_demo(count: int, say: Callable[[str], object]) -> Iterator[Demo]:
     """Everything started, on this machine only, whatever servers the settings name."""
-    home = load().home / "demo"
+    say("the demo has servers of its own: no `.env` and no setting but SAFT_HOME and ports is read")
+    ports = {n: os.environ[n] for n in ("SAFT_HOME", "DAGSTER_PORT", "API_PORT") if n in os.environ}
+    home = load(ports, _NO_FILE).home / "demo"
     expected = {s.path: s for s in samples(count)}
     say(f"writing {len(expected)} sample files into {home / 'inbox'}")
     write_samples(home / "inbox", expected.values())
     with DemoSftpServer(home / "inbox", port=_port(home)) as server:
         (home / "port").write_text(str(server.port))
-        settings = _point_at(server, home)
+        given = {**ports, "SAFT_HOME": str(home.parent), **_server(server, home)}
+        settings = load(given, _NO_FILE)
         say("starting Postgres")
         store = open_store(settings)
         say("starting Dagster: daemon, web server, code server")
         logs = home / "logs"
-        with running(settings, free_port(settings.dagster_port), LogFiles(logs)) as supervisor:
+        port, environ = free_port(settings.dagster_port), _without_settings() | given
+        with running(settings, port, LogFiles(logs), environ=environ, folder=home) as supervisor:
             say(f"Dagster at {supervisor.url}; the sensor polls the SFTP server")
             with open_instance(settings) as instance:
                 inbox = home / "inbox"
@@ -116,19 +134,22 @@ def _port(home: Path) -> int:
     return wanted if is_free(wanted) else 0
 
 
-def _point_at(server: DemoSftpServer, home: Path) -> Settings:
-    """Let this process and its children see the demo's servers, and no other."""
-    given = {
+def _server(server: DemoSftpServer, home: Path) -> dict[str, str]:
+    """The settings of the demo's server, kept for who wants to look at it by `sftp`."""
+    login = {
         "SFTP_HOST": server.host,
         "SFTP_PORT": str(server.port),
         "SFTP_USERNAME": server.username,
         "SFTP_PASSWORD": server.password,
         "SFTP_HOST_KEY_FINGERPRINTS": server.fingerprint,
     }
-    hidden = [n.upper() for n in Settings.model_fields if n.startswith(("sftp_", "supabase_"))]
-    os.environ.update(dict.fromkeys(hidden, ""))
-    os.environ.update({"AFTER_LOAD": "keep", "POLL_INTERVAL_SECONDS": "5", **given})
     env_file = home / "sftp.env"
     env_file.touch(mode=0o600)
-    env_file.write_text("".join(f"{name}={value}\n" for name, value in given.items()))
-    return load()
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in login.items()))
+    return {"POLL_INTERVAL_SECONDS": "5", **login}
+
+
+def _without_settings() -> dict[str, str]:
+    """This process's environment for children that are to reach the demo's servers and no other."""
+    ours = variables()
+    return {name: value for name, value in os.environ.items() if name not in ours}

@@ -89,7 +89,8 @@ def place_of(home: Path) -> Place:
 def _made(root: Path) -> int:
     """The owner of the folder, which is made if need be; only who may use it gets past here."""
     if not root.is_dir():
-        root.mkdir(parents=True, exist_ok=True)
+        root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.mkdir(exist_ok=True)
         # Root's is passed through by the server's account; nobody but root can list it.
         root.chmod(0o711 if os.geteuid() == 0 else 0o700)
     owner = root.stat().st_uid

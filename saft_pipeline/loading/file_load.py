@@ -30,7 +30,6 @@ class Load:
 
     file: LedgerFile
     fetched: Fetched | None = None
-    owned: bool = True
     same_as: int | None = None
     pack: str | None = None
     reading: Reading | None = None
@@ -82,7 +81,7 @@ class Load:
         """Let go of the bytes and the spooled rows."""
         if self.reading is not None:
             self.reading.rows.close()
-        if self.fetched and self.owned and isinstance(self.fetched.content, Path):
+        if self.fetched and isinstance(self.fetched.content, Path):
             self.fetched.content.unlink(missing_ok=True)
 
 

@@ -97,7 +97,6 @@ class Loader:
 
     @staticmethod
     def _arrived(load: Load, arrival: Arrival) -> None:
-        load.owned = arrival.owned
         if isinstance(arrival.result, Fetched):
             load.fetched = arrival.result
         else:

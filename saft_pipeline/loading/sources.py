@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
+from saft_pipeline.loading.local_files import client_folders, open_local
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
@@ -26,15 +28,16 @@ from saft_pipeline.store.store import Store
 
 LOCAL = "file"
 _TRIES = 3
+IN_MEMORY = 1 << 20
+"""Bytes; of a larger file a copy is made."""
 
 
 @dataclass
 class Arrival:
-    """A file's bytes, or why they could not be had. `owned`: the content is ours to delete."""
+    """A file's bytes, or why they could not be had."""
 
     file: LedgerFile
     result: Fetched | FetchFailed
-    owned: bool = True
 
 
 class Source(Protocol):
@@ -58,17 +61,24 @@ class Source(Protocol):
 
 def source_of(name: str, settings: Settings) -> Source:
     """The source that the ledger calls `name`."""
-    return LocalSource() if name == LOCAL else SftpSource(settings)
+    return LocalSource(client_folders(settings)) if name == LOCAL else SftpSource(settings)
 
 
 class LocalSource:
-    """Files of this machine, never copied and never removed; `path` is absolute."""
+    """Files of this machine, never removed; `path` is absolute.
+
+    Each is read once, into memory or a copy: what is hashed is what is loaded.
+    """
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        """`folders`: those that clients of the API may name files in."""
+        self._folders = folders
 
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
-        """Hash each file where it lies."""
+        """Each file as it is now, judged anew."""
         for file in files:
             path = Path(os.fsdecode(raw_path(file.path)))
-            yield Arrival(file, _read_local(path), owned=False)
+            yield Arrival(file, _read_local(path, self._folders, spill))
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         """`AFTER_LOAD` is about the server; a local file stays."""
@@ -78,18 +88,33 @@ class LocalSource:
         """Nothing is held open."""
 
 
-def _read_local(path: Path) -> Fetched | FetchFailed:
+def _read_local(path: Path, folders: Sequence[Path], spill: Path) -> Fetched | FetchFailed:
     remote = RemoteFile(path=os.fsencode(path), size=0, modified_at=0)
     try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        stat = path.stat()
+        descriptor = open_local(path, folders)
     except FileNotFoundError:
         return FetchFailed(remote, f"{path}: no such file", "gone")
     except OSError as error:
         return FetchFailed(remote, f"{path}: {error.strerror}", "unreadable")
+    with os.fdopen(descriptor, "rb") as stream:
+        stat = os.fstat(descriptor)
+        content, digest = _taken(stream, spill)
     found = RemoteFile(remote.path, stat.st_size, int(stat.st_mtime))
-    return Fetched(file=found, sha256=digest, content=path)
+    return Fetched(file=found, sha256=digest, content=content)
+
+
+def _taken(stream: BinaryIO, spill: Path) -> tuple[bytes | Path, str]:
+    """The bytes, or a copy of many, and their hash."""
+    head = stream.read(IN_MEMORY)
+    digest = hashlib.sha256(head)
+    if len(head) < IN_MEMORY:
+        return head, digest.hexdigest()
+    with tempfile.NamedTemporaryFile(dir=spill, prefix="local-", delete=False) as copy:
+        while head:
+            copy.write(head)
+            head = stream.read(IN_MEMORY)
+            digest.update(head)
+    return Path(copy.name), digest.hexdigest()
 
 
 class SftpSource:
@@ -198,16 +223,18 @@ def count_traffic(store: Store, **more: int) -> None:
         store.count({**TRAFFIC.take(), **more})
 
 
-def enter_local(store: Store, path: Path) -> LedgerFile:
+def enter_local(store: Store, path: Path, folders: Sequence[Path] = ()) -> LedgerFile:
     """Note a local file in the ledger, if it is new or has changed; its row. Raises OSError."""
-    seen = local_file(path)
+    seen = local_file(path, folders)
     store.observe(LOCAL, [seen], whole=False)
     return store.files(source=LOCAL, path=seen.path)[0]
 
 
-def local_file(path: Path) -> Seen:
+def local_file(path: Path, folders: Sequence[Path] = ()) -> Seen:
     """A local file as the ledger knows it, by its absolute path. Raises OSError."""
-    stat = path.stat()
+    descriptor = open_local(path.absolute(), folders)
+    stat = os.fstat(descriptor)
+    os.close(descriptor)
     return Seen(
         path=text_path(os.fsencode(path.absolute())),
         filename=text_path(os.fsencode(path.name)),

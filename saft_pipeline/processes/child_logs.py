@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, TextIO, cast
 
+from saft_pipeline.visible import visible
+
 Format = Literal["plain", "json"]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
@@ -77,7 +79,8 @@ class LogLines:
     def _read(self, name: str, descriptor: int) -> None:
         with os.fdopen(descriptor, "rb") as lines:
             for line in lines:
-                self.say(name, _COLOUR.sub("", line.decode(errors="replace").rstrip()))
+                text = _COLOUR.sub("", line.decode(errors="replace").rstrip())
+                self.say(name, visible(text))
 
     def say(self, name: str, message: str) -> None:
         """Write one line."""

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from types import FrameType
 
 import yaml
 
-from saft_pipeline.dagster_runtime.instance import environment
+from saft_pipeline.dagster_runtime.instance import environment, reference
 from saft_pipeline.dagster_runtime.names import DAEMON_MODULE, LOCATION
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from saft_pipeline.processes.child_logs import Logs
@@ -68,6 +68,8 @@ class Supervisor:
     logs: Logs
     api: bool = False
     stopping: Callable[[], bool] = lambda: False
+    environ: Mapping[str, str] | None = None
+    folder: Path | None = None
     _children: list[Child] = field(default_factory=list)
     _ended: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -75,7 +77,7 @@ class Supervisor:
         # A Unix socket's path may have 107 bytes at most, and SAFT_HOME may lie deep.
         self._folder = Path(tempfile.mkdtemp(prefix="saft-", dir="/tmp"))
         self.url = f"http://127.0.0.1:{self.port}"
-        self._env = environment(self.settings)
+        self._env = environment(self.settings, self.environ)
         self._postgres = EmbeddedPostgres(self.settings.home) if self.settings.embedded else None
         self._postgres_due = 0.0
 
@@ -88,7 +90,7 @@ class Supervisor:
         if self._postgres:
             self._postgres.start()
         code = self._folder / "code.sock"
-        where = ["-w", str(self._workspace(code))]
+        where = ["-w", str(self._workspace(code)), "--instance-ref", reference(self.settings)]
         python = [sys.executable, "-m"]
         serve = ["dagster", "api", "grpc", "-m", LOCATION, "--socket", str(code)]
         web = ["dagster_webserver", "-h", "127.0.0.1", "-p", str(self.port), *where]
@@ -113,7 +115,12 @@ class Supervisor:
     def _spawn(self, child: Child) -> None:
         with self.logs.of(child.name) as log:
             child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
-                child.command, env=self._env, stdout=log, stderr=log, start_new_session=True
+                child.command,
+                env=self._env,
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         child.started = time.monotonic()
 
@@ -226,9 +233,14 @@ def running(
     *,
     api: bool = False,
     stopping: Callable[[], bool] = lambda: False,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Supervisor]:
-    """A started supervisor, stopped when the block ends; `stopping` may end the start early."""
-    supervisor = Supervisor(settings, port, logs, api, stopping)
+    """A started supervisor, stopped when the block ends; `stopping` may end the start early.
+
+    `environ` and `folder`: the children's, in the place of this process's own.
+    """
+    supervisor = Supervisor(settings, port, logs, api, stopping, environ, folder)
     try:
         supervisor.start()
         yield supervisor

@@ -13,9 +13,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from saft_pipeline.settings import Settings
 from saft_pipeline.web import errors, metrics, openapi
 from saft_pipeline.web.guard import Guard, RateLimit
 from saft_pipeline.web.health import Probes
+from saft_pipeline.web.login import Logins, Sessions, Throttle, logins_of
+from saft_pipeline.web.login_page import LoginPage
 from saft_pipeline.web.routes import answering, routes
 from saft_pipeline.web.services import Services
 
@@ -23,7 +26,7 @@ from saft_pipeline.web.services import Services
 def build(services: Services) -> Starlette:
     """The application over opened services."""
     probes = Probes(services)
-    token = services.settings.api_token
+    settings = services.settings
 
     async def health(_: Request) -> Response:
         found = await probes.health()
@@ -52,9 +55,22 @@ def build(services: Services) -> Starlette:
     }
     return Starlette(
         routes=[*routes(services), *(Route(p, answering(h)) for p, h in others.items())],
-        middleware=[
-            Middleware(Guard, token=token.get_secret_value() if token else None, limit=RateLimit())
-        ],
+        middleware=[guarded(settings)],
         exception_handlers={HTTPException: errors.respond, Exception: errors.respond},
         lifespan=lifespan,
     )
+
+
+def guarded(settings: Settings) -> Middleware:
+    """The guard of the API and of our pages: without WEB_LOGIN the token is the login."""
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    logins = logins_of(settings) or Logins({"token": token} if token else {})
+    return Middleware(
+        Guard, login=login_page(settings, logins), token=token, hosts=settings.web_hosts,
+        limit=RateLimit(),
+    )  # fmt: skip
+
+
+def login_page(settings: Settings, logins: Logins) -> LoginPage:
+    """Logins whose sessions all processes of the home know."""
+    return LoginPage(logins, Sessions(settings.home / "sessions", logins), Throttle())

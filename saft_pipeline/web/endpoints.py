@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from pathlib import Path
 
 from saft_pipeline.dagster_runtime import runs
+from saft_pipeline.loading.local_files import client_folders
 from saft_pipeline.loading.sources import LOCAL, enter_local
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.web import folders, tasks
@@ -92,16 +92,11 @@ def files(services: Services, asked: FileQuery) -> Files:
     return Files(files=found, next=found[-1].id if len(found) == asked.limit else None)
 
 
-def local_folders(services: Services) -> list[Path]:
-    """The folders whose files a client may name."""
-    settings = services.settings
-    return list(settings.api_folders) or [settings.home / "inbox"]
-
-
 def _local(services: Services, given: str) -> LedgerFile:
-    path = folders.find(given, local_folders(services))
+    allowed = client_folders(services.settings)
+    path = folders.find(given, allowed)
     try:
-        return enter_local(services.ledger.store, path)
+        return enter_local(services.ledger.store, path, allowed)
     except OSError as error:
         raise ApiError(404, "no_such_file", f"{given}: {error.strerror}") from None
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 FileState = Literal["pending", "incomplete", "running", "loaded", "failed", "gone", "unreadable"]
 TaskState = Literal["PENDING", "STARTED", "SUCCESS", "FAILURE", "REVOKED"]
+
+
+def _storable(text: str) -> str:
+    try:
+        if b"\0" in text.encode():
+            raise ValueError("a null character is in no name")
+    except UnicodeEncodeError:
+        raise ValueError("half a character is in no name") from None
+    return text
+
+
+Name = Annotated[str, AfterValidator(_storable)]
+"""Text that a database and a file system can have."""
 
 
 class Nothing(BaseModel):
@@ -17,7 +30,7 @@ class Nothing(BaseModel):
 class TaskId(BaseModel):
     """A task, as the answer that began it names it."""
 
-    id: str = Field(max_length=100, description="the `task_id` of an answer")
+    id: Name = Field(max_length=100, description="the `task_id` of an answer")
 
 
 class FileId(BaseModel):
@@ -30,7 +43,7 @@ class FilePath(BaseModel):
     """A file to load."""
 
     model_config = ConfigDict(extra="forbid")
-    file_path: str = Field(
+    file_path: Name = Field(
         min_length=1,
         max_length=4096,
         description="a local path below a configured folder, or a remote path of the ledger",
@@ -42,7 +55,7 @@ class FileQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     state: FileState | None = Field(None, description="only files in this state")
-    path: str | None = Field(None, max_length=4096, description="one file, in all its versions")
+    path: Name | None = Field(None, max_length=4096, description="one file, in all its versions")
     limit: int = Field(100, ge=1, le=1000, description="most files of a page")
     before: int | None = Field(
         None, ge=1, lt=2**63, description="the `next` of the page that came before"

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from saft_pipeline.web import endpoints, models
 from saft_pipeline.web.errors import ApiError, api_error
 from saft_pipeline.web.services import Services
-
-MAX_BODY = 64 << 10
-"""Bytes; a path has at most 4,096 characters."""
-
-_BODY_WITHIN = 10.0
 
 
 @dataclass(frozen=True)
@@ -121,23 +115,9 @@ async def _given(endpoint: Endpoint, request: Request) -> Any:
     if endpoint.where == "query":
         return dict(request.query_params)
     try:
-        return json.loads(await _body(request))
-    except ValueError:
-        raise ApiError(400, "bad_request", "the body is not JSON") from None
-
-
-async def _body(request: Request) -> bytes:
-    """The body, if it comes in time and is not too large."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_BODY_WITHIN):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    raise ApiError(413, "body_too_large", f"at most {MAX_BODY:,} bytes")
-    except (TimeoutError, ClientDisconnect):
-        raise ApiError(408, "body_too_slow", f"not whole after {_BODY_WITHIN:.0f} s") from None
-    return bytes(body)
+        return json.loads(await request.body())
+    except (ValueError, RecursionError):
+        raise ApiError(400, "bad_request", "the body is not JSON that can be read") from None
 
 
 def _judged(endpoint: Endpoint, given: Any) -> BaseModel:

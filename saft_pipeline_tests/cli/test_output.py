@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +11,7 @@ import typer
 from rich.console import Console
 
 from saft_pipeline.cli import output
+from saft_pipeline.settings import load
 
 
 def test_a_document_is_printed_with_its_accents(capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,10 +66,6 @@ def test_what_is_no_terminal_shows_none(monkeypatch: pytest.MonkeyPatch) -> None
     assert bar_on(monkeypatch, terminal=False) == ""
 
 
-@pytest.mark.parametrize(("given", "level"), [("", "critical"), ("debug", "debug")])
-def test_logs_are_quiet_unless_asked_for(
-    monkeypatch: pytest.MonkeyPatch, given: str, level: str
-) -> None:
-    monkeypatch.setenv("LOG_LEVEL", given)
-    output.quiet()
-    assert os.environ["LOG_LEVEL"] == level
+@pytest.mark.parametrize(("given", "level"), [("", "critical"), ("info", "info")])
+def test_logs_are_quiet_unless_asked_for(given: str, level: str) -> None:
+    assert output.quiet(load({"LOG_LEVEL": given})).log_level == level

@@ -34,7 +34,7 @@ def test_active_is_one_json_document(saft: Command, queued: str) -> None:
 
 
 def test_cancel_ends_a_run(saft: Command, queued: str, store: Store) -> None:
-    assert saft("cancel", queued).status == 0
+    assert saft("cancel", queued[:8]).status == 0  # as Dagster's page shows it
     assert queued not in saft("active").out
     assert [f.status for f in store.files()] == ["failed"]
 

@@ -80,6 +80,7 @@ def test_what_one_process_writes_another_finds(
     settings = load({"SAFT_HOME": str(saft_home)})
     with open_instance(settings) as ours:
         ours.add_dynamic_partitions("test_instance", ["one"])
+    monkeypatch.setenv("SAFT_HOME", str(saft_home))
     monkeypatch.setenv("DAGSTER_HOME", str(settings.dagster_home))
     with dg.DagsterInstance.get() as dagsters:
         assert dagsters.get_dynamic_partitions("test_instance") == ["one"]

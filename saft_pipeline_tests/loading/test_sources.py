@@ -121,7 +121,7 @@ def test_a_large_file_arrives_in_the_spill_folder(
     (arrival,) = source.fetch([ledger_file("large.xml", 2 << 20, EARLY)], spill)
     assert isinstance(arrival.result, Fetched)
     assert isinstance(arrival.result.content, Path)
-    assert (arrival.result.content.parent, arrival.owned) == (spill, True)
+    assert arrival.result.content.parent == spill
 
 
 def test_a_file_that_is_gone_keeps_no_other_from_arriving(
@@ -179,24 +179,60 @@ def test_files_that_could_not_be_cleared_away_have_the_reason(
     assert all(reason and "can't be reached" in reason for reason in reasons)
 
 
-def local(path: Path) -> Arrival:
-    (arrival,) = LocalSource().fetch([ledger_file(str(path), source=LOCAL)], path.parent)
+def local(path: Path, folder: Path | None = None) -> Arrival:
+    """A local file that comes; `folder`: one that clients may name files in."""
+    source = LocalSource([folder] if folder else [])
+    (arrival,) = source.fetch([ledger_file(str(path), source=LOCAL)], path.parent)
     return arrival
 
 
-def test_a_local_file_is_hashed_where_it_lies(tmp_path: Path) -> None:
+def test_a_local_file_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "f.xml"
     path.write_bytes(b"<AuditFile/>")
     os.utime(path, (EARLY, EARLY))
     arrival = local(path)
     assert isinstance(arrival.result, Fetched)
-    assert (arrival.result.content, arrival.owned) == (path, False)
+    assert arrival.result.content == b"<AuditFile/>"
     assert arrival.result.sha256 == hashlib.sha256(b"<AuditFile/>").hexdigest()
     assert (arrival.result.file.size, arrival.result.file.modified_at) == (12, EARLY)
 
 
 def test_a_local_file_that_is_gone_says_so(tmp_path: Path) -> None:
     assert kinds([local(tmp_path / "f.xml")]) == {f"{tmp_path}/f.xml": "gone"}
+
+
+def test_a_large_local_file_is_copied_and_the_copy_is_what_was_hashed(tmp_path: Path) -> None:
+    path = tmp_path / "f.xml"
+    path.write_bytes(data := os.urandom(1 << 20) + b"end")
+    result = local(path).result
+    assert isinstance(result, Fetched)
+    assert isinstance(result.content, Path)
+    assert (result.content != path, result.content.read_bytes() == data) == (True, True)
+    assert result.sha256 == hashlib.sha256(data).hexdigest()
+
+
+@pytest.mark.parametrize("changed", ["file", "folder", "fifo"])
+def test_what_took_the_place_of_a_judged_file_is_not_read(tmp_path: Path, changed: str) -> None:
+    secret = tmp_path / "outside"
+    secret.mkdir()
+    (secret / "f.xml").write_text("secret")
+    inner = tmp_path / "inbox" / "sub"
+    inner.mkdir(parents=True)
+    if changed == "file":
+        (inner / "f.xml").symlink_to(secret / "f.xml")
+    elif changed == "folder":
+        inner.rmdir()
+        inner.symlink_to(secret)
+    else:
+        os.mkfifo(inner / "f.xml")
+    result = local(tmp_path / "inbox" / "sub" / "f.xml", tmp_path / "inbox").result
+    assert isinstance(result, FetchFailed)
+    assert (result.kind, "secret" in result.reason) == ("unreadable", False)
+
+
+def test_a_fifo_that_a_person_names_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "f.xml")
+    assert kinds([local(tmp_path / "f.xml")]) == {f"{tmp_path}/f.xml": "unreadable"}
 
 
 def test_a_local_path_that_cannot_be_read_says_so(tmp_path: Path) -> None:
@@ -206,7 +242,7 @@ def test_a_local_path_that_cannot_be_read_says_so(tmp_path: Path) -> None:
 def test_local_files_are_never_cleared_away(tmp_path: Path) -> None:
     path = tmp_path / "f.xml"
     path.touch()
-    assert list(LocalSource().clear_away([ledger_file(str(path), source=LOCAL)])) == []
+    assert list(LocalSource([]).clear_away([ledger_file(str(path), source=LOCAL)])) == []
     assert path.exists()
 
 

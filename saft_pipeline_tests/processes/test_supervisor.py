@@ -153,6 +153,8 @@ def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
 ) -> None:
     """All of it in one test: starting Dagster's processes is what costs."""
     monkeypatch.setenv("POLL_INTERVAL_SECONDS", "1")
+    # The environment stands above it in every process, though Dagster would have it otherwise.
+    Path(".env").write_text(f"SFTP_PORT=9\nSAFT_HOME={tmp_path}/x\nDAGSTER_HOME={tmp_path}/y\n")
     monkeypatch.setenv("SAFT_TEST_MARK", mark := f"mark-{os.getpid()}-{time.time_ns()}")
     settings = load({**project.env, "SAFT_HOME": history_of_its_own})
     supervisor = Supervisor(settings, sshd.free_port(), LogFiles(tmp_path / "logs"))

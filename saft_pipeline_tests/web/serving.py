@@ -29,10 +29,12 @@ from saft_pipeline.web.services import Services, services
 class Daemon:
     """The daemon's own functions, with runs executed in this process."""
 
-    def __init__(self, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext) -> None:
+    def __init__(
+        self, settings: Settings, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext
+    ) -> None:
         self.instance = instance
         self._workspace = workspace
-        self._runs = LocalRuns(instance, workspace)
+        self._runs = LocalRuns(settings, instance, workspace)
 
     def beat(self) -> None:
         """What it does every five seconds: tick the sensors that are due."""
@@ -98,7 +100,7 @@ def serving(settings: Settings) -> Iterator[Api]:
         listening(opened) as url,
         httpx.Client(base_url=url, headers=headers, timeout=60) as client,
     ):
-        yield Api(client, opened, Daemon(instance, workspace))
+        yield Api(client, opened, Daemon(settings, instance, workspace))
 
 
 @contextlib.contextmanager

@@ -9,9 +9,10 @@ import pytest
 
 from saft_pipeline.settings import load
 from saft_pipeline.web import services as services_module
-from saft_pipeline.web.routes import MAX_BODY
 from saft_pipeline_tests.fixtures.project import Polled
 from saft_pipeline_tests.web.serving import Api, serving
+
+MOST = 64 << 10
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,9 @@ def code(api: Api, method: str, path: str, content: bytes | None = None) -> tupl
         ("GET", "/api/process-sftp", (405, "method_not_allowed")),
         ("DELETE", "/api/files", (405, "method_not_allowed")),
         ("GET", f"/api/task-status/{'x' * 200}", (400, "bad_request")),
+        ("GET", "/api/task-status/a%00b", (400, "bad_request")),
+        ("POST", "/api/tasks/a%00b/cancel", (400, "bad_request")),
+        ("GET", "/api/files?path=a%00b", (400, "bad_request")),
     ],
 )
 def test_an_address_that_is_none(
@@ -48,19 +52,21 @@ def test_an_address_that_is_none(
 @pytest.mark.parametrize(
     "body",
     [b"", b"{", b"null", b"[]", b"{}", b'{"file_path": ""}', b'{"file_path": 1}', b"\xff",
-     b'{"file_path": "a.xml", "force": true}', b'{"file_path": "' + b"a" * 5000 + b'"}'],
+     b'{"file_path": "a.xml", "force": true}', b'{"file_path": "' + b"a" * 5000 + b'"}',
+     b'{"file_path": "a\\u0000.xml"}', b'{"file_path": "\\ud800.xml"}',
+     b"[" * 60_000, b'{"file_path":' * 4_000],
 )  # fmt: skip
 def test_a_body_that_names_no_file(looked: Api, body: bytes) -> None:
     assert code(looked, "POST", "/api/process-xml-file", body) == (400, "bad_request")
 
 
 def test_a_body_that_is_too_large(looked: Api) -> None:
-    body = b'{"file_path": "' + b"a" * MAX_BODY + b'"}'
+    body = b'{"file_path": "' + b"a" * MOST + b'"}'
     assert code(looked, "POST", "/api/process-xml-file", body) == (413, "body_too_large")
 
 
 def test_a_body_that_is_too_large_and_does_not_say_so(looked: Api) -> None:
-    chunks = iter([b"a" * 1024] * (MAX_BODY // 1024 + 1))
+    chunks = iter([b"a" * 1024] * (MOST // 1024 + 1))
     answer = looked.client.post("/api/process-xml-file", content=chunks)
     assert answer.json()["error"]["code"] == "body_too_large"
 

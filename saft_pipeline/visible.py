@@ -1,0 +1,22 @@
+"""Text from outside as people may look at it: what would steer a terminal or turn letters around
+is shown as its code.
+"""  # fmt: skip
+
+from __future__ import annotations
+
+import re
+
+# C0 but tab and line feed, DEL, C1; soft hyphen, marks of direction, line separators, half pairs.
+STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with `\\x1b`, `\\u202e` and their kind in the place of such characters."""
+    return STEERING.sub(lambda m: m[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """The same for a place that has one line, such as a file's name in a list."""
+    return visible(text).replace("\n", "\\n").replace("\t", "\\t")
