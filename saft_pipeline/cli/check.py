@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -204,16 +204,25 @@ def _schema(found: State, lacks: list[str], settings: Settings) -> CheckResult:
     return CheckResult("schema", ok=True, message=f"up to date ({known} migrations)")
 
 
-def _rights(found: dict[str, list[str]]) -> CheckResult:
+def _rights(found: Mapping[str, Any]) -> CheckResult:
     problems = []
     if found["missing"]:
         problems.append(f"this login may not: {', '.join(found['missing'])}; grant it that")
     if found["open"]:
-        problems.append(f"anyone may: {', '.join(found['open'])}; run: select saft.revoke_public()")
-    message = (
-        "; ".join(problems) or "this login may do all it needs, anon and authenticated nothing"
-    )
-    return CheckResult("rights", ok=not problems, message=message)
+        problems.append(
+            f"anyone may: {', '.join(found['open'])}; revoke it, or make a policy with a condition "
+            "(saft db sql --readers: who is signed in reads his companies)"
+        )
+    return CheckResult("rights", ok=not problems, message="; ".join(problems) or _may(found))
+
+
+def _may(found: Mapping[str, Any]) -> str:
+    ours = "this login may do all it needs"
+    if (members := found["members"]) is not None:
+        return f"{ours}, {members:,} users of company_readers read the rows of their companies"
+    if found["policies"]:
+        return f"{ours}, anon and authenticated what policies let them"
+    return f"{ours}, anon and authenticated nothing"
 
 
 def _dagster(settings: Settings) -> CheckResult:

@@ -45,8 +45,15 @@ def url() -> None:
 
 
 @app.command()
-def sql() -> None:
+def sql(
+    readers: Annotated[
+        bool,
+        typer.Option(
+            "--readers", help="Instead: let signed-in users read the rows of their companies."
+        ),
+    ] = False,
+) -> None:
     """Print the migrations as SQL, for Supabase's SQL editor."""
     from saft_pipeline.store import schema
 
-    sys.stdout.write(schema.sql())
+    sys.stdout.write(schema.readers_sql() if readers else schema.sql())

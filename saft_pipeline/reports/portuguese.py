@@ -86,6 +86,7 @@ LABELS = {
     "active": "Ativo",
     "address_detail": "Morada",
     "amount": "Valor",
+    "artifact_pack": "Pacote",
     "atcud": "ATCUD",
     "attempts": "Tentativas",
     "branch": "Estabelecimento",

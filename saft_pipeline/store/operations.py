@@ -38,6 +38,9 @@ class Operations:
         bounds = [float(bound) for bound in WAIT_BOUNDS]
         return dict(self._transport.call("saft_figures", {"bounds": bounds}))
 
-    def rights(self) -> dict[str, list[str]]:
-        """What this login lacks (`missing`), and what Supabase's public roles could do (`open`)."""
+    def rights(self) -> Mapping[str, Any]:
+        """As lists, what this login lacks (`missing`) and what Supabase's public roles were granted
+        without a policy that has a condition (`open`); how many `policies` have one; how many
+        `members` company_readers has, None without that table.
+        """  # fmt: skip
         return dict(self._transport.call("saft_rights", {}))

@@ -107,6 +107,13 @@ def sql() -> str:
     )
 
 
+def readers_sql() -> str:
+    """What lets signed-in users of Supabase read the rows of their companies, as a script."""
+    text = (resources.files(__package__) / "readers.sql").read_text(encoding="utf-8")
+    function = dict(_files("repeatable"))["80_readers"]
+    return text.replace("{function}", function.strip())
+
+
 def _guarded(migration: Migration) -> str:
     known = f"exists (select from saft.migrations where version = '{migration.version}')"
     return (

@@ -22,7 +22,7 @@ COMMANDS = {
     "demo", "up", "poll", "ingest", "parse", "status", "retry", "active", "cancel", "check", "db",
     "serve", "bench",
 }  # fmt: skip
-SCREEN = 24, 80  # lines and columns
+SCREEN = 30, 80  # lines and columns
 
 
 def commands(help_text: str) -> set[str]:

@@ -45,3 +45,20 @@ def create_roles(url: str) -> None:
         connection.execute(_CREATE)
         connection.execute(_SETTINGS)
         connection.commit()
+
+
+# As far as policies go: who is signed in, by the token of the request.
+_AUTH = """
+create schema if not exists auth;
+grant usage on schema auth to anon, authenticated, service_role;
+create table if not exists auth.users (id uuid primary key, email text);
+create or replace function auth.uid() returns uuid language sql stable as $$
+    select (nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub')::uuid
+$$;
+"""
+
+
+def create_auth(url: str) -> None:
+    """Have what Supabase Auth puts into a project's database."""
+    with psycopg.connect(url) as connection:
+        connection.execute(_AUTH)

@@ -113,7 +113,8 @@ def test_files_that_wait_have_an_age(operations: Operations) -> None:
 
 
 def test_the_owner_lacks_nothing_and_nothing_is_open(operations: Operations) -> None:
-    assert operations.rights() == {"missing": [], "open": []}
+    rights = operations.rights()
+    assert rights == {"missing": [], "open": [], "policies": 0, "members": None}
 
 
 def test_what_anyone_may_do_is_found(operations: Operations, url: str) -> None:

@@ -80,24 +80,52 @@ as $$
         'counters', (select coalesce(jsonb_object_agg(c.name, c.value), '{}') from saft.counters c))
 $$;
 
--- What this login lacks, and what the roles that anyone may take on Supabase could do, as a list of
--- `privilege on table`. Where those roles don't exist nothing is open to them.
+-- `missing`: what this login lacks, as `privilege on table`. `open`: what the roles that anyone may
+-- take on Supabase were granted without a policy that has a condition. `policies`: how many such
+-- policies there are. `members`: how many users company_readers has, if that was set up.
 create or replace function public.saft_rights() returns jsonb
-language sql stable set search_path = ''
+language plpgsql stable set search_path = ''
 as $$
-    with wanted as (
-        select t.name, p.name as privilege
-        from unnest('{companies,customers,invoices,invoice_lines,invoice_files,invoice_file_links}'
-            ::text[]) t(name)
-        cross join unnest('{select,insert,update,delete}'::text[]) p(name)
-    )
-    select jsonb_build_object(
-        'missing', (
-            select coalesce(jsonb_agg(w.privilege || ' on ' || w.name), '[]') from wanted w
-            where not has_table_privilege('public.' || w.name, w.privilege)),
-        'open', (
-            select coalesce(jsonb_agg(distinct w.privilege || ' on ' || w.name), '[]')
+declare
+    members bigint;
+begin
+    if to_regclass('public.company_readers') is not null then
+        execute 'select count(distinct user_id) from public.company_readers' into members;
+    end if;
+    return (
+        with wanted as (
+            select t.name, p.name as privilege, p.command
+            from unnest('{companies,customers,invoices,invoice_lines,invoice_files,invoice_file_links}'
+                ::text[]) t(name)
+            cross join (values ('select', 'r'), ('insert', 'a'), ('update', 'w'), ('delete', 'd'))
+                p(name, command)
+        ), held as (
+            select distinct w.*, r.rolname, c.relrowsecurity, c.oid
             from wanted w
+            join pg_catalog.pg_class c on c.oid = ('public.' || w.name)::regclass
             join pg_catalog.pg_roles r on r.rolname in ('anon', 'authenticated')
-            where has_table_privilege(r.rolname, 'public.' || w.name, w.privilege)))
-$$;
+            where has_table_privilege(r.rolname, c.oid, w.privilege)
+        ), let as (
+            select h.*, (
+                select array_agg(coalesce(pg_get_expr(p.polqual, p.polrelid),
+                    pg_get_expr(p.polwithcheck, p.polrelid), 'true'))
+                from pg_catalog.pg_policy p
+                where p.polrelid = h.oid and p.polpermissive and p.polcmd in ('*', h.command)
+                    and (p.polroles @> array[h.rolname::regrole::oid] or p.polroles = array[0::oid])
+                ) as conditions
+            from held h
+        ), judged as (
+            select l.*, l.relrowsecurity and l.conditions is not null
+                and not l.conditions && '{true,(true)}' as is_meant
+            from let l
+        )
+        select jsonb_build_object(
+            'missing', (
+                select coalesce(jsonb_agg(w.privilege || ' on ' || w.name), '[]') from wanted w
+                where not has_table_privilege('public.' || w.name, w.privilege)),
+            'open', (
+                select coalesce(jsonb_agg(distinct j.privilege || ' on ' || j.name), '[]')
+                from judged j where not j.is_meant),
+            'policies', (select count(*) from judged j where j.is_meant),
+            'members', members));
+end $$;
