@@ -75,6 +75,8 @@ class Settings(BaseModel):
 
     saft_home: Path = Path(".saft")
     dagster_host: str = "127.0.0.1"
+    dagster_instance: Path | None = None
+    dagster_location: str | None = None
     dagster_port: int = Field(3000, ge=1, le=65535)
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=1, le=65535)
@@ -148,7 +150,9 @@ class Settings(BaseModel):
 
     @property
     def dagster_home(self) -> Path:
-        """The DAGSTER_HOME of everything that `saft` starts."""
+        """The DAGSTER_HOME of everything that `saft` starts, or of the instance that it joins."""
+        if self.dagster_instance is not None:
+            return self.dagster_instance.expanduser().absolute()
         return self.home / "dagster"
 
     @property
@@ -159,7 +163,8 @@ class Settings(BaseModel):
     @property
     def embedded(self) -> bool:
         """Whether the tables or Dagster's history are in the embedded Postgres."""
-        return not (self.dagster_db_url and (self.supabase_db_url or self.supabase_url))
+        history = self.dagster_db_url or self.dagster_instance
+        return not (history and (self.supabase_db_url or self.supabase_url))
 
     @property
     def source(self) -> str:
