@@ -17,6 +17,7 @@ from saft_pipeline.cli.output import (
     CannotRunError,
     finish,
     print_json,
+    print_json_rows,
     quiet,
     say,
     show,
@@ -138,7 +139,13 @@ def status(
     store = open_store(settings)
     counts = store.counts()
     waiting = store.backlog(None, settings.incomplete_after).oldest_pending_seconds
-    if path or state or as_json:
+    backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
+    head = {"counts": counts, "backlog": backlog}
+    if as_json and not path:
+        every = (_row(f) for page in store.pages(state=state) for f in page)
+        print_json_rows(head, "files", every)
+        return
+    if path or state:
         files = store.files(state=state, path=path)
     else:
         files = [f for s in State for f in store.files(state=s, limit=_SHOWN)]
@@ -146,8 +153,7 @@ def status(
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
     if as_json:
-        backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
-        print_json({"counts": counts, "backlog": backlog, "files": [_row(f) for f in files]})
+        print_json({**head, "files": [_row(f) for f in files]})
         return
     known = [s for s in State if counts.get(s)]
     say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")

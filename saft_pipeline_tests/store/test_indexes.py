@@ -41,7 +41,8 @@ QUESTIONS = {
     "customers_customer_tax_id": "select * from customers where customer_tax_id = 'x'",
     "invoices_company_id_invoice_no_key": """
         select * from invoices where company_id = '7' and invoice_no = 'y'""",
-    "invoices_invoice_date": """
+    "invoices_invoice_date": "select * from invoices where invoice_date >= '2022-09-01'",
+    "invoices_period": """
         select * from invoices where company_id = '7' and invoice_date >= '2022-09-01'""",
     "invoices_customer_id": "select * from invoices where company_id = '7' and customer_id = '6'",
     "invoice_lines_reference": "select * from invoice_lines where reference = 'x'",

@@ -137,7 +137,7 @@ def test_a_missing_grant_is_told_with_the_cure(url: str, store: Store) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("revoke all on public.invoice_files from service_role")
     with pytest.raises(StoreError, match=r"permission denied.*`saft db sql`"):
-        store.counts()
+        store.files()
     with psycopg.connect(url) as connection:
         connection.execute("grant all on public.invoice_files to service_role")
 
