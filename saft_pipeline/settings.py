@@ -298,8 +298,21 @@ def _secret_in(path: Path) -> str:
     return secret
 
 
+_WORDS = {
+    "int_parsing": "not a whole number",
+    "float_parsing": "not a number",
+    "bool_parsing": "neither true nor false",
+    "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be one of {expected}",
+}
+
+
 def _explain(error: Any) -> str:
-    return f"{str(error['loc'][0]).upper()}: {error['msg'].lower()}"
+    known = _WORDS.get(error["type"], "").format_map(error.get("ctx", {}))
+    said = known or error["msg"].lower().removeprefix("value error, ")
+    return f"{str(error['loc'][0]).upper()}: {said}"
 
 
 def _listing(problems: list[str]) -> str:

@@ -17,11 +17,13 @@ from saft_pipeline.cli import (
     demo,
     export,
     files,
+    init,
     poll,
     prune,
     report,
     runs,
     serve,
+    show,
     up,
     validate,
 )
@@ -37,8 +39,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    *(demo, up, serve, poll, files, validate, runs, report, export, prune, check, bench),
-):
+    demo, init, up, serve, poll, files, validate, show, runs, report, export, prune, check, bench,
+):  # fmt: skip
     module.register(app)
 app.add_typer(db.app, name="db")
 

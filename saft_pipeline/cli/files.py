@@ -133,14 +133,15 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: files by state, with reasons and tries."""
-    from saft_pipeline.store.opening import open_store
+    from saft_pipeline.store.opening import open_to_look, where
+    from saft_pipeline.store.store import Store
 
     settings = load()
-    store = open_store(settings)
+    store = Store(open_to_look(settings), settings.batch_size)
     counts = store.counts()
     waiting = store.backlog(None, settings.incomplete_after).oldest_pending_seconds
     backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
-    head = {"counts": counts, "backlog": backlog}
+    head = {"database": where(settings), "counts": counts, "backlog": backlog}
     if as_json and not path:
         every = (_row(f) for page in store.pages(state=state) for f in page)
         print_json_rows(head, "files", every)
@@ -155,6 +156,7 @@ def status(
     if as_json:
         print_json({**head, "files": [_row(f) for f in files]})
         return
+    say(f"in {where(settings)}:")
     known = [s for s in State if counts.get(s)]
     say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
     if waiting is not None:
