@@ -75,8 +75,6 @@ class Settings(BaseModel):
 
     saft_home: Path = Path(".saft")
     dagster_host: str = "127.0.0.1"
-    dagster_instance: Path | None = None
-    dagster_location: str | None = None
     dagster_port: int = Field(3000, ge=1, le=65535)
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=1, le=65535)
@@ -150,9 +148,7 @@ class Settings(BaseModel):
 
     @property
     def dagster_home(self) -> Path:
-        """The DAGSTER_HOME of everything that `saft` starts, or of the instance that it joins."""
-        if self.dagster_instance is not None:
-            return self.dagster_instance.expanduser().absolute()
+        """The DAGSTER_HOME of everything that `saft` starts."""
         return self.home / "dagster"
 
     @property
@@ -163,8 +159,7 @@ class Settings(BaseModel):
     @property
     def embedded(self) -> bool:
         """Whether the tables or Dagster's history are in the embedded Postgres."""
-        history = self.dagster_db_url or self.dagster_instance
-        return not (history and (self.supabase_db_url or self.supabase_url))
+        return not (self.dagster_db_url and (self.supabase_db_url or self.supabase_url))
 
     @property
     def source(self) -> str:
@@ -298,21 +293,8 @@ def _secret_in(path: Path) -> str:
     return secret
 
 
-_WORDS = {
-    "int_parsing": "not a whole number",
-    "float_parsing": "not a number",
-    "bool_parsing": "neither true nor false",
-    "greater_than_equal": "must be {ge} or more",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be {le} or less",
-    "literal_error": "must be one of {expected}",
-}
-
-
 def _explain(error: Any) -> str:
-    known = _WORDS.get(error["type"], "").format_map(error.get("ctx", {}))
-    said = known or error["msg"].lower().removeprefix("value error, ")
-    return f"{str(error['loc'][0]).upper()}: {said}"
+    return f"{str(error['loc'][0]).upper()}: {error['msg'].lower()}"
 
 
 def _listing(problems: list[str]) -> str:

@@ -17,7 +17,6 @@ from saft_pipeline.cli.output import (
     CannotRunError,
     finish,
     print_json,
-    print_json_rows,
     quiet,
     say,
     show,
@@ -133,20 +132,13 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: files by state, with reasons and tries."""
-    from saft_pipeline.store.opening import open_to_look, where
-    from saft_pipeline.store.store import Store
+    from saft_pipeline.store.opening import open_store
 
     settings = load()
-    store = Store(open_to_look(settings), settings.batch_size)
+    store = open_store(settings)
     counts = store.counts()
     waiting = store.backlog(None, settings.incomplete_after).oldest_pending_seconds
-    backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
-    head = {"database": where(settings), "counts": counts, "backlog": backlog}
-    if as_json and not path:
-        every = (_row(f) for page in store.pages(state=state) for f in page)
-        print_json_rows(head, "files", every)
-        return
-    if path or state:
+    if path or state or as_json:
         files = store.files(state=state, path=path)
     else:
         files = [f for s in State for f in store.files(state=s, limit=_SHOWN)]
@@ -154,9 +146,9 @@ def status(
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
     if as_json:
-        print_json({**head, "files": [_row(f) for f in files]})
+        backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
+        print_json({"counts": counts, "backlog": backlog, "files": [_row(f) for f in files]})
         return
-    say(f"in {where(settings)}:")
     known = [s for s in State if counts.get(s)]
     say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
     if waiting is not None:

@@ -12,12 +12,11 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import BinaryIO
 
 from saft_pipeline.saft.errors import EncodingRefusedError, IncompleteError, SaftError
-from saft_pipeline.saft.markup import advanced
-from saft_pipeline.saft.notes import Notes
+from saft_pipeline.saft.places import advanced
+from saft_pipeline.saft.warnings import Warnings
 
 PIECE = 1 << 17  # bytes read at a time: larger is no faster and takes memory
 
@@ -59,11 +58,11 @@ class Encoding:
     codec: str
     mark: int = 0
     declared: str | None = None
-    notes: Notes = field(default_factory=Notes)
+    warnings: Warnings = field(default_factory=Warnings)
 
     def warn(self, message: str, line: int | None = None) -> None:
         """Note that the declaration and the bytes disagree."""
-        self.notes.add("encoding", message, line)
+        self.warnings.add("encoding", message, line)
 
 
 def detect(source: BinaryIO) -> Encoding:
@@ -163,7 +162,7 @@ class Text:
         self._encoding = encoding
         self._latin = encoding.codec == "iso8859-1"
         self._codec = "cp1252" if self._latin else encoding.codec
-        self._given = 0  # pieces
+        self._given = 0  # characters
         self._ended = False
 
     def __iter__(self) -> Iterator[str]:
@@ -172,7 +171,7 @@ class Text:
                 if self._latin:
                     self._look_beyond_latin(text)
                 yield text
-                self._given += 1
+                self._given += len(text)
         except UnicodeDecodeError as error:
             raise self._refused(error) from None
 
@@ -186,16 +185,22 @@ class Text:
         if rest := decoder.decode(b"", final=True):
             yield rest
 
-    def place_after(self, pieces: int) -> tuple[int, int]:
-        """The line and column after so many pieces.
+    def again(self) -> Iterator[str]:
+        """The same pieces once more, from the first."""
+        self._source.seek(self._start)
+        return self._decoded()
 
-        They are read again, since that is asked for only where something is wrong.
+    def place_after(self, characters: int | None = None) -> tuple[int, int]:
+        """The line and column after so many characters, of the end without a number.
+
+        The text is read again, since that is asked for only where something is wrong.
         """
         position = self._source.tell()
-        self._source.seek(self._start)
-        place = 1, 1
-        for text in islice(self._decoded(), pieces):
-            place = advanced(*place, text)
+        place, left = (1, 1), characters
+        texts = self.again()
+        while left != 0 and (text := next(texts, None)) is not None:
+            place = advanced(*place, text[:left])
+            left = None if left is None else max(left - len(text), 0)
         self._source.seek(position)
         return place
 

@@ -17,6 +17,8 @@ class SaftError(Exception):
         self.line = line
         self.column = column
         self.name = name
+        self.sought: tuple[str, str] | None = None
+        """The element by which the column is found, and its text if that is what is wrong."""
 
     def __str__(self) -> str:
         """The place, as far as known, and the reason."""

@@ -6,7 +6,18 @@ the same fact in different versions (1.00 to 1.04_01); the first that is present
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import lru_cache
+
+_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@lru_cache(maxsize=4096)
+def key_of(tag: str) -> str:
+    """`TaxRegistrationNumber` as `tax_registration_number`."""
+    return _WORDS.sub("_", tag).lower()
+
 
 _COMPANY = {
     "company_id": ("TaxRegistrationNumber",),
@@ -101,120 +112,35 @@ REPEATABLE = frozenset(
     }
 )
 
-# What records are made of, in the order of the schemas, for the short cut of forms.py. All is
-# optional; what may stand several times stands here as often as is usual.
-Order = tuple["str | tuple[str, Order]", ...]
-
-_ADDRESS: Order = (
-    *("BuildingNumber", "StreetName", "AddressDetail", "City", "PostalCode", "Region", "Country"),
-)
-_SHIPPING: Order = (
-    *("DeliveryID", "DeliveryDate", "WarehouseID", "LocationID"),
-    ("Address", _ADDRESS),
-)
-HEADER_ORDER: Order = (
-    *("AuditFileVersion", "CompanyID", "TaxRegistrationNumber", "TaxAccountingBasis"),
-    *("CompanyName", "BusinessName"),
-    ("CompanyAddress", _ADDRESS),
-    *("FiscalYear", "StartDate", "EndDate", "CurrencyCode", "DateCreated", "TaxEntity"),
-    *("ProductCompanyTaxID", "SoftwareCertificateNumber", "ProductID", "ProductVersion"),
-    *("HeaderComment", "Telephone", "Fax", "Email", "Website"),
-)
-CUSTOMER_ORDER: Order = (
-    *("CustomerID", "AccountID", "CustomerTaxID", "CompanyName", "Contact"),
-    ("BillingAddress", _ADDRESS),
-    ("ShipToAddress", _ADDRESS),
-    *("Telephone", "Fax", "Email", "Website", "SelfBillingIndicator"),
-)
-PRODUCT_ORDER: Order = (
-    *("ProductType", "ProductCode", "ProductGroup", "ProductDescription", "ProductNumberCode"),
-    ("CustomsDetails", ("CNCode", "UNNumber")),
-)
-SUPPLIER_ORDER: Order = (
-    *("SupplierID", "AccountID", "SupplierTaxID", "CompanyName", "Contact"),
-    ("BillingAddress", _ADDRESS),
-    ("ShipFromAddress", _ADDRESS),
-    *("Telephone", "Fax", "Email", "Website", "SelfBillingIndicator"),
-)
-TAX_TABLE_ENTRY_ORDER: Order = (
-    *("TaxType", "TaxCountryRegion", "TaxCode", "Description", "TaxExpirationDate"),
-    *("TaxPercentage", "TaxAmount"),
-)
-_PAYMENT: Order = ("PaymentMechanism", "PaymentAmount", "PaymentDate")
-_WITHHOLDING_TAX: Order = (
-    *("WithholdingTaxType", "WithholdingTaxDescription", "WithholdingTaxAmount"),
-)
-HEAD_ORDER: Order = (
-    "InvoiceNo",
-    "ATCUD",
-    (
-        "DocumentStatus",
-        ("InvoiceStatus", "InvoiceStatusDate", "Reason", "SourceID", "SourceBilling"),
-    ),
-    "InvoiceStatus",
-    "Hash",
-    "HashControl",
-    "Period",
-    "InvoiceDate",
-    "InvoiceType",
-    "SelfBillingIndicator",
-    (
-        "SpecialRegimes",
-        ("SelfBillingIndicator", "CashVATSchemeIndicator", "ThirdPartiesBillingIndicator"),
-    ),
-    "SourceID",
-    "EACCode",
-    "SystemEntryDate",
-    "TransactionID",
-    "CustomerID",
-)
-SHIPPING_ORDER: Order = (
-    ("ShipTo", _SHIPPING),
-    ("ShipFrom", _SHIPPING),
-    "MovementEndTime",
-    "MovementStartTime",
-)
-LINE_ORDER: Order = (
-    "LineNumber",
-    ("OrderReferences", ("OriginatingON", "OrderDate")),
-    ("OrderReferences", ("OriginatingON", "OrderDate")),
-    "ProductCode",
-    "ProductDescription",
-    "Quantity",
-    "UnitOfMeasure",
-    "UnitPrice",
-    "TaxBase",
-    "TaxPointDate",
-    ("References", ("Reference", "Reason")),
-    "Description",
-    ("ProductSerialNumber", ("SerialNumber",)),
-    "DebitAmount",
-    "CreditAmount",
-    ("Tax", ("TaxType", "TaxCountryRegion", "TaxCode", "TaxPercentage", "TaxAmount")),
-    "TaxExemptionReason",
-    "TaxExemptionCode",
-    "SettlementAmount",
-    ("CustomsInformation", ("ARCNo", "IECAmount")),
-)
-TOTALS_ORDER: Order = (
-    "TaxPayable",
-    "NetTotal",
-    "GrossTotal",
-    ("Currency", ("CurrencyCode", "CurrencyAmount", "ExchangeRate")),
-    (
-        "Settlement",
-        ("SettlementDiscount", "SettlementAmount", "SettlementDate", "PaymentTerms"),
-    ),
-    ("Payment", _PAYMENT),
-    ("Payment", _PAYMENT),
-)
-WITHHOLDING_ORDER: Order = (
-    ("WithholdingTax", _WITHHOLDING_TAX),
-    ("WithholdingTax", _WITHHOLDING_TAX),
-)
-
 # Columns that are the sum of what these hold; each is kept beside it.
 SUMMED = {
     "DocumentTotals/Payment/PaymentAmount": "payment_amount",
     "WithholdingTax/WithholdingTaxAmount": "withholding_tax_amount",
 }
+
+# Those that hold text only in all schemas, 1.00 to 1.04_01, wherever they stand.
+_LEAVES = """
+ARCNo ATCUD ATDocCodeID AccountDescription AccountID AddressDetail AuditFileVersion
+BuildingNumber BusinessName CNCode CashVATSchemeIndicator City ClosingCreditBalance
+ClosingDebitBalance CompanyID CompanyName Contact Country CreditAmount CurrencyAmount
+CurrencyCode CurrencyCreditAmount CurrencyDebitAmount CustomerID CustomerTaxID DateCreated
+DebitAmount DeliveryDate DeliveryID Description DocArchivalNumber DocumentNumber EACCode Email
+EndDate ExchangeRate Fax FiscalYear GLPostingDate GrossTotal GroupingCategory GroupingCode Hash
+HashControl HeaderComment IECAmount InvoiceDate InvoiceNo InvoiceStatus InvoiceStatusDate
+InvoiceType JournalID LineNumber LocationID MovementComments MovementDate MovementEndTime
+MovementStartTime MovementStatus MovementStatusDate MovementType NetTotal NumberOfEntries
+NumberOfMovementLines OpeningCreditBalance OpeningDebitBalance OrderDate OriginatingON
+PaymentAmount PaymentDate PaymentMechanism PaymentRefNo PaymentStatus PaymentStatusDate
+PaymentTerms PaymentType Period PostalCode ProductCode ProductCompanyTaxID ProductDescription
+ProductGroup ProductID ProductNumberCode ProductType ProductVersion Quantity Reason RecordID
+Reference Region SelfBillingIndicator SerialNumber SettlementAmount SettlementDate
+SettlementDiscount SoftwareCertificateNumber SourceBilling SourceID SourcePayment StartDate
+StreetName SupplierID SupplierTaxID SystemEntryDate SystemID TaxAccountingBasis TaxAmount
+TaxBase TaxCode TaxCountryRegion TaxEntity TaxExemptionCode TaxExemptionReason TaxExpirationDate
+TaxPayable TaxPercentage TaxPointDate TaxRegistrationNumber TaxType TaxVerificationDate
+TaxonomyCode TaxonomyReference Telephone ThirdPartiesBillingIndicator TotalCredit TotalDebit
+TotalQuantityIssued TransactionDate TransactionID TransactionType UNNumber UnitOfMeasure
+UnitPrice WarehouseID Website WithholdingTaxAmount WithholdingTaxDescription WithholdingTaxType
+WorkDate WorkStatus WorkStatusDate WorkType
+"""
+LEAVES = frozenset(_LEAVES.split())

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
-from saft_pipeline.saft.json_text import Template, encode
+from saft_pipeline.saft.json_text import encode, of_fields
 from saft_pipeline.saft.records import (
     HEADER_FACTS,
     ControlTotals,
     Customer,
-    Extra,
     Header,
     Invoice,
     Other,
@@ -39,7 +38,9 @@ def blocks(record: Record) -> Iterator[bytes]:
     if isinstance(record, Other):
         return _line(record.kind, record.json)
     if isinstance(record, Header):
-        return _line("header", encode(_header(record))[1:-1])
+        facts = [getattr(record, name) for name in HEADER_FACTS]
+        members = _header_row.members((*record.values, *facts))
+        return _line("header", members, _extra(record.extra_json))
     return _line("totals", encode(_totals(record))[1:-1])
 
 
@@ -52,39 +53,28 @@ def _extra(members: str) -> str:
     return f'"extra":{{{members}}}' if members else ""
 
 
-def _present(fields: tuple[str, ...], values: Row) -> dict[str, Any]:
-    return {f: v for f, v in zip(fields, values, strict=True) if v is not None}
-
-
-def _with_extra(fields: dict[str, Any], extra: Extra) -> dict[str, Any]:
-    if extra:
-        fields["extra"] = extra
-    return fields
-
-
-def _header(header: Header) -> dict[str, Any]:
-    facts = {name: getattr(header, name) for name in HEADER_FACTS}
-    known = {name: value for name, value in facts.items() if value is not None}
-    rest = {key: value for key, value in header.extra.items() if key not in known}
-    return _with_extra({**_present(COMPANY_FIELDS, header.values), **known}, rest)
-
-
-_customer_row = Template([(field,) for field in CUSTOMER_FIELDS])
-_invoice_row = Template([(field,) for field in INVOICE_FIELDS])
-_line_row = Template([(field,) for field in LINE_FIELDS])
+_header_row = of_fields((*COMPANY_FIELDS, *HEADER_FACTS))
+_customer_row = of_fields(CUSTOMER_FIELDS)
+_invoice_row = of_fields(INVOICE_FIELDS)
+_line_row = of_fields(LINE_FIELDS)
 
 
 def _invoice(invoice: Invoice) -> Iterator[bytes]:
-    members = _invoice_row.members(invoice.values), _extra(invoice.extra_json), '"lines":['
-    text = ",".join(filter(None, ('{"record":"invoice"', *members)))
+    members, extra = _invoice_row.members(invoice.values), _extra(invoice.extra_json)
+    text = ",".join(filter(None, ('{"record":"invoice"', members, extra, '"lines":[')))
+    before = ""
     for block in invoice.lines.blocks():
-        lines = _line_row.all_members([row for row, _ in block])
-        for n, (_, line_extra) in enumerate(block):
-            if line_extra:
-                lines[n] = f'{lines[n]},"extra":{{{line_extra}}}'
-        yield f"{text}{{{'},{'.join(lines)}}}".encode()
-        text = ","
-    yield (text.removesuffix(",") + "]}\n").encode()
+        if before:
+            yield text.encode()
+            text = before
+        text += f"{{{'},{'.join([_line_members(row, extra) for row, extra in block])}}}"
+        before = ","
+    yield (text + "]}\n").encode()
+
+
+def _line_members(row: Row, extra_json: str) -> str:
+    members = _line_row.members(row)
+    return f'{members},"extra":{{{extra_json}}}' if extra_json else members
 
 
 def _totals(totals: Totals) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """Reading a SAF-T (PT) file: its records one by one, in constant memory.
 
-The text goes to libxml2 first, which judges whether it is well-formed, and only then, a piece
-later, to our own reading of tags and values: so that nothing is read from what isn't XML, and
-each value's line and column is known.
+libxml2 reads the text; what it has read is taken from its tree. Where a file is refused, expat
+takes a second look for the column.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from saft_pipeline.saft.content import Content
 from saft_pipeline.saft.encoding import Text, detect
 from saft_pipeline.saft.errors import SaftError
+from saft_pipeline.saft.places import place_of
 from saft_pipeline.saft.records import Record, Warning_
-from saft_pipeline.saft.sniff import refuse_other_formats, refuse_other_text
-from saft_pipeline.saft.tally import Tally
-from saft_pipeline.saft.wellformed import Judge
+from saft_pipeline.saft.sniff import refuse_other_formats
+from saft_pipeline.saft.splitting import Chunk, Splitter
+from saft_pipeline.saft.totals import RunningTotals
 
 _HEAD = 1 << 12
 _IN_MEMORY = 1 << 20
@@ -62,12 +61,13 @@ class Document:
         self._source = source
         self._name = name
         self._owned = owned
-        self.content = Content(Tally())
+        self._text: Text | None = None
+        self.totals = RunningTotals()
 
     @property
     def warnings(self) -> list[Warning_]:
         """What is odd but could be read: dicts with `code`, `message` and `line` (or None)."""
-        return self.content.tally.notes.warnings
+        return self.totals.warnings.kept
 
     @property
     def size(self) -> int:
@@ -78,31 +78,34 @@ class Document:
         return end - start
 
     def __iter__(self) -> Iterator[Record]:
-        with self.named():
-            for text, last in self.judged():
-                yield from self.content.read(text, last=last)
+        with self.placed():
+            splitter = self.splitter()
+            for part in splitter.parts():
+                yield from splitter.read(part) if isinstance(part, Chunk) else part
 
     @contextmanager
-    def named(self) -> Iterator[None]:
-        """Put the file's name into errors."""
+    def placed(self) -> Iterator[None]:
+        """Put the file's name into errors, and the column where it isn't known yet."""
         try:
             yield
         except SaftError as error:
             error.name = self._name
+            if error.column is None and error.line and error.sought and self._text:
+                place = place_of(self._text.again(), error.line, *error.sought)
+                error.line, error.column = place or (error.line, None)
             raise
 
-    def judged(self) -> Iterator[tuple[str, bool]]:
-        """Each piece of text once libxml2 has taken the next, the last once it has taken all."""
+    def splitter(self) -> Splitter:
+        """Who reads the text, whose encoding is told from all the bytes."""
         start = self._source.tell()
         refuse_other_formats(self._source.read(_HEAD))
         self._source.seek(start)
         encoding = detect(self._source)
         self._source.seek(start)
-        text = Text(self._source, encoding)
-        for piece, last in _judged(text):
-            if last:
-                self.content.tally.notes.add_all(encoding.notes)
-            yield piece, last
+        self.totals.warnings.add_all(encoding.warnings)
+        encoding.warnings = self.totals.warnings
+        self._text = Text(self._source, encoding)
+        return Splitter(self._text, self.totals)
 
     def close(self) -> None:
         """Close the file if it was opened here."""
@@ -119,16 +122,3 @@ class Document:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _judged(text: Text) -> Iterator[tuple[str, bool]]:
-    judge, waiting = Judge(text.place_after), ""
-    for piece in text:
-        if not judge.has_begun:
-            refuse_other_text(piece)
-        judge.feed(piece)
-        if waiting:
-            yield waiting, False
-        waiting = piece
-    judge.close()
-    yield waiting, True

@@ -41,7 +41,8 @@ class Header:
     @property
     def extra(self) -> Extra:
         """What has no column, the attributes too."""
-        return _object(self.extra_json)
+        facts = {name: value for name in HEADER_FACTS if (value := getattr(self, name))}
+        return facts | _object(self.extra_json)
 
 
 @dataclass(slots=True)
@@ -59,18 +60,17 @@ class Customer:
 
 
 class Lines(Sequence[Row]):
-    """An invoice's lines, rows of `LINE_FIELDS`, kept compactly once there are many.
+    """An invoice's lines, rows of `LINE_FIELDS`, which can be kept compactly.
 
     A row of 21 strings takes a kilobyte; an invoice may have 100,000 of them.
     """
 
-    _PACK = 1000
     # Characters that XML 1.0 forbids, so that no value holds them.
     _FIELD, _ROW, _NONE = "\x1f", "\x1e", "\x1d"
 
     def __init__(self) -> None:
         self._rows: list[Row] = []
-        self._extras: dict[int, str] = {}
+        self._extras: list[str] = []
         self._packs: list[bytes] = []
         self._packed = 0
         self.packed_size = 0  # bytes
@@ -78,12 +78,8 @@ class Lines(Sequence[Row]):
 
     def append(self, row: Row, extra_json: str = "") -> None:
         """Add a line and what it holds beyond the columns, as members of a JSON object."""
-        rows = self._rows
-        if extra_json:
-            self._extras[len(rows)] = extra_json
-        rows.append(row)
-        if len(rows) == self._PACK:
-            self.pack()
+        self._rows.append(row)
+        self._extras.append(extra_json)
 
     def pack(self) -> None:
         """Store what was added until now compactly."""
@@ -91,20 +87,17 @@ class Lines(Sequence[Row]):
             return
         pack = self._ROW.join(
             self._FIELD.join([*(self._NONE if v is None else v for v in row), extra])
-            for row, extra in self._last()
+            for row, extra in zip(self._rows, self._extras, strict=True)
         ).encode()
         self._packs.append(pack)
         self._packed += len(self._rows)
         self.packed_size += len(pack)
-        self._rows, self._extras = [], {}
+        self._rows, self._extras = [], []
 
     def _unpacked(self, pack: bytes) -> Iterator[tuple[Row, str]]:
         for text in pack.decode().split(self._ROW):
             *values, extra = text.split(self._FIELD)
             yield tuple([None if v == self._NONE else v for v in values]), extra
-
-    def _last(self) -> Iterator[tuple[Row, str]]:
-        return ((row, self._extras.get(i, "")) for i, row in enumerate(self._rows))
 
     def blocks(self) -> Iterator[list[tuple[Row, str]]]:
         """Each line with what it holds beyond the columns as members of a JSON object.
@@ -112,7 +105,8 @@ class Lines(Sequence[Row]):
         As many at a time as memory should hold.
         """
         number = 1
-        for both in (*map(self._unpacked, self._packs), self._last()):
+        last = zip(self._rows, self._extras, strict=True)
+        for both in (*map(self._unpacked, self._packs), last):
             block = list(both)
             if self.numbered_by_position:
                 block = [((str(n), *row[1:]), e) for n, (row, e) in enumerate(block, number)]

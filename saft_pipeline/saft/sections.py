@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from saft_pipeline.saft.notes import Notes
 from saft_pipeline.saft.records import ControlTotals
-from saft_pipeline.saft.values import ZERO, add, plain
+from saft_pipeline.saft.values import ZERO, add, exact_add, plain
+from saft_pipeline.saft.warnings import Warnings
 
 
 @dataclass(frozen=True)
-class Kind:
+class SectionKind:
     """A section's names: its documents' element, the states that its totals leave out.
 
     Of one without a document only what it declares is read.
@@ -25,11 +25,11 @@ class Kind:
 # What the totals leave out is in Portaria 302/2016, tables 4.1 to 4.4: cancelled documents, and
 # of invoices also those billed by another (F).
 KINDS = {
-    "SalesInvoices": Kind("sales_invoices", "Invoice", frozenset("AF")),
-    "MovementOfGoods": Kind("movement_of_goods", "StockMovement", frozenset("A")),
-    "WorkingDocuments": Kind("working_documents", "WorkDocument", frozenset("A")),
-    "Payments": Kind("payments", "Payment", frozenset("A")),
-    "GeneralLedgerEntries": Kind("general_ledger_entries", "", frozenset()),
+    "SalesInvoices": SectionKind("sales_invoices", "Invoice", frozenset("AF")),
+    "MovementOfGoods": SectionKind("movement_of_goods", "StockMovement", frozenset("A")),
+    "WorkingDocuments": SectionKind("working_documents", "WorkDocument", frozenset("A")),
+    "Payments": SectionKind("payments", "Payment", frozenset("A")),
+    "GeneralLedgerEntries": SectionKind("general_ledger_entries", "", frozenset()),
 }
 STATUS_TAGS = frozenset(("InvoiceStatus", "MovementStatus", "WorkStatus", "PaymentStatus"))
 DECLARED_TAGS = {
@@ -45,7 +45,7 @@ DECLARED_TAGS = {
 class Section:
     """One section as it is read."""
 
-    kind: Kind
+    kind: SectionKind
     line: int
     declared: dict[str, str] = field(default_factory=dict)
     documents: int = 0
@@ -59,9 +59,9 @@ class Section:
         self.declared |= other.declared
         self.documents += other.documents
         self.lines += other.lines
-        self.debit = add_exact(self.debit, other.debit)
-        self.credit = add_exact(self.credit, other.credit)
-        self.quantity = add_exact(self.quantity, other.quantity)
+        self.debit = exact_add(self.debit, other.debit)
+        self.credit = exact_add(self.credit, other.credit)
+        self.quantity = exact_add(self.quantity, other.quantity)
 
     def computed(self) -> dict[str, str]:
         """What the documents come to, of all that the section may declare."""
@@ -86,14 +86,14 @@ class Section:
             "read": {"documents": self.documents, "lines": self.lines},
         }
 
-    def note_differences(self, notes: Notes) -> None:
+    def note_differences(self, warnings: Warnings) -> None:
         """Warn of each declared total that the documents don't come to."""
         computed = self.computed()
         for name, declared in self.declared.items():
             found = computed.get(name)
             if found is not None and Decimal(found) != Decimal(declared):
                 message = f"{self.kind.key}: {name} is declared as {declared}, and is {found}"
-                notes.add("control_totals", message, self.line)
+                warnings.add("control_totals", message, self.line)
 
 
 def control_totals(values: dict[str, str]) -> ControlTotals:
@@ -131,11 +131,6 @@ class Sums:
         section.documents += 1
         section.lines += self.lines
         if self.status not in section.kind.left_out:
-            section.debit = add_exact(section.debit, self.debit)
-            section.credit = add_exact(section.credit, self.credit)
-            section.quantity = add_exact(section.quantity, self.quantity)
-
-
-def add_exact(total: Decimal, more: Decimal) -> Decimal:
-    """The sum of two, without rounding."""
-    return add(total, plain(more)) if more else total
+            section.debit = exact_add(section.debit, self.debit)
+            section.credit = exact_add(section.credit, self.credit)
+            section.quantity = exact_add(section.quantity, self.quantity)

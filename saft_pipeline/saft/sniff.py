@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from saft_pipeline.saft.errors import NotXmlError
-from saft_pipeline.saft.markup import XML_BLANKS
+from saft_pipeline.saft.values import XML_BLANKS
 
 _MAGIC = (
     (b"\x1f\x8b", "a gzip archive"),

@@ -12,9 +12,12 @@ from datetime import date
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from functools import lru_cache
 
-# Adding with this context is exact: decimal allots only the digits that are there.
-_add_exactly = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN).add
+from saft_pipeline.saft.fields import LEAVES
+
+# The sum of two without rounding: decimal allots only the digits that are there.
+exact_add = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN).add
 ZERO = Decimal(0)
+XML_BLANKS = " \t\n\r"
 
 _AMOUNT = re.compile(r"(-?)([0-9]*)(\.[0-9]+)?")
 _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?")
@@ -25,6 +28,8 @@ _TIMESTAMP = re.compile(
 )
 _WHOLE = re.compile(r"[0-9]+")
 _MOST_DIGITS = 1000  # far beyond money, far below what Postgres' numeric takes
+_MOST_KEPT = 500  # texts of one element
+_LONGEST_KEPT = 64  # characters
 _MOST = {"Period": 32_767, "LineNumber": 2_147_483_647}  # the columns' types
 
 
@@ -79,13 +84,13 @@ def exact_sum(amounts: Iterable[str]) -> Decimal:
     """The sum of amounts, without rounding."""
     total = ZERO
     for text in amounts:
-        total = _add_exactly(total, Decimal(text))
+        total = exact_add(total, Decimal(text))
     return total
 
 
 def add(total: Decimal, text: str) -> Decimal:
     """`total` and one amount more, without rounding."""
-    return _add_exactly(total, Decimal(text))
+    return exact_add(total, Decimal(text))
 
 
 def plain(number: Decimal) -> str:
@@ -123,3 +128,40 @@ def _check_of(tag: str, kind: str) -> Check:
 
 
 CHECKS: dict[str, Check] = {tag: _check_of(tag, kind) for tag, kind in KINDS.items()}
+
+
+class StrayTextError(ValueError):
+    """Text stands where only elements belong."""
+
+
+class Cleaned(dict[str | None, str | None]):
+    """The value for each text that an element holds: stripped, checked, None if it is blank.
+
+    Looking one up raises ValueError, with what was expected, for one that fails. Values of a file
+    are much alike, so those that were seen are kept.
+    """
+
+    def __init__(self, check: Check | None) -> None:
+        super().__init__({None: None})
+        self._check = check
+
+    def __missing__(self, text: str) -> str | None:
+        value: str | None = text.strip(XML_BLANKS) or None
+        if value and self._check:
+            value = self._check(value)
+        if len(self) < _MOST_KEPT and len(text) <= _LONGEST_KEPT:
+            self[text] = value
+        return value
+
+
+def _no_text(_: str) -> str:
+    raise StrayTextError("elements only")
+
+
+_ANY_TEXT, _NO_TEXT = Cleaned(None), Cleaned(_no_text)
+_CLEANED = {tag: Cleaned(CHECKS.get(tag)) for tag in {*LEAVES, *CHECKS}}
+
+
+def cleaned(tag: str, *, is_leaf: bool) -> Cleaned:
+    """The values of the texts in an element."""
+    return _CLEANED.get(tag, _ANY_TEXT) if is_leaf else _NO_TEXT

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from saft_pipeline.saft.content import Content
 from saft_pipeline.saft.errors import (
     ContentError,
     EncryptedSaftError,
@@ -24,7 +23,6 @@ from saft_pipeline.saft.fields import (
     INVOICE_FIELDS,
     LINE_FIELDS,
 )
-from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline_tests.saft.documents import Reading, reading
 from saft_pipeline_tests.saft.independent import (
     Columns,
@@ -155,13 +153,3 @@ def test_products_suppliers_and_taxes_are_all_kept(path: Path) -> None:
 @pytest.mark.parametrize("stem", sorted(LYING))
 def test_lying_declaration_is_a_warning(stem: str) -> None:
     assert "encoding" in found_in(CORPUS / f"{stem}.xml").codes
-
-
-@loads
-def test_short_cut_and_general_way_find_the_same(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quick = [to_json(record) for record in found_in(path).records]
-    monkeypatch.setattr(Content, "whole", lambda *_: None)
-    monkeypatch.setattr(Content, "head", lambda *_: None)
-    assert [to_json(record) for record in reading(path.read_bytes()).records] == quick

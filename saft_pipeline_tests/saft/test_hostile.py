@@ -203,8 +203,11 @@ def test_other_countrys_namespace_is_seen_behind_a_prefix() -> None:
         ("<CurrencyCode>EUR", "<CurrencyCode>NOK", "the currency in its Header is 'NOK'"),
     ],
 )
-def test_header_of_another_country_is_refused(old: str, new: str, says: str) -> None:
-    assert says in refusal(GOOD.replace(old, new), ForeignSaftError)
+def test_header_of_another_country_is_refused_without_our_namespace(
+    old: str, new: str, says: str
+) -> None:
+    content = GOOD.replace(NAMESPACE, "urn:something:else").replace(old, new)
+    assert says in refusal(content, ForeignSaftError)
 
 
 def test_encrypted_values_are_called_that() -> None:

@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from saft_pipeline.saft import parallel
+from saft_pipeline.saft import parallel, splitting
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline.saft.reader import read
@@ -21,7 +21,7 @@ from saft_pipeline_tests.saft.documents import document, invoice, line, sales
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any document is worth it, and a chunk holds two or three invoices."""
     monkeypatch.setattr(parallel, "WORTH_IT", 0)
-    monkeypatch.setattr(parallel, "CHUNK", 4000)
+    monkeypatch.setattr(splitting, "CHUNK", 4000)
     monkeypatch.setattr(parallel, "has_processors", lambda: True)
     monkeypatch.setattr("saft_pipeline.saft.encoding.PIECE", 1500)
 
@@ -172,3 +172,22 @@ def test_workers_end_when_nobody_reads_on() -> None:
             next(lines)
         lines.close()  # type: ignore[attr-defined]
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize(
+    "prolog",
+    [
+        "<!-- <Invoice> -->",
+        "<Other><![CDATA[<Invoice>]]></Other>",
+        "<?x <Invoice> ?>",
+        "<!-- <Invoice>" + "x" * 9000 + "<Invoice> -->",
+    ],
+)
+@pytest.mark.parametrize("where", ["<MasterFiles>", "<SalesInvoices>", "<NumberOfEntries>"])
+def test_what_looks_like_an_invoice_before_the_first_is_none(prolog: str, where: str) -> None:
+    text = document("<MasterFiles>\n</MasterFiles>", sales(*many()))
+    before, tag, after = text.partition(where)
+    lines, _, refusal = assert_same(f"{before}{tag}{prolog}{after}")
+    if where != "<NumberOfEntries>":
+        assert refusal is None
+        assert lines.count(b'"record":"invoice"') == 30

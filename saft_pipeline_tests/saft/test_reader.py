@@ -111,6 +111,35 @@ def test_version_of_another_namespace_is_a_warning() -> None:
     assert message == "AuditFileVersion is '1.03_01', and the namespace is that of 1.04_01"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("<Country>PT", "<Country>Portugal", "Country in the Header is 'Portugal', not PT"),
+        ("<Country>PT", "<Country>ES", "Country in the Header is 'ES', not PT"),
+        ("<CurrencyCode>EUR", "<CurrencyCode>€", "CurrencyCode in the Header is '€', not EUR"),
+    ],
+)
+def test_another_country_or_currency_in_our_namespace_is_a_warning(
+    old: str, new: str, says: str
+) -> None:
+    found = reading(document(sales(invoice())).replace(old, new))
+    assert [w["message"] for w in found.warnings] == [says]
+    assert len(found.invoices) == 1
+
+
+@pytest.mark.parametrize("country", ["pt", "Portugal", "PRT"])
+def test_portugal_is_not_foreign_in_any_namespace(country: str) -> None:
+    text = document(namespace="urn:x").replace("<Country>PT", f"<Country>{country}")
+    assert reading(text).header.values[6] == country
+
+
+def test_country_before_the_nine_digits_is_taken_off_with_a_warning() -> None:
+    found = reading(document(sales(invoice())).replace("Number>599", "Number>PT599"))
+    assert found.header.values[0] == "599999993"
+    assert column(found.invoices[0], "company_id") == "599999993"
+    assert found.codes == ["tax_registration_number"]
+
+
 def test_text_between_elements_is_a_warning() -> None:
     found = reading(document(sales("stray" + invoice(), entries=1)))
     assert found.codes == ["stray_text"]

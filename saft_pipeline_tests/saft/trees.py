@@ -7,19 +7,120 @@ from xml.sax.saxutils import escape
 
 from hypothesis import strategies as st
 
-from saft_pipeline.saft.fields import (
-    CUSTOMER_ORDER,
-    HEAD_ORDER,
-    LINE_ORDER,
-    PRODUCT_ORDER,
-    REPEATABLE,
-    SHIPPING_ORDER,
-    TOTALS_ORDER,
-    WITHHOLDING_ORDER,
-    Order,
-)
+from saft_pipeline.saft.fields import REPEATABLE
 from saft_pipeline.saft.values import KINDS
 from saft_pipeline_tests.saft.documents import document
+
+# What records are made of, in the order of the schemas; all is optional.
+Order = tuple["str | tuple[str, Order]", ...]
+
+_ADDRESS: Order = (
+    *("BuildingNumber", "StreetName", "AddressDetail", "City", "PostalCode", "Region", "Country"),
+)
+_SHIPPING: Order = (
+    *("DeliveryID", "DeliveryDate", "WarehouseID", "LocationID"),
+    ("Address", _ADDRESS),
+)
+HEADER_ORDER: Order = (
+    *("AuditFileVersion", "CompanyID", "TaxRegistrationNumber", "TaxAccountingBasis"),
+    *("CompanyName", "BusinessName"),
+    ("CompanyAddress", _ADDRESS),
+    *("FiscalYear", "StartDate", "EndDate", "CurrencyCode", "DateCreated", "TaxEntity"),
+    *("ProductCompanyTaxID", "SoftwareCertificateNumber", "ProductID", "ProductVersion"),
+    *("HeaderComment", "Telephone", "Fax", "Email", "Website"),
+)
+CUSTOMER_ORDER: Order = (
+    *("CustomerID", "AccountID", "CustomerTaxID", "CompanyName", "Contact"),
+    ("BillingAddress", _ADDRESS),
+    ("ShipToAddress", _ADDRESS),
+    *("Telephone", "Fax", "Email", "Website", "SelfBillingIndicator"),
+)
+PRODUCT_ORDER: Order = (
+    *("ProductType", "ProductCode", "ProductGroup", "ProductDescription", "ProductNumberCode"),
+    ("CustomsDetails", ("CNCode", "UNNumber")),
+)
+SUPPLIER_ORDER: Order = (
+    *("SupplierID", "AccountID", "SupplierTaxID", "CompanyName", "Contact"),
+    ("BillingAddress", _ADDRESS),
+    ("ShipFromAddress", _ADDRESS),
+    *("Telephone", "Fax", "Email", "Website", "SelfBillingIndicator"),
+)
+TAX_TABLE_ENTRY_ORDER: Order = (
+    *("TaxType", "TaxCountryRegion", "TaxCode", "Description", "TaxExpirationDate"),
+    *("TaxPercentage", "TaxAmount"),
+)
+_PAYMENT: Order = ("PaymentMechanism", "PaymentAmount", "PaymentDate")
+_WITHHOLDING_TAX: Order = (
+    *("WithholdingTaxType", "WithholdingTaxDescription", "WithholdingTaxAmount"),
+)
+HEAD_ORDER: Order = (
+    "InvoiceNo",
+    "ATCUD",
+    (
+        "DocumentStatus",
+        ("InvoiceStatus", "InvoiceStatusDate", "Reason", "SourceID", "SourceBilling"),
+    ),
+    "InvoiceStatus",
+    "Hash",
+    "HashControl",
+    "Period",
+    "InvoiceDate",
+    "InvoiceType",
+    "SelfBillingIndicator",
+    (
+        "SpecialRegimes",
+        ("SelfBillingIndicator", "CashVATSchemeIndicator", "ThirdPartiesBillingIndicator"),
+    ),
+    "SourceID",
+    "EACCode",
+    "SystemEntryDate",
+    "TransactionID",
+    "CustomerID",
+)
+SHIPPING_ORDER: Order = (
+    ("ShipTo", _SHIPPING),
+    ("ShipFrom", _SHIPPING),
+    "MovementEndTime",
+    "MovementStartTime",
+)
+LINE_ORDER: Order = (
+    "LineNumber",
+    ("OrderReferences", ("OriginatingON", "OrderDate")),
+    ("OrderReferences", ("OriginatingON", "OrderDate")),
+    "ProductCode",
+    "ProductDescription",
+    "Quantity",
+    "UnitOfMeasure",
+    "UnitPrice",
+    "TaxBase",
+    "TaxPointDate",
+    ("References", ("Reference", "Reason")),
+    "Description",
+    ("ProductSerialNumber", ("SerialNumber",)),
+    "DebitAmount",
+    "CreditAmount",
+    ("Tax", ("TaxType", "TaxCountryRegion", "TaxCode", "TaxPercentage", "TaxAmount")),
+    "TaxExemptionReason",
+    "TaxExemptionCode",
+    "SettlementAmount",
+    ("CustomsInformation", ("ARCNo", "IECAmount")),
+)
+TOTALS_ORDER: Order = (
+    "TaxPayable",
+    "NetTotal",
+    "GrossTotal",
+    ("Currency", ("CurrencyCode", "CurrencyAmount", "ExchangeRate")),
+    (
+        "Settlement",
+        ("SettlementDiscount", "SettlementAmount", "SettlementDate", "PaymentTerms"),
+    ),
+    ("Payment", _PAYMENT),
+    ("Payment", _PAYMENT),
+)
+WITHHOLDING_ORDER: Order = (
+    ("WithholdingTax", _WITHHOLDING_TAX),
+    ("WithholdingTax", _WITHHOLDING_TAX),
+)
 
 amounts = st.decimals(-(10**9), 10**9, places=4).map("{:f}".format) | st.just(".57")
 dates = st.dates().map(lambda d: d.isoformat().rjust(10, "0"))

@@ -46,12 +46,14 @@ class Masters:
         """Note a Product or a TaxTableEntry."""
         if record.kind == "product":
             self._has_products = True
-            self._products.add(record.row.get("product_code"))
+            code = record.row.get("product_code")
+            for each in code if isinstance(code, list) else [code]:
+                self._products.add(each)
         elif record.kind == "tax_table_entry" and len(self.tax_table) < _MOST_RATES:
             row = record.row
             rate = row.get("tax_percentage")
-            if isinstance(rate, str):
-                key = (row.get("tax_type"), row.get("tax_country_region"), row.get("tax_code"))
+            key = (row.get("tax_type"), row.get("tax_country_region"), row.get("tax_code"))
+            if isinstance(rate, str) and not any(isinstance(part, list) for part in key):
                 self.tax_table.setdefault(key, set()).add(rate)
 
     def told_once(self) -> Iterator[Finding]:

@@ -36,9 +36,7 @@ def _patched(base: str, patches: list[str]) -> bytes:
     root = etree.fromstring((_HERE / f"base-{base}.xml").read_bytes())
     for patch in patches:
         _change(root, patch)
-    version = root.findtext("{*}Header/{*}AuditFileVersion") or ""
-    content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-    return content.replace(f":PT_{base}_01".encode(), f":PT_{version}".encode())
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
 
 
 def _change(root: etree._Element, patch: str) -> None:

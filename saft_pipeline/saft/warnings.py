@@ -9,23 +9,23 @@ from saft_pipeline.saft.records import Warning_
 _MOST = 100
 
 
-class Notes:
-    """Collects warnings: dicts with `code`, `message` and `line`."""
+class Warnings:
+    """Collects warnings: dicts with `code`, `message` and `line` (or None)."""
 
     def __init__(self) -> None:
-        self.warnings: list[Warning_] = []
+        self.kept: list[Warning_] = []
         self._counts: Counter[str] = Counter()
 
     def add(self, code: str, message: str, line: int | None = None) -> None:
         """Note a warning, unless there are a hundred of its kind."""
         self._counts[code] += 1
         if self._counts[code] <= _MOST:
-            self.warnings.append({"code": code, "message": message, "line": line})
+            self.kept.append({"code": code, "message": message, "line": line})
 
-    def add_all(self, other: Notes) -> None:
+    def add_all(self, other: Warnings) -> None:
         """Note those of `other`, which isn't finished."""
-        noted = Counter(warning["code"] for warning in other.warnings)
-        for warning in other.warnings:
+        noted = Counter(warning["code"] for warning in other.kept)
+        for warning in other.kept:
             self.add(**warning)
         self._counts.update(other._counts - noted)
 
@@ -34,4 +34,4 @@ class Notes:
         for code, count in self._counts.items():
             if count > _MOST:
                 message = f"and {count - _MOST} more of this kind"
-                self.warnings.append({"code": code, "message": message, "line": None})
+                self.kept.append({"code": code, "message": message, "line": None})

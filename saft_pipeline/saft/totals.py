@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from saft_pipeline.saft.fingerprints import Fingerprints
-from saft_pipeline.saft.notes import Notes
 from saft_pipeline.saft.records import ControlTotals, Totals
 from saft_pipeline.saft.sections import Section, control_totals
+from saft_pipeline.saft.warnings import Warnings
 
 
 @dataclass(slots=True)
-class Tally:
-    """The running figures of a document, or of some of its invoices."""
+class RunningTotals:
+    """The figures of a document, or of some of its invoices, as far as it is read."""
 
-    notes: Notes = field(default_factory=Notes)
+    warnings: Warnings = field(default_factory=Warnings)
     sections: dict[str, Section] = field(default_factory=dict)
     invoices: int = 0
     lines: int = 0
@@ -22,7 +22,7 @@ class Tally:
     seen_invoices: Fingerprints = field(default_factory=Fingerprints)
     seen_customers: Fingerprints = field(default_factory=Fingerprints)
 
-    def add_invoices(self, other: Tally) -> bool:
+    def add_invoices(self, other: RunningTotals) -> bool:
         """Add those of invoices read apart; False, and nothing is added, if one was seen before."""
         if not self.seen_invoices.add_all(other.seen_invoices):
             return False
@@ -30,10 +30,10 @@ class Tally:
             self.sections[key].add(section)
         self.invoices += other.invoices
         self.lines += other.lines
-        self.notes.add_all(other.notes)
+        self.warnings.add_all(other.warnings)
         return True
 
-    def totals(self) -> Totals:
+    def finished(self) -> Totals:
         """The figures as the last record of a document."""
         others = {k: s.totals() for k, s in self.sections.items() if k != "sales_invoices"}
         sales = self.sections.get("sales_invoices")

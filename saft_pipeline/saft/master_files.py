@@ -1,0 +1,51 @@
+"""MasterFiles: customers into their rows, products, suppliers and the tax table as they are."""
+
+from __future__ import annotations
+
+from lxml.etree import _Element as Element
+
+from saft_pipeline.saft.fields import CUSTOMER_FIELDS, CUSTOMER_PATHS
+from saft_pipeline.saft.header import is_nif
+from saft_pipeline.saft.records import Customer, Other, Row
+from saft_pipeline.saft.shapes import Kind, Stray, nodes_of
+from saft_pipeline.saft.totals import RunningTotals
+
+_ID = CUSTOMER_FIELDS.index("customer_id")
+_NIF = CUSTOMER_FIELDS.index("customer_tax_id")
+_COUNTRY = CUSTOMER_FIELDS.index("country")
+_CUSTOMER = Kind(len(CUSTOMER_FIELDS), CUSTOMER_PATHS)
+_OTHERS = {name: Kind(0, {}) for name in ("supplier", "product", "tax_table_entry")}
+
+
+def read_customer(
+    element: Element, stray: Stray, totals: RunningTotals, company_id: str | None, line: int
+) -> Customer | None:
+    """A Customer; None, with a warning, for one without CustomerID and for one seen before."""
+    row, extra_json = _CUSTOMER.read(nodes_of(element, stray), stray)
+    number = row[_ID]
+    if number is None:
+        totals.warnings.add("customer", "a Customer without CustomerID is left out", line)
+        return None
+    same = totals.seen_customers.add(number, (row, extra_json))
+    if same is None:
+        totals.customers += 1
+        _check_nif(row, totals, line)
+        return Customer((company_id, *row[1:]), line, extra_json)
+    differs = "the same" if same else "other"
+    message = f"CustomerID {number!r} again, with {differs} content: the first is taken"
+    totals.warnings.add("repeated_customer", message, line)
+    return None
+
+
+def _check_nif(row: Row, totals: RunningTotals, line: int) -> None:
+    """Only where the Customer is said to be Portuguese; others have numbers of their own."""
+    number = row[_NIF]
+    if number and row[_COUNTRY] == "PT" and not is_nif(number):
+        message = f"CustomerTaxID {number!r} of {row[_ID]!r} is not a valid NIF"
+        totals.warnings.add("nif", message, line)
+
+
+def read_other(name: str, element: Element, stray: Stray, line: int) -> Other | None:
+    """A Product, a Supplier or an entry of the tax table; None for an empty one."""
+    _, json = _OTHERS[name].read(nodes_of(element, stray), stray)
+    return Other(name, json, line) if json else None

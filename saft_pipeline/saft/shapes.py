@@ -1,0 +1,338 @@
+"""From an element that libxml2 has read to the values of its columns, and all else as JSON.
+
+Elements of one kind are nearly all built alike. For each way in which they are built, a shape
+knows which leaf fills which column; it is made once, and then an element takes a few passes over
+its nodes, each at the speed of C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter, getitem
+from typing import Any, NamedTuple
+
+from lxml.etree import _Element as Element
+
+from saft_pipeline.saft.errors import ContentError
+from saft_pipeline.saft.fields import LEAVES, REPEATABLE, key_of
+from saft_pipeline.saft.json_text import Template, encode_sorted, picker
+from saft_pipeline.saft.records import Extra, Row, Value
+from saft_pipeline.saft.values import XML_BLANKS, Cleaned, StrayTextError, cleaned, exact_sum, plain
+
+_MOST_SHAPES = 1000  # real files show some tens
+_LARGE = 1000  # nodes of an element whose shape is not worth keeping
+_tail = attrgetter("tail")
+
+Tags = tuple[str, ...]
+Stray = Callable[[str, str, int], None]
+"""Is told of text that stands between elements: in which, what, on which line of the tree."""
+
+
+class ElementError(ContentError):
+    """What is wrong with an element; who knows the file adds the line and column.
+
+    `tag` and `text` are those of a value of another form.
+    """
+
+    def __init__(self, reason: str, element: Element, *, tag: str = "", text: str = "") -> None:
+        super().__init__(f"{tag} {reason}" if tag else reason)
+        self.element = element
+        self.text = text
+        self._tag, self._problem = tag, reason
+
+    def name_document(self, number: str | None) -> None:
+        """Say which invoice a value is of."""
+        if self._tag and number:
+            self.reason = f"{self._tag} of invoice {number} {self._problem}"
+
+
+@lru_cache(maxsize=4096)
+def local_name(tag: str) -> str:
+    """`{namespace}Invoice` as `Invoice`."""
+    return tag.rpartition("}")[2]
+
+
+class _Node(NamedTuple):
+    """An element of a shape: its place in document order, its path below the outermost."""
+
+    tag: str
+    place: int
+    path: str
+    children: list[_Node]
+
+    def all(self) -> Iterator[_Node]:
+        yield self
+        for child in self.children:
+            yield from child.all()
+
+
+def _tree(tags: Tags, children: tuple[int, ...]) -> _Node:
+    """The tree of which these are the names and the numbers of children, in document order."""
+    places = iter(range(len(tags)))
+
+    def node(above: str) -> _Node:
+        place = next(places)
+        tag = local_name(tags[place])
+        path = above + tag if place else ""
+        below = f"{path}/" if place else ""
+        return _Node(tag, place, path, [node(below) for _ in range(children[place])])
+
+    return node("")
+
+
+# An element and all below it in document order: the elements, their names, how many children each
+# has, and the text that each begins with.
+Nodes = tuple[list[Element], Tags, tuple[int, ...], list["str | None"]]
+
+
+def nodes_of(element: Element, stray: Stray) -> Nodes:
+    """The nodes of an element; `stray` is told of text between the elements in it."""
+    elements = list(element.iter())
+    if any(map(_tail, elements)):
+        _tell_tails(elements, stray)
+    tags = tuple([e.tag for e in elements])
+    return elements, tags, tuple(map(len, elements)), [e.text for e in elements]
+
+
+def _tell_tails(elements: Sequence[Element], stray: Stray) -> None:
+    for element in elements[1:]:
+        above = element.getparent()
+        if element.tail and above is not None:
+            stray(str(above.tag), element.tail, line_of_tail(element))
+
+
+def line_of(element: Element) -> int:
+    """The line of the tree on which an element's start tag ends."""
+    line: Any = element.sourceline
+    return int(line)
+
+
+def line_of_tail(element: Element) -> int:
+    """The line on which the text after an element begins, as far as the tree tells."""
+    following = element.getnext()
+    if following is None:
+        return line_of(element)
+    return line_of(following) - (element.tail or "").count("\n")
+
+
+def split(nodes: Nodes, inner: Sequence[Element]) -> tuple[Nodes, list[Nodes]]:
+    """The nodes of some children of an element each by itself, and what is left without them."""
+    elements, tags, counts, texts = nodes
+    parts: list[Nodes] = []
+    before: Nodes = [], (), (-len(inner),), []
+    end = 0
+    for child in inner:
+        start, following = _index(nodes, child, end), child.getnext()
+        if start != end:
+            before = _joined(before, nodes, end, start)
+        end = len(elements) if following is None else _index(nodes, following, start + 1)
+        parts.append((elements[start:end], tags[start:end], counts[start:end], texts[start:end]))
+    elements, tags, counts, texts = _joined(before, nodes, end, len(elements))
+    return (elements, tags, (counts[0] + counts[1], *counts[2:]), texts), parts
+
+
+def _index(nodes: Nodes, element: Element, start: int) -> int:
+    """Where an element is: names are compared faster than elements."""
+    index = nodes[1].index(element.tag, start)
+    return index if nodes[0][index] is element else nodes[0].index(element, start)
+
+
+def _joined(before: Nodes, nodes: Nodes, start: int, end: int) -> Nodes:
+    elements, tags, counts, texts = nodes
+    return (
+        before[0] + elements[start:end],
+        before[1] + tags[start:end],
+        before[2] + counts[start:end],
+        before[3] + texts[start:end],
+    )
+
+
+class Kind:
+    """Elements of one kind, by the columns that the paths below them fill.
+
+    `columns` and the rest map paths to slots of a row that is `width` long. What stands `once`
+    fills a slot, and otherwise is no column. What `summed` paths hold is kept beside their sum.
+    `alternatives` fill a slot that is empty otherwise: the first of them that isn't zero.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        columns: Mapping[str, int],
+        *,
+        once: Mapping[str, int] | None = None,
+        summed: Mapping[str, int] | None = None,
+        alternatives: Mapping[str, int] | None = None,
+    ) -> None:
+        self.width = width
+        self.columns = columns
+        self.once = once or {}
+        self.summed = summed or {}
+        self.alternatives = alternatives or {}
+        self._shapes: dict[tuple[Tags, tuple[int, ...]], _Shape] = {}
+
+    def read(self, nodes: Nodes, stray: Stray) -> tuple[Row, str]:
+        """An element's columns, and all else that it holds as the members of a JSON object.
+
+        Raises ElementError for a value of another form, for an element in a leaf, and where a
+        column's element stands twice with other content.
+        """
+        shape = self._shapes.get(nodes[1:3]) or self._new_shape(nodes)
+        try:
+            values = list(map(getitem, shape.cleaned, nodes[3]))
+        except ValueError:
+            values = shape.one_by_one(nodes[0], stray)
+        return shape.found(values, nodes[0])
+
+    def _new_shape(self, nodes: Nodes) -> _Shape:
+        shape = _Shape(self, _tree(nodes[1], nodes[2]))
+        if len(nodes[1]) < _LARGE:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._shapes.clear()
+            self._shapes[nodes[1:3]] = shape
+        return shape
+
+
+class _Shape:
+    """One way in which elements of a kind are built."""
+
+    def __init__(self, kind: Kind, root: _Node) -> None:
+        nodes = list(root.all())
+        self._root = root
+        self.cleaned: list[Cleaned] = [cleaned(n.tag, is_leaf=not n.children) for n in nodes]
+        self._misplaced = _misplaced(root)
+        leaves = [n for n in nodes if not n.children]
+        several = _several_references(root)
+        later = {n.place for references in several[1:] for n in references.all()}
+        columns = [(n, kind.columns.get(n.path)) for n in leaves if n.place not in later]
+        sums = _by_slot(leaves, kind.summed)
+        self._sums = {slot: found for slot, found in sums.items() if len(found) > 1}
+        single = [(found[0], slot) for slot, found in sums.items() if len(found) == 1]
+        filled = [(n.place, slot) for n, slot in columns if slot is not None]
+        once = [
+            (found[0], slot) for slot, found in _by_slot(leaves, kind.once).items() if not found[1:]
+        ]
+        self._set_columns(kind, filled + single + once)
+        self._alternatives = _by_slot(leaves, kind.alternatives)
+        kept_twice = {n.place for references in several for n in references.all()}
+        in_columns = {place for place, _ in filled + once} - kept_twice
+        self._rest = [n.place for n in leaves if n.place and n.place not in in_columns]
+        self._extra = Template(self._members, self._rest) if self._rest else None
+
+    def _set_columns(self, kind: Kind, columns: Sequence[tuple[int, int]]) -> None:
+        first: dict[int, int] = {}
+        self._again = []
+        for index, slot in columns:
+            if first.setdefault(slot, index) != index:
+                self._again.append((slot, index))
+        # An absent column takes its None from behind the last node's value.
+        self._pick = picker([first.get(slot, len(self.cleaned)) for slot in range(kind.width)])
+
+    def one_by_one(self, nodes: Sequence[Element], stray: Stray) -> list[str | None]:
+        """The values where one of them is not as it should be: which one is told."""
+        values: list[str | None] = []
+        for node, known in zip(nodes, self.cleaned, strict=True):
+            text = node.text
+            try:
+                values.append(known[text])
+            except StrayTextError:
+                stray(str(node.tag), text or "", line_of(node))
+                values.append(None)
+            except ValueError as error:
+                tag, found = local_name(str(node.tag)), (text or "").strip(XML_BLANKS)
+                reason = f"is {found[:80]!r}, not {error}"
+                raise ElementError(reason, node, tag=tag, text=found) from None
+        return values
+
+    def found(self, values: list[str | None], nodes: Sequence[Element]) -> tuple[Row, str]:
+        """The columns, and the members of the JSON object of all else."""
+        if self._misplaced:
+            index, reason = self._misplaced
+            raise ElementError(reason, nodes[index])
+        values.append(None)
+        row = self._pick(values)
+        if self._again or self._sums or self._alternatives:
+            row = self._settled(list(row), values, nodes)
+        return row, self._extra.members(values) if self._extra else ""
+
+    def _settled(
+        self, row: list[str | None], values: Sequence[str | None], nodes: Sequence[Element]
+    ) -> Row:
+        for slot, index in self._again:
+            value = values[index]
+            if value is not None and row[slot] not in (None, value):
+                tag = local_name(str(nodes[index].tag))
+                reason = f"{tag} stands twice, as {row[slot]!r} and as {value!r}"
+                raise ElementError(reason, nodes[index])
+            row[slot] = row[slot] or value
+        for slot, indices in self._sums.items():
+            row[slot] = _sum([value for i in indices if (value := values[i])])
+        for slot, indices in self._alternatives.items():
+            if row[slot] is None:
+                row[slot] = _first_of(list(filter(None, [values[i] for i in indices])))
+        return tuple(row)
+
+    def _members(self, rest: Sequence[str | None]) -> str:
+        values = dict(zip(self._rest, rest, strict=True))
+        found = _as_value(self._root, values) if self._root.children else None
+        return encode_sorted(found)[1:-1] if isinstance(found, dict) else ""
+
+
+def _by_slot(leaves: Sequence[_Node], slots: Mapping[str, int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for node in leaves:
+        if node.path in slots:
+            found.setdefault(slots[node.path], []).append(node.place)
+    return found
+
+
+def _misplaced(root: _Node) -> tuple[int, str] | None:
+    """The first element that stands in one that holds text only, and what is wrong with that."""
+    for node in root.all():
+        # 1.00 has an element TaxType in the tax table that holds others.
+        if node.children and node.tag in LEAVES and (node.place or node.tag != "TaxType"):
+            child = node.children[0]
+            return child.place, f"<{child.tag}> stands inside <{node.tag}>, which holds text only"
+    return None
+
+
+def _several_references(root: _Node) -> list[_Node]:
+    """If there is more than one: the first fills the columns, and all are kept."""
+    found = [child for child in root.children if child.tag == "References" and child.children]
+    return found if len(found) > 1 else []
+
+
+def _as_value(node: _Node, values: Mapping[int, str | None]) -> Value:
+    """What is in an element: a text, a dict of its children, None if it is empty."""
+    if not node.children:
+        return values.get(node.place)
+    found: Extra = {}
+    for child in node.children:
+        _put(found, child.tag, _as_value(child, values))
+    return found or None
+
+
+def _put(extra: Extra, tag: str, value: Value) -> None:
+    """Add what an element holds under its key; several of the same name become a list."""
+    if value is None:
+        return
+    key = key_of(tag)
+    if tag in REPEATABLE:
+        extra.setdefault(key, []).append(value)
+    elif key not in extra:
+        extra[key] = value
+    elif isinstance(extra[key], list):
+        extra[key].append(value)
+    else:
+        extra[key] = [extra[key], value]
+
+
+def _sum(amounts: Sequence[str]) -> str | None:
+    if len(amounts) < 2:
+        return amounts[0] if amounts else None
+    return plain(exact_sum(amounts))
+
+
+def _first_of(found: Sequence[str]) -> str | None:
+    return next((text for text in found if text.strip("0.")), found[0] if found else None)

@@ -1,0 +1,333 @@
+"""From the tree that libxml2 builds to records: what is complete is read and let go of.
+
+An element is complete when another follows it, or when what it is in is complete. So a document
+is read alike whether its tree is there as a whole or grows piece by piece, and of the latter
+nothing is kept longer than it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from lxml import etree
+from lxml.etree import _Element as Element
+
+from saft_pipeline.saft.errors import ContentError, SaftError
+from saft_pipeline.saft.header import read_header, refuse_foreign_namespace
+from saft_pipeline.saft.invoices import DocumentDraft, InvoiceDraft
+from saft_pipeline.saft.master_files import read_customer, read_other
+from saft_pipeline.saft.records import Header, Record
+from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS, Section
+from saft_pipeline.saft.shapes import (
+    ElementError,
+    Kind,
+    line_of,
+    line_of_tail,
+    local_name,
+    nodes_of,
+    split,
+)
+from saft_pipeline.saft.totals import RunningTotals
+from saft_pipeline.saft.values import XML_BLANKS
+
+_MOST_HELD = 10_000_000  # characters of what is kept as a whole
+_MOST_READ = 12_000_000  # characters of the file meanwhile, comments too
+# An element counts as 50 characters: what an empty one takes.
+_held = etree.XPath("50 * count(descendant::*) + string-length()")
+_DECLARED = Kind(1, {"": 0})
+
+
+class Walker:
+    """Reads what a tree shows.
+
+    `first_line` is added to the tree's lines. Raises SaftError, with its line.
+    """
+
+    def __init__(self, totals: RunningTotals) -> None:
+        self._records: list[Record] = []
+        self.totals = totals
+        self.header: Header | None = None
+        self.first_line = 0
+        self._namespace: str | None = None
+        self._section: Section | None = None
+        self._draft: InvoiceDraft | DocumentDraft | None = None
+        self._open: Element | None = None
+        self._waited = self._size = 0
+
+    def read_on(self, root: Element | None, namespace: str | None, size: int) -> Iterator[Record]:
+        """The records that are complete when the document went on by so many characters."""
+        self._size = size
+        if root is not None:
+            self._begin(root, namespace)
+            self._walk(root, _OF_FILE, ended=False)
+        yield from self._taken()
+
+    def read_rest(self, root: Element | None, namespace: str | None) -> Iterator[Record]:
+        """What is left when the document has ended, and its totals."""
+        if root is not None:
+            self._begin(root, namespace)
+            self._walk(root, _OF_FILE, ended=True)
+        if self.header is None:
+            raise ContentError("the file has no Header: whose file is it?")
+        for section in self.totals.sections.values():
+            section.note_differences(self.totals.warnings)
+        self._records.append(self.totals.finished())
+        self.totals.warnings.finish()
+        yield from self._taken()
+
+    def read_invoices(self, section: Element, first_line: int) -> list[Record]:
+        """What stands in an element of its own, as if in the open section."""
+        before, self.first_line = self.first_line, first_line - 1
+        self._walk(section, _OF_SECTIONS["sales_invoices"], ended=True)
+        self.first_line = before
+        return self._taken()
+
+    def branch(self) -> Walker:
+        """One that goes on between two invoices, with totals of its own."""
+        branch = Walker(RunningTotals())
+        branch.header = self.header
+        if self._section:
+            branch._section = Section(self._section.kind, self._section.line)
+            branch.totals.sections[self._section.kind.key] = branch._section
+        return branch
+
+    def _taken(self) -> list[Record]:
+        records, self._records = self._records, []
+        return records
+
+    def _begin(self, root: Element, namespace: str | None) -> None:
+        self._namespace = namespace
+        try:
+            refuse_foreign_namespace(namespace)
+        except SaftError as error:
+            raise self._placed(error, root) from None
+
+    def _line(self, element: Element) -> int:
+        return self.first_line + line_of(element)
+
+    def _placed(self, error: SaftError, element: Element) -> SaftError:
+        """An error with its line, and with what its column is found by."""
+        if error.line is None:
+            element = error.element if isinstance(error, ElementError) else element
+            text = error.text if isinstance(error, ElementError) else ""
+            error.line = self._line(element)
+            error.sought = local_name(str(element.tag)), text
+        return error
+
+    def _walk(self, parent: Element, handlers: Mapping[str, Handler], ended: bool) -> None:  # noqa: FBT001
+        """Hand the children to their handlers in order; let go of those that are complete."""
+        children = list(parent)
+        if not children:
+            return
+        if parent.text:
+            line = line_of(children[0]) - parent.text.count("\n")
+            self._stray(str(parent.tag), parent.text, line)
+            parent.text = None
+        last = None if ended else children[-1]
+        for child in children:
+            handler = handlers.get(local_name(str(child.tag)), Walker._pass_over)
+            try:
+                handler(self, child, child is not last)
+            except SaftError as error:
+                raise self._placed(error, child) from None
+            if child.tail and child is not last:
+                self._stray(str(parent.tag), child.tail, line_of_tail(child))
+        if not ended:
+            del parent[:-1]
+
+    def _stray(self, tag: str, text: str, line: int) -> None:
+        """Text where none belongs is left out."""
+        text = text.strip(XML_BLANKS)
+        if text:
+            where = f"text between the elements of <{local_name(tag)}>"
+            message = f"{where} is left out: {text[:60]!r}"
+            self.totals.warnings.add("stray_text", message, self.first_line + line)
+
+    def _pass_over(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        """Let go of what is complete in an element that isn't read."""
+        while not done and len(element):
+            del element[:-1]
+            element = element[0]
+
+    def _wait(self, element: Element) -> None:
+        """An element that is read as a whole is not complete; raises ElementError if too large."""
+        self._waited = self._waited + self._size if element is self._open else 0
+        self._open = element
+        if self._waited > _MOST_READ:
+            what = "in one element that is kept as a whole"
+            raise ElementError(f"more than {_MOST_READ} bytes {what}", element)
+        if self._waited and _held(element) > _MOST_HELD:  # type: ignore[operator]
+            part = element[-1] if element is self._draft_element else element
+            what = f"<{local_name(str(part.tag))}>, or all that its document holds,"
+            raise ElementError(f"{what} is more than {_MOST_HELD} characters", part)
+
+    @property
+    def _draft_element(self) -> Element | None:
+        return self._draft.element if self._draft else None
+
+    def _read_header(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        if self.header is not None:
+            raise ElementError("a second Header", element)
+        if not done:
+            return self._wait(element)
+        line, warnings = self._line(element), self.totals.warnings
+        self.header = read_header(element, self._namespace, self._stray, warnings, line)
+        self._records.append(self.header)
+        return None
+
+    def _header_before(self, element: Element) -> Header:
+        if self.header is None:
+            tag = local_name(str(element.tag))
+            raise ElementError(f"<{tag}> comes before the Header", element)
+        return self.header
+
+    def _read_master_files(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        self._walk(element, _OF_MASTER_FILES, done)
+
+    def _read_customer(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        company_id = self._header_before(element).values[0]
+        if not done:
+            return self._wait(element)
+        line = self._line(element)
+        found = read_customer(element, self._stray, self.totals, company_id, line)
+        if found:
+            self._records.append(found)
+        return None
+
+    def _read_tax_table(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        self._walk(element, _OF_TAX_TABLE, done)
+
+    def _read_other(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        tag = local_name(str(element.tag))
+        name = _OTHERS[tag]
+        if name != "tax_table_entry":
+            self._header_before(element)
+        if not done:
+            return self._wait(element)
+        found = read_other(name, element, self._stray, self._line(element))
+        if found:
+            self._records.append(found)
+        return None
+
+    def _read_sources(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        self._walk(element, _OF_SOURCES, done)
+
+    def _read_section(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        self._header_before(element)
+        kind = KINDS[local_name(str(element.tag))]
+        new = Section(kind, self._line(element))
+        self._section = self.totals.sections.setdefault(kind.key, new)
+        self._walk(element, _OF_SECTIONS[kind.key], done)
+
+    def _read_declared(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        if not done:
+            return
+        ((value,), _) = _DECLARED.read(nodes_of(element, self._stray), self._stray)
+        if self._section and value is not None:
+            self._section.declared[DECLARED_TAGS[local_name(str(element.tag))]] = value
+
+    def _read_document(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        draft = self._draft
+        if draft is None or draft.element is not element:
+            draft = self._draft = self._new_draft(element)
+        lines = list(element.iterchildren("{*}Line"))
+        try:
+            if not done:
+                return self._read_lines(draft, lines)
+            rest, parts = split(nodes_of(element, self._stray), lines)
+            draft.take_rest(rest, self._stray)
+            draft.take_lines(parts, self._stray)
+        except ElementError as error:
+            error.name_document(_number_of(element) if isinstance(draft, InvoiceDraft) else None)
+            raise
+        return self._end_document(draft)
+
+    def _read_lines(self, draft: InvoiceDraft | DocumentDraft, lines: list[Element]) -> None:
+        """Read the lines that are complete: a document may have a hundred thousand."""
+        if lines and lines[-1] is draft.element[-1]:
+            lines.pop()
+        for line in lines:
+            if line.tail:
+                self._stray(str(draft.element.tag), line.tail, line_of_tail(line))
+            draft.element.remove(line)
+            draft.take_lines([nodes_of(line, self._stray)], self._stray)
+        if lines:
+            draft.pack()
+            self._open = None
+        else:
+            self._wait(draft.element)
+
+    def _new_draft(self, element: Element) -> InvoiceDraft | DocumentDraft:
+        if local_name(str(element.tag)) == "Invoice":
+            return InvoiceDraft(element, self._line(element))
+        return DocumentDraft(element)
+
+    def _end_document(self, draft: InvoiceDraft | DocumentDraft) -> None:
+        if isinstance(draft, InvoiceDraft):
+            self._end_invoice(draft)
+        if self._section is not None:
+            draft.sums.into(self._section)
+        self._draft = None
+
+    def _end_invoice(self, draft: InvoiceDraft) -> None:
+        number, line, warnings = draft.number, draft.line, self.totals.warnings
+        if number is None:
+            raise ContentError("an Invoice has no InvoiceNo", line=line)
+        if draft.number_lines():
+            message = f"invoice {number}: LineNumber missing or repeated, numbered by position"
+            warnings.add("line_numbers", message, line)
+        invoice, content = draft.finish(self._header_before(draft.element).values[0])
+        same = self.totals.seen_invoices.add(number, content)
+        if same is None:
+            self.totals.invoices += 1
+            self.totals.lines += len(draft.lines)
+            self._records.append(invoice)
+        elif same:
+            message = f"InvoiceNo {number!r} again, with the same content: taken once"
+            warnings.add("repeated_invoice", message, line)
+        else:
+            reason = f"InvoiceNo {number!r} stands twice in the file, with different content"
+            raise ContentError(reason, line=line)
+
+
+def _number_of(invoice: Element) -> str | None:
+    number = next(invoice.iterchildren("{*}InvoiceNo"), None)
+    return (number.text or "").strip(XML_BLANKS) or None if number is not None else None
+
+
+# Takes an element, and whether it is complete.
+Handler = Callable[[Walker, Element, bool], None]
+
+# What is read in which element. Customers, lines and the like are read as a whole, by a Kind.
+_OF_FILE: Mapping[str, Handler] = {
+    "Header": Walker._read_header,
+    "MasterFiles": Walker._read_master_files,
+    "GeneralLedgerEntries": Walker._read_section,
+    "SourceDocuments": Walker._read_sources,
+}
+_OF_MASTER_FILES: Mapping[str, Handler] = {
+    "Customer": Walker._read_customer,
+    "Supplier": Walker._read_other,
+    "Product": Walker._read_other,
+    "TaxTable": Walker._read_tax_table,
+}
+_OF_TAX_TABLE: Mapping[str, Handler] = {
+    "TaxTableEntry": Walker._read_other,
+    "TaxType": Walker._read_other,  # 1.00
+}
+_OTHERS = {
+    "Supplier": "supplier",
+    "Product": "product",
+    "TaxTableEntry": "tax_table_entry",
+    "TaxType": "tax_table_entry",
+}
+_OF_SOURCES: Mapping[str, Handler] = {
+    tag: Walker._read_section for tag, kind in KINDS.items() if kind.document
+}
+_OF_SECTIONS: Mapping[str, Mapping[str, Handler]] = {
+    kind.key: {
+        **dict.fromkeys(DECLARED_TAGS, Walker._read_declared),
+        **({kind.document: Walker._read_document} if kind.document else {}),
+    }
+    for kind in KINDS.values()
+}
