@@ -55,7 +55,10 @@ def stacked_bars(
     bars = _pivot(frame, x, stack, value, language)
     names = {name: language.shown(stack, name) for name in bars.columns}
     painted = {names[n]: c for n, c in _painted(list(names), colours or {}, language).items()}
-    bars = bars.rename(index=lambda label: language.shown(x, label), columns=names)
+    absent = _absent(x, language)
+    bars = bars.rename(
+        index=lambda label: label if label == absent else language.shown(x, label), columns=names
+    )
     axis = _Axis(bars)
     head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=escape(language.label(value)))
     parts = (
@@ -69,9 +72,14 @@ def image(svg: str, label: str) -> str:
     return f"![{label}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
+def _absent(column: str, language: Language) -> str:
+    """What stands for rows that have no value of a column."""
+    return language.text("no {what}", what=language.label(column).lower())
+
+
 def _pivot(frame: pd.DataFrame, x: str, stack: str, value: str, language: Language) -> pd.DataFrame:
     """Sums by `x` (rows) and `stack` (columns, the largest first), absent ones 0."""
-    absent = {c: language.text("no {what}", what=language.label(c).lower()) for c in (x, stack)}
+    absent = {c: _absent(c, language) for c in (x, stack)}
     others = language.text(_OTHERS)
     named = frame.assign(
         x=frame[x].fillna(absent[x]).astype(str),

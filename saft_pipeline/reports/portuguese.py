@@ -53,6 +53,9 @@ TEXTS = {
     "documents whose TaxPayable is not the tax of their lines ({count})": (
         "documentos cujo TaxPayable não é o imposto das suas linhas ({count})"
     ),
+    "This VAT can't be compared with TaxPayable: documents with lines that have no Tax: {count}": (
+        "Este IVA não pode ser comparado com o TaxPayable: documentos com linhas sem Tax: {count}"
+    ),
     "The largest differences, twenty at most: ask who issued them, or have them exported again.": (
         "As maiores diferenças, no máximo vinte: pergunte a quem os emitiu ou peça nova exportação."
     ),

@@ -60,7 +60,9 @@ def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
     rates = _rates(found["rates"])
     table, exempt = by_rate(rates), _exemptions(rates)
     compared = reconciled(table, _months(found["months"]))
-    mismatches = sum(int(month["mismatches"]) for month in found["months"])
+    mismatches, untaxed = (
+        sum(int(month[name]) for month in found["months"]) for name in ("mismatches", "untaxed")
+    )
     tables = [
         Table("rates", say("VAT by month, region and rate"), table, say(_RULES),
               ("taxable_base", "vat")),
@@ -75,7 +77,7 @@ def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
         "vat",
         say("VAT"),
         f"{selection.company} · {selection.days}",
-        _verdict(compared, mismatches, language),
+        _untaxed(untaxed, language) if untaxed else _verdict(compared, mismatches, language),
         mismatches == 0,
         _figures(compared, table),
         {say("VAT by month and rate"): _chart(table, language)},
@@ -118,7 +120,9 @@ def _months(rows: Rows) -> pd.DataFrame:
 def reconciled(table: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:
     """VAT by rate beside TaxPayable, by company and month, and what the difference is made of."""
     by_month = table.groupby(_MONTH, dropna=False, as_index=False, sort=False)[["vat"]].sum()
-    found = months.merge(by_month, on=_MONTH, how="left")
+    # Without any InvoiceDate the month is of another type on either side.
+    keys = dict.fromkeys(_MONTH, "object")
+    found = months.astype(keys).merge(by_month.astype(keys), on=_MONTH, how="left")
     found["vat"] = objects(ZERO if is_absent(v) else v for v in found["vat"])
     found["difference"] = found["tax_payable"] - found["vat"]
     found["rounding"] = found["difference"] - found["stamp_duty"] - found["mismatch"]
@@ -144,6 +148,14 @@ def _exemptions(rates: pd.DataFrame) -> pd.DataFrame:
     found = exempt.groupby(keys, dropna=False, as_index=False, sort=False)[["taxable_base"]].sum()
     found["taxable_base"] = objects(map(cents, found["taxable_base"]))
     return found.sort_values(keys, ignore_index=True)
+
+
+def _untaxed(documents: int, language: Language) -> str:
+    """Lines without Tax leave it open what VAT there is: it is not called the same."""
+    text = (
+        "This VAT can't be compared with TaxPayable: documents with lines that have no Tax: {count}"
+    )
+    return f"{language.text(text, count=language.number(documents))}."
 
 
 def _verdict(compared: pd.DataFrame, mismatches: int, language: Language) -> str:

@@ -223,6 +223,22 @@ def test_a_document_whose_tax_is_not_that_of_its_lines_is_named(of: Of) -> None:
     assert rows(of(*papers), "mismatches") == [("2025-03-01", "FT A/2", "25", "23.00", "2.00")]
 
 
+def test_lines_without_tax_are_never_called_the_same_as_tax_payable(of: Of) -> None:
+    text = paper("FT A/1", taxed("100"), tax="0")
+    start, end = text.index("<Tax>"), text.index("</Tax>") + len("</Tax>")
+    report = of(text[:start] + text[end:])
+    assert (report.is_well, report.verdict) == (
+        False,
+        "This VAT can't be compared with TaxPayable: documents with lines that have no Tax: 1.",
+    )
+
+
+def test_a_document_without_a_date_is_in_a_row_of_its_own(of: Of) -> None:
+    text = paper("FT A/1", taxed("100")).replace("<InvoiceDate>2025-03-01</InvoiceDate>", "")
+    assert "<InvoiceDate>" not in text
+    assert rows(of(text)) == [(None, "PT", "NOR", "23", "100.00", "23.00")]
+
+
 def test_what_rounding_explains_is_no_mismatch(of: Of) -> None:
     """Half a cent for the document, a cent for its line."""
     report = of(paper("FT A/1", taxed("100"), tax="23.015"))

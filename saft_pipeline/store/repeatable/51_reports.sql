@@ -19,14 +19,14 @@ cross join lateral (
         coalesce(i.invoice_status not in ('A', 'F'), true) as counted
 ) s;
 
--- The lines of documents that count, added up by document and rate. Within a document a line's side
+-- The lines of documents that count, added up by document and rate; `untaxed` are those without Tax. Within a document a line's side
 -- says whether it adds (credit) or subtracts (debit); the document as a whole has the sign of its
 -- total, so that lines on the wrong side count as its type says. A line of 1.04 with a TaxBase is
 -- taxed on that, its own amount being zero. A document without lines has one row of 0 lines.
 create or replace view saft.document_taxes with (security_invoker = true) as
 select t.invoice_id, t.company_id, t.invoice_date, t.is_stamp_duty, t.tax_country_region, t.tax_code,
     t.tax_percentage, t.tax_exemption_code, t.lines, t.taxable_base * t.side as taxable_base,
-    t.tax * t.side as tax
+    t.tax * t.side as tax, t.untaxed
 from (
     select g.*,
         case when sign(g.net_total) * sign(sum(g.amount) over document) < 0
@@ -39,6 +39,8 @@ from (
             coalesce(line.tax_country_region, 'PT') as tax_country_region, line.tax_code,
             trim_scale(line.tax_percentage) as tax_percentage, line.tax_exemption_code,
             count(line.line_number) as lines, sum(side.amount) as amount,
+            count(*) filter (where line.line_number is not null and line.tax_percentage is null
+                and line.tax_amount is null) as untaxed,
             sum(coalesce(line.tax_base * side.sign, side.amount)) as taxable_base,
             sum(coalesce(
                 coalesce(line.tax_base * side.sign, side.amount) * line.tax_percentage * 0.01,
@@ -161,10 +163,12 @@ begin
         ) r
     ), counted as materialized (
         select d.company_id, d.invoice_date, d.invoice_no, d.tax_payable, s.tax, s.stamp_duty,
-            d.tax_payable is null or abs(d.tax_payable - s.tax) > 0.005 + 0.01 * s.lines
-                as is_mismatch
+            d.tax_payable is null or s.untaxed > 0
+                or abs(d.tax_payable - s.tax) > 0.005 + 0.01 * s.lines as is_mismatch,
+            s.untaxed > 0 as is_untaxed
         from (
             select t.invoice_id, sum(t.lines) as lines, sum(t.tax) as tax,
+                sum(t.untaxed) as untaxed,
                 sum(t.tax) filter (where t.is_stamp_duty) as stamp_duty
             from taxes t
             group by 1
@@ -176,14 +180,15 @@ begin
             select d.company_id, to_char(d.invoice_date, 'YYYY-MM') as month,
                 sum(d.documents) as documents, sum(d.tax_payable)::text as tax_payable,
                 sum(d.stamp_duty)::text as stamp_duty, sum(d.mismatch)::text as mismatch,
-                sum(d.mismatches) as mismatches
+                sum(d.mismatches) as mismatches, sum(d.untaxed) as untaxed
             from (
                 select c.company_id, c.invoice_date, count(*) as documents,
                     coalesce(sum(c.tax_payable), 0) as tax_payable,
                     coalesce(sum(c.stamp_duty), 0) as stamp_duty,
                     coalesce(sum(coalesce(c.tax_payable, 0) - c.tax)
                         filter (where c.is_mismatch), 0) as mismatch,
-                    count(*) filter (where c.is_mismatch) as mismatches
+                    count(*) filter (where c.is_mismatch) as mismatches,
+                    count(*) filter (where c.is_untaxed) as untaxed
                 from counted c
                 group by 1, 2
             ) d
