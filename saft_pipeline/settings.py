@@ -46,6 +46,8 @@ class Settings(BaseModel):
     sftp_pattern: str = "*.xml"
     sftp_recursive: bool = True
     sftp_timeout_seconds: float = Field(30, gt=0)
+    sftp_connections: int = Field(2, ge=1)
+    sftp_requests: int = Field(64, ge=1)
     sftp_archive_dir: str = "archive"
     after_load: Literal["keep", "archive", "delete"] = "keep"
 
@@ -194,6 +196,7 @@ class Settings(BaseModel):
             known_hosts_path=self.sftp_known_hosts_path,
             host_key_fingerprints=self.sftp_host_key_fingerprints,
             timeout=self.sftp_timeout_seconds,
+            requests=self.sftp_requests,
         )
 
 

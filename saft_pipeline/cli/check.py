@@ -17,7 +17,11 @@ from saft_pipeline.settings import Settings, SettingsError, load, origins
 if TYPE_CHECKING:
     from saft_pipeline.store.migrate import State
 
+if TYPE_CHECKING:
+    from saft_pipeline.sftp.client import Sftp
+
 _OLDEST_POSTGRES = 15
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ def _home(settings: Settings) -> CheckResult:
 
 
 def _sftp(settings: Settings) -> Iterator[CheckResult]:
-    from saft_pipeline.sftp.client import connect, host_key
+    from saft_pipeline.loading.servers import connected
+    from saft_pipeline.sftp.client import host_key
     from saft_pipeline.sftp.errors import HostKeyError, SftpError
 
     step = "sftp settings"
@@ -125,25 +130,36 @@ def _sftp(settings: Settings) -> Iterator[CheckResult]:
         step = "sftp host key"
         key = host_key(config)
         step = "sftp login"
-        with connect(config) as sftp:
-            yield CheckResult(
-                "sftp host key", ok=True, message=f"{key.kind} {key.fingerprint}, trusted"
-            )
+        with connected(settings) as sftp:
+            trusted = f"{key.kind} {key.fingerprint}, trusted"
+            yield CheckResult("sftp host key", ok=True, message=trusted)
             yield CheckResult(step, ok=True, message=f"{config.username} at {config.peer}")
             step = "sftp folder"
-            listing = sftp.list(
-                settings.sftp_remote_dir,
-                pattern=settings.sftp_pattern,
-                recursive=settings.sftp_recursive,
-                exclude=settings.sftp_archive_dir,
-            )
-        seen = f"{len(listing.files):,} files fit {settings.sftp_pattern}"
-        said = [seen, *(f"{p.text}: {p.reason}" for p in listing.problems[:5])]
-        yield CheckResult(step, ok=not listing.problems, message="; ".join(said))
+            yield _folder(settings, sftp)
+            step = "sftp after load"
+            if settings.after_load != "keep":
+                sftp.try_out(settings.sftp_remote_dir, settings.sftp_archive_dir)
+                can = f"{settings.after_load}: it lets us make, rename and delete"
+                yield CheckResult(step, ok=True, message=can)
+        for saying in sftp.quirks.sayings:
+            yield CheckResult("sftp server", ok=True, message=saying)
     except HostKeyError as error:
         yield CheckResult("sftp host key", ok=False, message=str(error))
     except (SftpError, SettingsError) as error:
         yield CheckResult(step, ok=False, message=str(error))
+
+
+def _folder(settings: Settings, sftp: Sftp) -> CheckResult:
+    listing = sftp.list(
+        settings.sftp_remote_dir,
+        pattern=settings.sftp_pattern,
+        recursive=settings.sftp_recursive,
+        exclude=settings.sftp_archive_dir,
+        within=_PATIENCE,
+    )
+    seen = f"{len(listing.files):,} files fit {settings.sftp_pattern}"
+    said = [seen, *(f"{p.text}: {p.reason}" for p in listing.problems[:5])]
+    return CheckResult("sftp folder", ok=not listing.problems, message="; ".join(said))
 
 
 def _database(settings: Settings) -> Iterator[CheckResult]:

@@ -6,6 +6,7 @@ ledger and the others go on. Who writes the group's rows (`GroupRows`) is not th
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,8 @@ from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 
 MAX_ATTEMPTS = 6
+
+_EMPTY = hashlib.sha256().hexdigest()
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -99,6 +102,8 @@ class Loader:
     def _arrived(load: Load, arrival: Arrival) -> None:
         if isinstance(arrival.result, Fetched):
             load.fetched = arrival.result
+            if arrival.result.sha256 == _EMPTY:
+                load.rejection = Rejection(f"{load.file.path}: it is empty as yet", "incomplete")
         else:
             kind, reason = arrival.result.kind, arrival.result.reason
             load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
@@ -195,7 +200,8 @@ class Loader:
     def _source(self, name: str, use: str) -> Source:
         """One for each use: clearing away goes on while the next group is fetched."""
         if (name, use) not in self._sources:
-            self._sources[name, use] = source_of(name, self._settings)
+            beside = self._sources.get((name, "fetch"))
+            self._sources[name, use] = source_of(name, self._settings, beside)
         return self._sources[name, use]
 
     def _note_failures(self, loads: Sequence[Load]) -> None:

@@ -13,12 +13,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from saft_pipeline.durations import format_duration
+from saft_pipeline.loading.servers import connected, news
 from saft_pipeline.loading.sources import SftpSource, count_traffic, source_errors
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
-from saft_pipeline.sftp.client import Listing, Problem, RemoteFile, connect
-from saft_pipeline.sftp.errors import LoginRefusedError, TransientSftpError
+from saft_pipeline.sftp.client import Listing, Problem, RemoteFile
+from saft_pipeline.sftp.errors import (
+    LoginRefusedError,
+    TooManyConnectionsError,
+    TransientSftpError,
+)
 from saft_pipeline.sftp.model import SftpConfig
 from saft_pipeline.store.model import STATES, Backlog, LedgerFile, Seen
 from saft_pipeline.store.store import Store
@@ -26,9 +31,10 @@ from saft_pipeline.store.store import Store
 LARGE_FILE = 8 << 20
 _TRIES = 3
 _REFUSED_FOR = 3600.0  # seconds
-_refused: dict[SftpConfig, tuple[float, LoginRefusedError]] = {}
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
 _MOST_A_TICK = 5000
+_LOOK_SECONDS = 40.0
+_CLEAR_SECONDS = 10.0
 _MOST_TOLD = 10
 
 Turn = Literal["waits", "never came", "was cancelled", "came"]
@@ -85,6 +91,17 @@ class Poll:
         return "; ".join([", ".join(words), *told])
 
 
+@dataclass
+class _Login:
+    """What the server said to a login, in this process."""
+
+    worked: bool = False
+    refusals: int = 0
+    refused_at: float = 0.0
+    refusal: LoginRefusedError | None = None
+
+
+_logins: dict[SftpConfig, _Login] = {}
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
 
 
@@ -113,7 +130,7 @@ def poll(settings: Settings, store: Store, *, turn_of: Callable[[str], Turn]) ->
     claims, counts = _take(settings, store, source)
     backlog = store.backlog(source, settings.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
-    problems += [*_stale(backlog), *_clear_leftovers(settings, store, source)]
+    problems += [*_stale(backlog), *_clear_leftovers(settings, store, source), *news(settings)]
     count_traffic(store, ticks=1)
     return Poll(len(listing.files), counts, problems, claims, backlog)
 
@@ -144,7 +161,7 @@ def _clear_leftovers(settings: Settings, store: Store, source: str) -> Iterator[
     if settings.after_load == "keep":
         return
     left = store.uncleared(source, _lease(settings))
-    sftp = SftpSource(settings)
+    sftp = SftpSource(settings, within=_CLEAR_SECONDS)
     try:
         done = list(sftp.clear_away(left)) if left else []
     finally:
@@ -158,27 +175,38 @@ def look(settings: Settings) -> Listing:
     """The files on the server that the settings ask for; a transient fault is tried again.
 
     A login that was refused is not sent again with the same settings for an hour: servers lock
-    accounts, and ban addresses, that keep trying.
+    accounts, and ban addresses, that keep trying. One that worked before is, twice: some servers
+    refuse it while another connection of the same user lasts.
     """
     config = settings.require_sftp()
-    refused_at, refusal = _refused.get(config, (0.0, None))
-    if refusal is not None and time.monotonic() - refused_at < _REFUSED_FOR:
-        raise refusal
+    login = _logins.setdefault(config, _Login())
+    if login.refusal is not None and time.monotonic() - login.refused_at < _REFUSED_FOR:
+        raise login.refusal
     try:
-        return _listing(settings, config)
+        listing = _listing(settings)
     except LoginRefusedError as error:
-        _refused[config] = (time.monotonic(), error)
+        login.refused_at, login.refusals = time.monotonic(), login.refusals + 1
+        if login.worked and login.refusals < _TRIES:
+            raise TooManyConnectionsError(
+                f"{error}; it worked before: the server may allow no further connection of this "
+                "user now"
+            ) from error
+        login.refusal = error
         raise
+    _logins[config] = _Login(worked=True)
+    return listing
 
 
-def _listing(settings: Settings, config: SftpConfig) -> Listing:
-    for attempt in tries(TransientSftpError, attempts=_TRIES, timeout=20):
-        with attempt, connect(config) as sftp:
+def _listing(settings: Settings) -> Listing:
+    due = time.monotonic() + _LOOK_SECONDS
+    for attempt in tries(TransientSftpError, attempts=_TRIES, timeout=_LOOK_SECONDS / 2):
+        with attempt, connected(settings, due - time.monotonic()) as sftp:
             return sftp.list(
                 settings.sftp_remote_dir,
                 pattern=settings.sftp_pattern,
                 recursive=settings.sftp_recursive,
                 exclude=settings.sftp_archive_dir,
+                within=max(1.0, due - time.monotonic()),
             )
     raise AssertionError("stamina raises after its last attempt")
 

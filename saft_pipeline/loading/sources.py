@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,11 +16,22 @@ from typing import BinaryIO, Protocol
 
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.local_files import client_folders, open_local
+from saft_pipeline.loading.servers import (
+    close_connection,
+    open_connection,
+    quirks_of,
+)
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
-from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp, connect
-from saft_pipeline.sftp.errors import FileGone, SftpError, TransientSftpError
+from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp
+from saft_pipeline.sftp.errors import (
+    FileGone,
+    LoginRefusedError,
+    SftpError,
+    TooManyConnectionsError,
+    TransientSftpError,
+)
 from saft_pipeline.sftp.paths import raw_path, text_path
 from saft_pipeline.sftp.removal import RACY_SECONDS
 from saft_pipeline.sftp.traffic import TRAFFIC
@@ -59,9 +72,13 @@ class Source(Protocol):
         ...
 
 
-def source_of(name: str, settings: Settings) -> Source:
-    """The source that the ledger calls `name`."""
-    return LocalSource(client_folders(settings)) if name == LOCAL else SftpSource(settings)
+def source_of(name: str, settings: Settings, beside: Source | None = None) -> Source:
+    """The source that the ledger calls `name`; `beside` is one of it that is in use already."""
+    if name == LOCAL:
+        return LocalSource(client_folders(settings))
+    if isinstance(beside, SftpSource) and beside.is_alone:
+        return beside
+    return SftpSource(settings, beside if isinstance(beside, SftpSource) else None)
 
 
 class LocalSource:
@@ -118,18 +135,37 @@ def _taken(stream: BinaryIO, spill: Path) -> tuple[bytes | Path, str]:
 
 
 class SftpSource:
-    """The SFTP folder of the settings, over one connection, made anew when it is lost."""
+    """The SFTP folder of the settings, over one connection, made anew when it is lost.
 
-    def __init__(self, settings: Settings) -> None:
+    Within so many seconds what was begun is given up. May be used by two threads: they take turns.
+    Where the server allows no second connection that of the source `beside` is used.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        beside: SftpSource | None = None,
+        *,
+        within: float | None = None,
+    ) -> None:
         self._settings = settings
+        self._beside = beside
+        self._due = None if within is None else time.monotonic() + within
         self._sftp: Sftp | None = None
+        self._turn = threading.Lock()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no second connection may be made."""
+        known = self._sftp.quirks if self._sftp else quirks_of(self._settings)
+        return 1 in (known.connections, self._settings.sftp_connections)
 
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         """After the last try with a lost connection what is missing has failed as transient.
 
         Raises SourceError: login, host key or folder.
         """
-        with source_errors():
+        with self._turn, source_errors():
             yield from self._fetch(files, spill)
 
     def _fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
@@ -156,17 +192,38 @@ class SftpSource:
 
     def _connected(self) -> Sftp:
         if self._sftp is None:
-            self._sftp = connect(self._settings.require_sftp())
+            self._sftp = open_connection(self._settings, self._left())
         return self._sftp
+
+    def _left(self) -> float | None:
+        return None if self._due is None else max(1.0, self._due - time.monotonic())
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         """Many at once; a file that is no longer the one that was read stays.
 
         Raises SourceError.
         """
-        if self._settings.after_load != "keep":
-            with source_errors():
+        if self._settings.after_load == "keep":
+            return
+        with source_errors():
+            if self._beside and not self._has_room(self._beside):
+                yield from self._beside.clear_away(files)
+                return
+            with self._turn:
                 yield from self._clear_away(files)
+
+    def _has_room(self, beside: SftpSource) -> bool:
+        """Whether the server lets a second connection be; if not, one is enough from now on."""
+        try:
+            self._connected()
+        except (TooManyConnectionsError, LoginRefusedError):
+            if beside._sftp is None:  # else the same login was let in a moment ago
+                raise
+            beside._sftp.quirks.connections = 1
+            return False
+        except SftpError:
+            return False
+        return True
 
     def _clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         waiting = {raw_path(f.path): f for f in files}
@@ -182,13 +239,14 @@ class SftpSource:
     def _clear(self, files: Sequence[Loaded]) -> Iterator[tuple[RemoteFile, SftpError | None]]:
         folder, sftp = self._settings.sftp_remote_dir, self._connected()
         if self._settings.after_load == "delete":
-            return sftp.remove_all(folder, files)
-        return sftp.archive_all(folder, files, self._settings.sftp_archive_dir)
+            return sftp.remove_all(folder, files, within=self._left())
+        archive = self._settings.sftp_archive_dir
+        return sftp.archive_all(folder, files, archive, within=self._left())
 
     def close(self) -> None:
         """End the connection."""
         if self._sftp is not None:
-            self._sftp.close()
+            close_connection(self._settings, self._sftp)
             self._sftp = None
 
 

@@ -9,6 +9,7 @@ import logging
 import posixpath
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -80,6 +81,7 @@ class Sftp:
         self._config = config
         self.quirks = quirks
         self._cuts = 0
+        self._due: float | None = None
         self._transport, self._session = self._open(Bounds.of(config.requests, quirks))
 
     def __enter__(self) -> Self:
@@ -94,7 +96,10 @@ class Sftp:
         self.close()
 
     def _open(self, bounds: Bounds) -> tuple[Transport, Session]:
-        opened = connection.open_session(self._config, self.quirks, bounds)
+        config = self._config
+        if self._due is not None:
+            config = replace(config, timeout=max(1.0, min(config.timeout, _left(self._due))))
+        opened = connection.open_session(config, self.quirks, bounds)
         TRAFFIC.add(CONNECTIONS)
         return opened
 
@@ -119,7 +124,7 @@ class Sftp:
         `within` seconds the listing is what came by then, and not whole. Raises PermanentSftpError
         if `remote_dir` itself can't be listed.
         """
-        due = _due(within)
+        self._due = due = _due(within)
         root = paths.setting_path(remote_dir)
         excluded = self._relative(root, paths.setting_path(exclude)) if exclude else None
         if excluded == b".":
@@ -129,7 +134,7 @@ class Sftp:
         wanted = paths.name_pattern(pattern)
         while True:
             selection = entries.Selection(root, wanted, recursive, excluded)
-            left = None if due is None else max(0.0, due - time.monotonic())
+            left = None if due is None else _left(due)
             try:
                 found = listing.find(self._session, selection, left)
             except TransientSftpError as error:
@@ -146,7 +151,7 @@ class Sftp:
         Other methods may be called between two results. Memory stays under about 20 MB, whatever
         the number and size of the files.
         """
-        root = paths.setting_path(remote_dir)
+        root, self._due = paths.setting_path(remote_dir), None
         return self._persist(
             {file.path: file for file in files},
             lambda session, left: fetching.fetch(session, root, left, spill),
@@ -182,6 +187,17 @@ class Sftp:
         """
         return self._clear(remote_dir, files, removal.remove, within)
 
+    def try_out(self, remote_dir: str, archive_dir: str) -> None:
+        """Make, move and delete an empty hidden folder, as clearing files away needs it.
+
+        Raises PermanentSftpError if the server doesn't let us, or only says so.
+        """
+        reader = fetching.Reader(lambda: self._session.limits.max_read, self.quirks, None)
+        place = removal.Place(paths.setting_path(remote_dir), reader)
+        self._session.do(
+            removal.try_out(place, paths.setting_path(archive_dir)), "trying to move a folder"
+        )
+
     def _clear(
         self,
         remote_dir: str,
@@ -189,12 +205,13 @@ class Sftp:
         work: Callable[[removal.Place, Loaded], Conversation[object]],
         within: float | None,
     ) -> Iterator[removal.Cleared]:
-        root, due = paths.setting_path(remote_dir), _due(within)
+        root = paths.setting_path(remote_dir)
+        self._due = due = _due(within)
 
         def clear(session: Session, left: Sequence[Loaded]) -> Iterator[removal.Cleared]:
             reader = fetching.Reader(lambda: session.limits.max_read, self.quirks, None)
             place = removal.Place(root, reader, wire.POSIX_RENAME in session.extensions)
-            until = None if due is None else session.clock() + due - time.monotonic()
+            until = None if due is None else session.clock() + _left(due)
             return removal.clear(session, left, lambda one: work(place, one), "clearing", until)
 
         by_path = {loaded.file.path: loaded for loaded in files}
@@ -250,13 +267,19 @@ class Sftp:
         if not folder.startswith(b"/"):
             return posixpath.normpath(folder)
         questions = [wire.real_path(root), wire.real_path(folder)]
-        replies = self._session.do(ask_each(questions, 2), f"looking for {paths.text_path(folder)}")
+        about = f"looking for {paths.text_path(folder)}"
+        until = None if self._due is None else self._session.clock() + _left(self._due)
+        replies = self._session.do(ask_each(questions, 2), about, until)
         start, end = map(_absolute, (root, folder), replies)
         return posixpath.relpath(end, start)
 
 
 def _due(within: float | None) -> float | None:
     return None if within is None else time.monotonic() + within
+
+
+def _left(due: float) -> float:
+    return max(0.0, due - time.monotonic())
 
 
 def _absolute(path: bytes, reply: wire.Reply) -> bytes:

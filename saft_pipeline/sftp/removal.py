@@ -213,6 +213,33 @@ def _check_settled(place: Place, source: bytes, loaded: Loaded) -> Conversation[
     yield from _check_loaded(place, source, looked, loaded, racy=True)
 
 
+def try_out(place: Place, folder: bytes) -> Conversation[None]:
+    """Make, move and delete an empty folder, as files are to be moved to `folder` and deleted.
+
+    Raises PermanentSftpError naming the first that the server doesn't do.
+    """
+    name = b".saft-check-" + secrets.token_hex(6).encode()
+    made = paths.join(place.root, name)
+    inside = isinstance((yield from ask(wire.stat(paths.join(place.root, folder)))), Attributes)
+    moved = paths.join(place.root, paths.join(folder, name) if inside else name + b"-moved")
+    steps = [
+        ("make a folder", wire.make_folder(made), made, True),
+        ("rename", wire.rename(made, moved), moved, True),
+        ("delete a folder", wire.remove_folder(moved), moved, False),
+    ]
+    place.reader.quirks.renames = place.reader.quirks.removes = True
+    for doing, request, path, there in steps:
+        status = _as_status((yield from ask(request)))
+        looked = yield from ask(wire.lstat(path))
+        if status.code != wire.OK or isinstance(looked, Attributes) != there:
+            place.reader.quirks.renames = doing != "rename"
+            yield from ask_each([wire.remove_folder(left) for left in (made, moved)], 1)
+            raise PermanentSftpError(
+                f"this user can't {doing} in {paths.text_path(paths.split(path)[0] or b'.')} "
+                f"({describe(status)}): give it the right, or set AFTER_LOAD=keep"
+            )
+
+
 def archived_name(path: bytes, when: datetime, token: str) -> bytes:
     """Give the path below the archive folder: `sub/20250705T101112Z-a1b2c3-name.xml`."""
     folder, name = paths.split(path)

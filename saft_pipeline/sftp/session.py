@@ -166,10 +166,13 @@ class Session:
         """Give how many files or folders to have open at once."""
         return self.flight.most_open
 
-    def do(self, conversation: Conversation[T], about: str) -> T:
-        """Hold one conversation to its end."""
+    def do(self, conversation: Conversation[T], about: str, until: float | None = None) -> T:
+        """Hold one conversation to its end. Raises TransientSftpError if that isn't by `until`."""
         tasks = iter([Task(conversation, about)])
-        (value,) = self.run(lambda: next(tasks, None), at_once=lambda: 1)
+        try:
+            (value,) = self.run(lambda: next(tasks, None), at_once=lambda: 1, until=until)
+        except OverdueError as error:
+            raise TransientSftpError(f"{self._peer} took too long with {about}") from error
         return value
 
     def run(

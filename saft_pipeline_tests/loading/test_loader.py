@@ -222,10 +222,12 @@ def test_each_file_that_was_not_loaded_has_its_own_state(
 ) -> None:
     project.put("broken.xml", broken("FT E/1"))
     project.put("half.xml", half("FT E/2"))
+    project.put("empty.xml", "")
     load_all()
     assert {f.path: f.status for f in store.files()} == {
         "broken.xml": "failed",
         "half.xml": "incomplete",
+        "empty.xml": "incomplete",
     }
 
 

@@ -246,7 +246,8 @@ def loaded_long_ago(project: Project, store: Store, name: str) -> None:
     with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
         connection.execute(
             "update invoice_files set status = 'loaded', claimed_by = null, previous_status = null,"
-            " lease_expires_at = null, loaded_at = now() - interval '1 day'"
+            " lease_expires_at = null, loaded_at = now() - interval '1 day',"
+            " sha256 = encode(sha256('<AuditFile/>'), 'hex')"
         )
 
 
@@ -256,6 +257,17 @@ def test_a_loaded_file_that_was_left_on_the_server_is_archived(
     loaded_long_ago(project, store, "left.xml")
     look(project, store, AFTER_LOAD="archive")
     assert [p.name.split("-", 2)[2] for p in project.folder.rglob("*.xml")] == ["left.xml"]
+
+
+def test_a_file_left_on_the_server_whose_bytes_are_others_by_now_stays(
+    project: Project, store: Store
+) -> None:
+    loaded_long_ago(project, store, "left.xml")
+    before = (project.folder / "left.xml").stat()
+    project.put("left.xml", "<OtherFile/>", modified_at=int(before.st_mtime))
+    (problem,) = look(project, store, AFTER_LOAD="delete").problems
+    assert "left.xml changed since it was loaded" in problem
+    assert [p.name for p in project.folder.rglob("*.xml")] == ["left.xml"]
 
 
 def test_a_file_left_on_the_server_stays_where_files_are_kept(
@@ -285,7 +297,7 @@ def test_a_login_that_was_refused_is_not_sent_again(
     env = {"SFTP_PRIVATE_KEY_PATH": str(keygen(tmp_path / "another"))}
     with pytest.raises(SourceError, match="refused the key"):
         look(project, store, **env)
-    monkeypatch.setattr(module, "connect", lambda _: pytest.fail("it was sent again"))
+    monkeypatch.setattr(module, "connected", lambda *_: pytest.fail("it was sent again"))
     with pytest.raises(SourceError, match="refused the key"):
         look(project, store, **env)
 

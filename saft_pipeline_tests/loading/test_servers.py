@@ -1,0 +1,186 @@
+"""What is learnt of servers, kept and said; polls of servers that drip, through a real sshd."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from saft_pipeline.loading import poll as module
+from saft_pipeline.loading import sources
+from saft_pipeline.loading.errors import SourceError, TransientSourceError
+from saft_pipeline.loading.poll import Poll, poll
+from saft_pipeline.loading.servers import connected, news, quirks_of
+from saft_pipeline.loading.sources import SftpSource, source_of
+from saft_pipeline.settings import load
+from saft_pipeline.sftp.client import Quirks
+from saft_pipeline.sftp.errors import LoginRefusedError, TooManyConnectionsError
+from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.project import Project, ledger_file
+from saft_pipeline_tests.fixtures.sshd import Sshd, start_sshd
+from saft_pipeline_tests.loading.test_sources import contents
+
+EARLY = 1_750_000_000
+
+
+@pytest.fixture(scope="module")
+def quirky_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd, Path]]:
+    """A real sshd whose SFTP server has the quirks that a file names."""
+    folder = tmp_path_factory.mktemp("quirky")
+    names = folder / "quirks"
+    names.touch()
+    command = f"{sys.executable} -m saft_pipeline_tests.sftp.quirks {names}"
+    with start_sshd(folder / "s", settings=[f"Subsystem sftp {command}"]) as sshd:
+        yield sshd, names
+
+
+@contextmanager
+def server_with(
+    project: Project, quirky_sshd: tuple[Sshd, Path], *quirks: str
+) -> Iterator[Project]:
+    """The project, its server having these quirks."""
+    sshd, names = quirky_sshd
+    names.write_text("\n".join(quirks))
+    env = {
+        "SFTP_PORT": str(sshd.port),
+        "SFTP_HOST_KEY_FINGERPRINTS": sshd.fingerprint,
+        "SFTP_KNOWN_HOSTS_PATH": "",
+        "SFTP_PRIVATE_KEY_PATH": str(sshd.key_path),
+        "SFTP_TIMEOUT_SECONDS": "2",
+    }
+    yield Project(project.folder, {**project.env, **env})
+    names.write_text("")
+
+
+def look(project: Project, store: Store, **env: str) -> Poll:
+    return poll(load({**project.env, **env}), store, turn_of=lambda _: "came")
+
+
+def drop(project: Project, count: int) -> None:
+    for number in range(count):
+        project.put(f"{number}.xml", b"<%d/>" % number, modified_at=EARLY + number)
+
+
+@pytest.mark.parametrize(
+    ("quirk", "words"),
+    [
+        ("a byte at a time", "wasn't over|too long|gave only"),
+        ("replies to nothing", "never sent"),
+        ("a name at a time", ""),
+    ],
+)
+@pytest.mark.usefixtures("no_waiting")
+def test_a_poll_of_a_server_that_drips_ends_in_time_with_a_word_and_leaves_no_thread(
+    project: Project,
+    store: Store,
+    quirky_sshd: tuple[Sshd, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    quirk: str,
+    words: str,
+) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 4.0)
+    drop(project, 20)
+    before = set(threading.enumerate())
+    began = time.monotonic()
+    with server_with(project, quirky_sshd, quirk) as quirky:
+        if words:
+            with pytest.raises(TransientSourceError, match=words):
+                look(quirky, store)
+        else:
+            (problem,) = look(quirky, store).problems
+            assert "its listing wasn't over" in problem
+    assert time.monotonic() - began < 30
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(5)
+    assert not [thread for thread in left if thread.is_alive()]
+
+
+def test_what_is_learnt_is_kept_and_said_once(
+    project: Project, store: Store, quirky_sshd: tuple[Sshd, Path], tmp_path: Path
+) -> None:
+    drop(project, 20)
+    env = {"SAFT_HOME": str(tmp_path / "home"), "MAX_FILES_PER_BATCH": "0"}
+    with server_with(project, quirky_sshd, "one handle for several") as quirky:
+        settings = load({**quirky.env, **env})
+        (tmp_path / "home").mkdir()
+        source = SftpSource(settings)
+        claims = look(quirky, store, **env).claims
+        arrivals = list(source.fetch([f for claim in claims for f in claim.files], tmp_path))
+        source.close()
+        saying = "this server gives one handle for several open files: one is open at a time"
+        assert contents(arrivals) == {f"{n}.xml": b"<%d/>" % n for n in range(20)}
+        assert quirks_of(settings).open_files == 1
+        assert saying in look(quirky, store, **env).problems
+        assert saying not in look(quirky, store, **env).problems
+
+
+def test_a_memory_that_is_no_json_is_begun_anew(project: Project, tmp_path: Path) -> None:
+    settings = load({**project.env, "SAFT_HOME": str(tmp_path)})
+    (tmp_path / "servers.json").write_text("[")
+    assert quirks_of(settings) == Quirks()
+    with connected(settings) as sftp:
+        sftp.quirks.requests = 8
+    assert news(settings) == ["this server allows 8 requests at once: 8 are used"]
+    assert news(settings) == []
+
+
+@pytest.mark.parametrize("error", [TooManyConnectionsError("full"), LoginRefusedError("no")])
+def test_where_no_second_connection_is_allowed_the_first_clears_away_too(
+    project: Project, tmp_path: Path, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load({**project.env, "AFTER_LOAD": "delete", "SAFT_HOME": str(tmp_path / "home")})
+    drop(project, 1)
+    (tmp_path / "home").mkdir()
+    fetching = SftpSource(settings)
+    file = _ledger_file(project, b"<0/>")
+    list(fetching.fetch([file], tmp_path))
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sources, "open_connection", refuse)
+    clearing = source_of(file.source, settings, fetching)
+    assert clearing is not fetching
+    assert list(clearing.clear_away([file])) == [(file, None)]
+    fetching.close()
+    assert not (project.folder / "0.xml").exists()
+    assert quirks_of(settings).connections == 1
+    assert source_of(file.source, settings, fetching) is fetching
+
+
+def test_one_connection_is_used_where_the_setting_says_so(project: Project) -> None:
+    settings = load({**project.env, "SFTP_CONNECTIONS": "1"})
+    fetching = SftpSource(settings)
+    assert source_of(settings.source, settings, fetching) is fetching
+
+
+def test_a_login_that_worked_before_may_only_find_the_server_full(
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_logins", {})
+    look(project, store)
+
+    def refuse(*_: object) -> None:
+        raise LoginRefusedError("refused the key")
+
+    monkeypatch.setattr(module, "connected", refuse)
+    for _ in range(2):
+        with pytest.raises(TransientSourceError, match="it worked before"):
+            look(project, store)
+    with pytest.raises(SourceError) as caught:
+        look(project, store)
+    assert not isinstance(caught.value, TransientSourceError)
+
+
+def _ledger_file(project: Project, content: bytes) -> LedgerFile:
+    file = ledger_file("0.xml", len(content), EARLY, source=project.settings.source)
+    return replace(file, sha256=hashlib.sha256(content).hexdigest())
