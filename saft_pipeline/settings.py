@@ -59,9 +59,7 @@ class Settings(BaseModel):
     lease_seconds: int = Field(120, ge=5)
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_format: Literal["plain", "json"] = "plain"
-
     block_on: tuple[str, ...] = ()
-
     batch_size_companies: int = Field(1000, ge=1)
     batch_size_invoices: int = Field(500, ge=1)
     batch_size_lines: int = Field(2000, ge=1)
@@ -70,7 +68,6 @@ class Settings(BaseModel):
     supabase_db_url: SecretStr | None = None
     supabase_url: str | None = None
     supabase_key: SecretStr | None = None
-
     redis_url: SecretStr | None = None
     dagster_db_url: SecretStr | None = None
     saft_artifacts_url: str | None = None
