@@ -74,6 +74,8 @@ class Settings(BaseModel):
 
     saft_home: Path = Path(".saft")
     dagster_host: str = "127.0.0.1"
+    dagster_instance: Path | None = None
+    dagster_location: str | None = None
     dagster_port: int = Field(3000, ge=1, le=65535)
     api_host: str = "127.0.0.1"
     api_port: int = Field(8000, ge=1, le=65535)
@@ -147,7 +149,9 @@ class Settings(BaseModel):
 
     @property
     def dagster_home(self) -> Path:
-        """The DAGSTER_HOME of everything that `saft` starts."""
+        """The DAGSTER_HOME of everything that `saft` starts, or of the instance that it joins."""
+        if self.dagster_instance is not None:
+            return self.dagster_instance.expanduser().absolute()
         return self.home / "dagster"
 
     @property
@@ -158,7 +162,8 @@ class Settings(BaseModel):
     @property
     def embedded(self) -> bool:
         """Whether the tables or Dagster's history are in the embedded Postgres."""
-        return not (self.dagster_db_url and (self.supabase_db_url or self.supabase_url))
+        history = self.dagster_db_url or self.dagster_instance
+        return not (history and (self.supabase_db_url or self.supabase_url))
 
     @property
     def source(self) -> str:
@@ -293,8 +298,21 @@ def _secret_in(path: Path) -> str:
     return secret
 
 
+_WORDS = {
+    "int_parsing": "not a whole number",
+    "float_parsing": "not a number",
+    "bool_parsing": "neither true nor false",
+    "greater_than_equal": "must be {ge} or more",
+    "greater_than": "must be more than {gt:g}",
+    "less_than_equal": "must be {le} or less",
+    "literal_error": "must be one of {expected}",
+}
+
+
 def _explain(error: Any) -> str:
-    return f"{str(error['loc'][0]).upper()}: {error['msg'].lower()}"
+    known = _WORDS.get(error["type"], "").format_map(error.get("ctx", {}))
+    said = known or error["msg"].lower().removeprefix("value error, ")
+    return f"{str(error['loc'][0]).upper()}: {said}"
 
 
 def _listing(problems: list[str]) -> str:

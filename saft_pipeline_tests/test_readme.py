@@ -16,7 +16,7 @@ TEXT = (ROOT / "README.md").read_text()
 COMMANDS = sorted(set(re.findall(r"`(saft [a-z][^`]*)`", TEXT)))
 # These run until they are stopped, name a command alone, end what runs, or move tables of others.
 ONLY_HELP = {
-    *("saft up", "saft serve", "saft retry", "saft cancel", "saft cancel RUN"),
+    *("saft up", "saft init", "saft serve", "saft retry", "saft cancel", "saft cancel RUN"),
     "saft db migrate --move-existing-to legacy",
 }
 FOR_EXAMPLE = {"FILE…": "good.xml", "FILE": "good.xml", "NIF": "599999993"}

@@ -68,6 +68,23 @@ def test_all_wrong_settings_are_named_at_once() -> None:
     assert all(name in str(caught.value) for name in ("SFTP_PORT", "LEASE_SECONDS", "AFTER_LOAD"))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SFTP_PORT", "x", "not a whole number"),
+        ("SFTP_PORT", "0", "must be 1 or more"),
+        ("SFTP_TIMEOUT_SECONDS", "0", "must be more than 0"),
+        ("SFTP_RECURSIVE", "x", "neither true nor false"),
+        ("AFTER_LOAD", "burn", "must be one of 'keep', 'archive' or 'delete'"),
+        ("PRUNE_AFTER", "x", "a number and a unit, such as 90s, 15m, 24h or 30d"),
+    ],
+)
+def test_a_wrong_value_is_told_in_our_own_words(name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load({name: value})
+    assert str(raised.value).splitlines()[1:] == [f"  {name}: {said}"]
+
+
 def test_all_missing_sftp_settings_are_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         load({}).require_sftp()

@@ -17,12 +17,15 @@ from saft_pipeline.cli import (
     demo,
     export,
     files,
+    init,
     poll,
     prune,
     report,
     runs,
     serve,
+    show,
     up,
+    validate,
 )
 from saft_pipeline.cli.output import COULD_NOT, CannotRunError, say
 from saft_pipeline.saft.errors import SaftError
@@ -35,7 +38,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain: all commands on one screen, and brackets as they are
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (demo, up, serve, poll, files, runs, report, export, prune, check, bench):
+for module in (
+    demo, init, up, serve, poll, files, validate, show, runs, report, export, prune, check, bench,
+):  # fmt: skip
     module.register(app)
 app.add_typer(db.app, name="db")
 
@@ -61,7 +66,7 @@ def saft(
 def main() -> None:
     """Run `saft`; what could not be done is told in a sentence, with status 2."""
     try:
-        _command()()
+        _command()(validate.spelled_out(sys.argv[1:]))
     except (CannotRunError, SettingsError, SaftError) as error:
         _give_up(str(error))
     except KeyboardInterrupt:
@@ -72,7 +77,7 @@ def main() -> None:
         _give_up(str(error))
 
 
-def _command() -> Callable[[], Any]:
+def _command() -> Callable[[list[str]], Any]:
     """All of it, with typer's two options for completion left out of the help: it fits a screen."""
     command = typer.main.get_command(app)
     for option in command.params:

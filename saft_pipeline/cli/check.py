@@ -7,6 +7,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,6 +104,10 @@ def _home(settings: Settings) -> CheckResult:
     from saft_pipeline.dagster_runtime.home import make_private
 
     try:
+        if not home.exists():
+            parent = next(folder for folder in home.parents if folder.exists())
+            TemporaryDirectory(dir=parent).cleanup()
+            return CheckResult("home", ok=True, message=f"{home}, made at the first use")
         closed = make_private(home)
     except OSError as error:
         message = f"{home} can't be made: {error.strerror}; set SAFT_HOME to another folder"
@@ -165,7 +170,7 @@ def _folder(settings: Settings, sftp: Sftp) -> CheckResult:
 def _database(settings: Settings) -> Iterator[CheckResult]:
     from saft_pipeline.store import migrate
     from saft_pipeline.store.errors import StoreError
-    from saft_pipeline.store.opening import database_url, open_transport
+    from saft_pipeline.store.opening import database_url, is_made, open_transport, where
     from saft_pipeline.store.operations import Operations
     from saft_pipeline.store.postgres import connect
 
@@ -177,6 +182,9 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
             yield CheckResult(step, ok=True, message="the API key and the tables are right")
             yield _rights(Operations(rest).rights())
             rest.close()
+            return
+        if not is_made(settings):
+            yield CheckResult(step, ok=True, message=f"{where(settings)}, made at the first use")
             return
         url = database_url(settings)
         with connect(url) as connection:
@@ -245,6 +253,8 @@ def _dagster(settings: Settings) -> CheckResult:
     from saft_pipeline.dagster_runtime.instance import open_instance
 
     where = "at DAGSTER_DB_URL" if settings.dagster_db_url else f"in {settings.dagster_home}"
+    if not (settings.dagster_db_url or settings.dagster_home.exists()):
+        return CheckResult("dagster", ok=True, message=f"history {where}, made at the first use")
     try:
         with open_instance(settings) as instance:
             statuses = instance.get_daemon_statuses(["SENSOR", "QUEUED_RUN_COORDINATOR"])

@@ -17,6 +17,7 @@ from saft_pipeline.cli.output import (
     CannotRunError,
     finish,
     print_json,
+    print_json_rows,
     quiet,
     say,
     show,
@@ -132,13 +133,20 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: files by state, with reasons and tries."""
-    from saft_pipeline.store.opening import open_store
+    from saft_pipeline.store.opening import open_to_look, where
+    from saft_pipeline.store.store import Store
 
     settings = load()
-    store = open_store(settings)
+    store = Store(open_to_look(settings), settings.batch_size)
     counts = store.counts()
     waiting = store.backlog(None, settings.incomplete_after).oldest_pending_seconds
-    if path or state or as_json:
+    backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
+    head = {"database": where(settings), "counts": counts, "backlog": backlog}
+    if as_json and not path:
+        every = (_row(f) for page in store.pages(state=state) for f in page)
+        print_json_rows(head, "files", every)
+        return
+    if path or state:
         files = store.files(state=state, path=path)
     else:
         files = [f for s in State for f in store.files(state=s, limit=_SHOWN)]
@@ -146,9 +154,9 @@ def status(
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
     if as_json:
-        backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
-        print_json({"counts": counts, "backlog": backlog, "files": [_row(f) for f in files]})
+        print_json({**head, "files": [_row(f) for f in files]})
         return
+    say(f"in {where(settings)}:")
     known = [s for s in State if counts.get(s)]
     say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
     if waiting is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -63,6 +63,17 @@ def print_json(document: Any) -> None:
 
 def _escaped(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
+
+
+def print_json_rows(head: Mapping[str, Any], name: str, rows: Iterable[Any]) -> None:
+    """The same of `head` and, as its last member `name`, of rows as they come."""
+    start = json.dumps(head, ensure_ascii=False, indent=2, default=_text)
+    sys.stdout.write(f'{start.removesuffix("}").rstrip()},\n  "{name}": [')
+    comma = ""
+    for row in rows:
+        sys.stdout.write(f"{comma}\n    {json.dumps(row, ensure_ascii=False, default=_text)}")
+        comma = ","
+    sys.stdout.write("\n  ]\n}\n")
 
 
 def _text(value: object) -> str:

@@ -36,8 +36,6 @@ def prune(
     try:
         with open_instance(settings) as instance:
             pruned = retention.prune(instance, watch, settings, before, dry_run=dry_run)
-    except retention.NotPrunableError as error:
-        raise CannotRunError(str(error)) from None
     finally:
         watch.close()
     document = {"dry_run": dry_run, "before": before.isoformat(timespec="seconds")}

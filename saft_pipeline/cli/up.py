@@ -24,6 +24,11 @@ def up() -> None:
     """Run the daemon (which polls), the web server and the API."""
     settings = load()
     settings.require_sftp()
+    if settings.dagster_instance is not None:
+        raise CannotRunError(
+            f"{settings.dagster_instance} (DAGSTER_INSTANCE) has its own daemon and web server: "
+            "`saft serve` adds the API to it; unset it for an instance of `saft up`'s own"
+        )
     from saft_pipeline.processes.child_logs import LogLines
     from saft_pipeline.processes.supervisor import Stop, running
     from saft_pipeline.store.opening import open_store

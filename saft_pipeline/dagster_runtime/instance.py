@@ -11,7 +11,7 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 
 from saft_pipeline.dagster_runtime.home import make_private
-from saft_pipeline.settings import Settings, in_use
+from saft_pipeline.settings import Settings, SettingsError, in_use
 
 # What can't be handed to the workers stays in Dagster's queue: for two weeks, tried so often.
 _WHILE_REDIS_IS_DOWN = {
@@ -77,9 +77,16 @@ def environment(settings: Settings, environ: Mapping[str, str] | None = None) ->
 
 
 def prepare(settings: Settings) -> str:
-    """Write `$SAFT_HOME/dagster/dagster.yaml`, if it says something else; the folder's path."""
+    """Write `$SAFT_HOME/dagster/dagster.yaml`, if it says something else; the folder's path.
+
+    The instance that `DAGSTER_INSTANCE` names is another's: nothing is written to it.
+    """
     make_private(settings.home)
     home = settings.dagster_home
+    if settings.dagster_instance is not None:
+        if not home.is_dir():
+            raise SettingsError(f"DAGSTER_INSTANCE: there is no folder {home}")
+        return str(home)
     home.mkdir(parents=True, exist_ok=True)
     path, text = home / "dagster.yaml", yaml.safe_dump(config(settings), sort_keys=False)
     if not path.exists() or path.read_text() != text:

@@ -6,8 +6,12 @@ LOCATION = "saft_pipeline.definitions"
 # What `dagster-daemon` runs, so that it is the one of this interpreter.
 DAEMON_MODULE = "dagster._daemon"
 JOB = "load_files_job"
+PRUNE_JOB = "prune_job"
+PRUNE_SCHEDULE = "prune_nightly"
 # The folder on the server, and the sensor that observes it.
 FOLDER = SENSOR = "sftp_folder"
+ALERTS = "alerts"
+REPORTS = ("vat_summary", "sales_by_day")
 
 LINKS = "invoice_file_links"
 PUBLISHING = "invoice_files"

@@ -22,7 +22,22 @@ from sqlalchemy import Connection, text
 from saft_pipeline.artifacts.local import Artifacts, Kept, Kind
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.dagster_runtime import partitions
-from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER
+from saft_pipeline.dagster_runtime.location import (
+    ASSET_JOB,
+    REPOSITORY_TAG,
+    NoLocationError,
+    find,
+    key_prefix,
+    our_keys,
+)
+from saft_pipeline.dagster_runtime.names import (
+    ALERTS,
+    CLAIM_TAG,
+    JOB,
+    PRUNE_JOB,
+    PRUNE_SCHEDULE,
+    SENSOR,
+)
 from saft_pipeline.dagster_runtime.runs import UNFINISHED
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.alerts import Watch
@@ -34,16 +49,29 @@ _RUNS = 100
 _HASHES = 1_000
 """Artifacts that the ledger is asked for at once."""
 
-_OLD_RUNS = "status = any(:finished) and update_timestamp < :before"
-# Events without a run are what sensors observe. What is left over from runs that somebody else
-# deleted goes with the rest.
+# The runs of our jobs, and those of `__ASSET_JOB` that touched our assets and no others: Dagster
+# tags each run that it launched with the code location. The rest is not ours to delete.
+_OLD_RUNS = (
+    "status = any(:finished) and update_timestamp < :before and not exists ("
+    "select from run_tags t where t.run_id = runs.run_id and t.key = :location_tag "
+    "and t.value <> :location) and (pipeline_name = any(:jobs) and exists ("
+    "select from run_tags t where t.run_id = runs.run_id and t.key = any(:tags)) "
+    "or starts_with(pipeline_name, :asset_job) and exists ("
+    "select from event_logs e where e.run_id = runs.run_id and e.asset_key = any(:assets)) "
+    "and not exists (select from event_logs e where e.run_id = runs.run_id "
+    "and e.asset_key is not null and not e.asset_key = any(:assets)))"
+)
+# Events without a run are what sensors observe and check. What is left over from runs that somebody
+# else deleted goes with the rest.
 _OLD = {
-    "job_ticks": "timestamp < :before and status <> 'STARTED'",
-    "event_logs": "run_id = '' and timestamp < :before",
-    "asset_event_tags": "event_timestamp < :before and not exists ("
+    "job_ticks": "selector_id = any(:instigators) and timestamp < :before and status <> 'STARTED'",
+    "event_logs": "run_id = '' and timestamp < :before and (asset_key = any(:assets) or id in ("
+    "select c.evaluation_event_storage_id from asset_check_executions c "
+    "where c.run_id = '' and c.asset_key = any(:assets)))",
+    "asset_event_tags": "asset_key = any(:assets) and event_timestamp < :before and not exists ("
     "select from event_logs e where e.id = event_id)",
-    "asset_check_executions": "create_timestamp < :before and not exists ("
-    "select from runs r where r.run_id = asset_check_executions.run_id)",
+    "asset_check_executions": "asset_key = any(:assets) and create_timestamp < :before "
+    "and not exists (select from runs r where r.run_id = asset_check_executions.run_id)",
     "dynamic_partitions": "partitions_def_name = :partitions and create_timestamp < :before "
     "and not right(partition, 12) = any(:open) and not exists ("
     "select from event_logs e where e.asset_key = any(:assets) "
@@ -57,10 +85,6 @@ _KINDS = [
 ]
 
 
-class NotPrunableError(Exception):
-    """Dagster's history is not where we can prune it; the message says where it should be."""
-
-
 @dataclass
 class Pruned:
     """How much went, or with a dry run, would go."""
@@ -71,13 +95,15 @@ class Pruned:
     partitions: int = 0
     artifacts: int = 0
     artifact_bytes: int = 0
+    kept: str | None = None
+    """Why nothing of Dagster's history went: it is not where we can tell ours from others'."""
 
     def summary(self) -> str:
         """`12 runs, 3,400 events, …`."""
         return (
             f"{self.runs:,} runs, {self.events:,} events, {self.ticks:,} ticks, "
             f"{self.partitions:,} partitions, {self.artifacts:,} artifacts "
-            f"({self.artifact_bytes / 1e6:,.1f} MB)"
+            f"({self.artifact_bytes / 1e6:,.1f} MB){f'; {self.kept}' if self.kept else ''}"
         )
 
 
@@ -89,21 +115,25 @@ def prune(
     *,
     dry_run: bool = False,
 ) -> Pruned:
-    """Delete what ended before then.
+    """Delete what ended before then, of what is ours.
 
     Raises:
-        NotPrunableError: the history is not in Postgres.
         StoreError: the ledger can't be asked what is still in use; nothing was deleted.
     """
-    told = _parameters(before, watch.open_keys())
+    open_keys = watch.open_keys()
     pruned = Pruned()
-    with _history(instance) as connection:
-        if dry_run:
-            _count(connection, told, pruned)
-        else:
-            _delete(connection, told, pruned)
-            # Dagster remembers which partitions it saw materialized.
-            instance.wipe_asset_cached_status(list(instance.all_asset_keys()))
+    try:
+        ours = _ours(instance, settings)
+        with _history(instance) as connection:
+            told = {**ours, **_parameters(before, open_keys)}
+            if dry_run:
+                _count(connection, told, pruned)
+            else:
+                _delete(connection, told, pruned)
+                # Dagster remembers which partitions it saw materialized.
+                instance.wipe_asset_cached_status(our_keys(key_prefix(instance)))
+    except _NotPrunableError as error:
+        pruned.kept = f"Dagster's history stays as it is: {error}"
     artifacts = artifacts_of(settings)
     for old in _old_artifacts(artifacts, settings, watch, before):
         pruned.artifacts += len(old)
@@ -119,22 +149,45 @@ def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
         "finished": [s.value for s in dg.DagsterRunStatus if s not in UNFINISHED],
         "partitions": str(partitions.files.name),
         "open": open_keys,
-        "assets": [dg.AssetKey(name).to_string() for name in (*ASSETS, FOLDER)],
         "kinds": [kind.value for kind in _KINDS],
     }
+
+
+def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
+    """What tells our part of an instance from that of others."""
+    try:
+        location = find(instance, settings.dagster_location)
+    except NoLocationError as error:
+        raise _NotPrunableError(str(error)) from None
+    keys = our_keys(key_prefix(instance))
+    instigators = (SENSOR, ALERTS, PRUNE_SCHEDULE)
+    return {
+        "location_tag": REPOSITORY_TAG,
+        "location": location.label,
+        "tags": [REPOSITORY_TAG, CLAIM_TAG],
+        "jobs": [JOB, PRUNE_JOB],
+        "asset_job": ASSET_JOB,
+        "assets": [key.to_string() for key in keys],
+        "instigators": [location.selector_id(name) for name in instigators],
+    }
+
+
+class _NotPrunableError(Exception):
+    """The history is not where we can prune it; the message says why."""
 
 
 @contextmanager
 def _history(instance: dg.DagsterInstance) -> Iterator[Connection]:
     storage = instance.event_log_storage
     if not isinstance(storage, SqlEventLogStorage):
-        raise NotPrunableError("Dagster's history is in no database: see storage in dagster.yaml")
+        raise _NotPrunableError("it is in no database")
     with storage.index_connection() as connection:
         if connection.dialect.name != "postgresql":
-            raise NotPrunableError(
-                f"Dagster's history is in {connection.dialect.name}; only Postgres is pruned: "
-                "see dagster.yaml"
+            raise _NotPrunableError(
+                f"it is in {connection.dialect.name}, and only Postgres is pruned"
             )
+        if not connection.execute(text("select to_regclass('runs')")).scalar_one():
+            raise _NotPrunableError("events and runs are in different databases")
         yield connection
 
 
@@ -143,7 +196,7 @@ def _count(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> N
         statement = f"select count(*) from {table} where {condition}"  # noqa: S608 - constants
         return _number(connection, statement, told)
 
-    of_runs = f"run_id in (select r.run_id from runs r where {_OLD_RUNS})"  # noqa: S608 - constants
+    of_runs = f"run_id in (select run_id from runs where {_OLD_RUNS})"  # noqa: S608 - constants
     pruned.runs = count("runs", _OLD_RUNS)
     pruned.events = count("event_logs", of_runs) + count("event_logs", _OLD["event_logs"])
     pruned.ticks = count("job_ticks", _OLD["job_ticks"])

@@ -16,14 +16,13 @@ import dagster as dg
 from saft_pipeline.alerts.channels import Channel, channels
 from saft_pipeline.alerts.message import AlertError, compose
 from saft_pipeline.dagster_runtime import runs, sensor_ticks
-from saft_pipeline.dagster_runtime.names import FOLDER
+from saft_pipeline.dagster_runtime.names import ALERTS, FOLDER
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.alerts import Condition, Limits
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.opening import open_watch
 
-SENSOR = "alerts"
 _INTERVAL = 60
 _RECENT = timedelta(hours=24)
 """A run that failed is told of for so long, and one that fails in the same way is not news."""
@@ -36,7 +35,7 @@ def build_alert_sensor(*, wanted: bool) -> dg.SensorDefinition:
     status = dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED
 
     @dg.sensor(
-        name=SENSOR,
+        name=ALERTS,
         minimum_interval_seconds=_INTERVAL,
         default_status=status,
         description="Tells ALERT_WEBHOOK_URL and ALERT_EMAIL_TO what failed, waits, or stays away.",

@@ -18,14 +18,14 @@ from saft_pipeline.loading.file_load import Load
 from saft_pipeline.loading.read import MOST_FINDINGS
 from saft_pipeline.saft.rules import checks as of_reading
 from saft_pipeline.saft.rules.findings import Findings
-from saft_pipeline.saft.rules.registry import Severity
+from saft_pipeline.saft.rules.registry import READING, Severity
 
 CONFLICT = "conflict"
 ROWS = "row_counts"
 
 # Whose check it is; all others are of `invoices`.
 _ASSETS = {
-    "invoice_files": ("control_totals", "header", ROWS),
+    "invoice_files": ("reading", "header", "control_totals", ROWS),
     "customers": ("nif", "master_files"),
     "invoice_lines": ("line_totals", "line_amounts", "tax_rates", "tax_exemptions"),
 }
@@ -103,8 +103,9 @@ def _warnings(load: Load) -> Sequence[dict[str, object]]:
 
 def _findings_before(load: Load) -> Iterator[tuple[str, CheckFindings]]:
     """What the ledger has of the same bytes: a summary."""
-    for name in of_reading.NAMES:
-        given = [w for w in _warnings(load) if w["code"] == name]
+    for name, _, rules in of_reading.CHECKS:
+        codes = {name} if name != READING else rules
+        given = [w for w in _warnings(load) if w["code"] in codes]
         if given:
             first = [_from_ledger(w) for w in given]
             count = sum(n if isinstance(n := w.get("findings"), int) else 1 for w in given)

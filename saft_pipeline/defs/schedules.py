@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from saft_pipeline.dagster_runtime import retention
-from saft_pipeline.dagster_runtime.names import RUN_CONFIG
+from saft_pipeline.dagster_runtime.names import PRUNE_JOB, PRUNE_SCHEDULE, RUN_CONFIG
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.store.opening import open_watch
 
@@ -20,10 +20,12 @@ def prune(context: dg.OpExecutionContext, pipeline: Pipeline) -> None:
         pruned = retention.prune(context.instance, watch, settings, before)
     finally:
         watch.close()
-    context.log.info(f"deleted: {pruned.summary()}")
+    tell = context.log.warning if pruned.kept else context.log.info
+    tell(f"deleted: {pruned.summary()}")
 
 
 @dg.job(
+    name=PRUNE_JOB,
     config=RUN_CONFIG,
     description="Deletes what is older than PRUNE_AFTER from Dagster's history and the artifacts.",
 )
@@ -33,7 +35,7 @@ def prune_job() -> None:
 
 
 prune_nightly = dg.ScheduleDefinition(
-    name="prune_nightly",
+    name=PRUNE_SCHEDULE,
     job=prune_job,
     cron_schedule="20 3 * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,

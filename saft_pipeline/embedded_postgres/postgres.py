@@ -47,6 +47,11 @@ class EmbeddedPostgres:
         self._used: int | None = None
         self._pid = 0
 
+    @staticmethod
+    def is_made(home: Path) -> bool:
+        """Whether a home has a cluster, running or not."""
+        return (home.resolve() / "postgres" / "data").is_dir()
+
     def start(self) -> bool:
         """Have the server running and ready; cheap when it is, and a recovery when it was killed.
 

@@ -144,4 +144,4 @@ def _read_records(job: FileToRead, artifacts: Artifacts | Pack, reading: Reading
             elif isinstance(record, Totals):
                 reading.totals = record
         reading.warnings = list(document.warnings)
-    reading.findings = checker.finish()
+    reading.findings = checker.finish(reading.warnings)

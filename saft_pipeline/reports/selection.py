@@ -9,7 +9,7 @@ from datetime import date
 
 from saft_pipeline.reports.language import ENGLISH, Language
 from saft_pipeline.settings import Settings
-from saft_pipeline.store.opening import open_transport
+from saft_pipeline.store.opening import open_to_look
 from saft_pipeline.store.reports import Reports
 
 _MOST_NAMED = 20
@@ -90,8 +90,8 @@ def _listed(known: dict[str, str | None]) -> str:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[Reports]:
-    """The figures in the database that the settings name; raises `StoreError`."""
-    transport = open_transport(settings)
+    """The figures in the database that the settings name; nothing is made; raises `StoreError`."""
+    transport = open_to_look(settings)
     try:
         yield Reports(transport)
     finally:

@@ -65,20 +65,25 @@ def migrate(url: str) -> list[str]:
         return _apply(connection)
 
 
-def ready(url: str, *, upgrade: bool) -> None:
+def ready(url: str, *, upgrade: bool, make: bool = True) -> None:
     """Make sure that the tables are this program's: made in an empty database.
 
     Args:
         url: the database.
         upgrade: bring older tables up to date by itself.
+        make: fill an empty database.
 
     Raises:
-        StoreError: the tables are older or newer than this program, or are not ours.
+        StoreError: the tables are older or newer than this program, are not ours, or not there yet.
     """
     with connect(url) as connection:
         found = state(connection)
         if found.problem is None:
             return
+        if not make and len(found.missing) == len(schema.migrations()):
+            raise StoreError(
+                "there are no tables yet; `saft db migrate` or the first poll makes them"
+            )
         if not upgrade and len(found.missing) < len(schema.migrations()):
             than = "older than" if found.missing else "not those of"
             raise StoreError(f"the tables are {than} this program: {found.problem}")

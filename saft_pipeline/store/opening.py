@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from psycopg.conninfo import conninfo_to_dict
+
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import Settings
 from saft_pipeline.store import migrate
@@ -47,10 +49,40 @@ def open_watch(settings: Settings) -> Watch:
     return Watch(open_transport(settings))
 
 
-def open_transport(settings: Settings) -> Transport:
+def where(settings: Settings) -> str:
+    """The database in use, as people know it, without its password."""
+    if settings.over_rest:
+        return f"the project at {settings.supabase_url}"
+    if settings.supabase_db_url is None:
+        return f"the embedded Postgres in {settings.home}"
+    given = conninfo_to_dict(settings.supabase_db_url.get_secret_value())
+    return f"the database {given.get('dbname', '')} at {given.get('host') or 'this machine'}"
+
+
+def is_made(settings: Settings) -> bool:
+    """Whether the embedded Postgres, if that is in use, was made already."""
+    given = settings.supabase_db_url or settings.supabase_url
+    return given is not None or EmbeddedPostgres.is_made(settings.home)
+
+
+def open_to_look(settings: Settings) -> Transport:
+    """The way to the tables for who only looks: nothing is made.
+
+    Raises:
+        StoreError: as `open_store`, and if there are no tables yet.
+    """
+    if not is_made(settings):
+        raise StoreError(
+            f"nothing was loaded yet: there is no database in {settings.home}; `saft poll` and "
+            "`saft ingest FILE` make one; SUPABASE_DB_URL or SAFT_HOME name another"
+        )
+    return open_transport(settings, make=False)
+
+
+def open_transport(settings: Settings, *, make: bool = True) -> Transport:
     """The way to the tables, for `Store` and the other questions; raises like `open_store`."""
     if settings.supabase_url and settings.supabase_key and settings.over_rest:
         return open_rest(settings.supabase_url, settings.supabase_key.get_secret_value())
     url = database_url(settings)
-    migrate.ready(url, upgrade=settings.supabase_db_url is None)
+    migrate.ready(url, upgrade=settings.supabase_db_url is None, make=make)
     return PostgresTransport(url)

@@ -10,9 +10,6 @@ from saft_pipeline.store.transport import Transport
 LedgerRow = Mapping[str, Any]
 """As JSON has it: times are text."""
 
-WAIT_BOUNDS = (1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
-"""Seconds between which waits are told apart."""
-
 
 class Operations:
     """Questions over one transport; all methods raise `StoreError` like `Store`'s."""
@@ -25,7 +22,7 @@ class Operations:
     ) -> list[LedgerRow]:
         """Ledger rows, newest first, with ids below `before`; a path has all its versions."""
         arguments = {"state": state, "path": path, "before": before, "limit": limit}
-        return list(self._transport.call("saft_page", arguments))
+        return list(self._transport.call("saft_files", arguments))
 
     def run_files(self, run_ids: Sequence[str]) -> list[LedgerRow]:
         """What became of the files that runs were the last to try: `run_id`, `path`, `status`,
@@ -34,9 +31,8 @@ class Operations:
         return list(self._transport.call("saft_run_files", {"run_ids": list(run_ids)}))
 
     def figures(self) -> Mapping[str, Any]:
-        """Files by state, ages, what was loaded so far, counters; see the migration."""
-        bounds = [float(bound) for bound in WAIT_BOUNDS]
-        return dict(self._transport.call("saft_figures", {"bounds": bounds}))
+        """Files by state, ages, what was loaded, waits, counters; see `50_operations.sql`."""
+        return dict(self._transport.call("saft_figures", {}))
 
     def rights(self) -> Mapping[str, Any]:
         """As lists, what this login lacks (`missing`) and what Supabase's public roles were granted

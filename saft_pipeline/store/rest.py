@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from saft_pipeline.retries import tries
 from saft_pipeline.store import schema
-from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
+from saft_pipeline.store.errors import StoreError, TransientStoreError
+from saft_pipeline.store.rest_errors import ADDRESS, APPLY, DIRECT, KEY, check
 from saft_pipeline.store.spool import Spool, in_batches
 from saft_pipeline.store.transport import RETRY, Arguments
 
 if TYPE_CHECKING:
-    from postgrest import APIError
     from supabase import Client
 
 # Supabase ends a request after 60 s. Publishing so many lines takes 15 s on two cores of a server,
@@ -28,12 +28,6 @@ MOST_LINES = 2_000_000
 _ANSWER_SECONDS = 75.0
 _CONNECT_SECONDS = 10.0
 _IN_FLIGHT = 4
-_DIRECT = "give SUPABASE_DB_URL, to write straight to Postgres (Supabase: Connect, Session pooler)"
-_APPLY = (
-    "run what `saft db sql` prints in Supabase's SQL editor; it applies what is missing, and the "
-    "API sees it some seconds later"
-)
-_KEY = "the secret key of that project (Supabase: Project Settings, API Keys)"
 
 
 def open_rest(url: str, key: str) -> RestTransport:
@@ -46,7 +40,7 @@ def open_rest(url: str, key: str) -> RestTransport:
     newest = schema.migrations()[-1].version
     found, _, checksum = transport.call("saft_schema_version", {}).partition(".")
     if found < newest or (found == newest and checksum != schema.repeatable_checksum()):
-        raise StoreError(f"the tables are older than this program ({found}): {_APPLY}")
+        raise StoreError(f"the tables are older than this program ({found}): {APPLY}")
     if found > newest:
         raise StoreError(
             f"the tables are newer than this program (migration {found}): install the newer "
@@ -71,16 +65,14 @@ class RestTransport:
         from supabase.lib.client_options import SyncClientOptions
 
         if not (self._key.isascii() and self._key.isprintable()) or " " in self._key:
-            raise StoreError(f"SUPABASE_KEY holds characters that no key has; it is {_KEY}")
+            raise StoreError(f"SUPABASE_KEY holds characters that no key has; it is {KEY}")
         timeout = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
-        http = httpx.Client(timeout=timeout, follow_redirects=True)
+        hooks = {"response": [check]}
+        http = httpx.Client(timeout=timeout, follow_redirects=True, event_hooks=hooks)
         try:
             return create_client(self._url, self._key, SyncClientOptions(httpx_client=http))
         except Exception:
-            raise StoreError(
-                "SUPABASE_URL is not the address of a project; it looks like "
-                "https://abcdefghijklmnopqrst.supabase.co"
-            ) from None
+            raise StoreError(f"SUPABASE_URL is not the address of a project; {ADDRESS}") from None
 
     def call(self, function: str, arguments: Arguments) -> Any:
         """See Transport."""
@@ -91,17 +83,18 @@ class RestTransport:
 
     def _once(self, function: str, arguments: Arguments) -> Any:
         import httpx
-        from postgrest import APIError
 
         with self._guard:
             self.calls += 1
         try:
             return self._client.rpc(function, dict(arguments)).execute().data
-        except APIError as error:
-            raise _answered(error, function) from None
         except httpx.RequestError as error:
             kind = type(error).__name__
-            raise TransientStoreError(f"{self._url} gave no answer ({kind}: {error})") from None
+            asked = "; is the project paused, or SUPABASE_URL mistyped?"
+            unknown = asked if isinstance(error, httpx.ConnectError) else ""
+            raise TransientStoreError(
+                f"{self._url} gave no answer ({kind}: {error}){unknown}"
+            ) from None
 
     def publish(
         self, arguments: Arguments, spools: Sequence[Spool], rows_a_write: Mapping[str, int]
@@ -115,7 +108,7 @@ class RestTransport:
         if lines > MOST_LINES:
             raise StoreError(
                 f"{lines:,} lines are too many to publish within the 60 s that Supabase's API "
-                f"gives a call (at most {MOST_LINES:,}); {_DIRECT}"
+                f"gives a call (at most {MOST_LINES:,}); {DIRECT}"
             )
         self._stage(arguments["owner"], spools, rows_a_write)
         return self.call("saft_publish", arguments)
@@ -151,30 +144,3 @@ def _stage_calls(
     usual = {"owner": owner, "ids": ids, "attempt": str(uuid.uuid4())}
     for number, (table, batch) in enumerate(in_batches(spools, rows_a_write)):
         yield {**usual, "number": number, "table_name": table, "batch": batch.decode()}
-
-
-def _answered(error: APIError, function: str) -> StoreError:
-    """An answer that is an error, in the store's words: with what to do, and never the key."""
-    code, said = error.code or "", error.message or "nothing"
-    if code in ("PGRST202", "PGRST205"):
-        return StoreError(f"the function {function} is missing from the API: {_APPLY}")
-    if code == "42501":
-        return StoreError(
-            f"SUPABASE_KEY has no right to do this ({said}): give {_KEY}, not the publishable or "
-            f"anon one; if it is the secret one, {_APPLY}"
-        )
-    if code == "PGRST106":
-        return StoreError(f"the API doesn't serve the schema public: {said}")
-    if code in ("401", "403", "PGRST301", "PGRST302", "PGRST303") or said == "Invalid API key":
-        return StoreError(f"SUPABASE_KEY was refused ({said}): give {_KEY}")
-    if code == "57014" and function == "saft_publish":
-        return StoreError(f"publishing took longer than the 60 s that the API gives; {_DIRECT}")
-    if code in _PASSING or (len(code) == 3 and code.startswith("5")):
-        return TransientStoreError(f"the API says: {said} ({code})")
-    if len(code) == 5:
-        return error_of(code, said, str(error.details or "") or None)
-    return StoreError(f"the API at SUPABASE_URL says: {said} ({code or 'no code'})")
-
-
-# No connection to the database, none free, too slow, too many requests; from gateway or PostgREST.
-_PASSING = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "408", "425", "429"})

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from saft_pipeline.store.encoding import (
+    PAGE,
+    failure_json,
+    in_parts,
+    ledger_files,
+    publication_json,
+    seen_row,
+    staged_texts,
+)
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import (
     CANCELLED,
@@ -29,9 +41,6 @@ from saft_pipeline.store.values import converter
 
 # A group up to this many characters is published in one call that brings its rows along.
 SMALL = 4 << 20
-_PAGE = 10_000  # rows
-_FIELDS = tuple(field.name for field in fields(LedgerFile))
-_TIMES = ("modified_at", "next_attempt_at", "lease_expires_at", "first_seen_at", "loaded_at")
 
 
 class Store:
@@ -58,13 +67,19 @@ class Store:
             whole: nothing is missing from the listing, so that what it lacks is gone.
             age: how long ago the listing began: what happened since then it can't know.
         """
-        arguments = {
-            "source": source,
-            "listed": copy_text([_seen(s) for s in seen]).decode() if seen else "",
-            "whole": whole,
-            "age_seconds": age.total_seconds(),
-        }
-        return Observation(**self._transport.call("saft_observe", arguments))
+        began = time.monotonic() - age.total_seconds()
+        total: Counter[str] = Counter()
+        for after, part, until in in_parts(seen):
+            arguments = {
+                "source": source,
+                "listed": copy_text([seen_row(s) for s in part]).decode() if part else "",
+                "whole": whole,
+                "age_seconds": time.monotonic() - began,
+                "after": after,
+                "until": until,
+            }
+            total.update(self._transport.call("saft_observe", arguments))
+        return Observation(**total)
 
     def claim(
         self,
@@ -88,11 +103,11 @@ class Store:
             "limit": limit,
             "ids": None if ids is None else list(ids),
         }
-        return _files(self._transport.call("saft_claim", arguments))
+        return ledger_files(self._transport.call("saft_claim", arguments))
 
     def claimed(self, owner: str) -> list[LedgerFile]:
         """What `owner` holds, oldest first."""
-        return _files(self._transport.call("saft_claimed", {"owner": owner}))
+        return ledger_files(self._transport.call("saft_claimed", {"owner": owner}))
 
     def hand_over(self, owner: str, parts: Mapping[str, Sequence[int]], lease: timedelta) -> int:
         """Give parts of a claim (ledger ids) to new owners; how many files."""
@@ -141,7 +156,7 @@ class Store:
         """
         if not failures:
             return
-        told = [_failure(f) for f in failures]
+        told = [failure_json(f) for f in failures]
         self._transport.call("saft_fail", {"owner": owner, "failures": told, "run_id": run_id})
 
     def mark_removed(self, ledger_ids: Sequence[int]) -> None:
@@ -152,7 +167,7 @@ class Store:
     def uncleared(self, source: str, grace: timedelta) -> list[LedgerFile]:
         """Loaded files that still lie on the server `grace` after they were loaded; at most 500."""
         arguments = {"source": source, "grace_seconds": grace.total_seconds()}
-        return _files(self._transport.call("saft_uncleared", arguments))
+        return ledger_files(self._transport.call("saft_uncleared", arguments))
 
     def backlog(self, source: str | None, incomplete_after: timedelta) -> Backlog:
         """How long the oldest file has waited, and which files stay without their end.
@@ -177,22 +192,47 @@ class Store:
         run_id: str | None = None,
         limit: int | None = None,
     ) -> list[LedgerFile]:
-        """Ledger rows, current and newest first; older versions for a path, ids or a run too."""
-        arguments = {
+        """Ledger rows, newest first; older versions for a path, ids or a run too."""
+        pages = self.pages(
+            source=source, state=state, path=path, keys=keys, ids=ids, run_id=run_id, limit=limit
+        )
+        return [file for page in pages for file in page]
+
+    def pages(
+        self,
+        *,
+        source: str | None = None,
+        state: str | None = None,
+        path: str | None = None,
+        keys: Sequence[str] | None = None,
+        ids: Sequence[int] | None = None,
+        run_id: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[list[LedgerFile]]:
+        """The same, at most 10,000 at once: a ledger may be larger than memory."""
+        arguments: dict[str, Any] = {
             "source": source,
             "state": state,
             "path": path,
             "keys": None if keys is None else list(keys),
             "ids": None if ids is None else list(ids),
             "run_id": run_id,
-            "limit": limit,
+            "before": None,
         }
-        return _files(self._transport.call("saft_files", arguments))
+        left = math.inf if limit is None else limit
+        while left > 0:
+            arguments["limit"] = int(min(left, PAGE))
+            page = ledger_files(self._transport.call("saft_files", arguments))
+            yield page
+            if len(page) < arguments["limit"]:
+                return
+            left -= len(page)
+            arguments["before"] = page[-1].id
 
     def retry(self, *, paths: Sequence[str] | None) -> list[LedgerFile]:
         """Let files that were not loaded be taken again; None is all that failed."""
         arguments = {"paths": None if paths is None else list(paths)}
-        return _files(self._transport.call("saft_retry", arguments))
+        return ledger_files(self._transport.call("saft_retry", arguments))
 
     def stage(self, spools: Sequence[Spool]) -> int:
         """Take a table's rows of a group of files for the `publish` that follows; how many."""
@@ -244,9 +284,9 @@ class Store:
     def _send(
         self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
     ) -> list[Outcome]:
-        arguments = {**facts, "publications": [_publication(p) for p in publications]}
+        arguments = {**facts, "publications": [publication_json(p) for p in publications]}
         if sum(spool.size for spool in spools) <= SMALL:
-            arguments["staged"] = _texts(spools)
+            arguments["staged"] = staged_texts(spools)
             answers = self._transport.call("saft_publish", arguments)
         else:
             answers = self._transport.publish(arguments, spools, self._rows_a_write)
@@ -278,12 +318,12 @@ class Store:
                 "keys": list(keys) or None,
                 "ids": list(ids) or None,
                 "after": after,
-                "limit": _PAGE,
+                "limit": PAGE,
             }
             text = self._transport.call("saft_rows", arguments)
             page = json.loads(text, parse_float=Decimal)
             yield page
-            if len(page["rows"]) < _PAGE:
+            if len(page["rows"]) < PAGE:
                 return
             after = [str(page["rows"][-1][name]) for name in page["key"]]
 
@@ -302,59 +342,6 @@ class Store:
     def close(self) -> None:
         """Close what is open."""
         self._transport.close()
-
-
-def _seen(seen: Seen) -> tuple[str | None, ...]:
-    modified, complete = seen.modified_at.isoformat(), "t" if seen.complete else "f"
-    return (
-        seen.path, seen.filename, seen.branch, str(seen.size), modified, complete, seen.unreadable,
-    )  # fmt: skip
-
-
-def _failure(failure: Failure) -> dict[str, Any]:
-    after = failure.retry_after
-    return {
-        "ledger_id": failure.ledger_id,
-        "reason": failure.reason,
-        "state": failure.state,
-        "retry_after_seconds": None if after is None else after.total_seconds(),
-    }
-
-
-def _files(rows: Sequence[Mapping[str, Any]]) -> list[LedgerFile]:
-    return [_file(row) for row in rows]
-
-
-def _file(row: Mapping[str, Any]) -> LedgerFile:
-    known = {name: row[name] for name in _FIELDS}
-    times = {n: datetime.fromisoformat(known[n]).astimezone(UTC) for n in _TIMES if known[n]}
-    return LedgerFile(**{**known, **times})
-
-
-def _publication(publication: Publication) -> dict[str, Any]:
-    told = {
-        name: value
-        for name, value in _shallow(publication).items()
-        if name not in ("declared", "computed")
-    }
-    for prefix in ("declared", "computed"):
-        for name, value in getattr(publication, prefix)._asdict().items():
-            told[f"{prefix}_{name}"] = value
-    if publication.date_created:
-        told["date_created"] = publication.date_created.isoformat()
-    return told
-
-
-def _shallow(publication: Publication) -> dict[str, Any]:
-    """The fields of a publication, shallow: its totals stay tuples."""
-    return {field.name: getattr(publication, field.name) for field in fields(publication)}
-
-
-def _texts(spools: Sequence[Spool]) -> dict[str, str]:
-    texts: dict[str, list[bytes]] = {}
-    for spool in spools:
-        texts.setdefault(spool.table, []).extend(spool.staged())
-    return {table: b"".join(rows).decode() for table, rows in texts.items()}
 
 
 def _of(publications: Sequence[Publication], spools: Sequence[Spool]) -> list[Spool]:

@@ -20,7 +20,6 @@ from prometheus_client.registry import Collector
 
 from saft_pipeline.dagster_runtime import sensor_ticks
 from saft_pipeline.store.model import STATES
-from saft_pipeline.store.operations import WAIT_BOUNDS
 from saft_pipeline.web.services import Services
 
 COUNTERS = {
@@ -99,8 +98,8 @@ def _row_by_row(loaded: Mapping[str, Any]) -> int:
 
 
 def _waits(figures: Mapping[str, Any]) -> Metric:
-    gaps = [figures["waits"].get(str(gap), 0) for gap in range(len(WAIT_BOUNDS) + 1)]
-    names = [*(str(float(bound)) for bound in WAIT_BOUNDS), "+Inf"]
+    names = [*(str(float(bound)) for bound in figures["wait_bounds"]), "+Inf"]
+    gaps = [figures["waits"].get(str(gap), 0) for gap in range(len(names))]
     waits = Histogram(
         "saft_file_wait_seconds", "From first seen on the server to its rows in the tables."
     )

@@ -20,7 +20,9 @@ from saft_pipeline.dagster_runtime import partitions, retention
 from saft_pipeline.dagster_runtime.event_json import MATERIALIZED, FileEvent, Serializer, Step
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.retention import NotPrunableError, Pruned
+from saft_pipeline.dagster_runtime.location import Location
+from saft_pipeline.dagster_runtime.names import SENSOR
+from saft_pipeline.dagster_runtime.retention import Pruned
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
 from saft_pipeline.settings import load
 from saft_pipeline.store.alerts import Watch
@@ -28,6 +30,7 @@ from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.opening import open_watch
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.dagster_runtime.neighbours import seen_by_daemon
 from saft_pipeline_tests.fixtures.own_home import HISTORY, execute, forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
 from saft_pipeline_tests.store.looking import content
@@ -102,13 +105,14 @@ def ended(instance: dg.DagsterInstance, events: int = 1) -> None:
     instance.add_dynamic_partitions(FILES, [PARTITION])
     assert isinstance(instance.event_log_storage, BatchedEventLog)
     instance.event_log_storage.store_file_events([made] * events, step, Serializer(step))
-    tags, failed = {"saft/files": "1"}, dg.DagsterRunStatus.FAILURE
+    tags, failed = {"saft/claim": "claim-1"}, dg.DagsterRunStatus.FAILURE
     instance.add_run(dg.DagsterRun("load_files_job", run_id, status=failed, tags=tags))
 
 
 def ticked(instance: dg.DagsterInstance, status: str = "SUCCESS") -> None:
-    values = f"('an origin', '{status}', now() at time zone 'UTC', '{{}}')"
-    columns = "(job_origin_id, status, timestamp, tick_body)"
+    selector = Location().selector_id(SENSOR)
+    values = f"('{selector}', 'an origin', '{status}', now() at time zone 'UTC', '{{}}')"
+    columns = "(selector_id, job_origin_id, status, timestamp, tick_body)"
     execute(instance, f"insert into job_ticks {columns} values {values}")
 
 
@@ -224,19 +228,29 @@ def test_what_a_sensor_observed_goes_by_its_age(instance: dg.DagsterInstance) ->
 
 
 def test_checks_and_tags_of_events_that_went_go(instance: dg.DagsterInstance) -> None:
-    execute(instance, "insert into asset_check_executions (run_id) values ('gone')")
+    key = INVOICES.to_string()
+    columns = "(asset_key, run_id)"
+    execute(instance, f"insert into asset_check_executions {columns} values ('{key}', 'gone')")
     columns = "(event_id, asset_key, key, event_timestamp)"
-    execute(instance, f"insert into asset_event_tags {columns} values (1, 'a', 'b', '2020-01-01')")
+    values = f"(1, '{key}', 'b', '2020-01-01')"
+    execute(instance, f"insert into asset_event_tags {columns} values {values}")
     prune(instance, soon())
     assert count(instance, "asset_check_executions") == count(instance, "asset_event_tags") == 0
 
 
+def step_of_ours(instance: dg.DagsterInstance) -> None:
+    """A run of our job that ended, in an instance whose daemon has seen our sensor."""
+    seen_by_daemon(instance, "saft_pipeline.definitions")
+    tags = {"saft/claim": "claim-1"}
+    ended = dg.DagsterRunStatus.SUCCESS
+    instance.add_run(dg.DagsterRun("load_files_job", str(uuid.uuid4()), status=ended, tags=tags))
+
+
 def test_only_postgres_is_pruned() -> None:
-    with (
-        dg.DagsterInstance.ephemeral() as memory,
-        pytest.raises(NotPrunableError, match="sqlite; only Postgres"),
-    ):
-        prune(memory, soon())
+    with dg.instance_for_test() as stock:
+        step_of_ours(stock)
+        assert "it is in sqlite" in str(prune(stock, soon()).kept)
+        assert stock.get_runs_count() == 1
 
 
 def test_nothing_goes_while_the_ledger_cannot_be_asked(

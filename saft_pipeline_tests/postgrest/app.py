@@ -43,7 +43,7 @@ def create_app(database: Database, secret_key: str | None, faults: Faults) -> St
             body = await request.body()
             await asyncio.sleep(fault.delay)
             if fault.status:
-                return _gateway_page(fault.status)
+                return responses.Response(fault.body, fault.status, media_type=fault.content_type)
             response = await run_in_threadpool(_answer, request, body, handler, secret_key)
             if fault.loses_answer:
                 await _break(request)
@@ -82,10 +82,6 @@ def _answer(
         return responses.Response(answer.body, answer.status, answer.headers)
     except ApiError as error:
         return responses.Response(json.dumps(error.body), error.status, error.headers)
-
-
-def _gateway_page(status: int) -> responses.Response:
-    return responses.HTMLResponse(f"<html><title>{status}</title></html>", status)
 
 
 async def _break(request: requests.Request) -> None:

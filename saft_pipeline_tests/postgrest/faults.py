@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 
+_PAGE = "<html><title>Bad Gateway</title></html>"
+
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
@@ -13,6 +15,8 @@ class Fault:
     path: str
     loses_answer: bool = False
     status: int | None = None
+    body: str = ""
+    content_type: str = ""
     delay: float = 0.0
 
 
@@ -27,9 +31,11 @@ class Faults:
         """The next request runs and is committed, but the connection breaks before an answer."""
         self._add(Fault(path, loses_answer=True))
 
-    def answer(self, status: int, path: str = "") -> None:
-        """The next request isn't run, and gets the page of a gateway: 502, 503 or 504."""
-        self._add(Fault(path, status=status))
+    def answer(
+        self, status: int, path: str = "", *, body: str = _PAGE, content_type: str = "text/html"
+    ) -> None:
+        """The next request isn't run, and gets what a gateway answers, usually a page."""
+        self._add(Fault(path, status=status, body=body, content_type=content_type))
 
     def delay(self, seconds: float, path: str = "") -> None:
         """The next request waits before it runs, whether or not its client still does."""

@@ -17,6 +17,7 @@ from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
 from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.postgrest.server import Server
+from saft_pipeline_tests.store.looking import rows
 
 _EMPTY = """
 truncate companies, customers, invoices, invoice_lines, invoice_files, invoice_file_links,
@@ -24,6 +25,13 @@ truncate companies, customers, invoices, invoice_lines, invoice_files, invoice_f
     saft.staging_invoice_lines, saft.staging_files, saft.staging_links, saft.staging_batches
 restart identity
 """
+
+
+_KEPT = """
+select name, sum(value)::bigint from saft.ledger_counts
+where name !~ '_' group by 1 having sum(value) <> 0
+"""
+_COUNTED = "select status, count(*) from invoice_files where is_current group by 1"
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +91,8 @@ def new_store(request: pytest.FixtureRequest, url: str) -> Iterator[Callable[[],
     yield open_one
     for store in opened:
         store.close()
+    # Whatever a test did to the ledger, its counts are what counting its rows gives.
+    assert dict(rows(url, _KEPT)) == dict(rows(url, _COUNTED))
 
 
 @pytest.fixture

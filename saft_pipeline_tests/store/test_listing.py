@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from saft_pipeline.store import encoding
 from saft_pipeline.store.model import Failure, Observation, Seen
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store.building import (
@@ -49,6 +50,27 @@ def test_a_new_file_is_pending(store: Store) -> None:
 
 def test_an_empty_listing_is_one(store: Store) -> None:
     assert store.observe(SOURCE, [], whole=True).listed == 0
+
+
+def test_a_listing_is_sent_in_parts_and_only_what_it_lacks_is_gone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "PAGE", 2)
+    names = ["B.xml", "_.xml", "a.xml", "a/b.xml", "é.xml", "📄.xml", "ﬁ.xml"]
+    files = [File(name) for name in names]
+    assert store.observe(SOURCE, [f.seen for f in files], whole=True).new == 7
+    kept = [f.seen for f in files if f.path not in ("_.xml", "📄.xml")]
+    assert store.observe(SOURCE, kept, whole=True) == Observation(5, 0, 0, 0, gone=2)
+    assert store.counts() == {"pending": 5, "gone": 2}
+
+
+def test_the_ledger_is_read_page_by_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    observe(store, *(File(f"{n}.xml", modified_at=at(n)) for n in range(5)))
+    monkeypatch.setattr("saft_pipeline.store.store.PAGE", 2)
+    newest_first = [f"{n}.xml" for n in reversed(range(5))]
+    assert [f.path for f in store.files()] == newest_first
+    assert [f.path for f in store.files(limit=3)] == newest_first[:3]
+    assert [len(page) for page in store.pages()] == [2, 2, 1]
 
 
 def test_any_name_is_kept_as_it_is(store: Store) -> None:

@@ -137,7 +137,7 @@ def test_a_missing_grant_is_told_with_the_cure(url: str, store: Store) -> None:
     with psycopg.connect(url) as connection:
         connection.execute("revoke all on public.invoice_files from service_role")
     with pytest.raises(StoreError, match=r"permission denied.*`saft db sql`"):
-        store.counts()
+        store.files()
     with psycopg.connect(url) as connection:
         connection.execute("grant all on public.invoice_files to service_role")
 
@@ -194,7 +194,37 @@ def test_a_lost_answer_neither_loses_nor_doubles_a_row(
     assert rest_api.faults.pending == 0
 
 
-@pytest.mark.parametrize("status", [502, 503, 504, 429])
+LEGACY = '{"message":"Legacy API keys are disabled","hint":"Re-enable them in the dashboard"}'
+EXPIRED = '{"code":"PGRST303","details":null,"hint":null,"message":"JWT expired"}'
+PAGE = "<html><title>Sign in</title></html>"
+REFUSALS = {
+    "a page": (200, PAGE, 'with a page titled "Sign in".*SUPABASE_URL is the project', True),
+    "nothing": (200, "", "answered 200 with nothing", True),
+    "legacy keys disabled": (401, LEGACY, "legacy keys, which are disabled.*sb_secret_", False),
+    "an expired key": (401, EXPIRED, r"has expired \(JWT expired\): give a secret key", False),
+    "a paused project": (540, "", "is paused: restore it in Supabase's dashboard", False),
+    "over its quota": (402, '{"message":"exceed_db_size_quota"}', "exceed_db_size.*usage", False),
+    "a gateway's page": (502, PAGE, "answered 502 Bad Gateway.*status.supabase.com", True),
+    "a gateway's JSON": (544, '{"message":"timeout"}', "gateway before the API answered 544", True),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "said", "passes"), REFUSALS.values(), ids=REFUSALS)
+def test_what_is_no_answer_of_the_api_is_told_with_the_cure(
+    url: str, rest_api: Server, status: int, body: str, said: str, *, passes: bool
+) -> None:
+    kind = "application/json" if body.startswith("{") else "text/html"
+    rest_api.faults.answer(status, "/rpc/saft_schema_version", body=body, content_type=kind)
+    with (
+        stamina.set_testing(testing=True, attempts=1),
+        pytest.raises(StoreError, match=said) as raised,
+    ):
+        open_rest(rest_api.url, SECRET_KEY)
+    assert isinstance(raised.value, TransientStoreError) == passes
+    assert rest_api.faults.pending == 0
+
+
+@pytest.mark.parametrize("status", [502, 429])
 def test_a_gateways_page_is_a_fault_that_passes(
     store: Store, rest_api: Server, status: int
 ) -> None:

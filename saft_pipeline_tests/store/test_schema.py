@@ -33,6 +33,7 @@ LANDED = {
     "20261127061000_names": "dd31fbd3e86b8ef5",
     "20261127062000_whole_bytes": "cdc113ca303e398f",
     "20261127080000_artifact_packs": "58629acbd41cbdca",
+    "20261127081000_growth": "9002a224c127d6a8",
 }
 
 

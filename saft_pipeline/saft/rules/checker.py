@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Record, Totals
+from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Record, Totals, Warning_
 from saft_pipeline.saft.rules import header as of_header
 from saft_pipeline.saft.rules import mandatory, tax_numbers
 from saft_pipeline.saft.rules.amounts import amounts
 from saft_pipeline.saft.rules.control_totals import control_totals
 from saft_pipeline.saft.rules.credits import Credits
 from saft_pipeline.saft.rules.documents import Documents
-from saft_pipeline.saft.rules.findings import Finding, Findings
+from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.masters import Masters
 from saft_pipeline.saft.rules.payments import payments
 from saft_pipeline.saft.rules.regimes import Regimes
-from saft_pipeline.saft.rules.registry import RULES, version_of
+from saft_pipeline.saft.rules.registry import READING, RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Taxes, tax_of
@@ -36,14 +36,25 @@ def check(
     return checker.finish()
 
 
+# The reader's warnings that are findings under another name; the rest of them are under their own.
+_OF_READING = {"customer": "customer_id"}
+
+
 class Checker:
     """The same a record at a time, beside whatever else is done with it.
 
     `only` names the rules that are wanted. A rule never raises: what it can't read is a finding of
-    another rule, or refused by the reader.
+    another rule, or refused by the reader. `signatures` is the rule that needs a key.
     """
 
-    def __init__(self, *, most: int = 100, only: Collection[str] = RULES.keys()) -> None:
+    def __init__(
+        self,
+        *,
+        most: int = 100,
+        only: Collection[str] = RULES.keys(),
+        signatures: _OfInvoice | None = None,
+    ) -> None:
+        self._signatures = (signatures,) if signatures else ()
         self._findings = Findings(most)
         self._only = only
         self._header = Header((), 0)
@@ -117,6 +128,7 @@ class Checker:
             self._masters.known_customer,
             self._series.series,
             self._credits.credits,
+            *self._signatures,
         )
         self._of_lines = (
             self._mandatory.of_lines,
@@ -139,8 +151,12 @@ class Checker:
                 return False
         return values[_TYPE] != "NC"
 
-    def finish(self) -> Findings:
-        """The findings, with what only the whole file can show."""
+    def finish(self, warnings: Iterable[Warning_] = ()) -> Findings:
+        """The findings, with what only the whole file can show, and what the reader warned of."""
+        for warning in warnings:
+            rule = _OF_READING.get(warning["code"], warning["code"])
+            if rule in RULES and RULES[rule].check == READING:
+                self._add(finding(rule, warning["line"], None, None, warning["message"]))
         for found in self._credits.finish():
             self._add(found)
         for found in self._series.finish(self._credits.left_out):

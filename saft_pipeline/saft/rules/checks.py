@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from saft_pipeline.saft.records import Warning_
 from saft_pipeline.saft.rules.findings import Finding, Findings
-from saft_pipeline.saft.rules.registry import RULES
+from saft_pipeline.saft.rules.registry import READING, RULES
 
 
 class Check(NamedTuple):
@@ -19,6 +19,7 @@ class Check(NamedTuple):
 
 
 _DESCRIPTIONS = {
+    READING: "The file was read as it stands: version, encoding, and each key once.",
     "mandatory_elements": ("What the schema of the file's version calls mandatory is there."),
     "header": ("The Header says each fact once, and its dates agree."),
     "code_lists": ("Types, statuses and other codes are in their lists, and in force."),
@@ -109,7 +110,7 @@ def blocked(path: str, findings: Findings, names: Collection[str]) -> str | None
 
 def summaries(findings: Findings, warnings: Collection[Warning_]) -> Iterator[Warning_]:
     """A warning for each check that found something, unless reading has warned of it itself."""
-    known = {warning["code"] for warning in warnings}
+    known = {READING, *(warning["code"] for warning in warnings)}
     for check in CHECKS if findings.counts else ():
         if check.name not in known and (count := amiss(check, findings)):
             one = first(check, findings)[0]

@@ -8,6 +8,9 @@ from saft_pipeline.saft.records import Header
 from saft_pipeline.saft.rules.codes import TAX_ACCOUNTING_BASES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.mandatory import element
+from saft_pipeline.saft.rules.slots import of_company
+
+_COUNTRY = of_company("country")[0]
 
 
 def header(record: Header) -> Iterator[Finding]:
@@ -16,6 +19,11 @@ def header(record: Header) -> Iterator[Finding]:
         if isinstance(value, list):
             found = " and ".join(map(str, value))
             yield finding("header_repeated", record.line, "Header", f"one {element(key)}", found)
+    country, currency = record.values[_COUNTRY], record.extra.get("currency_code")
+    if country is not None and country != "PT":
+        yield finding("country", record.line, "Header", "Country PT", country)
+    if isinstance(currency, str) and currency != "EUR":
+        yield finding("country", record.line, "Header", "CurrencyCode EUR", currency)
     basis = record.tax_accounting_basis
     if basis is not None and basis not in TAX_ACCOUNTING_BASES:
         expected = "C, E, F, I, P, R, S or T"

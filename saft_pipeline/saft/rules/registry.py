@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 # well be right, but the file alone can't show it.
 Severity = Literal["error", "warning", "info"]
 
+READING = "reading"  # the check of what the reader warns of
 FIRST, LAST = "1.00", "1.04"  # the versions that are known
 _FIRST_DAY, _LAST_DAY = "0001-01-01", "9999-12-31"
 
@@ -159,6 +160,9 @@ _ROWS: tuple[Rule, ...] = (
          "Hash is the signature of InvoiceDate;SystemEntryDate;InvoiceNo;GrossTotal;previous Hash "
          "by the producer's key (only where that is given).", "Portaria 363/2010, art. 6 and 7",
          _SINCE_101),
+    Rule("signature_open", "hash", "info",
+         "The document before is known, so that the signature can be verified.",
+         "Portaria 363/2010, art. 6", _SINCE_101),
     Rule("period", "document_dates", "warning", "InvoiceDate is within StartDate and EndDate.",
          _P302 + "1.8, 1.9"),
     Rule("invoice_date", "document_dates", "warning",
@@ -232,6 +236,22 @@ _ROWS: tuple[Rule, ...] = (
     Rule("extract", "master_files", "info",
          "The file is whole, not an extract for e-Fatura (which has no Product table by law).",
          "DL 198/2012, art. 3 n.º 4"),
+    Rule("version", "reading", "warning", "AuditFileVersion is a known one, and the namespace's.",
+         _XSD + "AuditFileVersion"),
+    Rule("encoding", "reading", "warning", "The bytes are in the encoding that is declared.",
+         "XML 1.0, 4.3.3"),
+    Rule("stray_text", "reading", "warning", "No text stands between elements.",
+         _XSD + "no mixed content"),
+    Rule("line_numbers", "reading", "warning", "Each line of a document has a number of its own.",
+         _P302 + "4.1.4.19.1"),
+    Rule("repeated_invoice", "reading", "warning", "Each InvoiceNo stands once.",
+         _XSD + "unique InvoiceNo"),
+    Rule("repeated_customer", "reading", "warning", "Each CustomerID stands once.",
+         _XSD + "unique CustomerID"),
+    Rule("customer_id", "reading", "warning", "Each Customer has its CustomerID.",
+         _XSD + "CustomerID"),
+    Rule("tax_registration_number", "reading", "warning",
+         "TaxRegistrationNumber is nine digits, without PT.", _XSD + "SAFPTPortugueseVatNumber"),
     Rule("cash_vat", "cash_vat", "info",
          "VAT of documents under the cash VAT scheme is owed when they are paid.",
          "DL 71/2013, art. 2"),

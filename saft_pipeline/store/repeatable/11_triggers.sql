@@ -1,5 +1,6 @@
--- What the triggers of invoices and invoice_files call: lines and links have no foreign keys.
+-- What happens beside every write to invoices and to the ledger, whoever writes.
 
+-- Lines and links have no foreign keys: they go with the invoices and files that they belong to.
 create or replace function saft.delete_of_invoices() returns trigger
 language plpgsql set search_path = ''
 as $$
@@ -14,5 +15,109 @@ language plpgsql set search_path = ''
 as $$
 begin
     delete from public.invoice_file_links where invoice_file_id in (select id from gone);
+    insert into saft.ledger_counts (source, name, value)
+    select g.source, g.status, -count(*) from gone g where g.is_current group by 1, 2;
     return null;
+end $$;
+
+-- The bounds (seconds) between which files are told apart by how long they waited to be loaded.
+create or replace function saft.wait_bounds() returns double precision[]
+language sql immutable set search_path = ''
+as $$
+    select '{1,5,15,60,300,900,3600,14400,86400}'::double precision[]
+$$;
+
+-- Add to what was loaded so far, by source.
+create or replace function saft.count_loaded(files public.invoice_files[]) returns void
+language sql set search_path = ''
+as $$
+    insert into saft.ledger_counts (source, name, value)
+    select f.source, t.name, sum(t.value)
+    from unnest(files) f
+    cross join lateral (select extract(epoch from f.loaded_at - f.first_seen_at) as seconds) wait
+    cross join lateral (values
+        ('total_files', 1),
+        ('total_bytes', f.size),
+        ('total_customers', (f.publication ->> 'customers')::bigint),
+        ('total_invoices', f.total_invoices),
+        ('total_invoice_lines', f.total_lines),
+        ('total_wait_seconds', wait.seconds),
+        ('waits_' || width_bucket(wait.seconds::double precision, saft.wait_bounds()), 1)
+    ) t(name, value)
+    where t.value is not null
+    group by 1, 2
+    union all
+    select f.source, 'total_calls', 1 from unnest(files) f group by 1
+$$;
+
+create or replace function saft.count_new_files() returns trigger
+language plpgsql set search_path = ''
+as $$
+declare
+    loaded public.invoice_files[] := array(select n from new_files n where n.loaded_at is not null);
+begin
+    insert into saft.ledger_counts (source, name, value, newest)
+    select n.source, n.status, count(*), max(n.first_seen_at)
+    from new_files n where n.is_current group by 1, 2;
+    if loaded <> '{}' then
+        perform saft.count_loaded(loaded);
+    end if;
+    return null;
+end $$;
+
+create or replace function saft.count_changed_files() returns trigger
+language plpgsql set search_path = ''
+as $$
+declare
+    loaded public.invoice_files[] := array(
+        select n from new_files n
+        where n.status = 'loaded' and n.id in (select o.id from old_files o where o.loaded_at is null));
+begin
+    insert into saft.ledger_counts (source, name, value)
+    select c.source, c.status, sum(c.files)
+    from (
+        select n.source, n.status, 1 as files from new_files n where n.is_current
+        union all
+        select o.source, o.status, -1 from old_files o where o.is_current
+    ) c
+    group by 1, 2
+    having sum(c.files) <> 0;
+    if loaded <> '{}' then
+        perform saft.count_loaded(loaded);
+    end if;
+    return null;
+end $$;
+
+create or replace function saft.count_no_files() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from saft.ledger_counts;
+    return null;
+end $$;
+
+create or replace trigger count_new after insert on public.invoice_files
+    referencing new table as new_files
+    for each statement execute function saft.count_new_files();
+create or replace trigger count_changed after update on public.invoice_files
+    referencing old table as old_files new table as new_files
+    for each statement execute function saft.count_changed_files();
+create or replace trigger count_none after truncate on public.invoice_files
+    for each statement execute function saft.count_no_files();
+
+-- Add the changes up, so that they stay few. What somebody else adds up at the moment is left alone.
+create or replace function saft.add_up_counts() returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    if (select count(*) from saft.ledger_counts) < 500 then
+        return;
+    end if;
+    with taken as (
+        delete from saft.ledger_counts
+        where ctid = any(array(select c.ctid from saft.ledger_counts c for update skip locked))
+        returning *
+    )
+    insert into saft.ledger_counts (source, name, value, newest)
+    select t.source, t.name, sum(t.value), max(t.newest) from taken t group by 1, 2;
 end $$;

@@ -42,11 +42,13 @@ as $$
     from saft.copy_rows(listed) r
 $$;
 
--- Bring the ledger up to what a listing of `source` shows. `whole` says that what it lacks is gone;
--- `age_seconds` is how long ago the listing began: what happened since then it can't know. Each
--- file is looked up by its own: a planner whose statistics are old would compare all with all.
+-- Bring the ledger up to what a part of a listing of `source` shows: its paths above `after` up to
+-- `until`. `whole` says that what it lacks of these is gone; `age_seconds` is how long ago the listing
+-- began: what happened since then it can't know. Each file is looked up by its own: a planner whose
+-- statistics are old would compare all with all.
 create or replace function public.saft_observe(
-    source text, listed text, whole boolean, age_seconds double precision default 0)
+    source text, listed text, whole boolean, age_seconds double precision default 0,
+    after text default null, until text default null)
 returns jsonb
 language plpgsql
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
@@ -111,8 +113,10 @@ begin
     where f.id = s.ledger_id and s.change = 'unreadable' and f.status not in ('running', 'loaded');
 
     if whole then
-        gone := saft.mark_gone(source, array(select s.path from unnest(listing) s), began);
+        gone := saft.mark_gone(
+            source, array(select s.path from unnest(listing) s), began, after, until);
     end if;
+    perform saft.add_up_counts();
     return (
         select jsonb_build_object(
             'listed', cardinality(listing), 'gone', gone,
@@ -123,7 +127,8 @@ begin
 end $$;
 
 -- Files that a whole listing lacks before they, or what they had changed to, were loaded; how many.
-create or replace function saft.mark_gone(source text, paths text[], began timestamptz) returns integer
+create or replace function saft.mark_gone(
+    source text, paths text[], began timestamptz, after text, until text) returns integer
 language plpgsql
 set search_path = '' set enable_nestloop = off set plan_cache_mode = force_custom_plan
 as $$
@@ -137,7 +142,9 @@ begin
         error = 'it vanished from the server before it was loaded'
             || coalesce('; before that: ' || f.error, '')
     where f.source = source and f.is_current and f.first_seen_at <= began
-        and f.status in ('pending', 'incomplete', 'failed', 'unreadable')
+        and f.status <> 'loaded' and f.status in ('pending', 'incomplete', 'failed', 'unreadable')
+        and (after is null or f.path collate "C" > after)
+        and (until is null or f.path collate "C" <= until)
         and not exists (select from unnest(paths) p where p = f.path);
     get diagnostics gone = row_count;
     return gone;

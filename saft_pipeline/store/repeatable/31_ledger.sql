@@ -301,38 +301,59 @@ end $$;
 create or replace function public.saft_counts(source text default null) returns jsonb
 language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_object_agg(c.status, c.files), '{}')
+    select coalesce(jsonb_object_agg(c.name, c.files), '{}')
     from (
-        select f.status, count(*) as files
-        from public.invoice_files f
-        where f.is_current and (saft_counts.source is null or f.source = saft_counts.source)
-        group by f.status
+        select c.name, sum(c.value) as files
+        from saft.ledger_counts c
+        where c.name !~ '_' and (saft_counts.source is null or c.source = saft_counts.source)
+        group by c.name
+        having sum(c.value) <> 0
     ) c
 $$;
 
--- Ledger rows, current and newest first; older versions too for a path or a run.
+-- Every source that the ledger knows: one look at an index for each.
+create or replace function saft.sources() returns text[]
+language sql stable set search_path = ''
+as $$
+    with recursive known as (
+        (select f.source from public.invoice_files f order by f.source limit 1)
+        union all
+        select (select f.source from public.invoice_files f where f.source > k.source
+                order by f.source limit 1)
+        from known k
+        where k.source is not null
+    )
+    select coalesce(array_agg(k.source), '{}') from known k where k.source is not null
+$$;
+
+-- Ledger rows, newest first, with ids below `before`; older versions too for a path, a run or ids.
 create or replace function public.saft_files(
     source text default null, state text default null, path text default null,
     keys text[] default null, ids bigint[] default null, run_id text default null,
-    "limit" integer default null)
+    before bigint default null, "limit" integer default 10000)
 returns jsonb
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_variable
+declare
+    -- The index on paths begins with the source.
+    sources text[] := case when source is null and path is not null then saft.sources() end;
 begin
     return coalesce((
-        select jsonb_agg(saft.ledger_row(f) order by f.is_current desc, f.id desc)
+        select jsonb_agg(saft.ledger_row(f) order by f.id desc)
         from (
             select f.* from public.invoice_files f
             where (source is null or f.source = source)
+                and (sources is null or f.source = any(sources))
                 and (state is null or f.status = state)
                 and (path is null or f.path = path)
                 and (keys is null or left(md5(f.source || ' ' || f.path), 12) = any(keys))
                 and (ids is null or f.id = any(ids))
                 and (run_id is null or f.run_id = run_id)
+                and (before is null or f.id < before)
                 and (f.is_current or path is not null or run_id is not null or ids is not null)
-            order by f.is_current desc, f.id desc
+            order by f.id desc
             limit "limit"
         ) f), '[]');
 end $$;
@@ -344,8 +365,8 @@ as $$
     with again as (
         update public.invoice_files f set
             status = 'pending', attempts = 0, next_attempt_at = null
-        where f.is_current and case when paths is null then f.status = 'failed'
-            else f.path = any(paths) and f.status not in ('loaded', 'running') end
+        where f.is_current and f.status <> 'loaded' and f.status <> 'running'
+            and case when paths is null then f.status = 'failed' else f.path = any(paths) end
         returning f.*
     )
     select coalesce(jsonb_agg(saft.ledger_row(again) order by again.id), '[]') from again

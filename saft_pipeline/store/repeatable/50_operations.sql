@@ -7,29 +7,6 @@ as $$
     on conflict (name) do update set value = c.value + excluded.value
 $$;
 
--- Ledger rows, newest first, with ids below `before`; older versions too if a path is named.
-create or replace function public.saft_page(
-    state text default null, path text default null, before bigint default null,
-    "limit" integer default 100)
-returns jsonb
-language plpgsql stable
-set search_path = '' set plan_cache_mode = force_custom_plan
-as $$
-#variable_conflict use_variable
-begin
-    return coalesce((
-        select jsonb_agg(saft.ledger_row(f) order by f.id desc)
-        from (
-            select f.* from public.invoice_files f
-            where (f.is_current or path is not null)
-                and (state is null or f.status = state)
-                and (path is null or f.path = path)
-                and (before is null or f.id < before)
-            order by f.id desc
-            limit "limit"
-        ) f), '[]');
-end $$;
-
 -- What became of the files that runs were the last to try, oldest first.
 create or replace function public.saft_run_files(run_ids text[]) returns jsonb
 language sql stable set search_path = ''
@@ -41,10 +18,10 @@ as $$
     where f.run_id = any(run_ids) and f.status not in ('running', 'pending')
 $$;
 
--- The figures: files by state, ages in seconds, what was loaded so far, and the counters. Files that
--- were published together have one `loaded_at`, so that distinct times are calls. `waits` are the
--- files by how long they waited from first seen to loaded: in which gap between `bounds` (seconds).
-create or replace function public.saft_figures(bounds double precision[]) returns jsonb
+-- The figures: files by state, ages in seconds, what was loaded so far, and the counters. `calls`
+-- are those that published files. `waits` are files by how long they waited from first seen to
+-- loaded: in which gap between `wait_bounds` (seconds).
+create or replace function public.saft_figures() returns jsonb
 language sql stable set search_path = '' set statement_timeout = '30s'
 as $$
     select jsonb_build_object(
@@ -54,30 +31,24 @@ as $$
             from (
                 select f.status, extract(epoch from now() - min(f.first_seen_at)) as seconds
                 from public.invoice_files f
-                where f.is_current and f.status in ('pending', 'incomplete')
+                where f.is_current and f.status <> 'loaded' and f.status in ('pending', 'incomplete')
                 group by f.status
             ) o),
-        'loaded', (
-            select jsonb_build_object(
-                'files', count(*), 'bytes', coalesce(sum(f.size), 0),
-                'customers', coalesce(sum((f.publication ->> 'customers')::bigint), 0),
-                'invoices', coalesce(sum(f.total_invoices), 0),
-                'invoice_lines', coalesce(sum(f.total_lines), 0),
-                'calls', count(distinct f.loaded_at),
-                'wait_seconds', coalesce(sum(extract(epoch from f.loaded_at - f.first_seen_at)), 0))
-            from public.invoice_files f
-            where f.loaded_at is not null),
-        'waits', (
-            select coalesce(jsonb_object_agg(w.gap, w.files), '{}')
-            from (
-                select width_bucket(
-                    extract(epoch from f.loaded_at - f.first_seen_at)::double precision, bounds)
-                    as gap, count(*) as files
-                from public.invoice_files f
-                where f.loaded_at is not null
-                group by 1
-            ) w),
+        'loaded', '{"files": 0, "bytes": 0, "customers": 0, "invoices": 0, "invoice_lines": 0,
+                    "calls": 0, "wait_seconds": 0}'::jsonb || totals.loaded,
+        'waits', totals.waits,
+        'wait_bounds', saft.wait_bounds(),
         'counters', (select coalesce(jsonb_object_agg(c.name, c.value), '{}') from saft.counters c))
+    from (
+        select coalesce(jsonb_object_agg(substr(c.name, 7), c.value)
+                   filter (where c.name like 'total\_%'), '{}') as loaded,
+            coalesce(jsonb_object_agg(substr(c.name, 7), c.value)
+                   filter (where c.name like 'waits\_%'), '{}') as waits
+        from (
+            select c.name, sum(c.value) as value from saft.ledger_counts c
+            where c.name ~ '_' group by c.name
+        ) c
+    ) totals
 $$;
 
 -- `missing`: what this login lacks, as `privilege on table`. `open`: what the roles that anyone may

@@ -222,24 +222,27 @@ as $$
 #variable_conflict use_variable
 begin
     return coalesce((
+        with documents as materialized (
+            select d.* from saft.signed_documents d
+            where d.counted and (company_id is null or d.company_id = company_id)
+                and (start_date is null or d.invoice_date >= start_date)
+                and (end_date is null or d.invoice_date <= end_date)
+        )
         select json_agg(r order by r.company_id, r.invoice_date, r.branch)
         from (
             select d.company_id, d.invoice_date, b.branch, count(*) as documents,
                 coalesce(sum(d.net_total), 0)::text as net_total,
                 coalesce(sum(d.tax_payable), 0)::text as tax_payable,
                 coalesce(sum(d.gross_total), 0)::text as gross_total
-            from saft.signed_documents d
+            from documents d
             left join (
                 select distinct on (l.invoice_id) l.invoice_id, f.branch
-                from public.invoice_file_links l
+                from documents d
+                join public.invoice_file_links l on l.invoice_id = d.invoice_id
                 join public.invoice_files f on f.id = l.invoice_file_id
                 where f.branch is not null
-                    and (company_id is null or f.company_id = company_id)
                 order by l.invoice_id, f.id desc
             ) b on b.invoice_id = d.invoice_id
-            where d.counted and (company_id is null or d.company_id = company_id)
-                and (start_date is null or d.invoice_date >= start_date)
-                and (end_date is null or d.invoice_date <= end_date)
             group by 1, 2, 3
         ) r), '[]');
 end $$;

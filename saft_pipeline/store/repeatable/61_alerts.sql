@@ -21,11 +21,9 @@ as $$
         order by o.age desc
         limit 1
     ), newest as (
-        select extract(epoch from now() - f.first_seen_at)::bigint as age
-        from public.invoice_files f
-        where f.source = conditions.source
-        order by f.id desc
-        limit 1
+        select extract(epoch from now() - max(c.newest))::bigint as age
+        from saft.ledger_counts c
+        where c.source = conditions.source
     )
     select 'file ' || o.id, o.status, o.path, o.error, o.age
     from open o

@@ -6,7 +6,8 @@ language sql stable set search_path = ''
 as $$
     select coalesce(jsonb_agg(left(md5(f.source || ' ' || f.path), 12)), '[]')
     from public.invoice_files f
-    where f.is_current and (f.status in ('pending', 'running') or f.next_attempt_at is not null)
+    where f.is_current and f.status <> 'loaded'
+        and (f.status in ('pending', 'running') or f.next_attempt_at is not null)
 $$;
 
 -- Which of these hashes are of bytes that were seen or loaded since then, or are yet to be loaded.

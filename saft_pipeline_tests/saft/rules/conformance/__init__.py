@@ -36,7 +36,9 @@ def _patched(base: str, patches: list[str]) -> bytes:
     root = etree.fromstring((_HERE / f"base-{base}.xml").read_bytes())
     for patch in patches:
         _change(root, patch)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    version = root.findtext("{*}Header/{*}AuditFileVersion") or ""
+    content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return content.replace(f":PT_{base}_01".encode(), f":PT_{version}".encode())
 
 
 def _change(root: etree._Element, patch: str) -> None:

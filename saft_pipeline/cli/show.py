@@ -1,0 +1,50 @@
+"""`saft show`: what is kept of a file: its bytes, or what was read of them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from typing import Annotated
+
+import typer
+
+from saft_pipeline.cli.output import CannotRunError
+from saft_pipeline.settings import load
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("show")(show)
+
+
+def show(
+    path: Annotated[str, typer.Argument(help="A file, as the ledger names it: see saft status.")],
+    raw: Annotated[bool, typer.Option("--raw", help="Its bytes as they came (default).")] = False,
+    parsed: Annotated[bool, typer.Option("--parsed", help="What was read of it.")] = False,
+) -> None:
+    """Print the bytes that are kept of a file, or what was read of them."""
+    from saft_pipeline.artifacts.remote import artifacts_of
+    from saft_pipeline.store.opening import open_to_look, where
+    from saft_pipeline.store.store import Store
+
+    if raw and parsed:
+        raise CannotRunError("--raw and --parsed both want stdout; choose one")
+    settings = load()
+    store = Store(open_to_look(settings), settings.batch_size)
+    files = [file for file in store.files(path=path) if file.sha256]
+    store.close()
+    if not files:
+        raise CannotRunError(f"{path}: no file of that name was fetched into {where(settings)}")
+    newest, kind = files[0], "parsed" if parsed else "raw"
+    try:
+        with artifacts_of(settings).open(
+            "parsed" if parsed else "raw", newest.sha256 or "", newest.artifact_pack
+        ) as content:
+            shutil.copyfileobj(content, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except FileNotFoundError:
+        raise CannotRunError(
+            f"{path}: what was kept of it ({kind}) is gone: pruned, or in another SAFT_HOME"
+        ) from None

@@ -1,0 +1,180 @@
+"""`saft validate`: what the rules find in files, without a database."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from saft_pipeline.cli.output import (
+    COULD_NOT,
+    FOUND,
+    OK,
+    CannotRunError,
+    answer,
+    print_json,
+    progress,
+    say,
+)
+from saft_pipeline.saft.errors import SaftError
+from saft_pipeline.saft.rules.checks import CHECKS
+from saft_pipeline.saft.rules.registry import FIRST, LAST, RULES, Rule
+
+if TYPE_CHECKING:
+    from saft_pipeline.saft.records import Invoice
+    from saft_pipeline.saft.rules.findings import Finding, Findings
+    from saft_pipeline.saft.rules.signatures import Signatures
+
+_LIST = "list"
+_OFTEN = 500  # records between two looks at the progress
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(validate)
+
+
+def spelled_out(arguments: list[str]) -> list[str]:
+    """`--rules` without a value, at the end, asks for the list."""
+    is_open = arguments[:1] == ["validate"] and arguments[-1] == "--rules"
+    return [*arguments, _LIST] if is_open else arguments
+
+
+def validate(
+    paths: Annotated[list[Path] | None, typer.Argument(help="SAF-T (PT) files.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    key: Annotated[
+        Path | None, typer.Option(help="The producer's public key (PEM): verify signatures.")
+    ] = None,
+    rules: Annotated[
+        str, typer.Option(metavar="NAMES", help="Rules or checks, with commas; list shows all.")
+    ] = "",
+) -> None:
+    """Check files by every rule: status 1 if there are errors, 2 if one can't be read."""
+    if rules == _LIST:
+        _list(as_json=as_json)
+        return
+    if not paths:
+        raise CannotRunError("saft validate: which file? Or --rules list, for all rules")
+    wanted = _wanted(rules)
+    signatures = _signatures(key)
+    told: list[dict[str, Any]] = []
+    status = OK
+    for path in _files(paths):
+        document, worst = _validated(path, wanted, signatures, as_json=as_json)
+        told.append(document)
+        status = max(status, worst)
+    if as_json:
+        print_json({"files": told})
+    raise typer.Exit(status)
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        yield from sorted(path.rglob("*.xml")) if path.is_dir() else (path,)
+
+
+def _wanted(names: str) -> set[str]:
+    given = {name.strip() for name in names.split(",") if name.strip()}
+    if unknown := given - RULES.keys() - {check.name for check in CHECKS}:
+        raise CannotRunError(f"--rules: no rule or check {', '.join(sorted(unknown))}; see list")
+    return {rule.name for rule in RULES.values() if not given or {rule.name, rule.check} & given}
+
+
+def _signatures(key: Path | None) -> Signatures | None:
+    if key is None:
+        return None
+    from saft_pipeline.saft.rules.signatures import KeyFileError, Signatures, public_key
+
+    try:
+        return Signatures(public_key(key))
+    except OSError as error:
+        raise CannotRunError(f"--key {key}: {error.strerror}") from None
+    except KeyFileError as error:
+        raise CannotRunError(f"--key {error}") from None
+
+
+def _validated(
+    path: Path, wanted: set[str], signatures: Signatures | None, *, as_json: bool
+) -> tuple[dict[str, Any], int]:
+    """What is said of one file, and the status that it deserves."""
+    from saft_pipeline.saft.rules.checker import Checker
+
+    rule: Callable[[Invoice], Iterable[Finding]] | None = (
+        signatures.signatures if signatures else None
+    )
+    checker = Checker(only=wanted, signatures=rule)
+    file: dict[str, Any] = {"file": str(path), "version": None, "documents": 0}
+    try:
+        findings = _read(path, checker, file)
+    except SaftError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"{path}: {error.strerror}"
+    else:
+        file |= {"findings": [_entry(f) for f in findings.kept], "counts": dict(findings.counts)}
+        if not as_json:
+            _print(path, findings)
+        errors = any(RULES[name].severity == "error" for name in findings.counts)
+        return file, FOUND if errors else OK
+    say(reason)
+    return {**file, "error": reason, "findings": [], "counts": {}}, COULD_NOT
+
+
+def _read(path: Path, checker: Any, file: dict[str, Any]) -> Findings:
+    from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.records import Header, Invoice
+
+    with path.open("rb") as source, read(source, name=str(path)) as document, progress() as bar:
+        task = bar.add_task(path.name, total=path.stat().st_size)
+        for count, record in enumerate(document):
+            checker.see(record)
+            if isinstance(record, Invoice):
+                file["documents"] += 1
+            elif isinstance(record, Header):
+                file["version"] = record.audit_file_version
+            if count % _OFTEN == 0 and not bar.disable:
+                bar.update(task, completed=source.tell())
+        found: Findings = checker.finish(document.warnings)
+    return found
+
+
+def _entry(found: Finding) -> dict[str, Any]:
+    rule = RULES[found.rule]
+    return {**found._asdict(), "check": rule.check, "source": rule.source}
+
+
+def _print(path: Path, findings: Findings) -> None:
+    shown: dict[str, int] = {}
+    for found in findings.kept:
+        shown[found.rule] = shown.get(found.rule, 0) + 1
+        place = f"{path}:{found.line}" if found.line else str(path)
+        about = f" {found.document}" if found.document else ""
+        wanted = f"expected {found.expected}, " if found.expected else ""
+        text = f"{place}: {found.severity} {found.rule}{about}: {wanted}"
+        sys.stdout.write(f"{text}found {found.found or 'nothing'}\n")
+    for rule, count in findings.counts.items():
+        if count > shown.get(rule, 0):
+            sys.stdout.write(f"{path}: {rule}: and {count - shown[rule]:,} more\n")
+
+
+def _list(*, as_json: bool) -> None:
+    if as_json:
+        print_json({"rules": [rule._asdict() for rule in RULES.values()]})
+        return
+    for check in CHECKS:
+        answer.print(f"{check.name}: {check.description}", style="bold", markup=False)
+        for rule in (rule for rule in RULES.values() if rule.check == check.name):
+            answer.print(f"  {rule.name} ({rule.severity}{_holds(rule)})", markup=False)
+            answer.print(f"    {rule.says}\n    {rule.source}", markup=False, soft_wrap=True)
+
+
+def _holds(rule: Rule) -> str:
+    """The versions and days that it holds for, where these are not all."""
+    first, last = rule.versions
+    versions = f", {first} to {last}" if (first, last) != (FIRST, LAST) else ""
+    since, until = rule.days
+    return versions + (f", {since} to {until}" if since > "0001-01-01" else "")
