@@ -115,7 +115,8 @@ def _findings_before(load: Load) -> Iterator[tuple[str, CheckFindings]]:
 def _from_ledger(warning: dict[str, object]) -> FindingRow:
     line, message = warning.get("line"), str(warning.get("message"))
     place = line if isinstance(line, int) else None
-    return FindingRow("warning", place, None, None, message)
+    severity: Severity = "error" if warning.get("severity") == "error" else "warning"
+    return FindingRow(severity, place, None, None, message)
 
 
 def _conflict(warning: dict[str, object]) -> FindingRow:

@@ -149,8 +149,8 @@ def _without_prefix(header: Header, warnings: Warnings) -> None:
 
 
 def _note_oddities(header: Header, namespace: str | None, warnings: Warnings) -> None:
-    """Warn of an unknown version and of a taxpayer number with a wrong check digit."""
-    version, nif = header.audit_file_version, header.values[0]
+    """Warn of an unknown version, and of one that is not the namespace's."""
+    version = header.audit_file_version
     of_namespace = _NAMESPACE_VERSION.search(namespace or "")
     if not version or not VERSIONS.fullmatch(version):
         message = f"AuditFileVersion is {version!r}; versions 1.00 to 1.04_01 are known"
@@ -158,13 +158,3 @@ def _note_oddities(header: Header, namespace: str | None, warnings: Warnings) ->
     elif of_namespace and of_namespace[1] != version:
         message = f"AuditFileVersion is {version!r}, and the namespace is that of {of_namespace[1]}"
         warnings.add("version", message, header.line)
-    if nif and not is_nif(nif):
-        message = f"TaxRegistrationNumber {nif!r} is not a valid NIF: its check digit is wrong"
-        warnings.add("nif", message, header.line)
-
-
-def is_nif(text: str) -> bool:
-    """Whether a Portuguese taxpayer number has its nine digits and the right check digit."""
-    from stdnum.pt import nif  # costs more to import than a small file takes to read
-
-    return bool(nif.is_valid(text))

@@ -5,14 +5,11 @@ from __future__ import annotations
 from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.fields import CUSTOMER_FIELDS, CUSTOMER_PATHS
-from saft_pipeline.saft.header import is_nif
-from saft_pipeline.saft.records import Customer, Other, Row
+from saft_pipeline.saft.records import Customer, Other
 from saft_pipeline.saft.shapes import Kind, Stray, nodes_of
 from saft_pipeline.saft.totals import RunningTotals
 
 _ID = CUSTOMER_FIELDS.index("customer_id")
-_NIF = CUSTOMER_FIELDS.index("customer_tax_id")
-_COUNTRY = CUSTOMER_FIELDS.index("country")
 _CUSTOMER = Kind(len(CUSTOMER_FIELDS), CUSTOMER_PATHS)
 _OTHERS = {name: Kind(0, {}) for name in ("supplier", "product", "tax_table_entry")}
 
@@ -29,20 +26,11 @@ def read_customer(
     same = totals.seen_customers.add(number, (row, extra_json))
     if same is None:
         totals.customers += 1
-        _check_nif(row, totals, line)
         return Customer((company_id, *row[1:]), line, extra_json)
     differs = "the same" if same else "other"
     message = f"CustomerID {number!r} again, with {differs} content: the first is taken"
     totals.warnings.add("repeated_customer", message, line)
     return None
-
-
-def _check_nif(row: Row, totals: RunningTotals, line: int) -> None:
-    """Only where the Customer is said to be Portuguese; others have numbers of their own."""
-    number = row[_NIF]
-    if number and row[_COUNTRY] == "PT" and not is_nif(number):
-        message = f"CustomerTaxID {number!r} of {row[_ID]!r} is not a valid NIF"
-        totals.warnings.add("nif", message, line)
 
 
 def read_other(name: str, element: Element, stray: Stray, line: int) -> Other | None:

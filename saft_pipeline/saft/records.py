@@ -184,7 +184,8 @@ class ControlTotals(NamedTuple):
 class Totals:
     """What the file declares of its invoices and what they come to, and how much was read.
 
-    `sections` has the same of MovementOfGoods, WorkingDocuments and Payments, where they are.
+    `sections` has the same of MovementOfGoods, WorkingDocuments and Payments, where they are;
+    `section_lines` says where each begins.
     """
 
     declared: ControlTotals
@@ -193,6 +194,7 @@ class Totals:
     lines: int = 0
     customers: int = 0
     sections: dict[str, dict[str, dict[str, int | str | None]]] = field(default_factory=dict)
+    section_lines: dict[str, int] = field(default_factory=dict)
 
 
 Record = Header | Customer | Invoice | Other | Totals

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 from saft_pipeline.saft.records import ControlTotals
 from saft_pipeline.saft.values import ZERO, add, exact_add, plain
-from saft_pipeline.saft.warnings import Warnings
 
 
 @dataclass(frozen=True)
@@ -85,15 +84,6 @@ class Section:
             "computed": dict(self.computed()),
             "read": {"documents": self.documents, "lines": self.lines},
         }
-
-    def note_differences(self, warnings: Warnings) -> None:
-        """Warn of each declared total that the documents don't come to."""
-        computed = self.computed()
-        for name, declared in self.declared.items():
-            found = computed.get(name)
-            if found is not None and Decimal(found) != Decimal(declared):
-                message = f"{self.kind.key}: {name} is declared as {declared}, and is {found}"
-                warnings.add("control_totals", message, self.line)
 
 
 def control_totals(values: dict[str, str]) -> ControlTotals:

@@ -39,4 +39,6 @@ class RunningTotals:
         sales = self.sections.get("sales_invoices")
         declared = control_totals(sales.declared if sales else {})
         computed = control_totals(sales.computed()) if sales else ControlTotals(0, "0", "0")
-        return Totals(declared, computed, self.invoices, self.lines, self.customers, others)
+        lines = {key: section.line for key, section in self.sections.items()}
+        read = (self.invoices, self.lines, self.customers)
+        return Totals(declared, computed, *read, others, lines)

@@ -69,8 +69,6 @@ class Walker:
             self._walk(root, _OF_FILE, ended=True)
         if self.header is None:
             raise ContentError("the file has no Header: whose file is it?")
-        for section in self.totals.sections.values():
-            section.note_differences(self.totals.warnings)
         self._records.append(self.totals.finished())
         self.totals.warnings.finish()
         yield from self._taken()

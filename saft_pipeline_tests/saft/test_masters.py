@@ -48,12 +48,6 @@ def test_customer_without_number_is_left_out_with_a_warning() -> None:
     assert (found.customers, found.codes) == ([], ["customer"])
 
 
-def test_nif_is_checked_only_of_portuguese_customers() -> None:
-    found = reading(master(customer("C1", "B12345678", country="ES"), customer("C2", "123")))
-    (message,) = found.messages("nif")
-    assert "'123' of 'C2'" in message
-
-
 def test_warnings_of_a_kind_are_limited_and_the_rest_counted() -> None:
     found = reading(master(*[customer("C1")] * 202))
     assert len(found.warnings) == 101

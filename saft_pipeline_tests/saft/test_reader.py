@@ -97,11 +97,6 @@ def test_line_ends_of_windows_are_line_feeds() -> None:
     assert found.line == one_invoice(text).line
 
 
-def test_wrong_nif_of_the_company_is_a_warning() -> None:
-    found = reading(document().replace("599999993", "599999990"))
-    assert "is not a valid NIF" in found.messages("nif")[0]
-
-
 def test_unknown_version_is_a_warning() -> None:
     assert reading(document().replace("1.04_01</A", "9.9</A")).codes == ["version"]
 

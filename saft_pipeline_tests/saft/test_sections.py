@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from saft_pipeline_tests.saft.documents import document, invoice, line, reading, sales
+from saft_pipeline_tests.saft.rules.findings_of import findings
 
 
 def test_control_totals_leave_out_cancelled_and_billed_invoices() -> None:
@@ -33,12 +34,15 @@ def test_control_totals_leave_out_cancelled_and_billed_invoices() -> None:
         (1, "0", "10.01", "total_credit is declared as 10.01, and is 10.00"),
     ],
 )
-def test_control_total_that_differs_is_a_warning_with_both(
+def test_control_total_that_differs_is_found_with_both(
     entries: int, debit: str, credit: str, says: str
 ) -> None:
     text = document(sales(invoice(), entries=entries, debit=debit, credit=credit))
-    (message,) = reading(text).messages("control_totals")
-    assert message == f"sales_invoices: {says}"
+    (finding,) = [f for f in findings(text) if f.rule == "control_totals"]
+    assert f"{finding.document} is declared as {finding.found}, and is {finding.expected}" == (
+        f"sales_invoices.{says}"
+    )
+    assert finding.line == reading(text).totals.section_lines["sales_invoices"]
 
 
 def test_other_sections_are_counted_and_summed() -> None:

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Literal
 
-from saft_pipeline.saft.header import is_nif
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.codes import DEBIT_TYPES, EITHER_SIDE, INVOICE_TYPES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
-from saft_pipeline.saft.rules.tax_numbers import has_prefix
+from saft_pipeline.saft.rules.tax_numbers import has_prefix, is_nif
 from saft_pipeline.saft.values import ZERO, add, plain
 
 _NUMBER, _TYPE = of_invoice("invoice_no invoice_type")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from saft_pipeline.saft.records import Warning_
 from saft_pipeline.saft.rules.findings import Finding, Findings
-from saft_pipeline.saft.rules.registry import READING, RULES
+from saft_pipeline.saft.rules.registry import READING, RULES, Severity
 
 
 class Check(NamedTuple):
@@ -108,6 +108,11 @@ def blocked(path: str, findings: Findings, names: Collection[str]) -> str | None
     return "\n".join(reasons) or None
 
 
+def _worst(check: Check, findings: Findings) -> Severity:
+    found = (RULES[rule].severity for rule in findings.counts if rule in check.rules)
+    return "error" if "error" in found else "warning"
+
+
 def summaries(findings: Findings, warnings: Collection[Warning_]) -> Iterator[Warning_]:
     """A warning for each check that found something, unless reading has warned of it itself."""
     known = {READING, *(warning["code"] for warning in warnings)}
@@ -115,4 +120,11 @@ def summaries(findings: Findings, warnings: Collection[Warning_]) -> Iterator[Wa
         if check.name not in known and (count := amiss(check, findings)):
             one = first(check, findings)[0]
             message = f"findings: {count:,}; the first: {told(*one[3:])}"
-            yield {"code": check.name, "message": message, "line": one.line, "findings": count}
+            severity = _worst(check, findings)
+            yield {
+                "code": check.name,
+                "message": message,
+                "line": one.line,
+                "findings": count,
+                "severity": severity,
+            }

@@ -23,17 +23,19 @@ def control_totals(totals: Totals) -> Iterator[Finding]:
         **{name: (s["declared"], s["computed"]) for name, s in totals.sections.items()},
     }
     for section, (declared, computed) in sections.items():
+        line = totals.section_lines.get(section)
         for name, given in declared.items():
             expected = computed.get(name)
             if given is None or expected is None:
                 continue
             if abs(Decimal(given) - Decimal(expected)) > _HALF.scaleb(-_digits(str(given))):
                 about = f"{section}.{name}"
-                yield finding("control_totals", None, about, str(expected), str(given))
+                yield finding("control_totals", line, about, str(expected), str(given))
     if totals.invoices:
         for name, element in _ELEMENTS.items():
             if getattr(totals.declared, name) is None:
-                yield finding("mandatory", None, "SalesInvoices", element, None)
+                line = totals.section_lines.get("sales_invoices")
+                yield finding("mandatory", line, "SalesInvoices", element, None)
 
 
 def _digits(amount: str) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from saft_pipeline.saft.header import is_nif
 from saft_pipeline.saft.records import Customer, Header
 from saft_pipeline.saft.rules.codes import EU_MEMBERS, NIF_PREFIXES
 from saft_pipeline.saft.rules.findings import Finding, finding
@@ -16,6 +15,13 @@ from saft_pipeline.saft.rules.slots import of_customer
 _ID, _NIF, _COUNTRY = of_customer("customer_id customer_tax_id country")
 _UNKNOWN = frozenset((None, "Desconhecido", "desconhecido", "DESCONHECIDO"))
 _PORTUGAL = frozenset(("PT", "pt", "PRT", "Portugal", "PORTUGAL"))
+
+
+def is_nif(text: str) -> bool:
+    """Whether a Portuguese taxpayer number has its nine digits and the right check digit."""
+    from stdnum.pt import nif  # costs more to import than a small file takes to read
+
+    return bool(nif.is_valid(text))
 
 
 def has_prefix(nif: str) -> bool:

@@ -12,8 +12,7 @@ from saft_pipeline_tests.saft.rules.conformance import Case, cases
 CASES = list(cases())
 # What no change to a base shows: a key is needed, ten thousand series, other bytes, a repetition.
 ELSEWHERE = {
-    *("signature", "signature_open", "series_limit", "country", "encoding", "repeated_invoice"),
-    "tax_registration_number",
+    *("signature", "signature_open", "series_limit", "encoding", "repeated_invoice"),
 }
 
 
