@@ -54,7 +54,7 @@ def build(given: Settings | None = None) -> dg.Definitions:
         jobs=[load_files_job, prune_job],
         schedules=[prune_nightly],
         sensors=[
-            build_sensor(given.poll_interval_seconds),
+            build_sensor(min(each.poll_interval_seconds for each in given.sources)),
             build_alert_sensor(wanted=bool(channels(given))),
         ],
         resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},

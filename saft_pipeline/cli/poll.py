@@ -61,8 +61,8 @@ def poll(
 
 def _settings(*, drain: bool) -> Settings:
     settings = quiet(load())
-    settings.require_sftp()
-    return settings.model_copy(update={"max_files_per_batch": 0}) if drain else settings
+    settings.require_sources()
+    return settings.without_limit() if drain else settings
 
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:
@@ -72,9 +72,9 @@ def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> 
         tick = _tick(runs)
         done.listed = int(json.loads(tick.cursor or "{}")["listed"])
         _execute(done, store, runs, len(tick.run_ids))
-        counts = store.counts(settings.source)
-        done.pending = counts.get("pending", 0)
-        elsewhere = counts.get("running", 0)
+        counts = [store.counts(each.source) for each in settings.sources]
+        done.pending = sum(each.get("pending", 0) for each in counts)
+        elsewhere = sum(each.get("running", 0) for each in counts)
         if not drain or not (done.pending or elsewhere):
             return done
         if not done.pending:

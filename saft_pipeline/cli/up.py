@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def up() -> None:
     """Run the daemon (which polls), the web server and the API."""
     settings = load()
-    settings.require_sftp()
+    settings.require_sources()
     if settings.dagster_instance is not None:
         raise CannotRunError(
             f"{settings.dagster_instance} (DAGSTER_INSTANCE) has its own daemon and web server: "

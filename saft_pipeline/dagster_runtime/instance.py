@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -11,6 +11,7 @@ import yaml
 from dagster._core.instance.ref import InstanceRef
 
 from saft_pipeline.dagster_runtime.home import make_private
+from saft_pipeline.dagster_runtime.names import SOURCE_TAG
 from saft_pipeline.settings import Settings, SettingsError, in_use
 
 # What can't be handed to the workers stays in Dagster's queue: for two weeks, tried so often.
@@ -40,6 +41,7 @@ def config(settings: Settings) -> dict[str, Any]:
             "class": "QueuedRunCoordinator",
             "config": {
                 "max_concurrent_runs": settings.max_concurrent_runs,
+                "tag_concurrency_limits": list(_limits(settings)),
                 # A new file would wait five seconds otherwise.
                 "dequeue_interval_seconds": 1,
                 **(_WHILE_REDIS_IS_DOWN if settings.redis_url else {}),
@@ -50,6 +52,15 @@ def config(settings: Settings) -> dict[str, Any]:
         # The page asks newcomers for their e-mail address otherwise.
         "nux": {"enabled": False},
     }
+
+
+def _limits(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Runs at once from one source: each takes a connection of its server."""
+    most = max(each.sftp_connections for each in settings.sources)
+    for each in settings.sources:
+        if each.sftp_connections < most:
+            yield {"key": SOURCE_TAG, "value": each.source, "limit": each.sftp_connections}
+    yield {"key": SOURCE_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": most}
 
 
 def _launching(settings: Settings) -> dict[str, Any]:

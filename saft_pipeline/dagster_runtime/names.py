@@ -31,9 +31,10 @@ ASSETS = tuple(UPSTREAM)
 # How a tick begins to say that it lacks settings.
 CANNOT_POLL = "nothing to poll"
 
-# Tags of a run: whose claim it works on, and on how many files.
+# Tags of a run: whose claim it works on, on how many files, and of which source these are.
 CLAIM_TAG = "saft/claim"
 FILES_TAG = "saft/files"
+SOURCE_TAG = "saft/source"
 
 # Without it a run logs to stderr as Dagster likes, whatever LOG_LEVEL says.
 RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {"console": {}}}

@@ -7,20 +7,24 @@ import unicodedata
 
 import dagster as dg
 
+from saft_pipeline.store.model import LedgerFile
+
 files = dg.DynamicPartitionsDefinition(name="saft_files")
 
 _KEPT = 80
 
 
-def partition_key(path: str, file_key: str) -> str:
+def partition_key(file: LedgerFile) -> str:
     """A readable slug of the path, `~`, and the ledger's 12-digit key of the file.
 
+    Where sources have names, that of the file's comes first.
     Dagster breaks on `/`, `,`, `...`, brackets and bars in keys, so only letters, digits,
     `_` and `-` stay; the end of a long path is what tells files apart.
     """
-    plain = unicodedata.normalize("NFKD", path).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", file.path).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^A-Za-z0-9_-]+", "-", re.sub(r"\.xml$", "", plain, flags=re.IGNORECASE))
-    return f"{slug.strip('-')[-_KEPT:]}~{file_key}"
+    name = "" if file.source == "file" or "://" in file.source else f"{file.source}-"
+    return f"{name}{slug.strip('-')[-_KEPT:]}~{file.key}"
 
 
 def ledger_key(partition: str) -> str:

@@ -19,7 +19,14 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
 from saft_pipeline.dagster_runtime import partitions
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB, LOCATION, RUN_CONFIG
+from saft_pipeline.dagster_runtime.names import (
+    CLAIM_TAG,
+    FILES_TAG,
+    JOB,
+    LOCATION,
+    RUN_CONFIG,
+    SOURCE_TAG,
+)
 from saft_pipeline.store.model import LedgerFile
 
 
@@ -30,17 +37,18 @@ def run_requests(
 
     A run of one file has its partition, others have none: their files are in the ledger alone.
     """
-    keys = {
-        owner: [partitions.partition_key(f.path, f.key) for f in files]
-        for owner, files in claims.items()
-    }
+    keys = {owner: [partitions.partition_key(f) for f in files] for owner, files in claims.items()}
     if every := [key for some in keys.values() for key in some]:
         instance.add_dynamic_partitions(str(partitions.files.name), every)
     return [
         dg.RunRequest(
             run_key=owner,
             run_config=RUN_CONFIG,
-            tags={CLAIM_TAG: owner, FILES_TAG: str(len(some))},
+            tags={
+                CLAIM_TAG: owner,
+                FILES_TAG: str(len(some)),
+                SOURCE_TAG: ", ".join(dict.fromkeys(f.source for f in claims[owner])),
+            },
             partition_key=some[0] if len(some) == 1 else None,
         )
         for owner, some in keys.items()

@@ -18,6 +18,7 @@ from saft_pipeline.alerts.message import AlertError, compose
 from saft_pipeline.dagster_runtime import runs, sensor_ticks
 from saft_pipeline.dagster_runtime.names import ALERTS, FOLDER
 from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.defs.sensors import REFUSED
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.alerts import Condition, Limits
 from saft_pipeline.store.errors import StoreError
@@ -71,7 +72,7 @@ def _tell(
 ) -> Iterator[str]:
     """Send what is new on each channel; yields what came of it."""
     limits = Limits(
-        settings.source,
+        [each.source for each in settings.sources],
         settings.alert_pending_after,
         settings.incomplete_after,
         settings.alert_silent_after,
@@ -139,16 +140,27 @@ def _for_its_files(instance: dg.DagsterInstance, run_id: str) -> bool:
 
 
 def _polling(instance: dg.DagsterInstance, settings: Settings) -> Iterator[Condition]:
-    """Whether the last look at the folder failed, or none has worked for too long."""
+    """Whether the last look at the folders failed, at one of them, or none has worked for long."""
     last = sensor_ticks.newest_ended(instance)
     seen = instance.fetch_observations(dg.AssetKey(FOLDER), limit=1).records
+    every = ", ".join(each.source for each in settings.sources)
     if last and last.status == "failure" and last.error:
-        yield _condition("poll", settings.source, last.error)
+        yield _condition("poll", every, last.error)
     elif seen:
+        yield from _refused(seen[0])
         worked = datetime.fromtimestamp(seen[0].timestamp, UTC)
         if datetime.now(UTC) - worked > settings.alert_pending_after:
             why = (last.skip_reason if last else None) or "the sensor does not run"
-            yield Condition("poll", "poll", settings.source, f"not since {worked:%F %R} UTC: {why}")
+            yield Condition("poll", "poll", every, f"not since {worked:%F %R} UTC: {why}")
+
+
+def _refused(seen: dg.EventLogRecord) -> Iterator[Condition]:
+    """The sources that can't be looked at until somebody mends something."""
+    observed = seen.asset_observation
+    refused = observed.metadata.get(REFUSED) if observed else None
+    if isinstance(refused, dg.JsonMetadataValue) and isinstance(refused.value, dict):
+        for source, reason in refused.value.items():
+            yield _condition("poll", source, str(reason))
 
 
 def _condition(kind: str, subject: str, reason: str) -> Condition:

@@ -67,6 +67,6 @@ def _metadata(name: str, known: Catalog, settings: Settings) -> dict[str, Any]:
         "dagster/column_schema": table_schema.schema(name, known),
         "dagster/column_lineage": table_schema.lineage(name),
         "dagster/table_name": f"public.{name}" if name in known.tables else None,
-        "dagster/uri": settings.source if name == FOLDER and settings.sftp_host else None,
+        "dagster/uri": settings.address if name == FOLDER and settings.sftp_host else None,
     }
     return {key: value for key, value in found.items() if value is not None}

@@ -4,6 +4,7 @@ Evaluated at every look at the folder, from the ledger, and whenever somebody ex
 that is still being uploaded is no finding until `INCOMPLETE_AFTER`.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
@@ -12,6 +13,7 @@ from saft_pipeline.dagster_runtime.names import FOLDER
 from saft_pipeline.defs.file_checks import FindingRow, table
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.read import MOST_FINDINGS
+from saft_pipeline.settings import Settings
 from saft_pipeline.store.model import Backlog
 from saft_pipeline.store.store import Store
 
@@ -28,8 +30,14 @@ _NOT_LOADED = ("failed", "unreadable", "gone")
 def files_loaded(pipeline: Pipeline) -> dg.AssetCheckResult:
     """What the ledger says now."""
     store, settings = pipeline.store, pipeline.settings
-    backlog = store.backlog(settings.source, settings.incomplete_after)
-    found = evaluation(store, settings.source, store.counts(settings.source), backlog)
+    counts: Counter[str] = Counter()
+    backlogs = []
+    for each in settings.sources:
+        counts.update(store.counts(each.source))
+        backlogs.append(store.backlog(each.source, settings.incomplete_after))
+    stale = sum(backlog.stale_incomplete for backlog in backlogs)
+    paths = [path for backlog in backlogs for path in backlog.stale_paths]
+    found = evaluation(store, settings, counts, Backlog(None, stale, paths))
     return dg.AssetCheckResult(
         passed=found.passed,
         metadata=found.metadata,
@@ -39,7 +47,7 @@ def files_loaded(pipeline: Pipeline) -> dg.AssetCheckResult:
 
 
 def evaluation(
-    store: Store, source: str, counts: Mapping[str, int], backlog: Backlog
+    store: Store, settings: Settings, counts: Mapping[str, int], backlog: Backlog
 ) -> dg.AssetCheckEvaluation:
     """The same for figures of the ledger that are known already."""
     findings = {state: count for state in _NOT_LOADED if (count := counts.get(state, 0))}
@@ -48,7 +56,7 @@ def evaluation(
     words = ", ".join(f"{count:,} {state}" for state, count in findings.items())
     metadata: dict[str, dg.TableMetadataValue | int] = {"findings": sum(findings.values())}
     if findings:
-        metadata["first findings"] = table(list(_first(store, source, findings, backlog)))
+        metadata["first findings"] = table(list(_first(store, settings, findings, backlog)))
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(FOLDER),
         check_name=CHECK,
@@ -60,11 +68,15 @@ def evaluation(
 
 
 def _first(
-    store: Store, source: str, findings: Mapping[str, int], backlog: Backlog
+    store: Store, settings: Settings, findings: Mapping[str, int], backlog: Backlog
 ) -> Iterator[tuple[str, FindingRow]]:
     left = MOST_FINDINGS
     for state in (state for state in _NOT_LOADED if state in findings and left):
-        files = store.files(source=source, state=state, limit=left)
+        files = [
+            file
+            for each in settings.sources
+            for file in store.files(source=each.source, state=state, limit=left)
+        ][:left]
         left -= len(files)
         for file in files:
             reason = (file.error or "").removeprefix(f"{file.path}:").strip()

@@ -1,6 +1,7 @@
 """What assets and the sensor share: the settings and the store, opened at first use."""
 
 from functools import cache
+from pathlib import Path
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -8,6 +9,7 @@ from pydantic import PrivateAttr
 from saft_pipeline import settings as settings_module
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.reader_process import FileReader
+from saft_pipeline.loading.rounds import Rounds
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
@@ -37,6 +39,16 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     def reader(self) -> FileReader:
         """Reads files, in a process of its own if they are many: one for all runs here."""
         return _shared_reader(self.settings)
+
+    @property
+    def rounds(self) -> Rounds:
+        """Goes round the sources: one for all ticks of a process, so that each knows the last."""
+        return _shared_rounds(self.settings.home)
+
+
+@cache
+def _shared_rounds(_home: Path) -> Rounds:
+    return Rounds()
 
 
 @cache

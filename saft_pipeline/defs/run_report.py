@@ -116,4 +116,4 @@ def _reason(load: Load) -> str:
 
 
 def _partition(load: Load) -> str:
-    return partitions.partition_key(load.file.path, load.file.key)
+    return partitions.partition_key(load.file)

@@ -1,6 +1,7 @@
-"""The sensor that polls the SFTP folder and launches runs for what is new."""
+"""The sensor that polls the SFTP folders and launches runs for what is new."""
 
 import json
+from typing import Any
 
 import dagster as dg
 
@@ -12,9 +13,14 @@ from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.jobs import load_files_job
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.errors import TransientSourceError
-from saft_pipeline.loading.poll import Poll, Turn, poll
+from saft_pipeline.loading.poll import Poll, Turn
+from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.errors import StoreError, TransientStoreError
+from saft_pipeline.store.model import STATES
+
+REFUSED = "refused"
+"""Of an observation of the folders: which can't be looked at until somebody mends something."""
 
 
 def build_sensor(interval: int) -> dg.SensorDefinition:
@@ -25,7 +31,7 @@ def build_sensor(interval: int) -> dg.SensorDefinition:
         job=load_files_job,
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Lists the SFTP folder, claims new files in the ledger, launches runs.",
+        description="Lists the SFTP folders, claims new files in the ledger, launches runs.",
     )
     def sftp_folder(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
         return tick(context, pipeline)
@@ -40,30 +46,51 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
     """
     try:
         settings = pipeline.settings
-        settings.require_sftp()
+        settings.require_sources()
         end_dead_runs(context.instance, pipeline.store, settings.lease_seconds)
         _require_queue(context.instance, settings)
-        found = poll(settings, pipeline.store, turn_of=lambda o: _turn(context.instance, o))
+        found = pipeline.rounds.go(
+            settings,
+            pipeline.store,
+            turn_of=lambda owner: _turn(context.instance, owner),
+            # Who asked for this tick wants to see every source, whenever it was looked at.
+            everyone=context.last_tick_completion_time is None,
+        )
     except SettingsError as error:
         # Nobody looks at a skipped tick, and it goes on until somebody mends the settings.
         context.log.warning("nothing can be polled: %s", error)
         return dg.SensorResult(skip_reason=f"{CANNOT_POLL}: {error}")
     except (TransientSourceError, TransientStoreError, BrokerError) as error:
         return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
-    figures = found.figures(settings)
+    figures = found.figures()
     return dg.SensorResult(
-        run_requests=run_requests(context.instance, {c.owner: c.files for c in found.claims}),
-        skip_reason=None if found.claims else found.summary(settings),
+        run_requests=run_requests(context.instance, found.claims),
+        skip_reason=None if found.claims else found.summary(),
         cursor=json.dumps(figures),
-        asset_events=[dg.AssetObservation(FOLDER, metadata=figures), *_checked(pipeline, found)],
+        asset_events=[_observed(found), *_checked(pipeline, found)],
     )
 
 
-def _checked(pipeline: Pipeline, found: Poll) -> list[dg.AssetCheckEvaluation]:
-    """Whether all of the folder is loaded; what was claimed is launched even if nobody knows."""
-    source = pipeline.settings.source
+def _observed(found: Round) -> dg.AssetObservation:
+    """The figures of all sources, and where there are several, of each."""
+    metadata: dict[str, Any] = dict(found.figures())
+    if found.refused:
+        metadata[REFUSED] = dg.MetadataValue.json(found.refused)
+    if len(found.newest) > 1:
+        metadata["sources"] = dg.MetadataValue.table(list(map(_record, found.newest)))
+    return dg.AssetObservation(FOLDER, metadata=metadata)
+
+
+def _record(found: Poll) -> dg.TableRecord:
+    cells: dict[str, str | int | float | bool | None] = {"source": found.source.source}
+    cells |= {"listed": found.listed} | {state: found.counts.get(state, 0) for state in STATES}
+    return dg.TableRecord({**cells, "problem": str(found.error or "")})
+
+
+def _checked(pipeline: Pipeline, found: Round) -> list[dg.AssetCheckEvaluation]:
+    """Whether all of the folders is loaded; what was claimed is launched even if nobody knows."""
     try:
-        return [evaluation(pipeline.store, source, found.counts, found.backlog)]
+        return [evaluation(pipeline.store, pipeline.settings, found.counts, found.backlog)]
     except StoreError:
         return []
 

@@ -73,7 +73,7 @@ class Demo:
 
     def _unshown(self, files: Sequence[LedgerFile]) -> Iterator[str]:
         """What Dagster shows otherwise than the ledger has it."""
-        keys = {partition_key(f.path, f.key): f for f in files}
+        keys = {partition_key(f): f for f in files}
         for asset in ASSETS:
             shown = self.instance.get_materialized_partitions(dg.AssetKey(asset))
             for key, file in keys.items():
@@ -113,8 +113,8 @@ def running_demo(count: int, say: Callable[[str], object]) -> Iterator[Demo]:
         with running(settings, port, LogFiles(logs), environ=environ, folder=home) as supervisor:
             say(f"Dagster at {supervisor.url}; the sensor polls the SFTP server")
             with open_instance(settings) as instance:
-                inbox = home / "inbox"
-                yield Demo(supervisor, inbox, logs, expected, store, settings.source, instance)
+                inbox, (source,) = home / "inbox", settings.sources
+                yield Demo(supervisor, inbox, logs, expected, store, source.source, instance)
         store.close()
 
 

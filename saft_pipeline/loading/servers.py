@@ -66,7 +66,7 @@ def news(settings: Settings) -> list[str]:
 
 
 def _known(settings: Settings) -> dict[str, Any]:
-    found = _all(settings.home / _FILE).get(settings.source, {})
+    found = _all(settings.home / _FILE).get(settings.address, {})
     return found if isinstance(found, dict) else {}
 
 
@@ -84,5 +84,5 @@ def _keep(settings: Settings, known: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(prefix=_FILE, dir=path.parent)
         with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump({**_all(path), settings.source: known}, file, indent=1)
+            json.dump({**_all(path), settings.address: known}, file, indent=1)
         Path(name).replace(path)

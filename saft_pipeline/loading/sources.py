@@ -23,7 +23,7 @@ from saft_pipeline.loading.servers import (
 )
 from saft_pipeline.retries import tries
 from saft_pipeline.saft.filename import branch_of
-from saft_pipeline.settings import Settings
+from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp
 from saft_pipeline.sftp.errors import (
     FileGone,
@@ -73,12 +73,18 @@ class Source(Protocol):
 
 
 def source_of(name: str, settings: Settings, beside: Source | None = None) -> Source:
-    """The source that the ledger calls `name`; `beside` is one of it that is in use already."""
+    """The source that the ledger calls `name`; `beside` is one of it that is in use already.
+
+    Raises SourceError if the settings know none of this name.
+    """
     if name == LOCAL:
         return LocalSource(client_folders(settings))
+    if (source := settings.source_named(name)) is None:
+        known = ", ".join(each.source for each in settings.sources)
+        raise SourceError(f"{name} is none of the sources in use ({known}): see SOURCES_FILE")
     if isinstance(beside, SftpSource) and beside.is_alone:
         return beside
-    return SftpSource(settings, beside if isinstance(beside, SftpSource) else None)
+    return SftpSource(source, beside if isinstance(beside, SftpSource) else None)
 
 
 class LocalSource:
@@ -143,7 +149,7 @@ class SftpSource:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: SourceSettings,
         beside: SftpSource | None = None,
         *,
         within: float | None = None,

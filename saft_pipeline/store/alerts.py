@@ -12,9 +12,9 @@ from saft_pipeline.store.transport import Transport
 
 @dataclass(frozen=True)
 class Limits:
-    """After how long a file of `source`, or the lack of new ones, is worth telling."""
+    """After how long a file, or the lack of new ones of one of `sources`, is worth telling."""
 
-    source: str
+    sources: list[str]
     pending: timedelta
     incomplete: timedelta
     silent: timedelta
@@ -52,7 +52,7 @@ class Watch:
         """
         arguments: dict[str, Any] = {
             "channel": channel,
-            "source": limits.source,
+            "sources": limits.sources,
             "pending_seconds": limits.pending.total_seconds(),
             "incomplete_seconds": limits.incomplete.total_seconds(),
             "silent_seconds": limits.silent.total_seconds(),

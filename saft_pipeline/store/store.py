@@ -81,6 +81,12 @@ class Store:
             total.update(self._transport.call("saft_observe", arguments))
         return Observation(**total)
 
+    def adopt(self, source: str, former: Sequence[str]) -> int:
+        """Go on under a source's new name with what the ledger has under the first known former
+        one, unless the new one is known already; how many rows.
+        """  # fmt: skip
+        return int(self._transport.call("saft_adopt", {"source": source, "former": list(former)}))
+
     def claim(
         self,
         owner: str,

@@ -41,7 +41,11 @@ def process_file(services: Services, asked: FilePath) -> Accepted:
     A file that was loaded is loaded again, which changes nothing unless its bytes have changed.
     """
     store = services.ledger.store
-    known = store.files(source=services.settings.source, path=asked.file_path, limit=1)
+    names = {each.source for each in services.settings.sources}
+    known = [f for f in store.files(path=asked.file_path) if f.source in names and f.is_current]
+    if len(known) > 1:
+        of = ", ".join(sorted(f.source for f in known))
+        raise ApiError(409, "several_sources", f"{asked.file_path} is in {of}: retry one by its id")
     file = known[0] if known else _local(services, asked.file_path)
     return _launch(services, file)
 
@@ -55,7 +59,7 @@ def retry(services: Services, asked: FileId) -> Accepted:
     if not file.is_current or file.status == "loaded":
         what = "is loaded already" if file.is_current else "was replaced by a newer version"
         raise ApiError(409, "nothing_to_retry", f"{file.path} (version {file.version}) {what}")
-    if file.source not in (LOCAL, services.settings.source):
+    if file.source != LOCAL and services.settings.source_named(file.source) is None:
         raise ApiError(
             409, "other_source", f"{file.path} is of {file.source}, which is not the server in use"
         )

@@ -98,7 +98,9 @@ class Probes:
 
 
 def _sftp(settings: Settings) -> str:
-    connect(settings.require_sftp()).close()
+    """Whether every source answers; of several that do not, each with its name."""
+    for each in settings.sources:
+        connect(each.require_sftp()).close()
     return CONNECTED
 
 

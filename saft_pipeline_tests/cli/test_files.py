@@ -13,7 +13,6 @@ import psycopg
 import pytest
 
 from saft_pipeline.cli.files import State
-from saft_pipeline.loading.poll import poll
 from saft_pipeline.store.model import STATES, Failure, Seen
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
@@ -23,6 +22,7 @@ from saft_pipeline_tests.fixtures.project import (
     broken,
     half,
     one_invoice,
+    poll_once,
 )
 
 
@@ -300,7 +300,7 @@ def test_status_says_when_a_file_is_tried_again(
 def fail(project: Project, store: Store, retry_after: timedelta | None = None) -> None:
     """Have one file fail."""
     project.put("f.xml", one_invoice("FT H/1"))
-    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
+    (claim,) = poll_once(project.settings, store, turn_of=lambda _: "came").claims
     store.fail(claim.owner, [Failure(claim.files[0].id, "broken", retry_after=retry_after)])
 
 

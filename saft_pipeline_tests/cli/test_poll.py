@@ -7,11 +7,17 @@ from datetime import timedelta
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.loading.poll import poll
 from saft_pipeline.sftp.client import Sftp
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Command, Project, broken, half, one_invoice
+from saft_pipeline_tests.fixtures.project import (
+    Command,
+    Project,
+    broken,
+    half,
+    one_invoice,
+    poll_once,
+)
 from saft_pipeline_tests.fixtures.sshd import free_port
 
 
@@ -73,7 +79,7 @@ def test_draining_waits_for_what_another_has_claimed(
 
 def claim_for_another(project: Project, store: Store) -> None:
     """Have another claim the only file."""
-    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
+    (claim,) = poll_once(project.settings, store, turn_of=lambda _: "came").claims
     store.hand_over(claim.owner, {"another": [f.id for f in claim.files]}, timedelta(minutes=2))
 
 

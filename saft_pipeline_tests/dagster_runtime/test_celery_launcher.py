@@ -135,7 +135,7 @@ def slow(machines: Machines) -> Iterator[Slow]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(90)
         machines.env["SFTP_PORT"] = str(server.getsockname()[1])
-        source = load(machines.env).source
+        source = load(machines.env).sources[0].source
         seen = Seen("f.xml", "f.xml", None, 10, datetime(2026, 1, 1, tzinfo=UTC))
         machines.store.observe(source, [seen], whole=False)
         yield Slow(machines.store.files(source=source)[0], server)

@@ -19,9 +19,10 @@ from saft_pipeline_tests.fixtures.project import Polled, Project, broken, one_in
 
 def of(polled: Polled, incomplete_after: timedelta) -> dg.AssetCheckEvaluation:
     """What is told of the folder of `POLLED` after its run."""
-    store, source = polled.store, polled.project.settings.source
+    store, settings = polled.store, polled.project.settings
+    source = settings.sources[0].source
     backlog = store.backlog(source, incomplete_after)
-    return evaluation(store, source, store.counts(source), backlog)
+    return evaluation(store, settings, store.counts(source), backlog)
 
 
 def found(told: dg.AssetCheckEvaluation) -> list[tuple[object, str]]:

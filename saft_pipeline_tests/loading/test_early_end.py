@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from saft_pipeline.loading.poll import poll
 from saft_pipeline.settings import load
 from saft_pipeline.store.model import CANCELLED
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice
+from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice, poll_once
 from saft_pipeline_tests.loading.test_loader import EARLY, loader_of
 
 
 def test_abandoned_files_have_failed_with_the_reason(project: Project, store: Store) -> None:
     project.put("f.xml", one_invoice("FT E/1"))
-    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
+    (claim,) = poll_once(project.settings, store, turn_of=lambda _: "came").claims
     loader_of(project.settings, store, claim.owner).abandon("no more paper")
     (file,) = store.files()
     assert (file.status, file.error, file.run_id) == ("failed", "no more paper", "run-1")
@@ -22,7 +21,7 @@ def test_who_cancels_hides_no_file_s_own_reason(project: Project, store: Store) 
     project.put("bad.xml", broken("FT E/1"), modified_at=EARLY)
     project.put("good.xml", one_invoice("FT E/2"), modified_at=EARLY + 1)
     settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0"})
-    (claim,) = poll(settings, store, turn_of=lambda _: "came").claims
+    (claim,) = poll_once(settings, store, turn_of=lambda _: "came").claims
     loader = loader_of(settings, store, claim.owner)
     loader.finish_reading(loader.begin(claim.files))
     loader.give_up()

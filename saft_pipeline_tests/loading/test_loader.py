@@ -17,7 +17,7 @@ from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, GroupRows, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader, overlapped
-from saft_pipeline.loading.poll import Claim, poll
+from saft_pipeline.loading.poll import Claim
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.saft import reader
 from saft_pipeline.settings import Settings, load
@@ -28,6 +28,7 @@ from saft_pipeline_tests.fixtures.project import (
     broken,
     half,
     one_invoice,
+    poll_once,
 )
 from saft_pipeline_tests.fixtures.sshd import free_port
 
@@ -69,7 +70,7 @@ def load_all(project: Project, store: Store) -> Iterator[Loading]:
 
     def load_all(**env: str) -> Sequence[Load]:
         settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0", **env})
-        (claim,) = poll(settings, store, turn_of=lambda _: "came").claims
+        (claim,) = poll_once(settings, store, turn_of=lambda _: "came").claims
         loaders.append(loader_of(settings, store, claim.owner))
         return through(loaders[-1], store, claim)
 
@@ -233,7 +234,7 @@ def test_each_file_that_was_not_loaded_has_its_own_state(
 
 def test_a_file_that_vanished_after_it_was_claimed_is_gone(project: Project, store: Store) -> None:
     path = project.put("f.xml", one_invoice("FT E/1"))
-    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
+    (claim,) = poll_once(project.settings, store, turn_of=lambda _: "came").claims
     path.unlink()
     loader = loader_of(project.settings, store, claim.owner)
     through(loader, store, claim)
@@ -274,7 +275,7 @@ def failures(monkeypatch: pytest.MonkeyPatch) -> list[Failure]:
 def fail_to_fetch(project: Project, store: Store, attempts: int) -> None:
     """Fetch a file, at its nth attempt, from a server that is gone meanwhile."""
     project.put("f.xml", one_invoice("FT E/1"))
-    (claim,) = poll(project.settings, store, turn_of=lambda _: "came").claims
+    (claim,) = poll_once(project.settings, store, turn_of=lambda _: "came").claims
     for number in range(2, attempts + 1):
         owner = f"again-{number}"
         store.renew(claim.owner, timedelta(seconds=-1))

@@ -8,14 +8,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from saft_pipeline.loading import poll as module
+from saft_pipeline.loading import looks
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
-from saft_pipeline.loading.poll import LARGE_FILE, Poll, poll
+from saft_pipeline.loading.poll import LARGE_FILE, Poll
+from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.sftp.model import Listing, Problem
 from saft_pipeline.store.model import CANCELLED, Failure
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project
+from saft_pipeline_tests.fixtures.project import Project, poll_once
 from saft_pipeline_tests.fixtures.sshd import free_port, keygen
 
 EARLY = 1_750_000_000
@@ -28,7 +29,7 @@ def settings_of(project: Project, **env: str) -> Settings:
 
 def look(project: Project, store: Store, **env: str) -> Poll:
     """Poll while no run waits its turn."""
-    return poll(settings_of(project, **env), store, turn_of=lambda _: "came")
+    return poll_once(settings_of(project, **env), store, turn_of=lambda _: "came")
 
 
 def drop(project: Project, count: int) -> None:
@@ -86,7 +87,7 @@ def test_the_oldest_files_are_taken_first(project: Project, store: Store) -> Non
 def test_the_summary_says_how_long_the_rest_takes(project: Project, store: Store) -> None:
     drop(project, 5)
     settings = settings_of(project, MAX_FILES_PER_BATCH="2", POLL_INTERVAL_SECONDS="300")
-    summary = poll(settings, store, turn_of=lambda _: "came").summary(settings)
+    summary = poll_once(settings, store, turn_of=lambda _: "came").summary()
     assert "3 waiting" in summary
     assert "the rest in 2 more polls (about 10 min)" in summary
 
@@ -99,7 +100,7 @@ def test_no_limit_takes_all(project: Project, store: Store) -> None:
 def test_without_a_limit_a_tick_takes_no_more_than_it_has_time_for(
     project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_A_TICK", 2)
+    monkeypatch.setattr("saft_pipeline.loading.poll._MOST_A_TICK", 2)
     drop(project, 3)
     assert look(project, store, MAX_FILES_PER_BATCH="0").taken == 2
 
@@ -136,20 +137,20 @@ def test_what_a_dead_process_had_claimed_is_taken_again(
 def test_a_claim_whose_run_still_waits_its_turn_is_renewed(
     project: Project, store: Store, expired: str
 ) -> None:
-    found = poll(project.settings, store, turn_of=lambda _: "waits")
+    found = poll_once(project.settings, store, turn_of=lambda _: "waits")
     assert found.claims == []
     assert [f.path for f in store.claimed(expired)] == ["0.xml"]
 
 
 def test_a_run_that_never_began_was_no_try(project: Project, store: Store, expired: str) -> None:
-    (claim,) = poll(project.settings, store, turn_of=lambda _: "never came").claims
+    (claim,) = poll_once(project.settings, store, turn_of=lambda _: "never came").claims
     assert (claim.files[0].path, claim.files[0].attempts) == ("0.xml", 1)
 
 
 def test_the_files_of_a_cancelled_run_are_given_up(
     project: Project, store: Store, expired: str
 ) -> None:
-    assert poll(project.settings, store, turn_of=lambda _: "was cancelled").claims == []
+    assert poll_once(project.settings, store, turn_of=lambda _: "was cancelled").claims == []
     (file,) = store.files()
     assert (file.status, file.error, store.claimed(expired)) == ("failed", CANCELLED, [])
 
@@ -183,7 +184,7 @@ def test_a_name_that_cannot_be_taken_is_in_the_ledger_with_its_reason(
 
 def test_a_name_that_cannot_be_taken_is_in_the_summary(project: Project, store: Store) -> None:
     (project.folder / "nowhere.xml").symlink_to("missing")
-    summary = look(project, store).summary(project.settings)
+    summary = look(project, store).summary()
     assert "nowhere.xml: a link that leads nowhere" in summary
 
 
@@ -234,8 +235,8 @@ def test_a_poll_that_fails_takes_no_file_for_gone(project: Project, store: Store
 
 
 def test_the_figures_have_every_state_of_the_ledger() -> None:
-    found = Poll(listed=3, counts={"loaded": 2, "failed": 1})
-    figures = found.figures(load({}))
+    found = Poll(load({}).sources[0], listed=3, counts={"loaded": 2, "failed": 1})
+    figures = Round([found], [found]).figures()
     assert (figures["loaded"], figures["failed"], figures["gone"]) == (2, 1, 0)
 
 
@@ -297,7 +298,7 @@ def test_a_login_that_was_refused_is_not_sent_again(
     env = {"SFTP_PRIVATE_KEY_PATH": str(keygen(tmp_path / "another"))}
     with pytest.raises(SourceError, match="refused the key"):
         look(project, store, **env)
-    monkeypatch.setattr(module, "connected", lambda *_: pytest.fail("it was sent again"))
+    monkeypatch.setattr(looks, "connected", lambda *_: pytest.fail("it was sent again"))
     with pytest.raises(SourceError, match="refused the key"):
         look(project, store, **env)
 
@@ -306,6 +307,8 @@ def test_a_folder_that_cannot_be_read_is_told_and_is_no_file(
     project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     problem = Problem(b"closed", "the folder can't be read", folder=True)
-    monkeypatch.setattr(module, "look", lambda _: Listing([], [problem]))
+    monkeypatch.setattr(
+        "saft_pipeline_tests.fixtures.project.look", lambda _: Listing([], [problem])
+    )
     assert look(project, store).problems == ["closed: the folder can't be read"]
     assert store.files() == []

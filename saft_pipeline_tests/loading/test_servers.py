@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.loading import poll as module
-from saft_pipeline.loading import sources
+from saft_pipeline.loading import looks, sources
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
-from saft_pipeline.loading.poll import Poll, poll
+from saft_pipeline.loading.poll import Poll
 from saft_pipeline.loading.servers import connected, news, quirks_of
 from saft_pipeline.loading.sources import SftpSource, source_of
 from saft_pipeline.settings import load
@@ -24,7 +23,7 @@ from saft_pipeline.sftp.client import Quirks
 from saft_pipeline.sftp.errors import LoginRefusedError, TooManyConnectionsError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project, ledger_file
+from saft_pipeline_tests.fixtures.project import Project, ledger_file, poll_once
 from saft_pipeline_tests.fixtures.sshd import Sshd, start_sshd
 from saft_pipeline_tests.loading.test_sources import contents
 
@@ -61,7 +60,7 @@ def server_with(
 
 
 def look(project: Project, store: Store, **env: str) -> Poll:
-    return poll(load({**project.env, **env}), store, turn_of=lambda _: "came")
+    return poll_once(load({**project.env, **env}), store, turn_of=lambda _: "came")
 
 
 def drop(project: Project, count: int) -> None:
@@ -86,7 +85,7 @@ def test_a_poll_of_a_server_that_drips_ends_in_time_with_a_word_and_leaves_no_th
     quirk: str,
     words: str,
 ) -> None:
-    monkeypatch.setattr(module, "_LOOK_SECONDS", 4.0)
+    monkeypatch.setattr(looks, "_LOOK_SECONDS", 4.0)
     drop(project, 20)
     before = set(threading.enumerate())
     began = time.monotonic()
@@ -112,7 +111,7 @@ def test_what_is_learnt_is_kept_and_said_once(
     with server_with(project, quirky_sshd, "one handle for several") as quirky:
         settings = load({**quirky.env, **env})
         (tmp_path / "home").mkdir()
-        source = SftpSource(settings)
+        source = SftpSource(settings.sources[0])
         claims = look(quirky, store, **env).claims
         arrivals = list(source.fetch([f for claim in claims for f in claim.files], tmp_path))
         source.close()
@@ -140,7 +139,7 @@ def test_where_no_second_connection_is_allowed_the_first_clears_away_too(
     settings = load({**project.env, "AFTER_LOAD": "delete", "SAFT_HOME": str(tmp_path / "home")})
     drop(project, 1)
     (tmp_path / "home").mkdir()
-    fetching = SftpSource(settings)
+    fetching = SftpSource(settings.sources[0])
     file = _ledger_file(project, b"<0/>")
     list(fetching.fetch([file], tmp_path))
 
@@ -159,20 +158,20 @@ def test_where_no_second_connection_is_allowed_the_first_clears_away_too(
 
 def test_one_connection_is_used_where_the_setting_says_so(project: Project) -> None:
     settings = load({**project.env, "SFTP_CONNECTIONS": "1"})
-    fetching = SftpSource(settings)
-    assert source_of(settings.source, settings, fetching) is fetching
+    fetching = SftpSource(settings.sources[0])
+    assert source_of(settings.sources[0].source, settings, fetching) is fetching
 
 
 def test_a_login_that_worked_before_may_only_find_the_server_full(
     project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_logins", {})
+    monkeypatch.setattr(looks, "_logins", {})
     look(project, store)
 
     def refuse(*_: object) -> None:
         raise LoginRefusedError("refused the key")
 
-    monkeypatch.setattr(module, "connected", refuse)
+    monkeypatch.setattr(looks, "connected", refuse)
     for _ in range(2):
         with pytest.raises(TransientSourceError, match="it worked before"):
             look(project, store)
@@ -182,5 +181,5 @@ def test_a_login_that_worked_before_may_only_find_the_server_full(
 
 
 def _ledger_file(project: Project, content: bytes) -> LedgerFile:
-    file = ledger_file("0.xml", len(content), EARLY, source=project.settings.source)
+    file = ledger_file("0.xml", len(content), EARLY, source=project.settings.sources[0].source)
     return replace(file, sha256=hashlib.sha256(content).hexdigest())

@@ -53,7 +53,7 @@ def files(project: Project) -> list[LedgerFile]:
 
 @pytest.fixture
 def source(project: Project) -> Iterator[SftpSource]:
-    source = SftpSource(project.settings)
+    source = SftpSource(project.settings.sources[0])
     yield source
     source.close()
 
@@ -103,7 +103,7 @@ def losing(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
 
 def test_a_name_of_the_ledger_finds_its_source(project: Project) -> None:
     assert isinstance(source_of(LOCAL, project.settings), LocalSource)
-    assert isinstance(source_of(project.settings.source, project.settings), SftpSource)
+    assert isinstance(source_of(project.settings.sources[0].source, project.settings), SftpSource)
 
 
 def test_every_file_arrives_with_its_bytes(
@@ -155,7 +155,7 @@ def test_what_is_missing_after_the_last_try_has_failed_for_now(
 def test_a_server_that_is_down_fails_every_file_for_now(
     project: Project, files: list[LedgerFile], spill: Path
 ) -> None:
-    down = SftpSource(load({**project.env, "SFTP_PORT": str(free_port())}))
+    down = SftpSource(load({**project.env, "SFTP_PORT": str(free_port())}).sources[0])
     arrivals = list(down.fetch(files, spill))
     assert kinds(arrivals) == {file.path: "transient" for file in files}
 
@@ -164,7 +164,7 @@ def test_a_file_that_somebody_else_removed_is_cleared_away(
     project: Project, files: list[LedgerFile]
 ) -> None:
     (project.folder / "a.xml").unlink()
-    source = SftpSource(load({**project.env, "AFTER_LOAD": "delete"}))
+    source = SftpSource(load({**project.env, "AFTER_LOAD": "delete"}).sources[0])
     assert list(source.clear_away(files[:1])) == [(files[0], None)]
     source.close()
 
@@ -174,7 +174,7 @@ def test_files_that_could_not_be_cleared_away_have_the_reason(
     project: Project, files: list[LedgerFile]
 ) -> None:
     settings = load({**project.env, "AFTER_LOAD": "delete", "SFTP_PORT": str(free_port())})
-    reasons = [reason for _, reason in SftpSource(settings).clear_away(files)]
+    reasons = [reason for _, reason in SftpSource(settings.sources[0]).clear_away(files)]
     assert len(reasons) == 3
     assert all(reason and "can't be reached" in reason for reason in reasons)
 

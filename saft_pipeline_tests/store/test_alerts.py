@@ -19,7 +19,7 @@ from saft_pipeline_tests.store.building import SOURCE
 from saft_pipeline_tests.store.looking import execute
 
 HOUR = timedelta(hours=1)
-LIMITS = Limits(SOURCE, pending=6 * HOUR, incomplete=24 * HOUR, silent=72 * HOUR)
+LIMITS = Limits([SOURCE], pending=6 * HOUR, incomplete=24 * HOUR, silent=72 * HOUR)
 LONG_AGO = timedelta(days=10)
 
 

@@ -2,7 +2,7 @@
 -- or changed (by the server's clock, unless that is in the future). One that failed before was
 -- sent then; while it is to be tried again by itself it counts as waiting.
 create or replace function saft.conditions(
-    source text, pending_seconds double precision, incomplete_seconds double precision,
+    sources text[], pending_seconds double precision, incomplete_seconds double precision,
     silent_seconds double precision)
 returns table (alert_key text, kind text, subject text, reason text, seconds bigint)
 language sql stable set search_path = ''
@@ -21,9 +21,10 @@ as $$
         order by o.age desc
         limit 1
     ), newest as (
-        select extract(epoch from now() - max(c.newest))::bigint as age
+        select c.source, extract(epoch from now() - max(c.newest))::bigint as age
         from saft.ledger_counts c
-        where c.source = conditions.source
+        where c.source = any(sources)
+        group by c.source
     )
     select 'file ' || o.id, o.status, o.path, o.error, o.age
     from open o
@@ -37,7 +38,8 @@ as $$
     from waiting w
     where w.age > pending_seconds
     union all
-    select 'silent', 'silent', conditions.source, null, n.age
+    select case cardinality(sources) when 1 then 'silent' else 'silent ' || n.source end,
+        'silent', n.source, null, n.age
     from newest n
     where n.age > silent_seconds
 $$;
@@ -47,7 +49,7 @@ $$;
 -- longer holds is forgotten, so that it is sent when it comes back; a file is not forgotten
 -- until it is loaded: it is one message a file, however often it is tried.
 create or replace function public.saft_unsent(
-    channel text, source text, pending_seconds double precision,
+    channel text, sources text[], pending_seconds double precision,
     incomplete_seconds double precision, silent_seconds double precision, others text[])
 returns jsonb
 language plpgsql
@@ -62,7 +64,7 @@ begin
             'seconds', c.seconds)
         order by c.kind, c.seconds desc), '[]')
     into found
-    from saft.conditions(source, pending_seconds, incomplete_seconds, silent_seconds) c;
+    from saft.conditions(sources, pending_seconds, incomplete_seconds, silent_seconds) c;
 
     found := found || coalesce((
         select jsonb_agg(jsonb_build_object('alert_key', o)) from unnest(others) o), '[]');

@@ -7,7 +7,7 @@ import pytest
 
 from saft_pipeline.settings import Settings, SettingsError, in_use, load, origins
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SERVER = {"SFTP_HOST": "sftp.example.test", "SFTP_USERNAME": "pos", "SFTP_PASSWORD": "hunter2"}
 
 
@@ -224,9 +224,12 @@ def test_fingerprints_are_split_at_commas() -> None:
     assert settings.sftp_host_key_fingerprints == ("SHA256:a", "SHA256:b")
 
 
-def test_the_source_names_the_folder_without_the_login() -> None:
-    settings = load({**SERVER, "SFTP_REMOTE_DIR": "/upload/"})
-    assert settings.source == "sftp://sftp.example.test:22/upload"
+@pytest.mark.parametrize(
+    ("folder", "shown"), [(".", "."), ("upload/", "upload"), ("/upload/", "/upload"), ("/", "/")]
+)
+def test_the_source_names_the_account_and_the_folder(folder: str, shown: str) -> None:
+    (source,) = load({**SERVER, "SFTP_REMOTE_DIR": folder}).sources
+    assert source.source == f"sftp://pos@sftp.example.test:22/{shown}"
 
 
 def test_env_example_lists_every_setting_with_its_default() -> None:

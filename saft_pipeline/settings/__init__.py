@@ -12,16 +12,25 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 
 from saft_pipeline.durations import parse_duration
 from saft_pipeline.saft.rules.checks import NAMES
+from saft_pipeline.settings import sources_file
+from saft_pipeline.settings.contradictions import contradictions, explained, missing_of_sftp
+from saft_pipeline.settings.sources_file import secret_in
 from saft_pipeline.sftp.model import SftpConfig
 
 
@@ -49,6 +58,7 @@ class Settings(BaseModel):
     sftp_connections: int = Field(2, ge=1)
     sftp_requests: int = Field(64, ge=1)
     sftp_archive_dir: str = "archive"
+    sources_file: Path | None = None
     after_load: Literal["keep", "archive", "delete"] = "keep"
 
     poll_interval_seconds: int = Field(300, ge=1)
@@ -94,6 +104,8 @@ class Settings(BaseModel):
     alert_pending_after: timedelta = timedelta(hours=6)
     alert_silent_after: timedelta = timedelta(days=3)
     prune_after: timedelta = timedelta(days=90)
+
+    _sources: tuple[SourceSettings, ...] = PrivateAttr(default=())
 
     @field_validator(
         "sftp_host_key_fingerprints", "alert_email_to", "api_folders", "block_on", "web_hosts",
@@ -166,9 +178,26 @@ class Settings(BaseModel):
         return not (history and (self.supabase_db_url or self.supabase_url))
 
     @property
-    def source(self) -> str:
-        """How the ledger names this SFTP folder: `sftp://HOST:PORT/DIR`, without the login."""
-        return f"sftp://{self.sftp_host}:{self.sftp_port}/{self.sftp_remote_dir.strip('/') or '.'}"
+    def sources(self) -> tuple[SourceSettings, ...]:
+        """Every SFTP folder: the tables of SOURCES_FILE, in their order, or the only one."""
+        return self._sources or (SourceSettings(**dict(self), source=self.address),)
+
+    def source_named(self, name: str) -> SourceSettings | None:
+        """The one that the ledger calls so."""
+        return next((each for each in self.sources if each.source == name), None)
+
+    def without_limit(self) -> Settings:
+        """The same, but every poll takes all that there is."""
+        all_of_it = {"max_files_per_batch": 0}
+        copy = self.model_copy(update=all_of_it)
+        copy._sources = tuple(each.model_copy(update=all_of_it) for each in self._sources)
+        return copy
+
+    @property
+    def address(self) -> str:
+        """`sftp://USER@HOST:PORT/DIR`; an absolute folder has two slashes before it."""
+        login = f"{self.sftp_username}@{self.sftp_host}:{self.sftp_port}"
+        return f"sftp://{login}/{self.sftp_remote_dir.rstrip('/') or '/'}"
 
     def batch_size(self, table: str) -> int:
         """Rows a write into `table` (`BATCH_SIZE_*`; customers are written like companies)."""
@@ -180,13 +209,18 @@ class Settings(BaseModel):
         }
         return sizes.get(table, self.batch_size_links)
 
+    def require_sources(self) -> None:
+        """Raises SettingsError: naming every setting that is missing for a server to poll."""
+        for each in self.sources:
+            each.require_sftp()
+
     def require_sftp(self) -> SftpConfig:
         """The server to poll.
 
         Raises:
             SettingsError: naming every SFTP setting that is missing.
         """
-        if problems := _sftp_problems(self):
+        if problems := missing_of_sftp(self):
             raise SettingsError(_listing(problems))
         return SftpConfig(
             host=self.sftp_host or "",
@@ -217,6 +251,37 @@ def in_use(settings: Settings) -> Iterator[None]:
         _in_use.remove(settings)
 
 
+class SourceSettings(Settings):
+    """The settings as they stand for one SFTP folder.
+
+    `source` is how the ledger calls it: the name of its table, or its address. `companies` are the
+    tax numbers that its files may be of; none is any.
+    """
+
+    source: str
+    companies: tuple[str, ...] = ()
+
+    @field_validator("companies", mode="before")
+    @classmethod
+    def _tax_numbers(cls, value: object) -> object:
+        numbers = [value] if isinstance(value, str | int) else value
+        return [str(number) for number in numbers] if isinstance(numbers, list) else numbers
+
+    @field_validator("companies")
+    @classmethod
+    def _nine_digits(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [number for number in value if not re.fullmatch("[0-9]{9}", number)]:
+            raise ValueError(f"no tax numbers of nine digits: {', '.join(wrong)}")
+        return value
+
+    @property
+    def former_names(self) -> list[str]:
+        """How the ledger may have called it before: by address, and once without the login."""
+        folder = self.sftp_remote_dir.strip("/") or "."
+        names = [self.address, f"sftp://{self.sftp_host}:{self.sftp_port}/{folder}"]
+        return [name for name in names if name != self.source]
+
+
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -> Settings:
     """The settings in use, else those of the environment and `.env`, or of what is given.
 
@@ -231,8 +296,11 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     try:
         settings = Settings(**{**known, **in_files})
     except ValidationError as error:
-        raise SettingsError(_listing([*problems, *map(_explain, error.errors())])) from None
-    if problems := [*problems, *_contradictions(settings)]:
+        raise SettingsError(_listing([*problems, *map(explained, error.errors())])) from None
+    if settings.sources_file:
+        settings._sources, wrong = _sources_in(settings, settings.sources_file.expanduser())
+        problems += wrong
+    if problems := [*problems, *contradictions(settings)]:
         raise SettingsError(_listing(problems))
     return settings
 
@@ -268,6 +336,38 @@ def _read(
     }
 
 
+_TRUST = ("sftp_known_hosts_path", "sftp_host_key_fingerprints")
+
+
+def _sources_in(settings: Settings, path: Path) -> tuple[tuple[SourceSettings, ...], list[str]]:
+    """The tables of SOURCES_FILE, each upon what the environment says; what is wrong with any."""
+    sources, problems = [], []
+    try:
+        tables = sources_file.tables(path, known=set(Settings.model_fields))
+    except ValueError as error:
+        return (), [f"SOURCES_FILE: {error}"]
+    places: dict[str, str] = {}
+    for table in tables:
+        wrong = list(table.problems)
+        try:
+            source = SourceSettings(**_above(settings, table))
+            sources.append(source)
+            wrong += [sources_file.key(problem) for problem in missing_of_sftp(source)]
+            other = places.setdefault(source.address, source.source)
+            wrong += [f"is the same folder as [{other}]"] if other != source.source else []
+        except ValidationError as error:
+            wrong += [sources_file.key(explained(each)) for each in error.errors()]
+        problems += [f"SOURCES_FILE: [{table.name}] {problem}" for problem in wrong]
+    return tuple(sources), problems
+
+
+def _above(settings: Settings, table: sources_file.Table) -> dict[str, Any]:
+    """What the environment says where the table says nothing, whom to trust in one way only."""
+    hidden = _TRUST if any(key in table.given for key in _TRUST) else ()
+    shown = {key: value for key, value in dict(settings).items() if key not in hidden}
+    return {**shown, **table.given, "source": table.name}
+
+
 def _from_files(named: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """The secrets that lie in files, and what is wrong with those files."""
     found, problems = {}, []
@@ -278,41 +378,12 @@ def _from_files(named: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         try:
             if name in named:
                 raise ValueError(f"both this and {name.upper()} are set; keep one")
-            found[name] = _secret_in(Path(named[variable]).expanduser())
+            found[name] = secret_in(Path(named[variable]).expanduser())
         except ValueError as error:
             problems.append(f"{variable.upper()}: {error}")
             # It was given, so nothing else is to call it missing.
             found[name] = "unknown"
     return found, problems
-
-
-def _secret_in(path: Path) -> str:
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ValueError(f"{path} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not text") from None
-    if not secret:
-        raise ValueError(f"{path} is empty")
-    return secret
-
-
-_WORDS = {
-    "int_parsing": "not a whole number",
-    "float_parsing": "not a number",
-    "bool_parsing": "neither true nor false",
-    "greater_than_equal": "must be {ge} or more",
-    "greater_than": "must be more than {gt:g}",
-    "less_than_equal": "must be {le} or less",
-    "literal_error": "must be one of {expected}",
-}
-
-
-def _explain(error: Any) -> str:
-    known = _WORDS.get(error["type"], "").format_map(error.get("ctx", {}))
-    said = known or error["msg"].lower().removeprefix("value error, ")
-    return f"{str(error['loc'][0]).upper()}: {said}"
 
 
 def _listing(problems: list[str]) -> str:
@@ -322,79 +393,3 @@ def _listing(problems: list[str]) -> str:
 
 def _reveal(secret: SecretStr | None) -> str | None:
     return secret.get_secret_value() if secret else None
-
-
-def _contradictions(s: Settings) -> list[str]:
-    problems = []
-    if bool(s.supabase_url) != bool(s.supabase_key):
-        missing = "SUPABASE_KEY" if s.supabase_url else "SUPABASE_URL"
-        problems.append(f"{missing}: missing; SUPABASE_URL and SUPABASE_KEY belong together")
-    if s.sftp_known_hosts_path and s.sftp_host_key_fingerprints:
-        problems.append(
-            "SFTP_KNOWN_HOSTS_PATH, SFTP_HOST_KEY_FINGERPRINTS: both set; keep the one to trust"
-        )
-    if s.sftp_private_key_passphrase and not s.sftp_private_key_path:
-        problems.append("SFTP_PRIVATE_KEY_PATH: missing, though SFTP_PRIVATE_KEY_PASSPHRASE is set")
-    if bool(s.tls_cert_path) != bool(s.tls_key_path):
-        missing = "TLS_KEY_PATH" if s.tls_cert_path else "TLS_CERT_PATH"
-        problems.append(f"{missing}: missing; TLS_CERT_PATH and TLS_KEY_PATH belong together")
-    return [*problems, *_alert_problems(s), *_scale_problems(s)]
-
-
-def _scale_problems(s: Settings) -> list[str]:
-    """What runs on several machines need to have in common."""
-    problems = []
-    if s.dagster_db_url and s.dagster_db_url == s.supabase_db_url:
-        problems.append("DAGSTER_DB_URL: the tables' own database; give Dagster one beside it")
-    if not s.redis_url:
-        return problems
-    if not _is_url(s.redis_url.get_secret_value(), ("redis", "rediss")):
-        problems.append("REDIS_URL: not an address that begins with redis:// or rediss://")
-    if find_spec("dagster_celery") is None:
-        problems.append("REDIS_URL: needs Celery: pip install 'saft_pipeline[scale]'")
-    shared = {
-        "DAGSTER_DB_URL": s.dagster_db_url,
-        "SAFT_ARTIFACTS_URL": s.saft_artifacts_url,
-        "SUPABASE_DB_URL": s.supabase_db_url or s.supabase_url,
-    }
-    return problems + [
-        f"{name}: missing; with REDIS_URL all machines must reach it"
-        for name, value in shared.items()
-        if not value
-    ]
-
-
-def _alert_problems(s: Settings) -> list[str]:
-    problems = [
-        f"{name}: not an address that begins with {' or '.join(f'{k}://' for k in kinds)}"
-        for name, url, kinds in (
-            ("ALERT_WEBHOOK_URL", s.alert_webhook_url, ("http", "https")),
-            ("ALERT_SMTP_URL", s.alert_smtp_url, ("smtp", "smtps")),
-        )
-        if url and not _is_url(url.get_secret_value(), kinds)
-    ]
-    mail = {
-        "ALERT_SMTP_URL": s.alert_smtp_url,
-        "ALERT_EMAIL_FROM": s.alert_email_from,
-        "ALERT_EMAIL_TO": s.alert_email_to,
-    }
-    if any(mail.values()):
-        others = "the three settings of e-mail belong together"
-        problems += [f"{name}: missing; {others}" for name, value in mail.items() if not value]
-    return problems
-
-
-def _is_url(text: str, kinds: tuple[str, ...]) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in kinds and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _sftp_problems(s: Settings) -> list[str]:
-    needed = {"SFTP_HOST": s.sftp_host, "SFTP_USERNAME": s.sftp_username}
-    problems = [f"{name}: missing" for name, value in needed.items() if not value]
-    if not (s.sftp_password or s.sftp_private_key_path):
-        problems.append("SFTP_PASSWORD or SFTP_PRIVATE_KEY_PATH: missing")
-    return problems

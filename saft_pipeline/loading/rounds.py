@@ -1,0 +1,164 @@
+"""A round over all sources: what each look makes of the ledger, and the figures of all together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from saft_pipeline.durations import format_duration
+from saft_pipeline.loading.errors import SourceError, TransientSourceError
+from saft_pipeline.loading.looks import Looks
+from saft_pipeline.loading.poll import Poll, Turn, poll
+from saft_pipeline.loading.sources import count_traffic
+from saft_pipeline.settings import Settings, SourceSettings
+from saft_pipeline.store.model import STATES, Backlog, LedgerFile
+from saft_pipeline.store.store import Store
+
+ROUND_SECONDS = 45.0
+"""A tick has 60 s in Dagster. Who was not reached in this time comes first in the next round."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What came of a round: the polls of this one, and the newest of every source."""
+
+    fresh: Sequence[Poll]
+    newest: Sequence[Poll]
+    unreached: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def claims(self) -> dict[str, Sequence[LedgerFile]]:
+        """The files that are to be loaded now, by the claims' owners."""
+        return {claim.owner: claim.files for each in self.fresh for claim in each.claims}
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Sources that can't be looked at until somebody changes something, and why."""
+        return {
+            each.source.source: str(each.error)
+            for each in self.newest
+            if isinstance(each.error, SourceError)
+            and not isinstance(each.error, TransientSourceError)
+        }
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Files by state."""
+        return {s: sum(each.counts.get(s, 0) for each in self.newest) for s in STATES}
+
+    @property
+    def backlog(self) -> Backlog:
+        """What waits, in all sources."""
+        backlogs = [each.backlog for each in self.newest]
+        waits = [b.oldest_pending_seconds for b in backlogs if b.oldest_pending_seconds is not None]
+        return Backlog(
+            max(waits, default=None),
+            sum(b.stale_incomplete for b in backlogs),
+            [path for b in backlogs for path in b.stale_paths],
+        )
+
+    def raise_if_none_was_reached(self) -> None:
+        """Raises SourceError, or TransientSourceError if waiting may help; any fault of ours."""
+        for each in self.fresh:
+            if each.error and not isinstance(each.error, SourceError):
+                raise each.error
+        if any(each.error is None for each in self.fresh) or not (self.fresh or self.unreached):
+            return
+        errors = [each.error for each in self.fresh]
+        if len(errors) == 1 and errors[0] and len(self.newest) == 1:
+            raise errors[0]
+        kind = SourceError if self.refused else TransientSourceError
+        raise kind("; ".join(self._why_not()))
+
+    def _why_not(self) -> list[str]:
+        """Why sources were not reached, each with its name if there are others."""
+        reasons = {e.source.source: str(e.error) for e in self.newest if e.error} | self.unreached
+        if len(self.newest) < 2 and len(reasons) < 2:
+            return list(reasons.values())
+        return [f"{name}: {reason}" for name, reason in reasons.items()]
+
+    def figures(self) -> dict[str, int | str]:
+        """The same as numbers, with the summary: for the tick and the folder's observation."""
+        return {
+            "listed": sum(each.listed for each in self.newest),
+            "taken": sum(each.taken for each in self.fresh),
+            **self.counts,
+            "oldest_pending_seconds": self.backlog.oldest_pending_seconds or 0,
+            "summary": self.summary(),
+        }
+
+    def summary(self) -> str:
+        """`12,406 listed, 12,351 loaded, …` of one source; of many a total, then who has news."""
+        if len(self.newest) == 1 and not self._why_not():
+            return self.newest[0].summary()
+        total = Poll(
+            self.newest[0].source,
+            sum(each.listed for each in self.newest),
+            self.counts,
+            claims=[claim for each in self.fresh for claim in each.claims],
+        )
+        words = [f"{len(self.newest):,} sources: {total.totals()}", *self._why_not()]
+        words += [f"{e.source.source}: {p}" for e in self.fresh for p in e.told()]
+        return "; ".join(words)
+
+
+class Rounds:
+    """Goes round the sources; knows from round to round who was looked at, and what was found."""
+
+    def __init__(self) -> None:
+        self._looks = Looks()
+        self._newest: dict[str, Poll] = {}
+        self._adopted: set[str] = set()
+
+    def go(
+        self,
+        settings: Settings,
+        store: Store,
+        *,
+        turn_of: Callable[[str], Turn],
+        everyone: bool = True,
+        seconds: float = ROUND_SECONDS,
+    ) -> Round:
+        """Look at the sources that are due, or at `everyone`, and claim what is to be loaded.
+
+        Raises:
+            TransientSourceError: no source could be reached.
+            SourceError: no source could be looked at, and of one it is login, host key or folder.
+            StoreError: the ledger can't be had.
+        """
+        sources = settings.sources
+        self._newest = {s.source: self._newest.get(s.source, Poll(s)) for s in sources}
+        fresh = []
+        for look in self._looks.round(sources if everyone else self._looks.due(sources), seconds):
+            name = look.source.source
+            if name not in self._newest:  # its table is gone meanwhile
+                continue
+            self._adopt(look.source, store)
+            others = (p for n, p in self._newest.items() if n != name)
+            elsewhere = sum(p.counts.get("running", 0) for p in others)
+            found = poll(look, store, turn_of=turn_of, elsewhere=elsewhere)
+            self._newest[name] = found if found.error is None else self._failed(found)
+            fresh.append(found)
+        count_traffic(store, ticks=1)
+        done = Round(fresh, list(self._newest.values()), self._unreached(sources))
+        done.raise_if_none_was_reached()
+        return done
+
+    def _failed(self, found: Poll) -> Poll:
+        """What was known of a source that can't be looked at now."""
+        known = self._newest[found.source.source]
+        return Poll(found.source, known.listed, known.counts, (), [], known.backlog, found.error)
+
+    def _adopt(self, source: SourceSettings, store: Store) -> None:
+        """Files that the ledger has under a former name of the source go on under this one."""
+        if source.source not in self._adopted:
+            store.adopt(source.source, source.former_names)
+            self._adopted.add(source.source)
+
+    def _unreached(self, sources: Sequence[SourceSettings]) -> dict[str, str]:
+        looking = {s.source: self._looks.since(s.source) for s in sources}
+        return {
+            name: f"no answer for {format_duration(int(seconds))}; it goes on"
+            for name, seconds in looking.items()
+            if seconds is not None
+        }

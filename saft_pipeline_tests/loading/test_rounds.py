@@ -1,0 +1,150 @@
+"""Rounds over many sources: fair, whatever some of them do; and names that sources had before."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from saft_pipeline.loading import looks
+from saft_pipeline.loading.errors import SourceError, TransientSourceError
+from saft_pipeline.loading.looks import Looks
+from saft_pipeline.loading.rounds import Round, Rounds
+from saft_pipeline.settings import Settings, SourceSettings
+from saft_pipeline.sftp.model import Listing, RemoteFile
+from saft_pipeline.store.store import Store
+
+FOUND = Listing([RemoteFile(b"f.xml", 10, 1_750_000_000)], [])
+
+
+def settings_of(*names: str, **values: object) -> Settings:
+    """So many sources, each on a server of its name, with `values` in the place of defaults."""
+    login = {"sftp_username": "u", "sftp_password": "p"}
+    settings = Settings.model_validate(login)
+    settings._sources = tuple(
+        SourceSettings(**{**dict(settings), "sftp_host": name, **values, "source": name})
+        for name in names
+    )
+    return settings
+
+
+class Servers:
+    """What each source answers to a look, by its name; `held` ones when they are let go."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.errors: dict[str, Exception] = {}
+        self.held: dict[str, threading.Event] = {}
+
+    def look(self, source: SourceSettings) -> Listing:
+        self.asked.append(source.source)
+        if event := self.held.get(source.source):
+            event.wait(60)
+        if error := self.errors.get(source.source):
+            raise error
+        return FOUND
+
+
+@pytest.fixture
+def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers]:
+    servers = Servers()
+    monkeypatch.setattr(looks, "look", servers.look)
+    yield servers
+    for event in servers.held.values():
+        event.set()
+
+
+def go(rounds: Rounds, store: Store, settings: Settings, seconds: float = 30) -> Round:
+    return rounds.go(settings, store, turn_of=lambda _: "came", seconds=seconds)
+
+
+def test_each_source_has_claims_of_its_own(store: Store, servers: Servers) -> None:
+    found = go(Rounds(), store, settings_of("a", "b"))
+    assert sorted(f.source for files in found.claims.values() for f in files) == ["a", "b"]
+    assert found.figures()["listed"] == 2
+
+
+def test_a_server_that_does_not_answer_holds_up_no_other(store: Store, servers: Servers) -> None:
+    dead = [f"dead-{n}" for n in range(10)]
+    servers.held = {name: threading.Event() for name in dead}
+    alive = [f"alive-{n}" for n in range(40)]
+    found = go(Rounds(), store, settings_of(*dead, *alive), seconds=20)
+    assert {each.source.source for each in found.fresh} == set(alive)
+    assert found.unreached.keys() == set(dead)
+    assert "dead-3: no answer for" in found.summary()
+
+
+def test_who_does_not_answer_is_not_asked_a_second_time(store: Store, servers: Servers) -> None:
+    servers.held = {"dead": threading.Event()}
+    rounds, settings = Rounds(), settings_of("dead", "alive")
+    for _ in range(2):
+        go(rounds, store, settings, seconds=1)
+    assert servers.asked.count("dead") == 1
+
+
+def test_what_a_slow_server_said_counts_in_the_next_round(store: Store, servers: Servers) -> None:
+    servers.held = {"slow": threading.Event()}
+    rounds, settings = Rounds(), settings_of("slow", "alive")
+    go(rounds, store, settings, seconds=1)
+    servers.held["slow"].set()
+    assert "slow" in {each.source.source for each in go(rounds, store, settings).fresh}
+
+
+def test_who_was_looked_at_longest_ago_comes_first(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "MOST_AT_ONCE", 1)
+    all_looks, sources = Looks(), settings_of("a", "b", "c").sources
+    list(all_looks.round(sources[:1], 30))
+    assert [look.source.source for look in all_looks.round(sources, 30)] == ["b", "c", "a"]
+
+
+def test_a_source_with_a_longer_interval_waits_for_it(servers: Servers) -> None:
+    (often,) = settings_of("a", poll_interval_seconds=1).sources
+    (seldom,) = settings_of("b", poll_interval_seconds=3600).sources
+    all_looks = Looks()
+    assert all_looks.due([often, seldom]) == [often, seldom]
+    list(all_looks.round([often, seldom], 30))
+    assert all_looks.due([often, seldom]) == [often]
+
+
+def test_what_one_server_refuses_is_told_and_the_others_go_on(
+    store: Store, servers: Servers
+) -> None:
+    servers.errors = {"a": SourceError("refused the password"), "b": TransientSourceError("busy")}
+    found = go(Rounds(), store, settings_of("a", "b", "c"))
+    assert found.refused == {"a": "refused the password"}
+    assert "a: refused the password; b: busy" in found.summary()
+    assert len(found.claims) == 1
+
+
+BUSY = TransientSourceError("busy")
+
+
+@pytest.mark.parametrize(
+    ("errors", "kind"),
+    [
+        ((SourceError("no"), BUSY), SourceError),
+        ((BUSY, BUSY), TransientSourceError),
+        ((SourceError("no"), ZeroDivisionError("a fault of ours")), ZeroDivisionError),
+    ],
+)
+def test_a_round_without_any_source_says_why(
+    store: Store, servers: Servers, errors: tuple[Exception, Exception], kind: type[Exception]
+) -> None:
+    servers.errors = dict(zip("ab", errors, strict=True))
+    with pytest.raises(Exception, match=r"no|busy|ours") as caught:
+        go(Rounds(), store, settings_of("a", "b"))
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("former", ["sftp://u@h:22/.", "sftp://h:22/."])
+def test_a_source_that_had_another_name_goes_on_without_loading_again(
+    store: Store, servers: Servers, former: str
+) -> None:
+    before = settings_of(former, sftp_host="h")
+    ids = [f.id for files in go(Rounds(), store, before).claims.values() for f in files]
+    after = go(Rounds(), store, settings_of("gramido", sftp_host="h"))
+    assert after.claims == {}
+    assert [(f.id, f.source) for f in store.files()] == [(ids[0], "gramido")]
