@@ -75,11 +75,15 @@ class Source(Protocol):
 def source_of(name: str, settings: Settings, beside: Source | None = None) -> Source:
     """The source that the ledger calls `name`; `beside` is one of it that is in use already.
 
-    Raises SourceError if the settings know none of this name.
+    Without SOURCES_FILE every address is that of the one server, which may have moved. Raises
+    SourceError if the settings know none of this name.
     """
     if name == LOCAL:
         return LocalSource(client_folders(settings))
-    if (source := settings.source_named(name)) is None:
+    source = settings.source_named(name)
+    if source is None and "://" in name and settings.sources_file is None:
+        (source,) = settings.sources
+    if source is None:
         known = ", ".join(each.source for each in settings.sources)
         raise SourceError(f"{name} is none of the sources in use ({known}): see SOURCES_FILE")
     if isinstance(beside, SftpSource) and beside.is_alone:
