@@ -1,21 +1,24 @@
 """What Dagster loads, put together by one function. Loading reads settings, importing doesn't."""
 
 import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
-from saft_pipeline import settings
+from saft_pipeline import settings as settings_module
 from saft_pipeline.alerts.channels import channels
 from saft_pipeline.dagster_runtime.environment import undo_dotenv
+from saft_pipeline.dagster_runtime.names import FOLDER, LOGGER, RESOURCE, TABLES_IO_MANAGER
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.asset_specs import described
 from saft_pipeline.defs.assets import folder, load_files
-from saft_pipeline.defs.folder_check import files_loaded
+from saft_pipeline.defs.folder_check import build_folder_check
 from saft_pipeline.defs.io_managers import TablesIOManager
-from saft_pipeline.defs.jobs import load_files_job
+from saft_pipeline.defs.jobs import build_job
 from saft_pipeline.defs.report_assets import ASSETS as REPORTS
-from saft_pipeline.defs.resources import Pipeline
-from saft_pipeline.defs.schedules import prune_job, prune_nightly
+from saft_pipeline.defs.resources import pipeline_of
+from saft_pipeline.defs.schedules import build_prune_schedule
 from saft_pipeline.defs.sensors import build_sensor
 from saft_pipeline.settings import Settings
 from saft_pipeline.visible import visible
@@ -27,7 +30,7 @@ class _Formatter(logging.Formatter):
         return visible(super().format(record))
 
 
-def console(level: str) -> dg.LoggerDefinition:
+def run_logger(level: str) -> dg.LoggerDefinition:
     """What a run says on stderr, from `LOG_LEVEL` up; the UI keeps all of it."""
 
     @dg.logger
@@ -44,22 +47,48 @@ def console(level: str) -> dg.LoggerDefinition:
     return to_stderr
 
 
-def build(given: Settings | None = None) -> dg.Definitions:
-    """The definitions for some settings; without them, for the defaults."""
-    given = given or Settings.model_validate({})
-    pipeline = Pipeline()
+def build_defs(
+    settings: Settings | None = None,
+    *,
+    key_prefix: Sequence[str] | str = (),
+    group: str | None = None,
+    executor: dg.ExecutorDefinition | None = None,
+    resources: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """Our definitions, for `dg.Definitions.merge` with others.
+
+    Args:
+        settings: those to use; without them, the environment's, read again by each process.
+        key_prefix: what the keys of our assets begin with.
+        group: the group of our assets, instead of `saft` and `reports`.
+        executor: of runs that the page launches; our jobs have one process each in any case.
+        resources: others in place of `saft` and `saft_tables`, or beside them.
+
+    Raises:
+        SettingsError: a setting of the environment is wrong.
+    """
+    known = settings or settings_module.load()
+    prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
+    pipeline = pipeline_of(settings)
+    logger = run_logger(known.log_level)
+    assets = described([folder, load_files, *REPORTS], known, prefix, group)
+    loading, *_ = (a for a in assets if isinstance(a, dg.AssetsDefinition))
     return dg.Definitions(
-        assets=described([folder, load_files, *REPORTS], given),
-        asset_checks=[files_loaded],
-        jobs=[load_files_job, prune_job],
-        schedules=[prune_nightly],
+        assets=assets,
+        asset_checks=[build_folder_check(dg.AssetKey([*prefix, FOLDER]))],
+        jobs=[build_job(loading)],
+        schedules=[build_prune_schedule(logger)],
         sensors=[
-            build_sensor(min(each.poll_interval_seconds for each in given.sources)),
-            build_alert_sensor(wanted=bool(channels(given))),
+            build_sensor(min(each.poll_interval_seconds for each in known.sources), prefix),
+            build_alert_sensor(prefix, wanted=bool(channels(known))),
         ],
-        resources={"pipeline": pipeline, "tables": TablesIOManager(pipeline=pipeline)},
-        loggers={"console": console(given.log_level)},
-        executor=dg.in_process_executor,
+        resources={
+            RESOURCE: pipeline,
+            TABLES_IO_MANAGER: TablesIOManager(pipeline=pipeline),
+            **(resources or {}),
+        },
+        loggers={LOGGER: logger},
+        executor=executor,
     )
 
 
@@ -67,4 +96,4 @@ def build(given: Settings | None = None) -> dg.Definitions:
 def defs() -> dg.Definitions:
     """What `dagster` and `saft` load."""
     undo_dotenv()
-    return build(settings.load())
+    return build_defs(executor=dg.in_process_executor)

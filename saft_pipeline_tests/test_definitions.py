@@ -14,7 +14,7 @@ import pytest
 
 from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER, JOB, SENSOR
 from saft_pipeline.dagster_runtime.partitions import files
-from saft_pipeline.definitions import build, console, defs
+from saft_pipeline.definitions import build_defs, defs, run_logger
 from saft_pipeline.settings import SettingsError
 
 LINEAGE = {
@@ -31,7 +31,7 @@ LINEAGE = {
 
 @pytest.fixture(scope="module")
 def definitions() -> dg.Definitions:
-    return build()
+    return build_defs()
 
 
 def test_the_lineage_goes_from_bytes_to_tables(definitions: dg.Definitions) -> None:
@@ -71,7 +71,7 @@ def test_no_resource_takes_configuration(definitions: dg.Definitions) -> None:
         name: list(resource.config_schema.config_type.fields)  # type: ignore[union-attr]
         for name, resource in resources.items()
     }
-    assert fields["pipeline"] == []
+    assert fields["saft"] == []
 
 
 def test_the_sensor_polls_as_often_as_the_environment_says(
@@ -89,13 +89,13 @@ def test_a_wrong_setting_stops_the_loading_with_its_name(monkeypatch: pytest.Mon
 
 
 def test_a_run_logs_from_the_level_of_the_settings_up() -> None:
-    logger = console("warning").logger_fn(dg.build_init_logger_context())
+    logger = run_logger("warning").logger_fn(dg.build_init_logger_context())
     assert logger.level == logging.WARNING
 
 
 def test_a_second_run_of_a_process_logs_every_line_once() -> None:
-    before = list(console("info").logger_fn(dg.build_init_logger_context()).handlers)
-    assert console("info").logger_fn(dg.build_init_logger_context()).handlers == before
+    before = list(run_logger("info").logger_fn(dg.build_init_logger_context()).handlers)
+    assert run_logger("info").logger_fn(dg.build_init_logger_context()).handlers == before
 
 
 def test_definitions_validate_with_an_empty_environment(tmp_path: Path) -> None:

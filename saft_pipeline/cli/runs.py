@@ -26,10 +26,14 @@ def active(
     """Show the runs that wait or work."""
     from saft_pipeline.dagster_runtime import runs
     from saft_pipeline.dagster_runtime.instance import open_instance
+    from saft_pipeline.dagster_runtime.location import find
 
-    with open_instance(load()) as instance:
+    settings = load()
+    with open_instance(settings) as instance:
+        location = find(instance, settings.dagster_location)
         found = [
-            _row(record, runs.files_of(record.dagster_run)) for record in runs.unfinished(instance)
+            _row(record, runs.files_of(record.dagster_run))
+            for record in runs.unfinished(instance, location)
         ]
     if as_json:
         print_json(found)
@@ -56,12 +60,14 @@ def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` name
     settings = load()
     from saft_pipeline.dagster_runtime import runs
     from saft_pipeline.dagster_runtime.instance import open_instance
+    from saft_pipeline.dagster_runtime.location import find
     from saft_pipeline.store.opening import open_store
 
     store = open_store(settings)
     try:
         with open_instance(settings) as instance:
-            say(runs.cancel(instance, store, run))
+            location = find(instance, settings.dagster_location)
+            say(runs.cancel(instance, location, store, run))
     except (runs.UnknownRunError, runs.NotCancelledError) as error:
         raise CannotRunError(str(error)) from None
     finally:

@@ -81,10 +81,13 @@ class CheckEvent:
 
 @dataclass(frozen=True, slots=True)
 class FileEvent:
-    """Something that happened to one asset of one file; `timestamp` in epoch seconds."""
+    """Something that happened to one asset of one file; `timestamp` in epoch seconds.
+
+    `asset` is the path of its key.
+    """
 
     kind: DagsterEventType
-    asset: str
+    asset: tuple[str, ...]
     partition: str
     metadata: Metadata
     timestamp: float

@@ -26,9 +26,11 @@ from saft_pipeline.dagster_runtime.storage import BatchedEventLog
 class FileEvents:
     """Collects the events of one step of one run; `store` writes them."""
 
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
+    def __init__(self, context: dg.AssetExecutionContext, prefix: Sequence[str] = ()) -> None:
+        """`prefix`: what the keys of the assets begin with."""
         key = context.op_execution_context.get_step_execution_context().step.key
         self._context = context
+        self._prefix = tuple(prefix)
         self._storage = context.instance.event_log_storage
         self._batched = True
         self._step = Step(context.run.run_id, context.run.job_name, key)
@@ -40,18 +42,26 @@ class FileEvents:
 
     def materialized(self, asset: str, files: Iterable[tuple[str, Metadata]]) -> None:
         """`asset` was made for each (partition, metadata)."""
-        self._events += (FileEvent(MATERIALIZED, asset, p, m, self._at(p)) for p, m in files)
+        self._events += (
+            FileEvent(MATERIALIZED, (*self._prefix, asset), p, m, self._at(p)) for p, m in files
+        )
 
     def observed(self, asset: str, files: Iterable[tuple[str, Metadata]]) -> None:
         """Something worth knowing about `asset` for each (partition, metadata)."""
-        self._events += (FileEvent(OBSERVED, asset, p, m, self._at(p)) for p, m in files)
+        self._events += (
+            FileEvent(OBSERVED, (*self._prefix, asset), p, m, self._at(p)) for p, m in files
+        )
 
     def planned(self, assets: Sequence[str], files: Sequence[str]) -> None:
         """Each of `assets` was meant to be made for each partition.
 
         In a run that ends in failure this is what shows a partition as failed.
         """
-        self._events += (FileEvent(PLANNED, a, p, {}, self._at(p)) for a in assets for p in files)
+        self._events += (
+            FileEvent(PLANNED, (*self._prefix, a), p, {}, self._at(p))
+            for a in assets
+            for p in files
+        )
 
     def checked(self, evaluations: Iterable[dg.AssetCheckEvaluation]) -> None:
         """What checks found."""

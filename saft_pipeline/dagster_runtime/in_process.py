@@ -34,7 +34,8 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.names import JOB, LOCATION, SENSOR
+from saft_pipeline.dagster_runtime.location import NoLocationError, find
+from saft_pipeline.dagster_runtime.names import JOB, SENSOR
 from saft_pipeline.dagster_runtime.runs import plain
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick, tick_of
 from saft_pipeline.dagster_runtime.submission import create_run, loaded
@@ -88,7 +89,7 @@ class LocalRuns:
         self.instance = instance
         self._settings = settings
         self._workspace = workspace
-        location = workspace.create_request_context().get_code_location(LOCATION)
+        (location,) = workspace.create_request_context().code_locations
         assert isinstance(location, InProcessCodeLocation)
         self._location = location
         (self._repository,) = self._location.get_repositories().values()
@@ -165,7 +166,13 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
         with gc_frozen():
             instance = stack.enter_context(open_instance(settings, here))
             with in_use(settings):
-                workspace = stack.enter_context(loaded(instance))
+                location = find(instance, settings.dagster_location)
+                if location.prefix:
+                    raise NoLocationError(
+                        f"the assets are below {'/'.join(location.prefix)}, in definitions that "
+                        "this process can't load: POST /api/process-sftp polls, the page loads"
+                    )
+                workspace = stack.enter_context(loaded(instance, location.name))
         yield LocalRuns(settings, instance, workspace)
 
 

@@ -28,6 +28,10 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 }
 ASSETS = tuple(UPSTREAM)
 
+# Names that other definitions, merged with ours, have no use for.
+RESOURCE, TABLES_IO_MANAGER = "saft", "saft_tables"
+LOGGER = "saft"
+
 # How a tick begins to say that it lacks settings.
 CANNOT_POLL = "nothing to poll"
 
@@ -37,4 +41,4 @@ FILES_TAG = "saft/files"
 SOURCE_TAG = "saft/source"
 
 # Without it a run logs to stderr as Dagster likes, whatever LOG_LEVEL says.
-RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {"console": {}}}
+RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {LOGGER: {}}}

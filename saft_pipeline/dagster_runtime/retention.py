@@ -27,8 +27,6 @@ from saft_pipeline.dagster_runtime.location import (
     REPOSITORY_TAG,
     NoLocationError,
     find,
-    key_prefix,
-    our_keys,
 )
 from saft_pipeline.dagster_runtime.names import (
     ALERTS,
@@ -131,7 +129,7 @@ def prune(
             else:
                 _delete(connection, told, pruned)
                 # Dagster remembers which partitions it saw materialized.
-                instance.wipe_asset_cached_status(our_keys(key_prefix(instance)))
+                instance.wipe_asset_cached_status(find(instance, settings.dagster_location).keys)
     except _NotPrunableError as error:
         pruned.kept = f"Dagster's history stays as it is: {error}"
     artifacts = artifacts_of(settings)
@@ -159,7 +157,6 @@ def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
         location = find(instance, settings.dagster_location)
     except NoLocationError as error:
         raise _NotPrunableError(str(error)) from None
-    keys = our_keys(key_prefix(instance))
     instigators = (SENSOR, ALERTS, PRUNE_SCHEDULE)
     return {
         "location_tag": REPOSITORY_TAG,
@@ -167,7 +164,7 @@ def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
         "tags": [REPOSITORY_TAG, CLAIM_TAG],
         "jobs": [JOB, PRUNE_JOB],
         "asset_job": ASSET_JOB,
-        "assets": [key.to_string() for key in keys],
+        "assets": [key.to_string() for key in location.keys],
         "instigators": [location.selector_id(name) for name in instigators],
     }
 

@@ -16,7 +16,8 @@ from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB
+from saft_pipeline.dagster_runtime.location import Location
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
 from saft_pipeline.store.store import Store
 
@@ -38,16 +39,24 @@ class NotCancelledError(Exception):
     """The run can't be ended from here; the message says why and what to do."""
 
 
-def unfinished(instance: dg.DagsterInstance) -> Sequence[dg.RunRecord]:
-    """The runs that wait or work, oldest first."""
-    return instance.get_run_records(dg.RunsFilter(statuses=list(UNFINISHED)), ascending=True)
+def unfinished(
+    instance: dg.DagsterInstance,
+    location: Location,
+    statuses: Sequence[dg.DagsterRunStatus] = UNFINISHED,
+) -> list[dg.RunRecord]:
+    """Our runs that wait or work, oldest first."""
+    found = instance.get_run_records(dg.RunsFilter(statuses=list(statuses)), ascending=True)
+    return [record for record in found if location.owns(record.dagster_run)]
 
 
-def records(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> Sequence[dg.RunRecord]:
-    """Those of the runs that are in the history, oldest first."""
+def records(
+    instance: dg.DagsterInstance, location: Location, run_ids: Sequence[str]
+) -> list[dg.RunRecord]:
+    """Those of the runs that are in the history and ours, oldest first."""
     if not run_ids:
         return []
-    return instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids)), ascending=True)
+    found = instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids)), ascending=True)
+    return [record for record in found if location.owns(record.dagster_run)]
 
 
 def waits(run: dg.DagsterRun) -> bool:
@@ -108,7 +117,7 @@ def plain(error: SerializableErrorInfo) -> str:
     return re.sub(r"^[\w.]+: ", "", told.message.strip())
 
 
-def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
+def cancel(instance: dg.DagsterInstance, location: Location, store: Store, run_id: str) -> str:
     """End a run; what it had claimed and not loaded is failed, as cancelled. What was done.
 
     `run_id` may be the 8 characters that Dagster's page shows of a run under way.
@@ -117,8 +126,8 @@ def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
         UnknownRunError: no run has this id.
         NotCancelledError: it has ended, or a `saft` command executes it itself.
     """
-    run = instance.get_run_by_id(run_id) or _shown_as(instance, run_id)
-    if run is None:
+    run = instance.get_run_by_id(run_id) or _shown_as(instance, location, run_id)
+    if run is None or not location.owns(run):
         raise UnknownRunError(f"no run is called {run_id}; `saft active` lists those under way")
     run_id = run.run_id
     if run.is_finished:
@@ -142,8 +151,8 @@ def cancel(instance: dg.DagsterInstance, store: Store, run_id: str) -> str:
     return "noted as cancelled; its process was gone"
 
 
-def _shown_as(instance: dg.DagsterInstance, short: str) -> dg.DagsterRun | None:
-    found = [record.dagster_run for record in unfinished(instance)]
+def _shown_as(instance: dg.DagsterInstance, location: Location, short: str) -> dg.DagsterRun | None:
+    found = [record.dagster_run for record in unfinished(instance, location)]
     found = [run for run in found if len(short) == _SHOWN and run.run_id.startswith(short)]
     if len(found) > 1:
         raise NotCancelledError(f"{len(found)} runs begin with {short}; name one in full")
@@ -164,22 +173,24 @@ def _shows_life(store: Store, run: dg.DagsterRun) -> bool:
     return any(f.lease_expires_at and f.lease_expires_at > now for f in held)
 
 
-def end_dead_runs(instance: dg.DagsterInstance, store: Store, lease_seconds: int) -> list[str]:
-    """Report runs whose process is gone as failed; their ids. Files come back when leases end.
+def end_dead_runs(
+    instance: dg.DagsterInstance, location: Location, store: Store, lease_seconds: int
+) -> list[str]:
+    """Report our runs whose process is gone as failed; their ids. Files come back at leases' ends.
 
     Dagster's default launcher can't tell: after a kill -9 of the whole tree its runs stay STARTED
     for ever. A run that works renews its lease or writes events; one that does neither is dead.
     """
-    dead = list(_dead(instance, store, silent_since=time.time() - 2 * lease_seconds))
+    dead = list(_dead(instance, location, store, silent_since=time.time() - 2 * lease_seconds))
     for run in dead:
         instance.report_run_failed(run, "its process is gone; the files it held are taken again")
     return [run.run_id for run in dead]
 
 
 def _dead(
-    instance: dg.DagsterInstance, store: Store, silent_since: float
+    instance: dg.DagsterInstance, location: Location, store: Store, silent_since: float
 ) -> Iterator[dg.DagsterRun]:
-    for record in instance.get_run_records(dg.RunsFilter(job_name=JOB, statuses=list(WORKING))):
+    for record in unfinished(instance, location, WORKING):
         run = record.dagster_run
         if record.update_timestamp.timestamp() > silent_since or waits(run):
             continue
@@ -190,5 +201,9 @@ def _dead(
 
 
 def _last_event(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
-    found = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    """When a run last said something; one whose events can't be read is judged by its lease."""
+    try:
+        found = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+    except Exception:
+        return 0.0
     return found[0].event_log_entry.timestamp if found else 0.0

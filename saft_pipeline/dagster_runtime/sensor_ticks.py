@@ -13,15 +13,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import dagster as dg
-from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigatorData, TickStatus
 
-from saft_pipeline.dagster_runtime.names import LOCATION, SENSOR
+from saft_pipeline.dagster_runtime.location import Location
+from saft_pipeline.dagster_runtime.names import SENSOR
 from saft_pipeline.dagster_runtime.runs import plain
 
-_SELECTOR = InstigatorSelector(
-    location_name=LOCATION, repository_name="__repository__", name=SENSOR
-).get_id()
 _ANY_ORIGIN = ""
 
 
@@ -63,46 +60,50 @@ class SensorStoppedError(Exception):
     """Somebody switched the sensor off; the message says what to do."""
 
 
-def newest(instance: dg.DagsterInstance) -> Tick | None:
+def newest(instance: dg.DagsterInstance, location: Location) -> Tick | None:
     """The tick that began last."""
-    return next(map(tick_of, instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1)), None)
+    return next(
+        map(tick_of, instance.get_ticks(_ANY_ORIGIN, location.selector_id(), limit=1)), None
+    )
 
 
-def newest_ended(instance: dg.DagsterInstance) -> Tick | None:
+def newest_ended(instance: dg.DagsterInstance, location: Location) -> Tick | None:
     """The tick that began last of those that have ended."""
     ended = [status for status in TickStatus if _STATUS.get(status) in ENDED]
-    found = instance.get_ticks(_ANY_ORIGIN, _SELECTOR, limit=1, statuses=ended)
+    found = instance.get_ticks(_ANY_ORIGIN, location.selector_id(), limit=1, statuses=ended)
     return next(map(tick_of, found), None)
 
 
-def after(instance: dg.DagsterInstance, tick_id: int) -> Tick | None:
+def after(instance: dg.DagsterInstance, location: Location, tick_id: int) -> Tick | None:
     """The first tick that began after that one (0: the first of all)."""
     storage = instance.schedule_storage
     assert storage is not None
     known = storage.get_ticks_by_ids([tick_id])
     since = known[0].timestamp if known else None
-    summaries = storage.get_tick_summaries(_ANY_ORIGIN, _SELECTOR, after=since)
+    summaries = storage.get_tick_summaries(_ANY_ORIGIN, location.selector_id(), after=since)
     later = [summary.tick_id for summary in summaries if summary.tick_id > tick_id]
     return tick_of(storage.get_tick(min(later))) if later else None
 
 
-def of_last_day(instance: dg.DagsterInstance) -> dict[Status, list[float]]:
+def of_last_day(instance: dg.DagsterInstance, location: Location) -> dict[Status, list[float]]:
     """When the ticks of the last 24 hours began (epoch seconds), by what became of them."""
     storage = instance.schedule_storage
     assert storage is not None
     found: dict[Status, list[float]] = {status: [] for status in _STATUS.values()}
-    for tick in storage.get_tick_summaries(_ANY_ORIGIN, _SELECTOR, after=time.time() - 86_400):
+    for tick in storage.get_tick_summaries(
+        _ANY_ORIGIN, location.selector_id(), after=time.time() - 86_400
+    ):
         found[_STATUS[tick.status]].append(tick.timestamp)
     return found
 
 
-def make_due(instance: dg.DagsterInstance) -> None:
+def make_due(instance: dg.DagsterInstance, location: Location) -> None:
     """Have the daemon tick at its next beat. A sensor that never ticked is due already.
 
     Raises:
         SensorStoppedError: it is switched off.
     """
-    state = instance.get_instigator_state(_ANY_ORIGIN, _SELECTOR)
+    state = instance.get_instigator_state(_ANY_ORIGIN, location.selector_id())
     if state is None:
         return
     if not state.is_running:
@@ -116,15 +117,19 @@ def make_due(instance: dg.DagsterInstance) -> None:
     instance.update_instigator_state(state.with_data(forgotten))
 
 
-def ask(instance: dg.DagsterInstance) -> int:
+def ask(instance: dg.DagsterInstance, location: Location) -> int:
     """Make the sensor due; the id of the tick `after` which comes the one that was asked for."""
-    last = newest(instance)
-    make_due(instance)
+    last = newest(instance, location)
+    make_due(instance, location)
     return last.id if last else 0
 
 
 def ask_until_begun(
-    instance: dg.DagsterInstance, tick_id: int, done: threading.Event, patience: float = 120
+    instance: dg.DagsterInstance,
+    location: Location,
+    tick_id: int,
+    done: threading.Event,
+    patience: float = 120,
 ) -> None:
     """Ask again until a newer tick begins: one that was under way sets the clock at its end.
 
@@ -132,9 +137,9 @@ def ask_until_begun(
     """
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline and not done.is_set():
-        last = newest(instance)
+        last = newest(instance, location)
         if last and last.id > tick_id:
             return
         if last and last.status != "started":
-            make_due(instance)
+            make_due(instance, location)
         done.wait(1)

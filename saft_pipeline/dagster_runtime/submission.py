@@ -9,16 +9,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import dagster as dg
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
-from dagster._core.remote_representation.code_location import InProcessCodeLocation
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
 from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime.location import find
 from saft_pipeline.dagster_runtime.names import (
     CLAIM_TAG,
     FILES_TAG,
@@ -69,32 +71,49 @@ def create_run(
 class Launcher:
     """Knows the definitions, as the code server does, and submits runs of them."""
 
-    def __init__(self, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext) -> None:
+    def __init__(
+        self,
+        instance: dg.DagsterInstance,
+        workspace: WorkspaceProcessContext,
+        wanted: str | None = None,
+    ) -> None:
+        """`wanted`: the code location, if the instance has our sensor in several."""
         self._instance = instance
         self._workspace = workspace
+        self._wanted = wanted
 
     def submit(self, owner: str, files: Sequence[LedgerFile]) -> str:
-        """Put a run for files claimed by `owner` into the queue; the run's id."""
+        """Put a run for files claimed by `owner` into the queue; the run's id.
+
+        Raises:
+            NoLocationError: nobody would take it out of the queue.
+        """
+        where = find(self._instance, self._wanted)
         (request,) = run_requests(self._instance, {owner: files})
         context = self._workspace.create_request_context()
-        location = context.get_code_location(LOCATION)
-        assert isinstance(location, InProcessCodeLocation)
+        (location,) = context.code_locations
         (repository,) = location.get_repositories().values()
-        job = repository.get_full_job(JOB)
         run = create_run(
             self._instance,
-            location.get_reconstructable_job(repository.name, JOB).get_definition(),
+            _job(where.prefix),
             request,
-            remote_job_origin=job.get_remote_origin(),
-            job_code_origin=job.get_python_origin(),
+            remote_job_origin=where.job_origin(),
+            job_code_origin=repository.get_full_job(JOB).get_python_origin(),
         )
         return self._instance.submit_run(run.run_id, context).run_id
 
 
+@cache
+def _job(prefix: tuple[str, ...]) -> dg.JobDefinition:
+    """Our job, with its assets below a prefix; definitions are reached by their name only."""
+    definitions: dg.Definitions = import_module(LOCATION).build_defs(key_prefix=prefix)
+    return definitions.resolve_job_def(JOB)
+
+
 @contextmanager
-def loaded(instance: dg.DagsterInstance) -> Iterator[WorkspaceProcessContext]:
-    """The definitions, loaded in this process."""
+def loaded(instance: dg.DagsterInstance, name: str = LOCATION) -> Iterator[WorkspaceProcessContext]:
+    """The definitions, loaded in this process as the code location of that name."""
     target = LoadableTargetOrigin(executable_path=sys.executable, module_name=LOCATION)
-    origin = InProcessCodeLocationOrigin(loadable_target_origin=target, location_name=LOCATION)
+    origin = InProcessCodeLocationOrigin(loadable_target_origin=target, location_name=name)
     with WorkspaceProcessContext(instance, InProcessWorkspaceLoadTarget(origin)) as workspace:
         yield workspace

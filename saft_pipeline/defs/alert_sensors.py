@@ -10,13 +10,15 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import dagster as dg
 
 from saft_pipeline.alerts.channels import Channel, channels
 from saft_pipeline.alerts.message import AlertError, compose
 from saft_pipeline.dagster_runtime import runs, sensor_ticks
-from saft_pipeline.dagster_runtime.names import ALERTS, FOLDER
+from saft_pipeline.dagster_runtime.location import Location, of_sensor
+from saft_pipeline.dagster_runtime.names import ALERTS
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.sensors import REFUSED
 from saft_pipeline.settings import Settings
@@ -27,11 +29,13 @@ from saft_pipeline.store.opening import open_watch
 _INTERVAL = 60
 _RECENT = timedelta(hours=24)
 """A run that failed is told of for so long, and one that fails in the same way is not news."""
+_MOST_LOOKED_AT = 1_000
+"""Of the newest runs that failed, whosever they are."""
 _MOST_RUNS = 50
-"""Of the newest runs that failed; each costs a look into its events."""
+"""Of ours among them; each costs a look into its events."""
 
 
-def build_alert_sensor(*, wanted: bool) -> dg.SensorDefinition:
+def build_alert_sensor(prefix: Sequence[str] = (), *, wanted: bool) -> dg.SensorDefinition:
     """The sensor; it runs by default if there is a channel to tell on."""
     status = dg.DefaultSensorStatus.RUNNING if wanted else dg.DefaultSensorStatus.STOPPED
 
@@ -41,13 +45,15 @@ def build_alert_sensor(*, wanted: bool) -> dg.SensorDefinition:
         default_status=status,
         description="Tells ALERT_WEBHOOK_URL and ALERT_EMAIL_TO what failed, waits, or stays away.",
     )
-    def alerts(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
-        return tick(context, pipeline.settings)
+    def alerts(context: dg.SensorEvaluationContext, saft: Pipeline) -> dg.SensorResult:
+        return tick(context, saft.settings, of_sensor(context, prefix))
 
     return alerts
 
 
-def tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorResult:
+def tick(
+    context: dg.SensorEvaluationContext, settings: Settings, location: Location
+) -> dg.SensorResult:
     """Tell every channel what it was not told of yet.
 
     The database knows what was told. What can't be told of through it is its own failure: the
@@ -60,7 +66,7 @@ def tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorRe
         )
     aware: list[str] = json.loads(context.cursor or "[]")
     try:
-        said = list(_tell(ways, context.instance, settings))
+        said = list(_tell(ways, context.instance, location, settings))
         aware = []
     except StoreError as error:
         said, aware = _tell_of_store(ways, error, aware)
@@ -68,7 +74,7 @@ def tick(context: dg.SensorEvaluationContext, settings: Settings) -> dg.SensorRe
 
 
 def _tell(
-    ways: Sequence[Channel], instance: dg.DagsterInstance, settings: Settings
+    ways: Sequence[Channel], instance: dg.DagsterInstance, location: Location, settings: Settings
 ) -> Iterator[str]:
     """Send what is new on each channel; yields what came of it."""
     limits = Limits(
@@ -78,7 +84,7 @@ def _tell(
         settings.alert_silent_after,
     )
     with closing(open_watch(settings)) as watch:
-        found = (*_failed_runs(instance), *_polling(instance, settings))
+        found = (*_failed_runs(instance, location), *_polling(instance, location, settings))
         of_dagster = {condition.alert_key: condition for condition in found}
         for way in ways:
             news = watch.unsent(way.name, limits, list(of_dagster))
@@ -109,15 +115,15 @@ def _send(way: Channel, conditions: Sequence[Condition]) -> str | None:
     return None
 
 
-def _failed_runs(instance: dg.DagsterInstance) -> Iterator[Condition]:
+def _failed_runs(instance: dg.DagsterInstance, location: Location) -> Iterator[Condition]:
     """The ways in which runs failed lately, other than for their files: those are told of one by
     one.
     """  # fmt: skip
     failed = dg.RunsFilter(
         statuses=[dg.DagsterRunStatus.FAILURE], updated_after=datetime.now(UTC) - _RECENT
     )
-    for record in instance.get_run_records(failed, limit=_MOST_RUNS):
-        run = record.dagster_run
+    found = (r.dagster_run for r in instance.get_run_records(failed, limit=_MOST_LOOKED_AT))
+    for run in islice(filter(location.owns, found), _MOST_RUNS):
         if reason := _reason(instance, run.run_id):
             yield _condition("run", f"{run.job_name}, run {run.run_id}", reason)
 
@@ -139,10 +145,12 @@ def _for_its_files(instance: dg.DagsterInstance, run_id: str) -> bool:
     return False
 
 
-def _polling(instance: dg.DagsterInstance, settings: Settings) -> Iterator[Condition]:
+def _polling(
+    instance: dg.DagsterInstance, location: Location, settings: Settings
+) -> Iterator[Condition]:
     """Whether the last look at the folders failed, at one of them, or none has worked for long."""
-    last = sensor_ticks.newest_ended(instance)
-    seen = instance.fetch_observations(dg.AssetKey(FOLDER), limit=1).records
+    last = sensor_ticks.newest_ended(instance, location)
+    seen = instance.fetch_observations(location.folder, limit=1).records
     every = ", ".join(each.source for each in settings.sources)
     if last and last.status == "failure" and last.error:
         yield _condition("poll", every, last.error)

@@ -14,7 +14,8 @@ from typing import Any
 import dagster as dg
 
 from saft_pipeline import __version__
-from saft_pipeline.dagster_runtime.names import FOLDER, PUBLISHING
+from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER, PUBLISHING
+from saft_pipeline.dagster_runtime.names import REPORTS as REPORT_ASSETS
 from saft_pipeline.defs import table_schema
 from saft_pipeline.defs.report_assets import GROUP as REPORTS
 from saft_pipeline.settings import Settings
@@ -28,14 +29,32 @@ _ACCOUNTANTS = "team:accounting"
 _FRESH = ("raw_xml", PUBLISHING)
 
 
-def described(assets: Sequence[Asset], settings: Settings) -> list[Asset]:
-    """The assets, each with all that is known of it."""
+def described(
+    assets: Sequence[Asset],
+    settings: Settings,
+    prefix: Sequence[str] = (),
+    group: str | None = None,
+) -> list[Asset]:
+    """The assets, each with all that is known of it, in a group and below a prefix if given."""
     known = catalog()
     with warnings.catch_warnings():
         # Every command would show it; what it warns of, a test holds.
         warnings.simplefilter("ignore", dg.BetaWarning)
         located = dg.with_source_code_references(assets)
-    return [_each(asset, lambda spec: _described(spec, known, settings)) for asset in located]
+    made = [
+        _each(asset, lambda spec: _described(spec, known, settings, prefix, group))
+        for asset in located
+    ]
+    return [_renamed(asset, prefix) for asset in made] if prefix else made
+
+
+def _renamed(asset: Asset, prefix: Sequence[str]) -> Asset:
+    """With a key that begins with the prefix; what it depends on and is checked by follows."""
+    names = (FOLDER, *ASSETS, *REPORT_ASSETS)
+    keys = {dg.AssetKey(name): dg.AssetKey([*prefix, name]) for name in names}
+    if isinstance(asset, dg.AssetsDefinition):
+        return asset.with_attributes(asset_key_replacements=keys)
+    return asset.replace_attributes(key=keys[asset.key])
 
 
 def _each(asset: object, change: Callable[[dg.AssetSpec], dg.AssetSpec]) -> Asset:
@@ -45,7 +64,9 @@ def _each(asset: object, change: Callable[[dg.AssetSpec], dg.AssetSpec]) -> Asse
     return change(asset)
 
 
-def _described(spec: dg.AssetSpec, known: Catalog, settings: Settings) -> dg.AssetSpec:
+def _described(
+    spec: dg.AssetSpec, known: Catalog, settings: Settings, prefix: Sequence[str], group: str | None
+) -> dg.AssetSpec:
     name = spec.key.to_user_string()
     fresh = name in _FRESH
     return spec.replace_attributes(
@@ -53,7 +74,8 @@ def _described(spec: dg.AssetSpec, known: Catalog, settings: Settings) -> dg.Ass
         owners=[_ACCOUNTANTS if spec.group_name == REPORTS else _ENGINEERS],
         code_version=None if name == FOLDER else f"{__version__}-{known.version}",
         freshness_policy=_freshness(settings.alert_silent_after) if fresh else None,
-        metadata={**spec.metadata, **_metadata(name, known, settings)},
+        metadata={**spec.metadata, **_metadata(name, known, settings, prefix)},
+        group_name=group or spec.group_name,
     )
 
 
@@ -62,10 +84,12 @@ def _freshness(silent_after: timedelta) -> dg.FreshnessPolicy:
     return dg.FreshnessPolicy.time_window(max(silent_after, timedelta(minutes=1)))
 
 
-def _metadata(name: str, known: Catalog, settings: Settings) -> dict[str, Any]:
+def _metadata(
+    name: str, known: Catalog, settings: Settings, prefix: Sequence[str]
+) -> dict[str, Any]:
     found = {
         "dagster/column_schema": table_schema.schema(name, known),
-        "dagster/column_lineage": table_schema.lineage(name),
+        "dagster/column_lineage": table_schema.lineage(name, prefix),
         "dagster/table_name": f"public.{name}" if name in known.tables else None,
         "dagster/uri": settings.address if name == FOLDER and settings.sftp_host else None,
     }

@@ -5,7 +5,7 @@ because the rows of a file are published together or not at all. The outputs are
 step reports each file itself, so that in a run over many files each has its own success or failure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -16,6 +16,7 @@ from saft_pipeline.dagster_runtime.names import (
     FOLDER,
     LINKS,
     PUBLISHING,
+    TABLES_IO_MANAGER,
     UPSTREAM,
 )
 from saft_pipeline.dagster_runtime.step_outputs import (
@@ -57,7 +58,7 @@ def _out(name: str) -> dg.AssetOut:
         description=_DESCRIPTIONS.get(name),
         group_name=GROUP,
         kinds={stored, {"raw_xml": "xml", "parsed_json": "json"}.get(name, "table")},
-        io_manager_key="tables",
+        io_manager_key=TABLES_IO_MANAGER,
         is_required=False,
     )
 
@@ -73,16 +74,16 @@ def _out(name: str) -> dg.AssetOut:
     can_subset=False,
     backfill_policy=dg.BackfillPolicy.single_run(),
 )
-def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterator[dg.Output[None]]:
+def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg.Output[None]]:
     """Load the files that this run claimed, group by group; fail at the end if one failed."""
     silence(context.log)
-    store, settings = pipeline.store, pipeline.settings
+    store, settings = saft.store, saft.settings
     lease = timedelta(seconds=settings.lease_seconds)
     owner, files = run_files.take(context, store, lease)
-    reader = pipeline.reader
+    reader = saft.reader
     reader.expect(len(files))
     loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
-    report = RunReport(context, settings.block_on, reader.artifacts)
+    report = RunReport(context, settings.block_on, reader.artifacts, _prefix(context))
 
     def publish(group: Group) -> None:
         _publish(context, loader, GroupRows(owner, loader.finish_reading(group)), report)
@@ -107,6 +108,12 @@ def load_files(context: dg.AssetExecutionContext, pipeline: Pipeline) -> Iterato
     yield from ()
 
 
+def _prefix(context: dg.AssetExecutionContext) -> Sequence[str]:
+    """What the keys of our assets begin with in the definitions that this is part of."""
+    key: dg.AssetKey = context.assets_def.keys_by_output_name[PUBLISHING]
+    return key.path[:-1]
+
+
 def _interrupted(
     context: dg.AssetExecutionContext, store: Store, loader: Loader, owner: str
 ) -> None:
@@ -122,7 +129,7 @@ def _publish(
     context: dg.AssetExecutionContext, loader: Loader, rows: GroupRows, report: RunReport
 ) -> None:
     """Hand a group's rows to the IO manager, table by table; report what became of its files."""
-    tables: TablesIOManager = context.resources.tables
+    tables: TablesIOManager = context.resources.saft_tables
     try:
         for table in (*TABLES, LINKS, PUBLISHING):
             tables.handle_output(output_context(context, table), rows)

@@ -169,10 +169,16 @@ class Evaluations:
     """What the checks of one run come to, group of files by group."""
 
     def __init__(
-        self, instance: dg.DagsterInstance, block_on: Collection[str], *, alone: bool
+        self,
+        instance: dg.DagsterInstance,
+        block_on: Collection[str],
+        prefix: Sequence[str],
+        *,
+        alone: bool,
     ) -> None:
         self._instance = instance
         self._block_on = block_on
+        self._keys = {n: dg.AssetKey([*prefix, asset]) for n, asset in _ASSET_OF.items()}
         self._alone = alone  # the run is that of one partition
         self._sums = {name: _Sum() for name in _ASSET_OF}
 
@@ -200,7 +206,9 @@ class Evaluations:
         again = [p for p, load in loads if load.file.version > 1 or load.file.attempts > 1]
         if self._alone or not again:
             return set()
-        return failed_checks(self._instance, [spec.key for spec in SPECS], again)
+        return failed_checks(
+            self._instance, [dg.AssetCheckKey(key, name) for name, key in self._keys.items()], again
+        )
 
     def _evaluation(self, name: str, found: _Sum, partition: str | None) -> dg.AssetCheckEvaluation:
         metadata: dict[str, dg.MetadataValue | int] = {"findings": found.findings}
@@ -209,7 +217,7 @@ class Evaluations:
         if found.first:
             metadata["first findings"] = table(found.first)
         return dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(_ASSET_OF[name]),
+            asset_key=self._keys[name],
             check_name=name,
             passed=not found.findings,
             metadata=metadata,

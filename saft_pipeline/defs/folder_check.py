@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.names import FOLDER
 from saft_pipeline.defs.file_checks import FindingRow, table
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.read import MOST_FINDINGS
@@ -21,33 +20,41 @@ CHECK = "files_loaded"
 _NOT_LOADED = ("failed", "unreadable", "gone")
 
 
-@dg.asset_check(
-    asset=FOLDER,
-    name=CHECK,
-    description="Every file of the folder is in the tables, waits for its turn, or is still being "
-    "uploaded: none failed, vanished, is unreadable or stays without its end.",
-)
-def files_loaded(pipeline: Pipeline) -> dg.AssetCheckResult:
-    """What the ledger says now."""
-    store, settings = pipeline.store, pipeline.settings
-    counts: Counter[str] = Counter()
-    backlogs = []
-    for each in settings.sources:
-        counts.update(store.counts(each.source))
-        backlogs.append(store.backlog(each.source, settings.incomplete_after))
-    stale = sum(backlog.stale_incomplete for backlog in backlogs)
-    paths = [path for backlog in backlogs for path in backlog.stale_paths]
-    found = evaluation(store, settings, counts, Backlog(None, stale, paths))
-    return dg.AssetCheckResult(
-        passed=found.passed,
-        metadata=found.metadata,
-        severity=found.severity,
-        description=found.description,
+def build_folder_check(folder: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """The check, of the folder's asset."""
+
+    @dg.asset_check(
+        asset=folder,
+        name=CHECK,
+        description="Every file of the folder is in the tables, waits for its turn, or is still "
+        "being uploaded: none failed, vanished, is unreadable or stays without its end.",
     )
+    def files_loaded(saft: Pipeline) -> dg.AssetCheckResult:
+        store, settings = saft.store, saft.settings
+        counts: Counter[str] = Counter()
+        backlogs = []
+        for each in settings.sources:
+            counts.update(store.counts(each.source))
+            backlogs.append(store.backlog(each.source, settings.incomplete_after))
+        stale = sum(backlog.stale_incomplete for backlog in backlogs)
+        paths = [path for backlog in backlogs for path in backlog.stale_paths]
+        found = evaluation(store, settings, counts, Backlog(None, stale, paths), folder)
+        return dg.AssetCheckResult(
+            passed=found.passed,
+            metadata=found.metadata,
+            severity=found.severity,
+            description=found.description,
+        )
+
+    return files_loaded
 
 
 def evaluation(
-    store: Store, settings: Settings, counts: Mapping[str, int], backlog: Backlog
+    store: Store,
+    settings: Settings,
+    counts: Mapping[str, int],
+    backlog: Backlog,
+    folder: dg.AssetKey,
 ) -> dg.AssetCheckEvaluation:
     """The same for figures of the ledger that are known already."""
     findings = {state: count for state in _NOT_LOADED if (count := counts.get(state, 0))}
@@ -58,7 +65,7 @@ def evaluation(
     if findings:
         metadata["first findings"] = table(list(_first(store, settings, findings, backlog)))
     return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey(FOLDER),
+        asset_key=folder,
         check_name=CHECK,
         passed=not findings,
         metadata=metadata,

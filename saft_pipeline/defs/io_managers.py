@@ -33,12 +33,13 @@ class TablesIOManager(dg.ConfigurableIOManager):
             store.stage(obj.spools(table))
 
     def load_input(self, context: dg.InputContext) -> "pd.DataFrame":
-        """The rows that the asset's partitions (files) hold, in one DataFrame.
+        """The rows that the asset's partitions (files) hold, in one DataFrame; without any, all.
 
         Amounts are `Decimal`, dates `date` or `Timestamp`; absent is None or NaT.
         """
         import pandas as pd
 
-        keys = [partitions.ledger_key(p) for p in context.asset_partition_keys]
+        chosen = context.asset_partition_keys if context.has_asset_partitions else ()
+        keys = [partitions.ledger_key(p) for p in chosen]
         columns, rows = self.pipeline.store.rows(context.asset_key.path[-1], keys)
         return pd.DataFrame(rows, columns=columns)

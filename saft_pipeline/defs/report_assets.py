@@ -22,12 +22,12 @@ _MOST_ROWS = 100
 
 
 @dg.asset(group_name=GROUP, kinds={"pandas"}, deps=["invoices", "invoice_lines"])
-def vat_summary(pipeline: Pipeline) -> dg.MaterializeResult[None]:
+def vat_summary(saft: Pipeline) -> dg.MaterializeResult[None]:
     """VAT of each company by month, region and rate, beside its documents' own TaxPayable."""
     from saft_pipeline.reports.selection import Selection, opened
     from saft_pipeline.reports.vat import vat
 
-    with opened(pipeline.settings) as source:
+    with opened(saft.settings) as source:
         return _result(vat(source, Selection()), newest="month")
 
 
@@ -36,12 +36,12 @@ def vat_summary(pipeline: Pipeline) -> dg.MaterializeResult[None]:
     kinds={"pandas"},
     deps=["invoices", "invoice_lines", "invoice_file_links", "invoice_files"],
 )
-def sales_by_day(pipeline: Pipeline) -> dg.MaterializeResult[None]:
+def sales_by_day(saft: Pipeline) -> dg.MaterializeResult[None]:
     """Net, tax and gross of each company by branch and day, credit notes subtracted."""
     from saft_pipeline.reports.sales import sales
     from saft_pipeline.reports.selection import Selection, opened
 
-    with opened(pipeline.settings) as source:
+    with opened(saft.settings) as source:
         return _result(sales(source, Selection()), newest="invoice_date")
 
 

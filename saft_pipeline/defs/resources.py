@@ -51,6 +51,22 @@ def _shared_rounds(_home: Path) -> Rounds:
     return Rounds()
 
 
+def pipeline_of(settings: Settings | None) -> Pipeline:
+    """The resource with these settings, or with those that it finds where it is used."""
+    if settings is None:
+        return Pipeline()
+    given = settings
+
+    class GivenPipeline(Pipeline):
+        """Dagster makes it anew for each use: what its class holds stays."""
+
+        @property
+        def settings(self) -> Settings:
+            return given
+
+    return GivenPipeline()
+
+
 @cache
 def _shared_reader(settings: Settings) -> FileReader:
     return FileReader(artifacts_of(settings))

@@ -24,12 +24,13 @@ class RunReport:
         context: dg.AssetExecutionContext,
         block_on: Collection[str],
         artifacts: Artifacts,
+        prefix: Sequence[str],
     ) -> None:
         self._context = context
         self._artifacts = artifacts
         alone = context.has_partition_key
-        self._checks = file_checks.Evaluations(context.instance, block_on, alone=alone)
-        self._events = FileEvents(context)
+        self._checks = file_checks.Evaluations(context.instance, block_on, prefix, alone=alone)
+        self._events = FileEvents(context, prefix)
         self._failed: list[Load] = []
         self._tags = CommonTags()
         self._loaded = 0

@@ -1,16 +1,17 @@
 """The sensor that polls the SFTP folders and launches runs for what is new."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.names import CANNOT_POLL, CLAIM_TAG, FOLDER, SENSOR
+from saft_pipeline.dagster_runtime.location import Location, of_sensor
+from saft_pipeline.dagster_runtime.names import CANNOT_POLL, CLAIM_TAG, JOB, SENSOR
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dagster_runtime.runs import end_dead_runs, waits
 from saft_pipeline.dagster_runtime.submission import run_requests
 from saft_pipeline.defs.folder_check import evaluation
-from saft_pipeline.defs.jobs import load_files_job
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.errors import TransientSourceError
 from saft_pipeline.loading.poll import Poll, Turn
@@ -23,23 +24,25 @@ REFUSED = "refused"
 """Of an observation of the folders: which can't be looked at until somebody mends something."""
 
 
-def build_sensor(interval: int) -> dg.SensorDefinition:
+def build_sensor(interval: int, prefix: Sequence[str] = ()) -> dg.SensorDefinition:
     """The sensor, polling every `interval` seconds, running unless it is switched off."""
 
     @dg.sensor(
         name=SENSOR,
-        job=load_files_job,
+        job_name=JOB,
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Lists the SFTP folders, claims new files in the ledger, launches runs.",
     )
-    def sftp_folder(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
-        return tick(context, pipeline)
+    def sftp_folder(context: dg.SensorEvaluationContext, saft: Pipeline) -> dg.SensorResult:
+        return tick(context, saft, of_sensor(context, prefix))
 
     return sftp_folder
 
 
-def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorResult:
+def tick(
+    context: dg.SensorEvaluationContext, pipeline: Pipeline, location: Location
+) -> dg.SensorResult:
     """One poll. A transient fault skips the tick with its reason; any other fails it.
 
     The cursor decides nothing: it keeps the poll's figures where the tick shows them.
@@ -47,7 +50,7 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
     try:
         settings = pipeline.settings
         settings.require_sources()
-        end_dead_runs(context.instance, pipeline.store, settings.lease_seconds)
+        end_dead_runs(context.instance, location, pipeline.store, settings.lease_seconds)
         _require_queue(context.instance, settings)
         found = pipeline.rounds.go(
             settings,
@@ -67,18 +70,21 @@ def tick(context: dg.SensorEvaluationContext, pipeline: Pipeline) -> dg.SensorRe
         run_requests=run_requests(context.instance, found.claims),
         skip_reason=None if found.claims else found.summary(),
         cursor=json.dumps(figures),
-        asset_events=[_observed(found), *_checked(pipeline, found)],
+        asset_events=[
+            _observed(found, location.folder),
+            *_checked(pipeline, found, location.folder),
+        ],
     )
 
 
-def _observed(found: Round) -> dg.AssetObservation:
+def _observed(found: Round, folder: dg.AssetKey) -> dg.AssetObservation:
     """The figures of all sources, and where there are several, of each."""
     metadata: dict[str, Any] = dict(found.figures())
     if found.refused:
         metadata[REFUSED] = dg.MetadataValue.json(found.refused)
     if len(found.newest) > 1:
         metadata["sources"] = dg.MetadataValue.table(list(map(_record, found.newest)))
-    return dg.AssetObservation(FOLDER, metadata=metadata)
+    return dg.AssetObservation(folder, metadata=metadata)
 
 
 def _record(found: Poll) -> dg.TableRecord:
@@ -87,10 +93,12 @@ def _record(found: Poll) -> dg.TableRecord:
     return dg.TableRecord({**cells, "problem": str(found.error or "")})
 
 
-def _checked(pipeline: Pipeline, found: Round) -> list[dg.AssetCheckEvaluation]:
+def _checked(
+    pipeline: Pipeline, found: Round, folder: dg.AssetKey
+) -> list[dg.AssetCheckEvaluation]:
     """Whether all of the folders is loaded; what was claimed is launched even if nobody knows."""
     try:
-        return [evaluation(pipeline.store, pipeline.settings, found.counts, found.backlog)]
+        return [evaluation(pipeline.store, pipeline.settings, found.counts, found.backlog, folder)]
     except StoreError:
         return []
 

@@ -7,7 +7,7 @@ file repeats it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
@@ -95,20 +95,20 @@ def schema(asset: str, catalog: Catalog) -> dg.TableSchema | None:
     return None
 
 
-def lineage(asset: str) -> dg.TableColumnLineage | None:
+def lineage(asset: str, prefix: Sequence[str] = ()) -> dg.TableColumnLineage | None:
     """Which columns each column of an asset is made from; None for what is made of no columns."""
     record, fields = _RECORDS.get(asset, ("", ()))
     same = {field: (f"{PARSED}:{record}.{field}",) for field in fields}
     made_from = {**same, **_MADE_FROM.get(asset, {})}
     if not made_from:
         return None
-    return dg.TableColumnLineage({name: list(_deps(of)) for name, of in made_from.items()})
+    return dg.TableColumnLineage({name: list(_deps(of, prefix)) for name, of in made_from.items()})
 
 
-def _deps(columns: Iterable[str]) -> Iterator[dg.TableColumnDep]:
+def _deps(columns: Iterable[str], prefix: Sequence[str]) -> Iterator[dg.TableColumnDep]:
     for column in columns:
         asset, _, name = column.partition(":")
-        yield dg.TableColumnDep(asset_key=dg.AssetKey(asset), column_name=name)
+        yield dg.TableColumnDep(asset_key=dg.AssetKey([*prefix, asset]), column_name=name)
 
 
 def _of_table(table: Table) -> dg.TableSchema:

@@ -13,6 +13,7 @@ import dagster as dg
 
 from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import ASSETS
 from saft_pipeline.dagster_runtime.partitions import partition_key
 from saft_pipeline.demo.generator import Sample, samples
@@ -57,7 +58,7 @@ class Demo:
         files = [f for f in self.store.files(source=self.source) if f.path in self.expected]
         there = len(files) == len(self.expected) and all(f.status in _SETTLED for f in files)
         # A run goes on a little after its last file: it reports and ends.
-        settled = there and not runs.unfinished(self.instance)
+        settled = there and not runs.unfinished(self.instance, Location())
         return Shown(
             settled=settled,
             summary=_summary(files),

@@ -74,7 +74,7 @@ def task_status(services: Services, asked: TaskId) -> TaskStatus:
 def cancel(services: Services, asked: TaskId) -> Accepted:
     """End a task: a run, or all runs of a poll. Its files become failed, as cancelled."""
     done = [
-        runs.cancel(services.instance, services.ledger.store, run_id)
+        runs.cancel(services.instance, services.location, services.ledger.store, run_id)
         for run_id in tasks.run_ids(services, asked.id)
     ]
     return Accepted(message="; ".join(dict.fromkeys(done)), task_id=asked.id)
@@ -82,7 +82,8 @@ def cancel(services: Services, asked: TaskId) -> Accepted:
 
 def active_tasks(services: Services, _: Nothing) -> ActiveTasks:
     """The runs that wait or work."""
-    found = [tasks.active(record) for record in runs.unfinished(services.instance)]
+    unfinished = runs.unfinished(services.instance, services.location)
+    found = [tasks.active(record) for record in unfinished]
     message = f"{len(found)} tasks under way" if found else "nothing is under way"
     return ActiveTasks(message=message, active_tasks={"dagster": found} if found else {})
 

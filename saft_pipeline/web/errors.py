@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from saft_pipeline.dagster_runtime.location import NoLocationError
 from saft_pipeline.dagster_runtime.runs import NotCancelledError, UnknownRunError
 from saft_pipeline.dagster_runtime.sensor_ticks import SensorStoppedError
 from saft_pipeline.settings import SettingsError
@@ -22,6 +23,7 @@ _OURS: dict[type[Exception], tuple[int, str]] = {
     UnknownRunError: (404, "unknown_task"),
     NotCancelledError: (409, "not_cancelled"),
     SensorStoppedError: (409, "sensor_stopped"),
+    NoLocationError: (503, "no_location"),
     SettingsError: (503, "settings"),
     StoreError: (503, "database"),
     TimeoutError: (503, "timeout"),

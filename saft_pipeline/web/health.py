@@ -11,8 +11,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-import dagster as dg
-
 from saft_pipeline.dagster_runtime import sensor_ticks
 from saft_pipeline.dagster_runtime.names import CANNOT_POLL
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, require_answer
@@ -112,13 +110,13 @@ def _supabase(services: Services) -> str:
 def _dagster(services: Services) -> str:
     statuses = services.instance.get_daemon_statuses(_DAEMONS)
     if all(status.healthy for status in statuses.values()):
-        return _unpolled(services.instance) or _queue(services.settings)
+        return _unpolled(services) or _queue(services.settings)
     return "its daemon shows no sign of life: nothing is polled or loaded; start it with `saft up`"
 
 
-def _unpolled(instance: dg.DagsterInstance) -> str | None:
+def _unpolled(services: Services) -> str | None:
     """Why nothing is polled though the daemon is well: the sensor lacks settings."""
-    tick = sensor_ticks.newest_ended(instance)
+    tick = sensor_ticks.newest_ended(services.instance, services.location)
     said = (tick and tick.skip_reason) or ""
     return said if said.startswith(CANNOT_POLL) else None
 

@@ -19,6 +19,8 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from saft_pipeline.dagster_runtime import sensor_ticks
+from saft_pipeline.dagster_runtime.location import Location
+from saft_pipeline.dagster_runtime.names import JOB
 from saft_pipeline.store.model import STATES
 from saft_pipeline.web.services import Services
 
@@ -55,7 +57,7 @@ class _Figures(Collector):
         for name, help_text in COUNTERS.items():
             yield Counter(f"saft_{name}", help_text, value=figures["counters"].get(name, 0))
         yield from _runs(self._services.instance)
-        yield from _sensor(self._services.instance)
+        yield from _sensor(self._services.instance, self._services.location)
 
 
 def _files(figures: Mapping[str, Any]) -> Iterator[Metric]:
@@ -112,14 +114,14 @@ def _waits(figures: Mapping[str, Any]) -> Metric:
 
 
 def _runs(instance: dg.DagsterInstance) -> Iterator[Metric]:
-    runs = Gauge("saft_runs", "Runs in Dagster's history, by status.", labels=["status"])
+    runs = Gauge("saft_runs", f"Runs of {JOB} in Dagster's history, by status.", labels=["status"])
     for status in dg.DagsterRunStatus:
-        count = instance.get_runs_count(dg.RunsFilter(statuses=[status]))
+        count = instance.get_runs_count(dg.RunsFilter(job_name=JOB, statuses=[status]))
         runs.add_metric([status.value.lower()], count)
     yield runs
 
 
-def _sensor(instance: dg.DagsterInstance) -> Iterator[Metric]:
+def _sensor(instance: dg.DagsterInstance, location: Location) -> Iterator[Metric]:
     count = Gauge(
         "saft_last_day_ticks", "Ticks of the sensor in the last 24 hours.", labels=["status"]
     )
@@ -128,7 +130,7 @@ def _sensor(instance: dg.DagsterInstance) -> Iterator[Metric]:
         "When the sensor last ticked with this end, within 24 hours (epoch).",
         labels=["status"],
     )
-    found = sensor_ticks.of_last_day(instance)
+    found = sensor_ticks.of_last_day(instance, location)
     for status in sensor_ticks.ENDED:
         count.add_metric([status], len(found[status]))
         if found[status]:

@@ -17,6 +17,7 @@ import dagster as dg
 
 from saft_pipeline.dagster_runtime import sensor_ticks
 from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.location import Location, find
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.opening import open_transport
@@ -70,12 +71,18 @@ class Services:
                 self._ledger = Ledger(store, Operations(transport))
             return self._ledger
 
+    @property
+    def location(self) -> Location:
+        """Where our definitions are in the instance now; raises `NoLocationError`."""
+        return find(self.instance, self.settings.dagster_location)
+
     def ask_for_tick(self) -> int:
         """Have the sensor tick now; the id of the tick after which it comes."""
-        last = sensor_ticks.ask(self.instance)
+        location = self.location
+        last = sensor_ticks.ask(self.instance, location)
         with self._guard:
             if self._watch is None or self._watch[0] != last or not self._watch[1].is_alive():
-                asking = (self.instance, last, self._closing)
+                asking = (self.instance, location, last, self._closing)
                 thread = threading.Thread(
                     target=sensor_ticks.ask_until_begun, args=asking, name="tick"
                 )
@@ -97,7 +104,8 @@ class Services:
 def services(settings: Settings) -> Iterator[Services]:
     """Open Dagster's instance and load the definitions."""
     with open_instance(settings) as instance, loaded(instance) as workspace:
-        opened = Services(settings, instance, Launcher(instance, workspace))
+        launcher = Launcher(instance, workspace, settings.dagster_location)
+        opened = Services(settings, instance, launcher)
         try:
             yield opened
         finally:

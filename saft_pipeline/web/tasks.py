@@ -53,8 +53,10 @@ def status(services: Services, task_id: str) -> TaskStatus:
         UnknownRunError: no task has this id.
     """
     if poll := _POLL.fullmatch(task_id):
-        return _poll_status(services, sensor_ticks.after(services.instance, int(poll[1])))
-    records = runs.records(services.instance, [task_id])
+        return _poll_status(
+            services, sensor_ticks.after(services.instance, services.location, int(poll[1]))
+        )
+    records = runs.records(services.instance, services.location, [task_id])
     if not records:
         raise UnknownRunError(f"no task is called {task_id}")
     answer = _runs_status(services, records)
@@ -72,8 +74,8 @@ def run_ids(services: Services, task_id: str) -> list[str]:
     poll = _POLL.fullmatch(task_id)
     if not poll:
         return [task_id]
-    tick = sensor_ticks.after(services.instance, int(poll[1]))
-    records = runs.records(services.instance, tick.run_ids if tick else [])
+    tick = sensor_ticks.after(services.instance, services.location, int(poll[1]))
+    records = runs.records(services.instance, services.location, tick.run_ids if tick else [])
     if found := [r.dagster_run.run_id for r in records if not r.dagster_run.is_finished]:
         return found
     raise UnknownRunError(f"{task_id} has no run under way")
@@ -102,7 +104,7 @@ def _poll_status(services: Services, tick: Tick | None) -> TaskStatus:
         return _task("FAILURE", tick.error or "the tick failed")
     if not tick.run_ids:
         return _skipped(tick)
-    return _runs_status(services, runs.records(services.instance, tick.run_ids))
+    return _runs_status(services, runs.records(services.instance, services.location, tick.run_ids))
 
 
 def _skipped(tick: Tick) -> TaskStatus:

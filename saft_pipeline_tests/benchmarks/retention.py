@@ -89,7 +89,7 @@ def _load(instance: dg.DagsterInstance, number: int, *, old: bool) -> None:
     step = Step(str(uuid.uuid4()), "load_files_job", "load_files")
     keys = [_partition(f"{number} {place}") for place in range(_FILES_A_RUN)]
     events = [
-        FileEvent(MATERIALIZED, asset, key, _CARDS.get(asset, {"dagster/row_count": 3}), stamp)
+        FileEvent(MATERIALIZED, (asset,), key, _CARDS.get(asset, {"dagster/row_count": 3}), stamp)
         for asset in ASSETS
         for key in keys
     ]

@@ -18,6 +18,7 @@ from saft_pipeline import worker
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.redis_queue import require_answer
 from saft_pipeline.dagster_runtime.runs import end_dead_runs
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
@@ -147,10 +148,10 @@ def test_a_killed_worker_s_run_is_found_dead_and_its_file_comes_back(
     with celery.worker(machines.env, tmp_path / "elsewhere") as process:
         run_id = machines.launch(slow.file)
         slow.wait_for_a_run()
-        assert end_dead_runs(machines.instance, machines.store, 0) == []
+        assert end_dead_runs(machines.instance, Location(), machines.store, 0) == []
         celery.kill(process)
     machines.store.renew(OWNER, timedelta(seconds=-1))
-    assert end_dead_runs(machines.instance, machines.store, 0) == [run_id]
+    assert end_dead_runs(machines.instance, Location(), machines.store, 0) == [run_id]
     again = machines.store.claim("next", lease=LEASE, source=slow.file.source)
     assert [f.id for f in again] == [slow.file.id]
 
@@ -161,7 +162,7 @@ def test_a_run_is_cancelled_on_the_machine_where_it_works(
     with celery.worker(machines.env, tmp_path / "elsewhere"):
         run_id = machines.launch(slow.file)
         slow.wait_for_a_run()
-        assert "told to stop" in runs.cancel(machines.instance, machines.store, run_id)
+        assert "told to stop" in runs.cancel(machines.instance, Location(), machines.store, run_id)
         machines.wait_for(run_id, dg.DagsterRunStatus.CANCELED)
     (file,) = machines.store.files(source=slow.file.source)
     assert (file.status, "cancelled" in (file.error or "")) == ("failed", True)
@@ -171,12 +172,15 @@ def test_a_run_that_waits_for_a_worker_is_not_dead(machines: Machines, tmp_path:
     run_id = machines.launch(local_file(machines, tmp_path))
     machines.store.renew(OWNER, timedelta(seconds=-1))
     assert machines.run(run_id).status == dg.DagsterRunStatus.STARTING
-    assert end_dead_runs(machines.instance, machines.store, 0) == []
+    assert end_dead_runs(machines.instance, Location(), machines.store, 0) == []
 
 
 def test_a_run_that_waits_for_a_worker_can_be_cancelled(machines: Machines, tmp_path: Path) -> None:
     run_id = machines.launch(local_file(machines, tmp_path))
-    assert runs.cancel(machines.instance, machines.store, run_id) == "taken out of the queue"
+    assert (
+        runs.cancel(machines.instance, Location(), machines.store, run_id)
+        == "taken out of the queue"
+    )
     assert machines.run(run_id).status == dg.DagsterRunStatus.CANCELED
     assert [f.status for f in machines.store.files()] == ["failed"]
 
@@ -190,7 +194,7 @@ def no_redis(env: dict[str, str]) -> None:
 @pytest.mark.usefixtures("no_redis")
 def test_without_redis_a_tick_claims_nothing_and_says_why(machines: Machines) -> None:
     context = dg.build_sensor_context(instance=machines.instance)
-    said = tick(context, Pipeline()).skip_reason
+    said = tick(context, Pipeline(), Location()).skip_reason
     assert said
     assert "Redis at 127.0.0.1" in str(said)
     assert "hunter2" not in str(said)

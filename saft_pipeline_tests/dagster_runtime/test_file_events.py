@@ -11,7 +11,7 @@ from dagster import DagsterEventType
 
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.names import ASSETS, CLAIM_TAG, JOB
-from saft_pipeline.definitions import build
+from saft_pipeline.definitions import build_defs
 from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, broken, one_invoice, poll_once
@@ -86,7 +86,7 @@ def test_a_storage_of_dagsters_own_is_told_the_same(
     project.put("broken.xml", broken("FT F/2"))
     settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0"})
     (claim,) = poll_once(settings, store, turn_of=lambda _: "came").claims
-    job = build().get_job_def(JOB)
+    job = build_defs().get_job_def(JOB)
     done = job.execute_in_process(
         instance=elsewhere, tags={CLAIM_TAG: claim.owner}, raise_on_error=False
     )

@@ -101,7 +101,7 @@ def ended(instance: dg.DagsterInstance, events: int = 1) -> None:
     """A run over the file of `PARTITION`, with so many events."""
     run_id = str(uuid.uuid4())
     step = Step(run_id, "load_files_job", "load_files")
-    made = FileEvent(MATERIALIZED, "invoices", PARTITION, {}, time.time())
+    made = FileEvent(MATERIALIZED, ("invoices",), PARTITION, {}, time.time())
     instance.add_dynamic_partitions(FILES, [PARTITION])
     assert isinstance(instance.event_log_storage, BatchedEventLog)
     instance.event_log_storage.store_file_events([made] * events, step, Serializer(step))

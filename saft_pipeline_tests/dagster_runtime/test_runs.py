@@ -14,6 +14,7 @@ from dagster_shared.error import SerializableErrorInfo
 from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, JOB
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.store.model import LedgerFile
@@ -70,7 +71,7 @@ def expire(store: Store) -> None:
 
 
 def test_a_queued_run_is_under_way(instance: dg.DagsterInstance, queued: str) -> None:
-    assert queued in {r.dagster_run.run_id for r in runs.unfinished(instance)}
+    assert queued in {r.dagster_run.run_id for r in runs.unfinished(instance, Location())}
 
 
 def test_a_launched_run_is_one_of_the_job_for_the_file_s_partition(
@@ -85,14 +86,14 @@ def test_a_launched_run_is_one_of_the_job_for_the_file_s_partition(
 
 
 def test_an_ended_run_is_not_under_way(polled: Polled) -> None:
-    found = {r.dagster_run.run_id for r in runs.unfinished(polled.runs.instance)}
+    found = {r.dagster_run.run_id for r in runs.unfinished(polled.runs.instance, Location())}
     assert polled.run.run_id not in found
 
 
 def test_a_cancelled_run_leaves_the_queue_and_its_file_is_failed(
     instance: dg.DagsterInstance, store: Store, queued: str
 ) -> None:
-    runs.cancel(instance, store, queued)
+    runs.cancel(instance, Location(), store, queued)
     assert status(instance, queued) == dg.DagsterRunStatus.CANCELED
     (file,) = store.files()
     assert (file.status, file.run_id) == ("failed", queued)
@@ -102,7 +103,7 @@ def test_a_cancelled_run_leaves_the_queue_and_its_file_is_failed(
 def test_a_cancelled_file_is_taken_again_on_retry_only(
     instance: dg.DagsterInstance, store: Store, queued: str
 ) -> None:
-    runs.cancel(instance, store, queued)
+    runs.cancel(instance, Location(), store, queued)
     assert store.claim("another", lease=timedelta(minutes=1)) == []
     store.retry(paths=None)
     assert len(store.claim("another", lease=timedelta(minutes=1))) == 1
@@ -113,7 +114,7 @@ def test_a_run_of_another_command_that_shows_life_is_left_alone(
 ) -> None:
     started(instance, queued)
     with pytest.raises(runs.NotCancelledError, match="Ctrl-C"):
-        runs.cancel(instance, store, queued)
+        runs.cancel(instance, Location(), store, queued)
     assert [f.status for f in store.files()] == ["running"]
 
 
@@ -123,19 +124,19 @@ def test_a_run_whose_process_is_gone_is_noted_as_cancelled(
 ) -> None:
     started(instance, queued, **tags)
     expire(store)
-    runs.cancel(instance, store, queued)
+    runs.cancel(instance, Location(), store, queued)
     assert status(instance, queued) == dg.DagsterRunStatus.CANCELED
     assert [f.status for f in store.files()] == ["failed"]
 
 
 def test_an_ended_run_can_t_be_cancelled(polled: Polled) -> None:
     with pytest.raises(runs.NotCancelledError, match="failure"):
-        runs.cancel(polled.runs.instance, polled.store, polled.run.run_id)
+        runs.cancel(polled.runs.instance, Location(), polled.store, polled.run.run_id)
 
 
 def test_a_run_that_nobody_launched_can_t_be_cancelled(polled: Polled) -> None:
     with pytest.raises(runs.UnknownRunError, match="saft active"):
-        runs.cancel(polled.runs.instance, polled.store, "nothing")
+        runs.cancel(polled.runs.instance, Location(), polled.store, "nothing")
 
 
 def test_the_reason_of_a_failed_run_names_its_files(polled: Polled) -> None:
@@ -175,14 +176,14 @@ def silent(here: LocalRuns) -> dg.DagsterRun:
 def test_a_run_that_is_silent_and_holds_no_lease_is_ended(
     here: LocalRuns, store: Store, silent: dg.DagsterRun
 ) -> None:
-    assert silent.run_id in runs.end_dead_runs(here.instance, store, 0)
+    assert silent.run_id in runs.end_dead_runs(here.instance, Location(), store, 0)
     assert status(here.instance, silent.run_id) == dg.DagsterRunStatus.FAILURE
 
 
 def test_a_run_that_was_heard_of_lately_goes_on(
     here: LocalRuns, store: Store, silent: dg.DagsterRun
 ) -> None:
-    assert silent.run_id not in runs.end_dead_runs(here.instance, store, 60)
+    assert silent.run_id not in runs.end_dead_runs(here.instance, Location(), store, 60)
     assert status(here.instance, silent.run_id) == dg.DagsterRunStatus.STARTED
 
 
@@ -194,4 +195,4 @@ def test_a_run_whose_lease_is_alive_goes_on(
     ids = [file.id for file in store.files()]
     store.release(store.files()[0].claimed_by or "")
     store.claim(OWNER, lease=timedelta(minutes=1), ids=ids)
-    assert silent.run_id not in runs.end_dead_runs(here.instance, store, 0)
+    assert silent.run_id not in runs.end_dead_runs(here.instance, Location(), store, 0)

@@ -41,14 +41,15 @@ TABLES = {
 }
 OF_ITSELF = ("id", "create_timestamp")
 GOOD = [
-    FileEvent(MATERIALIZED, asset, partition, {"dagster/row_count": 3}, 1_750_000_000.25)
+    FileEvent(MATERIALIZED, (asset,), partition, {"dagster/row_count": 3}, 1_750_000_000.25)
     for asset in ("invoices", "invoice_files")
     for partition in ("a~1", "b~2")
 ]
 MEANT = [
-    FileEvent(PLANNED, asset, "c~3", {}, 1_750_000_001.5) for asset in ("invoices", "invoice_files")
+    FileEvent(PLANNED, (asset,), "c~3", {}, 1_750_000_001.5)
+    for asset in ("invoices", "invoice_files")
 ]
-SEEN = [FileEvent(OBSERVED, "invoice_files", "c~3", {"reason": "broken"}, 1_750_000_002.75)]
+SEEN = [FileEvent(OBSERVED, ("invoice_files",), "c~3", {"reason": "broken"}, 1_750_000_002.75)]
 
 INVOICES = dg.AssetKey("invoices")
 TABLE = dg.MetadataValue.table([dg.TableRecord({"file": "f.xml", "line": 1})])

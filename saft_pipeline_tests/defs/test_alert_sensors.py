@@ -14,7 +14,7 @@ from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, TickFailedError
-from saft_pipeline.definitions import build, defs
+from saft_pipeline.definitions import build_defs, defs
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.store.model import Failure, Seen
@@ -54,7 +54,7 @@ def runs(runs: LocalRuns) -> LocalRuns:
 
 
 def tick(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:
-    resources = {"pipeline": Pipeline()}
+    resources = {"saft": Pipeline()}
     with dg.build_sensor_context(instance, cursor, resources=resources) as context:
         result = build_alert_sensor(wanted=True)(context)
     assert isinstance(result, dg.SensorResult)
@@ -81,7 +81,7 @@ def test_it_runs_if_there_is_somebody_to_tell(
     monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://hooks.example.test/x")
     sensor = defs().get_sensor_def("alerts")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-    assert build().get_sensor_def("alerts").default_status == dg.DefaultSensorStatus.STOPPED
+    assert build_defs().get_sensor_def("alerts").default_status == dg.DefaultSensorStatus.STOPPED
 
 
 def test_without_a_channel_it_says_what_to_set(

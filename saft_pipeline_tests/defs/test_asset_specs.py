@@ -12,7 +12,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from dagster._core.definitions.metadata.source_code import LocalFileCodeReference
 
 import saft_pipeline
-from saft_pipeline.definitions import build
+from saft_pipeline.definitions import build_defs
 from saft_pipeline.settings import load
 from saft_pipeline.store.catalog import catalog
 
@@ -27,7 +27,7 @@ TABLES = MADE[2:8]
 def nodes() -> dict[str, AssetNode]:
     """All assets, as Dagster knows them, by name."""
     settings = load({"SFTP_HOST": "sftp.example.com", "ALERT_SILENT_AFTER": "36h"})
-    graph = build(settings).resolve_asset_graph()
+    graph = build_defs(settings).resolve_asset_graph()
     return {node.key.to_user_string(): node for node in graph.asset_nodes}
 
 
@@ -89,7 +89,7 @@ def test_the_folder_shows_its_address_without_the_login(nodes: dict[str, AssetNo
 
 
 def test_without_a_server_the_folder_shows_no_address() -> None:
-    node = build().resolve_asset_graph().get(dg.AssetKey("sftp_folder"))
+    node = build_defs().resolve_asset_graph().get(dg.AssetKey("sftp_folder"))
     assert "dagster/uri" not in node.metadata
 
 
@@ -102,7 +102,7 @@ def test_the_ends_of_the_way_are_overdue_when_alerts_speak_of_silence(
 
 
 def test_a_silence_shorter_than_dagster_takes_is_a_minute() -> None:
-    graph = build(load({"ALERT_SILENT_AFTER": "5s"})).resolve_asset_graph()
+    graph = build_defs(load({"ALERT_SILENT_AFTER": "5s"})).resolve_asset_graph()
     policy = graph.get(dg.AssetKey("raw_xml")).freshness_policy
     assert policy == dg.FreshnessPolicy.time_window(timedelta(minutes=1))
 
@@ -110,5 +110,5 @@ def test_a_silence_shorter_than_dagster_takes_is_a_minute() -> None:
 def test_making_the_definitions_warns_of_nothing_that_users_would_see() -> None:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", dg.BetaWarning)
-        build()
+        build_defs()
     assert [str(w.message) for w in said if issubclass(w.category, dg.BetaWarning)] == []

@@ -21,7 +21,7 @@ from saft_pipeline.defs.file_checks import (
     evaluated,
     findings_by_check,
 )
-from saft_pipeline.defs.folder_check import files_loaded
+from saft_pipeline.defs.folder_check import CHECK
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.loading.read import Reading
 from saft_pipeline.saft.rules.checks import NAMES
@@ -84,7 +84,7 @@ def test_there_are_ten_checks_and_more_in_words() -> None:
     assert len([spec for spec in SPECS if spec.description]) >= 10
 
 
-@pytest.mark.parametrize("name", sorted({*ALL, *(key.name for key in files_loaded.check_keys)}))
+@pytest.mark.parametrize("name", sorted({*ALL, CHECK}))
 def test_the_readme_names_every_check(name: str) -> None:
     assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -303,7 +303,7 @@ def test_what_was_loaded_for_all_that_only_warns(polled: Polled) -> None:
     warnings = [{"code": "gross_total", "message": "m", "line": 1, "findings": 2}]
     outcome = Outcome(1, "loaded", rows=HELD, warnings=warnings)
     load = replace(load_of(outcome), same_as=7)
-    checks = Evaluations(polled.runs.instance, ["gross_total"], alone=False)
+    checks = Evaluations(polled.runs.instance, ["gross_total"], (), alone=False)
     (found,) = checks.of([("p~1", load)])
     assert (found.passed, found.severity) == (False, dg.AssetCheckSeverity.WARN)
 
@@ -332,7 +332,7 @@ def test_of_many_findings_twenty_are_shown(polled: Polled) -> None:
     conflicts = [{"code": CONFLICT, "message": "m", "invoice_no": f"FT A/{n}"} for n in range(15)]
     load = load_of(Outcome(1, "loaded", rows=HELD, warnings=conflicts))
     files = [(f"p~{n}", replace(load, file=ledger_file(f"{n}.xml"))) for n in range(3)]
-    whole = Evaluations(polled.runs.instance, [], alone=False)
+    whole = Evaluations(polled.runs.instance, [], (), alone=False)
     assert len(list(whole.of(files))) == 3
     (found,) = (e for e in whole.finish() if e.check_name == CONFLICT)
     assert (found.metadata["findings"].value, len(rows(found))) == (45, 20)

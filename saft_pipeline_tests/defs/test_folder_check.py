@@ -8,12 +8,14 @@ import dagster as dg
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.defs.folder_check import evaluation, files_loaded
+from saft_pipeline.defs.folder_check import build_folder_check, evaluation
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, broken, one_invoice
 
+FOLDER = dg.AssetKey("sftp_folder")
+files_loaded = build_folder_check(FOLDER)
 (KEY,) = files_loaded.check_keys
 
 
@@ -22,7 +24,7 @@ def of(polled: Polled, incomplete_after: timedelta) -> dg.AssetCheckEvaluation:
     store, settings = polled.store, polled.project.settings
     source = settings.sources[0].source
     backlog = store.backlog(source, incomplete_after)
-    return evaluation(store, settings, store.counts(source), backlog)
+    return evaluation(store, settings, store.counts(source), backlog, FOLDER)
 
 
 def found(told: dg.AssetCheckEvaluation) -> list[tuple[object, str]]:
@@ -58,7 +60,7 @@ def test_a_file_whose_end_is_missing_is_told_after_a_while(polled: Polled) -> No
 
 def test_it_may_be_executed(polled: Polled) -> None:
     with polled.as_environment():
-        told = files_loaded(pipeline=Pipeline())
+        told = files_loaded(saft=Pipeline())
     assert isinstance(told, dg.AssetCheckResult)
     assert not told.passed
 

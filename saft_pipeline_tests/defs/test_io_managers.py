@@ -13,7 +13,7 @@ import pytest
 
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.definitions import build
+from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.assets import load_files
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.resources import Pipeline
@@ -29,7 +29,7 @@ def rows(polled: Polled, asset: str, *paths: str) -> pd.DataFrame:
     first, last = (polled.partition(path) for path in (paths[0], paths[-1]))
     with (
         polled.as_environment(),
-        build().get_asset_value_loader(polled.runs.instance) as loader,
+        build_defs().get_asset_value_loader(polled.runs.instance) as loader,
     ):
         return cast(
             "pd.DataFrame",
@@ -109,7 +109,7 @@ def test_no_row_reaches_a_table_but_through_the_io_manager(
         [load_files],
         instance=runs.instance,
         partition_key=partition,
-        resources={"pipeline": pipeline, "tables": Deaf(pipeline=pipeline)},
+        resources={"saft": pipeline, "saft_tables": Deaf(pipeline=pipeline)},
         tags={"saft/claim": store.files()[0].claimed_by or ""},
         raise_on_error=False,
     )

@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 
 from saft_pipeline.dagster_runtime.partitions import files
-from saft_pipeline.definitions import build
+from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.report_assets import ASSETS
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
@@ -46,7 +46,7 @@ def two(two_companies: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def metadata(name: str) -> dict[str, Any]:
     """What a materialization of an asset says."""
-    result = dg.materialize(ASSETS, selection=name, resources={"pipeline": Pipeline()})
+    result = dg.materialize(ASSETS, selection=name, resources={"saft": Pipeline()})
     (made,) = result.asset_materializations_for_node(name)
     return dict(made.metadata)
 
@@ -102,20 +102,20 @@ def test_without_documents_it_says_so(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_comes_after_the_tables_in_a_group_of_its_own(name: str) -> None:
-    node = build().resolve_asset_graph().get(dg.AssetKey(name))
+    node = build_defs().resolve_asset_graph().get(dg.AssetKey(name))
     assert dg.AssetKey("invoices") in node.parent_keys
     assert (node.group_name, node.kinds, node.is_partitioned) == ("reports", {"pandas"}, False)
 
 
 def test_no_run_that_loads_files_makes_reports() -> None:
-    definitions = build()
+    definitions = build_defs()
     job = definitions.resolve_job_def("load_files_job")
     assert not {dg.AssetKey(name) for name in NAMES} & job.asset_layer.selected_asset_keys
     assert job.partitions_def == files
 
 
 def test_no_sensor_or_schedule_launches_reports() -> None:
-    repository = build().get_repository_def()
+    repository = build_defs().get_repository_def()
     launched = [target.job_name for s in repository.sensor_defs for target in s.targets]
     launched += [schedule.job_name for schedule in repository.schedule_defs]
     jobs = [repository.get_job(name) for name in launched]

@@ -12,9 +12,10 @@ import pytest
 
 from saft_pipeline.dagster_runtime import partitions, sensor_ticks
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
+from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, SENSOR
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick
-from saft_pipeline.definitions import build
+from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.sensors import build_sensor
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, one_invoice, partition_of
@@ -36,7 +37,7 @@ def requested(runs: LocalRuns) -> list[dg.DagsterRun]:
 
 def last_tick(runs: LocalRuns) -> Tick:
     """The newest tick that the instance has."""
-    tick = sensor_ticks.newest(runs.instance)
+    tick = sensor_ticks.newest(runs.instance, Location())
     assert tick
     return tick
 
@@ -46,7 +47,7 @@ def test_it_polls_as_often_as_the_settings_say() -> None:
 
 
 def test_it_runs_unless_it_is_switched_off() -> None:
-    sensor = build().get_sensor_def(SENSOR)
+    sensor = build_defs().get_sensor_def(SENSOR)
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
 
 
