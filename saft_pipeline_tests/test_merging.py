@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.dagster_runtime.names import ASSETS, JOB, SENSOR
+from saft_pipeline.dagster_runtime.names import ASSETS, JOB, RESOURCE, SENSOR
 from saft_pipeline.dagster_runtime.partitions import files
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.own_home import forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
 
 PREFIX = ["finance", "saft"]
+
+
+@pytest.fixture(scope="module")
+def saft_home() -> Iterator[Path]:
+    """Where others' runs are not those of merged definitions."""
+    with own_home() as home:
+        yield home
 
 
 @dg.asset(key=["invoices"])
@@ -60,14 +70,23 @@ def test_our_job_has_its_own_executor_wherever_it_is_merged() -> None:
 
 def ticked(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Any:
     """What a look of the sensor gives, with the resources of the definitions."""
-    context = dg.build_sensor_context(instance, definitions=definitions)
-    return definitions.get_sensor_def(SENSOR).evaluate_tick(context)
+    assert definitions.resources
+    resources = {RESOURCE: definitions.resources[RESOURCE]}
+    repository = definitions.get_repository_def()
+    with dg.build_sensor_context(
+        instance, resources=resources, repository_def=repository
+    ) as context:
+        return definitions.get_sensor_def(SENSOR).evaluate_tick(context)
 
 
 @pytest.fixture
-def below_a_prefix(project: Project, runs: LocalRuns) -> Any:
+def below_a_prefix(
+    project: Project, runs: LocalRuns, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Any]:
     """A tick of the merged sensor, and the run that it asks for."""
-    project.put("good.xml", one_invoice("FT M/1"))
+    monkeypatch.setenv("RUN_PER_FILE_UP_TO", "0")
+    for number in (1, 2):
+        project.put(f"{number}.xml", one_invoice(f"FT M/{number}"))
     merged = dg.Definitions.merge(build_defs(key_prefix=PREFIX), THEIRS)
     found = ticked(merged, runs.instance)
     (request,) = found.run_requests
@@ -75,10 +94,10 @@ def below_a_prefix(project: Project, runs: LocalRuns) -> Any:
         instance=runs.instance,
         run_config=request.run_config,
         tags=dict(request.tags),
-        partition_key=request.partition_key,
     )
     assert done.success
-    return found
+    yield found
+    forget(runs.instance)
 
 
 def test_what_the_sensor_and_runs_report_is_below_the_prefix(
@@ -114,8 +133,8 @@ def test_given_settings_stand_above_the_environment(
 def test_an_asset_value_is_loaded_as_dagster_documents_it(runs: LocalRuns, store: Store) -> None:
     definitions = build_defs(key_prefix=PREFIX)
     key = dg.AssetKey([*PREFIX, "invoices"])
-    partition = partition_of(store.files()[0])
+    partition = partition_of(store.files(path="1.xml")[0])
     one: Any = definitions.load_asset_value(key, partition_key=partition, instance=runs.instance)
     assert list(one["invoice_no"]) == ["FT M/1"]
     whole: Any = definitions.load_asset_value(key, instance=runs.instance)
-    assert len(whole) == 1
+    assert len(whole) == 2
