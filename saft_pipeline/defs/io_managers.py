@@ -39,7 +39,10 @@ class TablesIOManager(dg.ConfigurableIOManager):
         """
         import pandas as pd
 
-        chosen = context.asset_partition_keys if context.has_asset_partitions else ()
-        keys = [partitions.ledger_key(p) for p in chosen]
-        columns, rows = self.pipeline.store.rows(context.asset_key.path[-1], keys)
+        store = self.pipeline.store
+        if context.has_asset_partitions:
+            keys = [partitions.ledger_key(p) for p in context.asset_partition_keys]
+        else:
+            keys = [file.key for file in store.files(state="loaded")]
+        columns, rows = store.rows(context.asset_key.path[-1], keys)
         return pd.DataFrame(rows, columns=columns)

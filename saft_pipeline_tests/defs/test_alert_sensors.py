@@ -81,7 +81,8 @@ def test_it_runs_if_there_is_somebody_to_tell(
     monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://hooks.example.test/x")
     sensor = defs().get_sensor_def("alerts")
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-    assert build_defs().get_sensor_def("alerts").default_status == dg.DefaultSensorStatus.STOPPED
+    silent = build_defs(project.settings).get_sensor_def("alerts")
+    assert silent.default_status == dg.DefaultSensorStatus.STOPPED
 
 
 def test_without_a_channel_it_says_what_to_set(
