@@ -32,22 +32,27 @@ create or replace function saft.count_loaded(files public.invoice_files[]) retur
 language sql set search_path = ''
 as $$
     insert into saft.ledger_counts (source, name, value)
-    select f.source, t.name, sum(t.value)
-    from unnest(files) f
-    cross join lateral (select extract(epoch from f.loaded_at - f.first_seen_at) as seconds) wait
+    select s.source, t.name, t.value
+    from (
+        select f.source, count(*) as files, sum(f.size) as bytes,
+            sum((f.publication ->> 'customers')::bigint) as customers,
+            sum(f.total_invoices) as invoices, sum(f.total_lines) as lines,
+            sum(extract(epoch from f.loaded_at - f.first_seen_at)) as seconds
+        from unnest(files) f
+        group by f.source
+    ) s
     cross join lateral (values
-        ('total_files', 1),
-        ('total_bytes', f.size),
-        ('total_customers', (f.publication ->> 'customers')::bigint),
-        ('total_invoices', f.total_invoices),
-        ('total_invoice_lines', f.total_lines),
-        ('total_wait_seconds', wait.seconds),
-        ('waits_' || width_bucket(wait.seconds::double precision, saft.wait_bounds()), 1)
+        ('total_files', s.files), ('total_bytes', s.bytes), ('total_customers', s.customers),
+        ('total_invoices', s.invoices), ('total_invoice_lines', s.lines),
+        ('total_wait_seconds', s.seconds), ('total_calls', 1)
     ) t(name, value)
     where t.value is not null
-    group by 1, 2
     union all
-    select f.source, 'total_calls', 1 from unnest(files) f group by 1
+    select f.source, 'waits_' || width_bucket(
+        extract(epoch from f.loaded_at - f.first_seen_at)::double precision, saft.wait_bounds()),
+        count(*)
+    from unnest(files) f
+    group by 1, 2
 $$;
 
 create or replace function saft.count_new_files() returns trigger

@@ -16,13 +16,10 @@ as $$
     where c.table_name = internal_columns.table_name
 $$;
 
--- A row as the programs read it: only columns of the contract.
-create or replace function saft.ledger_row(file public.invoice_files) returns jsonb
-language sql stable set search_path = ''
-as $$
-    select to_jsonb(file)
-        - saft.internal_columns('invoice_files')
-$$;
+-- The ledger, and each row as the programs read it: only columns of the contract.
+create or replace view saft.ledger with (security_invoker = true) as
+select f.*, to_jsonb(f) - saft.internal_columns('invoice_files') as as_json
+from public.invoice_files f;
 
 -- What a listing changes in the ledger: `ledger_id` is the path's current row, `change` is new,
 -- returned (after we archived or deleted it), changed (in size or time) or unreadable.

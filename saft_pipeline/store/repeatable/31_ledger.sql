@@ -54,8 +54,8 @@ end $$;
 create or replace function public.saft_claimed(owner text) returns jsonb
 language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_agg(saft.ledger_row(f) order by f.modified_at, f.id), '[]')
-    from public.invoice_files f
+    select coalesce(jsonb_agg(f.as_json order by f.modified_at, f.id), '[]')
+    from saft.ledger f
     where f.claimed_by = owner
 $$;
 
@@ -158,6 +158,64 @@ $$;
 -- they are the same.
 create or replace function public.saft_settle(owner text, contents jsonb, saft_version text) returns jsonb
 language plpgsql
+set search_path = '' set plan_cache_mode = force_custom_plan set jit = off
+as $$
+#variable_conflict use_variable
+declare
+    asked bigint[] := array(
+        select (c ->> 'ledger_id')::bigint from jsonb_array_elements(contents) c);
+    noted integer;
+    answer jsonb;
+begin
+    with fetched as materialized (
+        select c.*, same.id as same_as,
+            case when same.id is null then c.pack else same.artifact_pack end as artifact_pack
+        from rows from (jsonb_to_recordset(contents) as (
+            ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, pack text))
+            with ordinality c(ledger_id, sha256, size, modified_at, pack, place)
+        -- As saft.same_bytes has it, without a call for each file.
+        left join lateral (
+            select f.id, f.artifact_pack from public.invoice_files f
+            where f.sha256 = c.sha256 and f.loaded_at is not null and f.saft_version = saft_version
+            order by f.id limit 1
+        ) same on true
+    ), noted as (
+        update public.invoice_files f set
+            sha256 = c.sha256, size = c.size, modified_at = c.modified_at,
+            bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at),
+            artifact_pack = c.artifact_pack
+        from fetched c
+        where f.id = any(asked) and f.id = c.ledger_id and f.claimed_by = owner
+            and coalesce(f.sha256 = c.sha256, true)
+        returning f.id
+    )
+    select jsonb_agg(jsonb_build_object(
+               'ledger_id', c.ledger_id, 'same_as', c.same_as, 'pack', c.artifact_pack)
+               order by c.place),
+        count(n.id)
+    into answer, noted
+    from fetched c left join noted n on n.id = c.ledger_id;
+    if noted = cardinality(asked) then
+        return answer;
+    end if;
+    return saft.settle_versions(owner, contents, saft_version);
+end $$;
+
+-- The first loaded row of these bytes that the same version of the program read, if there is one.
+create or replace function saft.same_bytes(sha256 text, saft_version text)
+returns table (id bigint, artifact_pack text)
+language sql stable set search_path = ''
+as $$
+    select f.id, f.artifact_pack from public.invoice_files f
+    where f.sha256 = same_bytes.sha256 and f.loaded_at is not null
+        and f.saft_version = same_bytes.saft_version
+    order by f.id limit 1
+$$;
+
+-- The same where some rows hold other bytes, or are no longer the owner's.
+create or replace function saft.settle_versions(owner text, contents jsonb, saft_version text)
+returns jsonb
+language plpgsql
 set search_path = '' set plan_cache_mode = force_custom_plan
 set enable_nestloop = off set jit = off
 as $$
@@ -169,20 +227,13 @@ begin
     order by f.id
     for update;
 
-    perform saft.new_version(
-        f, c.sha256, c.size, c.modified_at, saft.pack_of(c.sha256, c.pack, saft_version))
+    perform saft.new_version(f, c.sha256, c.size, c.modified_at,
+        case when same.id is null then c.pack else same.artifact_pack end)
     from jsonb_to_recordset(contents)
         c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, pack text)
     join public.invoice_files f on f.id = c.ledger_id and f.claimed_by = owner
+    left join lateral saft.same_bytes(c.sha256, saft_version) same on true
     where f.sha256 <> c.sha256;
-
-    update public.invoice_files f set
-        sha256 = c.sha256, size = c.size, modified_at = c.modified_at,
-        bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at),
-        artifact_pack = saft.pack_of(c.sha256, c.pack, saft_version)
-    from jsonb_to_recordset(contents)
-        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, pack text)
-    where f.id = c.ledger_id and f.claimed_by = owner;
 
     return (
         select jsonb_agg(jsonb_build_object(
@@ -201,25 +252,7 @@ begin
             where f.source = told.source and f.path = told.path and f.is_current
             limit 1
         ) held on held.claimed_by = owner and held.sha256 = c.sha256
-        left join lateral (
-            select min(f.id) as id from public.invoice_files f
-            where f.sha256 = c.sha256 and f.loaded_at is not null
-                and f.saft_version = saft_version
-        ) same on true);
-end $$;
-
--- Where the artifacts of these bytes are kept already, else in `pack`; null: files of their own.
-create or replace function saft.pack_of(sha256 text, pack text, saft_version text) returns text
-language plpgsql stable set search_path = ''
-as $$
-#variable_conflict use_variable
-declare
-    kept record;
-begin
-    select f.artifact_pack into kept from public.invoice_files f
-    where f.sha256 = sha256 and f.loaded_at is not null and f.saft_version = saft_version
-    order by f.id limit 1;
-    return case when found then kept.artifact_pack else pack end;
+        left join lateral saft.same_bytes(c.sha256, saft_version) same on true);
 end $$;
 
 -- The next version of a claimed file, which takes over the claim; the old one is what it was.
@@ -341,9 +374,9 @@ declare
     sources text[] := case when source is null and path is not null then saft.sources() end;
 begin
     return coalesce((
-        select jsonb_agg(saft.ledger_row(f) order by f.id desc)
+        select jsonb_agg(f.as_json order by f.id desc)
         from (
-            select f.* from public.invoice_files f
+            select f.* from saft.ledger f
             where (source is null or f.source = source)
                 and (sources is null or f.source = any(sources))
                 and (state is null or f.status = state)
@@ -369,5 +402,7 @@ as $$
             and case when paths is null then f.status = 'failed' else f.path = any(paths) end
         returning f.*
     )
-    select coalesce(jsonb_agg(saft.ledger_row(again) order by again.id), '[]') from again
+    select coalesce(jsonb_agg(
+        to_jsonb(again) - saft.internal_columns('invoice_files') order by again.id), '[]')
+    from again
 $$;

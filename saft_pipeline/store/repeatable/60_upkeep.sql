@@ -30,9 +30,9 @@ create or replace function public.saft_uncleared(
 returns jsonb
 language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_agg(saft.ledger_row(f) order by f.id), '[]')
+    select coalesce(jsonb_agg(f.as_json order by f.id), '[]')
     from (
-        select l.* from public.invoice_files l
+        select l.* from saft.ledger l
         where l.source = saft_uncleared.source and l.is_current and l.status = 'loaded'
             and l.removed_at is null
             and l.loaded_at < now() - make_interval(secs => grace_seconds)
