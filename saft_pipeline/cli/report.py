@@ -35,6 +35,7 @@ class Subject(StrEnum):
     VAT = "vat"
     SALES = "sales"
     FILES = "files"
+    GAPS = "gaps"
 
 
 Company = Annotated[str | None, typer.Option(metavar="NIF", help="Whose; all without.")]
@@ -62,7 +63,8 @@ def report(
         Subject,
         typer.Argument(
             help="VAT by month, region and rate, beside the documents' TaxPayable; sales by branch "
-            "and day; or the files that came in by day, branch and state.",
+            "and day; the files that came in by day, branch and state; or what is missing: "
+            "numbers in series, months without a file.",
             show_default=False,
         ),
     ],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from saft_pipeline.loading.read import Reading, Rejection
+from saft_pipeline.saft.records import Header
 from saft_pipeline.saft.rules.checks import summaries
 from saft_pipeline.sftp.client import Fetched
 from saft_pipeline.store.model import LedgerFile, Outcome, Publication
@@ -20,6 +21,10 @@ from saft_pipeline.store.spool import Spool
 
 TABLES = ("companies", "customers", "invoices", "invoice_lines")
 
+_LEDGER_FACTS = (
+    *("start_date", "end_date", "tax_entity", "tax_accounting_basis"),
+    *("software_certificate_number", "product_id"),
+)
 GROUP_FILES = 100
 GROUP_BYTES = 32 << 20
 
@@ -75,6 +80,7 @@ class Load:
             declared=reading.totals.declared,
             computed=reading.totals.computed,
             warnings=[*reading.warnings, *summaries(reading.findings, reading.warnings)],
+            header=_facts(reading.header),
         )
 
     def discard(self) -> None:
@@ -83,6 +89,11 @@ class Load:
             self.reading.rows.close()
         if self.fetched and isinstance(self.fetched.content, Path):
             self.fetched.content.unlink(missing_ok=True)
+
+
+def _facts(header: Header) -> dict[str, str]:
+    given = {name: header.extra.get(name) for name in _LEDGER_FACTS}
+    return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ _KINDS = {
     "computed_total_credit",
     Kind.PERCENT: "tax_percentage",
     Kind.COUNT: "documents files invoices lines size warned attempts line_count credit_notes days "
-    "total_invoices total_lines declared_number_of_entries computed_number_of_entries "
+    "missing total_invoices total_lines declared_number_of_entries computed_number_of_entries "
     "loaded failed incomplete pending running gone unreadable",
     Kind.MONTH: "month",
-    Kind.DATE: "invoice_date day",
+    Kind.DATE: "invoice_date previous_date day",
 }
 _BY_NAME = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 _BY_TYPE = {

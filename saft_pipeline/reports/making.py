@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from saft_pipeline.reports.files import files
+from saft_pipeline.reports.gaps import gaps
 from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.sales import sales
 from saft_pipeline.reports.selection import Selection, SelectionError, of_company
@@ -15,11 +16,12 @@ REPORTS: Mapping[str, Callable[[Reports, Selection], Report]] = {
     "vat": vat,
     "sales": sales,
     "files": files,
+    "gaps": gaps,
 }
 
 
 def make(name: str, source: Reports, selection: Selection) -> Report:
-    """The report of that name: `vat` is of one company, `sales` of one or all, `files` of all.
+    """The report of that name: `vat` is of one company, `files` of all, the others of either.
 
     Raises:
         SelectionError: no such company, or none was named where it must be.

@@ -67,8 +67,9 @@ def publication_json(publication: Publication) -> dict[str, Any]:
     told = {
         name: value
         for name, value in _shallow(publication).items()
-        if name not in ("declared", "computed")
+        if name not in ("declared", "computed", "header")
     }
+    told |= publication.header
     for prefix in ("declared", "computed"):
         for name, value in getattr(publication, prefix)._asdict().items():
             told[f"{prefix}_{name}"] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -140,6 +141,7 @@ class Publication:
     """What is to be published of one file, and how many rows to expect in staging.
 
     With `same_as`, nothing was staged: totals, warnings and links are those of that row.
+    `header` is what the Header says of period and program, by the columns of the ledger.
     """
 
     ledger_id: int
@@ -152,6 +154,7 @@ class Publication:
     computed: ControlTotals = _UNKNOWN
     warnings: Warnings = field(default_factory=list)
     same_as: int | None = None
+    header: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

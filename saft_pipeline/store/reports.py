@@ -47,6 +47,13 @@ class Reports:
         arguments = _period(start_date, end_date)
         return dict(json.loads(self._transport.call("saft_report_files", arguments)))
 
+    def gaps(
+        self, company_id: str | None, start_date: date | None, end_date: date | None
+    ) -> dict[str, Rows]:
+        """`gaps` in series, `months` without a file, and `codes`, `credits` and `conflicts`."""
+        arguments = {"company_id": company_id, **_period(start_date, end_date)}
+        return dict(json.loads(self._transport.call("saft_report_gaps", arguments)))
+
     def export(
         self,
         relation: str,

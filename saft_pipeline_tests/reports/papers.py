@@ -138,4 +138,5 @@ def _spool(content: bytes, name: str, rows: FileRows) -> Publication:
         customers=rows.counts["customers"],
         declared=totals.declared,
         computed=totals.computed,
+        header={name: header.extra[name] for name in ("start_date", "end_date")},
     )

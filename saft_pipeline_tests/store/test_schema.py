@@ -34,6 +34,7 @@ LANDED = {
     "20261127062000_whole_bytes": "cdc113ca303e398f",
     "20261127080000_artifact_packs": "58629acbd41cbdca",
     "20261127081000_growth": "9002a224c127d6a8",
+    "20261127090000_file_facts": "823c0eccd1af5f36",
 }
 
 

@@ -45,7 +45,13 @@ create unlogged table saft.staging_files (
     bytes_modified_at timestamptz,
     bytes_id bigint,
     state text not null,
-    error text
+    error text,
+    start_date date,
+    end_date date,
+    tax_entity text,
+    tax_accounting_basis text,
+    software_certificate_number text,
+    product_id text
 );
 
 -- What publishing decided of each staged invoice: which row it is, and whether its values go there.

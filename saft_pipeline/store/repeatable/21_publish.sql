@@ -30,7 +30,12 @@ begin
         end,
         case when p.same_as is not null and same.id is null then format(
             'the same bytes were loaded as ledger row %s, which is no longer loaded; '
-            'take the file again: saft retry', p.same_as) end
+            'take the file again: saft retry', p.same_as) end,
+        coalesce(same.start_date, p.start_date), coalesce(same.end_date, p.end_date),
+        coalesce(same.tax_entity, p.tax_entity),
+        coalesce(same.tax_accounting_basis, p.tax_accounting_basis),
+        coalesce(same.software_certificate_number, p.software_certificate_number),
+        coalesce(same.product_id, p.product_id)
     from jsonb_populate_recordset(null::saft.staging_files, publications) p
     left join public.invoice_files f on f.id = p.ledger_id
     left join saft.file_order o on o.id = p.ledger_id
@@ -89,6 +94,9 @@ begin
         claimed_by = null, previous_status = null, lease_expires_at = null,
         run_id = run, saft_version = program,
         company_id = p.company_id, date_created = p.date_created,
+        start_date = p.start_date, end_date = p.end_date, tax_entity = p.tax_entity,
+        tax_accounting_basis = p.tax_accounting_basis,
+        software_certificate_number = p.software_certificate_number, product_id = p.product_id,
         total_invoices = p.invoices, total_lines = p.lines,
         declared_number_of_entries = p.declared_number_of_entries,
         declared_total_debit = p.declared_total_debit,

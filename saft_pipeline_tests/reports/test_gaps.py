@@ -1,0 +1,89 @@
+"""What is missing across files and months, and what contradicts itself there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from saft_pipeline.reports.gaps import gaps
+from saft_pipeline.reports.report import Report
+from saft_pipeline.reports.selection import Selection
+from saft_pipeline.store.reports import Reports
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.reports.papers import COMPANY, file_of, load, paper, taxed
+
+Of = Callable[..., Report]
+
+
+@pytest.fixture
+def of(source: Reports, store: Store) -> Of:
+    """The report over files, each of some documents."""
+
+    def report(*files: bytes, **selection: Any) -> Report:
+        for content in files:
+            load(store, content)
+        return gaps(source, Selection(COMPANY, "Padaria", **selection))
+
+    return report
+
+
+def rows(report: Report, name: str) -> list[dict[str, Any]]:
+    return [row for table in report.tables if table.name == name for row in table.records()]
+
+
+def invoice(number: int, *, code: str = "ABCD1234", day: str = "2025-03-01") -> str:
+    text = paper(f"FT A/{number}", taxed("10"), net="10", day=day)
+    return text.replace("<ATCUD>0<", f"<ATCUD>{code}-{number}<")
+
+
+def month(number: int, *papers: str) -> bytes:
+    """A file of one month of 2025."""
+    text = file_of(*papers).decode()
+    for element, day in (("StartDate", 1), ("EndDate", 28)):
+        before = text.index(f"<{element}>") + len(element) + 2
+        text = f"{text[:before]}2025-{number:02}-{day:02}{text[before + 10 :]}"
+    return text.encode()
+
+
+def test_a_series_that_goes_on_in_another_file_has_no_gap(of: Of) -> None:
+    report = of(file_of(invoice(1)), file_of(invoice(2), invoice(3)))
+    assert (report.is_well, rows(report, "gaps")) == (True, [])
+
+
+def test_numbers_that_no_file_has_are_a_gap_with_the_days_around_it(of: Of) -> None:
+    report = of(file_of(invoice(1)), file_of(invoice(4, day="2025-03-09")))
+    (gap,) = rows(report, "gaps")
+    assert (gap["series"], gap["first_missing"], gap["last_missing"], gap["missing"]) == (
+        "FT A", 2, 3, 2
+    )  # fmt: skip
+    assert (gap["previous_date"], gap["invoice_date"]) == ("2025-03-01", "2025-03-09")
+
+
+def test_a_gap_is_told_in_the_period_of_the_document_after_it(of: Of) -> None:
+    files = file_of(invoice(1)), file_of(invoice(4, day="2025-03-09"))
+    assert rows(of(*files, end_date=date(2025, 3, 8)), "gaps") == []
+
+
+def test_a_month_between_others_without_a_file_is_missing(of: Of) -> None:
+    report = of(month(1, invoice(1)), month(2, invoice(2)), month(4, invoice(3)))
+    assert [row["month"] for row in rows(report, "months")] == ["2025-03"]
+
+
+def test_a_series_with_two_codes_and_a_code_of_two_series_are_told(of: Of) -> None:
+    other = invoice(1).replace("FT A/", "FT B/")
+    report = of(file_of(invoice(1), invoice(2, code="WXYZ6789"), other))
+    told = {(row["series"], row["codes"]) for row in rows(report, "codes")}
+    assert told == {("FT A", "ABCD1234, WXYZ6789"), ("FT A, FT B", "ABCD1234")}
+
+
+def test_credit_notes_of_other_files_above_their_invoice_are_told(of: Of) -> None:
+    reference = "<References><Reference>FT A/1</Reference></References><Description>"
+    line = taxed("6", side="Debit").replace("<Description>", reference, 1)
+    notes = [file_of(paper(f"NC A/{n}", line, net="6")) for n in (1, 2)]
+    (credit,) = rows(of(file_of(invoice(1)), *notes), "credits")
+    assert (credit["invoice_no"], credit["net_total"], credit["credited"]) == (
+        "FT A/1", "10", "12"
+    )  # fmt: skip
