@@ -6,14 +6,15 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from saft_pipeline.cli.output import COULD_NOT, FOUND, OK, print_json, say
-from saft_pipeline.settings import Settings, SettingsError, load, origins
+from saft_pipeline.settings import Settings, SettingsError, SourceSettings, load, origins
 
 if TYPE_CHECKING:
     from saft_pipeline.store.migrate import State
@@ -71,7 +72,7 @@ def _tell(result: CheckResult) -> None:
 def _results(settings: Settings, *, alerts: bool) -> Iterator[CheckResult]:
     yield CheckResult("settings", ok=True, message=_settings())
     yield _home(settings)
-    yield from _sftp(settings)
+    yield from _sources(settings)
     yield from _database(settings)
     yield _dagster(settings)
     yield _api(settings)
@@ -124,7 +125,28 @@ def _home(settings: Settings) -> CheckResult:
     return CheckResult("home", ok=True, message=message)
 
 
-def _sftp(settings: Settings) -> Iterator[CheckResult]:
+def _sources(settings: Settings) -> Iterator[CheckResult]:
+    """Every source, all at once; of several each step with the source's name, and a table."""
+    sources = settings.sources
+    if len(sources) == 1:
+        yield from _sftp(sources[0])
+        return
+    with ThreadPoolExecutor(32) as pool:
+        tried = list(pool.map(lambda each: list(_sftp(each)), sources))
+    lines = []
+    for source, results in zip(sources, tried, strict=True):
+        for result in results:
+            yield replace(result, check=f"{source.source}: {result.check}")
+        wrong = next((r for r in results if not r.ok), None)
+        said = wrong or next((r for r in results if r.check == "sftp folder"), results[-1])
+        state = "PROBLEM" if wrong else "ok"
+        lines.append(f"{source.source:24}{state:8}{source.address}: {said.message}")
+    well = sum(all(result.ok for result in results) for results in tried)
+    table = "\n  ".join([f"{well} of {len(sources)} answer", *lines])
+    yield CheckResult("sources", ok=well == len(sources), message=table)
+
+
+def _sftp(settings: SourceSettings) -> Iterator[CheckResult]:
     from saft_pipeline.loading.servers import connected
     from saft_pipeline.sftp.client import host_key
     from saft_pipeline.sftp.errors import HostKeyError, SftpError

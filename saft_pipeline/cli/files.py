@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from saft_pipeline.store.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+OfSource = Annotated[str | None, typer.Option("--source", help="Only files of this source.")]
 
 # In the order in which they want looking at.
 State = StrEnum("State", "failed unreadable gone incomplete running pending loaded")
@@ -130,6 +131,7 @@ def status(
         State | None,
         typer.Option(metavar="STATE", help=f"All files in one state: {', '.join(State)}."),
     ] = None,
+    source: OfSource = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: files by state, with reasons and tries."""
@@ -138,18 +140,18 @@ def status(
 
     settings = load()
     store = Store(open_to_look(settings), settings.batch_size)
-    counts = store.counts()
-    waiting = store.backlog(None, settings.incomplete_after).oldest_pending_seconds
+    counts = store.counts(source)
+    waiting = store.backlog(source, settings.incomplete_after).oldest_pending_seconds
     backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
     head = {"database": where(settings), "counts": counts, "backlog": backlog}
     if as_json and not path:
-        every = (_row(f) for page in store.pages(state=state) for f in page)
+        every = (_row(f) for page in store.pages(source=source, state=state) for f in page)
         print_json_rows(head, "files", every)
         return
     if path or state:
-        files = store.files(state=state, path=path)
+        files = store.files(source=source, state=state, path=path)
     else:
-        files = [f for s in State for f in store.files(state=s, limit=_SHOWN)]
+        files = [f for s in State for f in store.files(source=source, state=s, limit=_SHOWN)]
     store.close()
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
@@ -173,8 +175,10 @@ def _list(files: Sequence[LedgerFile], *, whole: bool) -> None:
     if not files:
         return
     show(_line("state", "version", "tries", "invoices", "lines", "file"))
+    alone = len({f.source for f in files}) == 1
     for f in files:
-        show(_line(f.status, f.version, f.attempts, f.total_invoices, f.total_lines, f.path))
+        name = f.path if alone else f"{f.source}: {f.path}"
+        show(_line(f.status, f.version, f.attempts, f.total_invoices, f.total_lines, name))
         if f.error:
             show(f"    {f.error.removeprefix(f.path + ':')}")
         if f.next_attempt_at:
@@ -202,6 +206,7 @@ def retry(
         list[str] | None, typer.Argument(help="Files as the ledger names them.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All failed files.")] = False,
+    source: OfSource = None,
     as_json: AsJson = False,
 ) -> None:
     """Take failed files again, at the next poll."""
@@ -211,7 +216,7 @@ def retry(
     from saft_pipeline.store.opening import open_store
 
     store = open_store(load())
-    files = store.retry(paths=paths if paths else None)
+    files = store.retry(paths=paths if paths else None, source=source)
     store.close()
     local = [f.path for f in files if f.source == LOCAL]
     missed = sorted(set(paths or ()) - {f.path for f in files})

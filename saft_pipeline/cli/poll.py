@@ -38,11 +38,12 @@ def register(app: typer.Typer) -> None:
 
 def poll(
     drain: Annotated[bool, typer.Option("--drain", help="Until nothing is pending.")] = False,
+    source: Annotated[str | None, typer.Option(help="One of the sources alone.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Look at the SFTP folder once and load what is new."""
+    """Look at the SFTP folders once and load what is new."""
     started = time.perf_counter()
-    settings = _settings(drain=drain)
+    settings = _settings(source, drain=drain)
     with gc_frozen():
         from saft_pipeline.dagster_runtime.in_process import local_runs
         from saft_pipeline.store.opening import open_store
@@ -59,8 +60,9 @@ def poll(
     finish(asdict(done), sentence, as_json=as_json, failed=done.failed > 0)
 
 
-def _settings(*, drain: bool) -> Settings:
+def _settings(source: str | None, *, drain: bool) -> Settings:
     settings = quiet(load())
+    settings = settings.only(source) if source else settings
     settings.require_sources()
     return settings.without_limit() if drain else settings
 

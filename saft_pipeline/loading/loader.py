@@ -69,7 +69,24 @@ class Loader:
                 reading,
                 reading.rejection or self._blocked(load, reading),
             )
+        self._keep_companies_out(group.loads)
         return group.loads
+
+    def _keep_companies_out(self, loads: Sequence[Load]) -> None:
+        """A source brings files of its companies only; of known bytes the ledger knows whose."""
+        sources = {each.source: each.companies for each in self._settings.sources}
+        read = [x for x in loads if x.rejection is None and sources.get(x.file.source)]
+        known = [x.same_as for x in read if x.same_as is not None]
+        whose = {f.id: f.company_id for f in self._store.files(ids=known)} if known else {}
+        for load in read:
+            reading = load.reading.company_id if load.reading else None
+            company, mine = reading or whose.get(load.same_as or 0), sources[load.file.source]
+            if company not in mine:
+                reason = (
+                    f"{load.file.path}: it is of company {company}, and {load.file.source} brings "
+                    f"files of {', '.join(mine)} only: see `companies` in SOURCES_FILE"
+                )
+                load.rejection = Rejection(reason, "failed")
 
     def _blocked(self, load: Load, reading: Reading) -> Rejection | None:
         """Bytes that were loaded before are in the tables: there is nothing to keep out."""

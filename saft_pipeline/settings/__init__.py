@@ -30,7 +30,7 @@ from saft_pipeline.durations import parse_duration
 from saft_pipeline.saft.rules.checks import NAMES
 from saft_pipeline.settings import sources_file
 from saft_pipeline.settings.contradictions import contradictions, explained, missing_of_sftp
-from saft_pipeline.settings.sources_file import secret_in
+from saft_pipeline.settings.secret_files import secrets_in_files
 from saft_pipeline.sftp.model import SftpConfig
 
 
@@ -186,6 +186,16 @@ class Settings(BaseModel):
         """The one that the ledger calls so."""
         return next((each for each in self.sources if each.source == name), None)
 
+    def only(self, name: str) -> Settings:
+        """The same, with one of the sources. Raises SettingsError if it is none of them."""
+        source = self.source_named(name)
+        if source is None:
+            names = ", ".join(each.source for each in self.sources)
+            raise SettingsError(f"{name} is none of the sources: {names}")
+        copy = self.model_copy()
+        copy._sources = (source,)
+        return copy
+
     def without_limit(self) -> Settings:
         """The same, but every poll takes all that there is."""
         all_of_it = {"max_files_per_batch": 0}
@@ -292,7 +302,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
         return _in_use[-1]
     named = {name: value for name, (value, _) in _read(environ, dotenv).items()}
     known: dict[str, Any] = {k: v for k, v in named.items() if k in Settings.model_fields}
-    in_files, problems = _from_files(named)
+    in_files, problems = secrets_in_files(named, _secrets())
     try:
         settings = Settings(**{**known, **in_files})
     except ValidationError as error:
@@ -368,22 +378,9 @@ def _above(settings: Settings, table: sources_file.Table) -> dict[str, Any]:
     return {**shown, **table.given, "source": table.name}
 
 
-def _from_files(named: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The secrets that lie in files, and what is wrong with those files."""
-    found, problems = {}, []
-    for name, field in Settings.model_fields.items():
-        variable = f"{name}_file"
-        if variable not in named or field.annotation != SecretStr | None:
-            continue
-        try:
-            if name in named:
-                raise ValueError(f"both this and {name.upper()} are set; keep one")
-            found[name] = secret_in(Path(named[variable]).expanduser())
-        except ValueError as error:
-            problems.append(f"{variable.upper()}: {error}")
-            # It was given, so nothing else is to call it missing.
-            found[name] = "unknown"
-    return found, problems
+def _secrets() -> list[str]:
+    fields = Settings.model_fields.items()
+    return [name for name, field in fields if field.annotation == SecretStr | None]
 
 
 def _listing(problems: list[str]) -> str:

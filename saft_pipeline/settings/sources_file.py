@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from saft_pipeline.settings.secret_files import secret_in
+
 _PLAIN = ("after_load", "max_files_per_batch", "poll_interval_seconds", "companies")
 _SECRETS = ("sftp_password", "sftp_private_key_passphrase")
 # It begins the keys of partitions, and must not be taken for an address or a local file.
@@ -76,16 +78,3 @@ def _setting(item: str, value: object, known: Collection[str]) -> Iterator[tuple
         yield name, value
     else:
         raise ValueError("no such key")
-
-
-def secret_in(path: Path) -> str:
-    """A secret from a file of its own. Raises ValueError: what is wrong with the file."""
-    try:
-        secret = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ValueError(f"{path} can't be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not text") from None
-    if not secret:
-        raise ValueError(f"{path} is empty")
-    return secret

@@ -18,10 +18,22 @@ class Operations:
         self._transport = transport
 
     def page(
-        self, *, state: str | None, path: str | None, before: int | None, limit: int
+        self,
+        *,
+        state: str | None,
+        path: str | None,
+        before: int | None,
+        limit: int,
+        source: str | None = None,
     ) -> list[LedgerRow]:
         """Ledger rows, newest first, with ids below `before`; a path has all its versions."""
-        arguments = {"state": state, "path": path, "before": before, "limit": limit}
+        arguments = {
+            "source": source,
+            "state": state,
+            "path": path,
+            "before": before,
+            "limit": limit,
+        }
         return list(self._transport.call("saft_files", arguments))
 
     def run_files(self, run_ids: Sequence[str]) -> list[LedgerRow]:

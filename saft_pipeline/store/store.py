@@ -235,9 +235,9 @@ class Store:
             left -= len(page)
             arguments["before"] = page[-1].id
 
-    def retry(self, *, paths: Sequence[str] | None) -> list[LedgerFile]:
-        """Let files that were not loaded be taken again; None is all that failed."""
-        arguments = {"paths": None if paths is None else list(paths)}
+    def retry(self, *, paths: Sequence[str] | None, source: str | None = None) -> list[LedgerFile]:
+        """Let files that were not loaded be taken again; None is all that failed, of any source."""
+        arguments = {"paths": None if paths is None else list(paths), "source": source}
         return ledger_files(self._transport.call("saft_retry", arguments))
 
     def stage(self, spools: Sequence[Spool]) -> int:

@@ -91,7 +91,11 @@ def active_tasks(services: Services, _: Nothing) -> ActiveTasks:
 def files(services: Services, asked: FileQuery) -> Files:
     """The ledger: every file that was seen, newest first, page by page."""
     rows = services.ledger.operations.page(
-        state=asked.state, path=asked.path, before=asked.before, limit=asked.limit
+        source=asked.source,
+        state=asked.state,
+        path=asked.path,
+        before=asked.before,
+        limit=asked.limit,
     )
     found = [File.model_validate(row) for row in rows]
     return Files(files=found, next=found[-1].id if len(found) == asked.limit else None)

@@ -97,9 +97,15 @@ class Probes:
 
 def _sftp(settings: Settings) -> str:
     """Whether every source answers; of several that do not, each with its name."""
+    problems = {}
     for each in settings.sources:
-        connect(each.require_sftp()).close()
-    return CONNECTED
+        try:
+            connect(each.require_sftp()).close()
+        except SftpError as error:
+            if len(settings.sources) == 1:
+                raise
+            problems[each.source] = str(error)
+    return "; ".join(f"{name}: {problem}" for name, problem in problems.items()) or CONNECTED
 
 
 def _supabase(services: Services) -> str:

@@ -6,7 +6,7 @@ What neither tells is in the ledger's counters, which those processes add to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -51,7 +51,8 @@ class _Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         figures = self._services.ledger.operations.figures()
-        yield from _files(figures)
+        names = [each.source for each in self._services.settings.sources]
+        yield from _files(figures, names)
         yield from _loaded(figures["loaded"])
         yield _waits(figures)
         for name, help_text in COUNTERS.items():
@@ -60,10 +61,15 @@ class _Figures(Collector):
         yield from _sensor(self._services.instance, self._services.location)
 
 
-def _files(figures: Mapping[str, Any]) -> Iterator[Metric]:
-    files = Gauge("saft_files", "Files by state, by their newest version.", labels=["state"])
-    for state in STATES:
-        files.add_metric([state], figures["files"].get(state, 0))
+def _files(figures: Mapping[str, Any], sources: Sequence[str]) -> Iterator[Metric]:
+    files = Gauge(
+        "saft_files",
+        "Files by source and state, by their newest version.",
+        labels=["source", "state"],
+    )
+    for source in dict.fromkeys([*sources, *figures["files"]]):
+        for state in STATES:
+            files.add_metric([source, state], figures["files"].get(source, {}).get(state, 0))
     yield files
     oldest = Gauge(
         "saft_oldest_file_age_seconds",

@@ -54,6 +54,7 @@ class FileQuery(BaseModel):
     """Which files of the ledger."""
 
     model_config = ConfigDict(extra="forbid")
+    source: Name | None = Field(None, max_length=4096, description="only files of this source")
     state: FileState | None = Field(None, description="only files in this state")
     path: Name | None = Field(None, max_length=4096, description="one file, in all its versions")
     limit: int = Field(100, ge=1, le=1000, description="most files of a page")

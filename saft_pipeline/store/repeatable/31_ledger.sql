@@ -392,7 +392,8 @@ begin
 end $$;
 
 -- Let files that were not loaded be taken again: those paths, or with null all that failed.
-create or replace function public.saft_retry(paths text[] default null) returns jsonb
+create or replace function public.saft_retry(
+    paths text[] default null, source text default null) returns jsonb
 language sql set search_path = ''
 as $$
     with again as (
@@ -400,6 +401,7 @@ as $$
             status = 'pending', attempts = 0, next_attempt_at = null
         where f.is_current and f.status <> 'loaded' and f.status <> 'running'
             and case when paths is null then f.status = 'failed' else f.path = any(paths) end
+            and (saft_retry.source is null or f.source = saft_retry.source)
         returning f.*
     )
     select coalesce(jsonb_agg(

@@ -25,7 +25,16 @@ create or replace function public.saft_figures() returns jsonb
 language sql stable set search_path = '' set statement_timeout = '30s'
 as $$
     select jsonb_build_object(
-        'files', public.saft_counts(),
+        'files', (
+            select coalesce(jsonb_object_agg(s.source, s.files), '{}')
+            from (
+                select c.source, jsonb_object_agg(c.name, c.files) as files
+                from (
+                    select l.source, l.name, sum(l.value) as files from saft.ledger_counts l
+                    where l.name !~ '_' group by l.source, l.name
+                ) c
+                group by c.source
+            ) s),
         'oldest_seconds', (
             select coalesce(jsonb_object_agg(o.status, o.seconds), '{}')
             from (
