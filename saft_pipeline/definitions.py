@@ -17,6 +17,7 @@ from saft_pipeline.defs.folder_check import build_folder_check
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.jobs import build_job
 from saft_pipeline.defs.report_assets import ASSETS as REPORTS
+from saft_pipeline.defs.report_assets import build_report_sensor
 from saft_pipeline.defs.resources import pipeline_of
 from saft_pipeline.defs.schedules import build_prune_schedule
 from saft_pipeline.defs.sensors import build_sensor
@@ -81,6 +82,7 @@ def build_defs(
         sensors=[
             build_sensor(min(each.poll_interval_seconds for each in known.sources), prefix),
             build_alert_sensor(prefix, wanted=bool(channels(known))),
+            build_report_sensor(prefix),
         ],
         resources={
             RESOURCE: pipeline,

@@ -125,4 +125,4 @@ def test_dg_checks_and_lists_the_definitions(tmp_path: Path) -> None:
     assert "All definitions loaded successfully" in dg_command(tmp_path, "check", "defs")
     listed = json.loads(dg_command(tmp_path, "list", "defs", "--json"))
     assert {asset["asset_key"] for asset in listed["assets"]} >= {FOLDER, *ASSETS}
-    assert [sensor["name"] for sensor in listed["sensors"]] == ["alerts", SENSOR]
+    assert [sensor["name"] for sensor in listed["sensors"]] == ["alerts", "reports", SENSOR]

@@ -12,6 +12,7 @@ PRUNE_SCHEDULE = "prune_nightly"
 FOLDER = SENSOR = "sftp_folder"
 ALERTS = "alerts"
 REPORTS = ("vat_summary", "sales_by_day")
+REPORTS_SENSOR = "reports"
 
 LINKS = "invoice_file_links"
 PUBLISHING = "invoice_files"

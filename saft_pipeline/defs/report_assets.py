@@ -1,17 +1,19 @@
 """The reports as assets: what they come to and a chart, in the metadata of each materialization.
 
-Nobody launches them but a person: they are in no job and no sensor's run. They ask the store for
-sums instead of loading their inputs, which may be millions of rows. pandas is imported at work
-only: no other run needs it.
+They are made when the tables they come from change, at most every three minutes, in runs of their
+own: no run that loads files waits for them. They ask the store for sums instead of
+loading their inputs, which may be millions of rows. pandas is imported at work only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from saft_pipeline.dagster_runtime.names import REPORTS, REPORTS_SENSOR
 from saft_pipeline.defs.resources import Pipeline
 
 if TYPE_CHECKING:
@@ -20,8 +22,26 @@ if TYPE_CHECKING:
 GROUP = "reports"
 _MOST_ROWS = 100
 
+_INTERVAL = 180  # seconds
 
-@dg.asset(group_name=GROUP, kinds={"pandas"}, deps=["invoices", "invoice_lines"])
+# One table stands for all, which are made together: a look goes through all partitions of each that
+# is looked at. Found by a part of its name, since who merges these definitions may put more before.
+_TABLE = dg.AssetSelection.key_substring("invoices")
+_UNREPORTED = dg.AutomationCondition.missing() & dg.AutomationCondition.any_deps_match(
+    ~dg.AutomationCondition.missing()
+).allow(_TABLE)
+WHEN_TABLES_CHANGE = dg.AutomationCondition.any_deps_updated().allow(_TABLE) | _UNREPORTED
+"""True when files were loaded since the sensor looked last, or before it ever did: how often it
+looks is how often a report is made at most.
+"""  # fmt: skip
+
+
+@dg.asset(
+    group_name=GROUP,
+    kinds={"pandas"},
+    deps=["invoices", "invoice_lines"],
+    automation_condition=WHEN_TABLES_CHANGE,
+)
 def vat_summary(saft: Pipeline) -> dg.MaterializeResult[None]:
     """VAT of each company by month, region and rate, beside its documents' own TaxPayable."""
     from saft_pipeline.reports.selection import Selection, opened
@@ -35,6 +55,7 @@ def vat_summary(saft: Pipeline) -> dg.MaterializeResult[None]:
     group_name=GROUP,
     kinds={"pandas"},
     deps=["invoices", "invoice_lines", "invoice_file_links", "invoice_files"],
+    automation_condition=WHEN_TABLES_CHANGE,
 )
 def sales_by_day(saft: Pipeline) -> dg.MaterializeResult[None]:
     """Net, tax and gross of each company by branch and day, credit notes subtracted."""
@@ -46,6 +67,17 @@ def sales_by_day(saft: Pipeline) -> dg.MaterializeResult[None]:
 
 
 ASSETS = (vat_summary, sales_by_day)
+
+
+def build_report_sensor(prefix: Sequence[str] = ()) -> dg.AutomationConditionSensorDefinition:
+    """The sensor that makes them, whose keys begin with `prefix`."""
+    return dg.AutomationConditionSensorDefinition(
+        REPORTS_SENSOR,
+        target=dg.AssetSelection.assets(*(dg.AssetKey([*prefix, name]) for name in REPORTS)),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=_INTERVAL,
+        description="Makes the reports when the tables change, at most every three minutes.",
+    )
 
 
 def _result(report: Report, *, newest: str) -> dg.MaterializeResult[None]:

@@ -1,4 +1,4 @@
-"""The reports as assets: what their materializations show, and that nothing launches them."""
+"""The reports as assets: what their materializations show, and when they are made."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.report_assets import ASSETS
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+from saft_pipeline.store.migrate import migrate
 from saft_pipeline_tests.reports.papers import (
     COMPANY,
     OTHER_COMPANY,
@@ -96,6 +97,7 @@ def test_the_figures_and_the_verdict_are_there() -> None:
 def test_without_documents_it_says_so(
     database_url: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    migrate(database_url)
     monkeypatch.setenv("SUPABASE_DB_URL", database_url)
     assert metadata(name)["chart"].md_str == "Nothing to report: all companies · all days."
 
@@ -114,13 +116,58 @@ def test_no_run_that_loads_files_makes_reports() -> None:
     assert job.partitions_def == files
 
 
-def test_no_sensor_or_schedule_launches_reports() -> None:
+class Looks:
+    """The sensor's looks at an instance, one after the other."""
+
+    def __init__(self, instance: dg.DagsterInstance) -> None:
+        self._instance = instance
+        self._cursor: Any = None
+
+    def __call__(self) -> set[str]:
+        """Which reports are asked for; they are made at once."""
+        found = dg.evaluate_automation_conditions(
+            build_defs(), self._instance, dg.AssetSelection.assets(*NAMES), cursor=self._cursor
+        )
+        self._cursor = found.cursor
+        asked = {name for name in NAMES if found.get_num_requested(dg.AssetKey(name))}
+        for name in asked:
+            self._instance.report_runless_asset_event(dg.AssetMaterialization(name))
+        return asked
+
+
+def load(instance: dg.DagsterInstance, *keys: str) -> None:
+    """Have files loaded, as far as Dagster knows."""
+    instance.add_dynamic_partitions(str(files.name), list(keys))
+    for key in keys:
+        for table in ("invoices", "invoice_lines", "invoice_file_links", "invoice_files"):
+            event = dg.AssetMaterialization(table, partition=key)
+            instance.report_runless_asset_event(event)
+
+
+def test_reports_are_made_when_the_tables_change() -> None:
+    with dg.instance_for_test() as instance:
+        look = Looks(instance)
+        assert look() == set()  # nothing was ever loaded
+        load(instance, "a")
+        assert look() == set(NAMES)
+        assert look() == set()  # nothing new
+        load(instance, "b", "c")
+        assert look() == set(NAMES)
+
+
+def test_what_was_loaded_before_the_sensor_ran_is_reported() -> None:
+    with dg.instance_for_test() as instance:
+        load(instance, "a")
+        assert Looks(instance)() == set(NAMES)
+
+
+def test_the_sensor_looks_every_three_minutes_by_default_and_makes_nothing_else() -> None:
     repository = build_defs().get_repository_def()
-    launched = [target.job_name for s in repository.sensor_defs for target in s.targets]
-    launched += [schedule.job_name for schedule in repository.schedule_defs]
-    jobs = [repository.get_job(name) for name in launched]
-    reports = {dg.AssetKey(name) for name in NAMES}
-    assert not [job.name for job in jobs if reports & job.asset_layer.selected_asset_keys]
+    sensor = repository.get_sensor_def("reports")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    assert sensor.minimum_interval_seconds == 180
+    found = sensor.asset_selection and sensor.asset_selection.resolve(repository.asset_graph)
+    assert found == {dg.AssetKey(name) for name in NAMES}
 
 
 def test_what_loads_files_does_not_import_pandas() -> None:
