@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +24,7 @@ from saft_pipeline.loading.sources import Arrival, Source, count_traffic, source
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
+from saft_pipeline.sftp.removal import RACY_SECONDS
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 
@@ -100,6 +102,7 @@ class Loader:
         spill.mkdir(parents=True, exist_ok=True)
         loads = {file.id: Load(file) for file in files}
         self._open += loads.values()
+        began = time.time()
         try:
             for arrival in self._arrivals(files, spill):
                 self._arrived(loads[arrival.file.id], arrival)
@@ -107,7 +110,8 @@ class Loader:
             for load in loads.values():
                 if load.fetched is None and load.rejection is None:
                     load.rejection = _fault(load, error)
-        self._record([load for load in loads.values() if load.rejection is None], pack)
+        came = [load for load in loads.values() if load.rejection is None]
+        self._record(came, pack, began - RACY_SECONDS)
         return list(loads.values())
 
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
@@ -125,11 +129,13 @@ class Loader:
             kind, reason = arrival.result.kind, arrival.result.reason
             load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
 
-    def _record(self, loads: Sequence[Load], pack: str) -> None:
+    def _record(self, loads: Sequence[Load], pack: str, racy_from: float) -> None:
         small = {load.file.id for load in loads if load.fetched and is_small(load.fetched)}
         packs = dict.fromkeys(small, pack) if len(small) > 1 else {}
         contents = [
-            _content(x.file.id, x.fetched, packs.get(x.file.id)) for x in loads if x.fetched
+            _content(x.file.id, x.fetched, packs.get(x.file.id), racy_from)
+            for x in loads
+            if x.fetched
         ]
         settled = self._store.settle(self._owner, contents, __version__)
         moved = any(s.ledger_id != load.file.id for s, load in zip(settled, loads, strict=True))
@@ -262,6 +268,9 @@ def _failure(load: Load) -> Failure | None:
     return Failure(load.file.id, load.rejection.reason, load.rejection.state, after)
 
 
-def _content(ledger_id: int, fetched: Fetched, pack: str | None) -> FetchedContent:
-    modified = datetime.fromtimestamp(fetched.file.modified_at, UTC)
-    return FetchedContent(ledger_id, fetched.sha256, fetched.file.size, modified, pack)
+def _content(
+    ledger_id: int, fetched: Fetched, pack: str | None, racy_from: float
+) -> FetchedContent:
+    file = fetched.file
+    modified, racy = datetime.fromtimestamp(file.modified_at, UTC), file.modified_at >= racy_from
+    return FetchedContent(ledger_id, fetched.sha256, file.size, modified, pack, racy)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.looks import Look
+from saft_pipeline.loading.racy import LARGE_FILE, look_again
 from saft_pipeline.loading.servers import news
 from saft_pipeline.loading.sources import SftpSource
 from saft_pipeline.saft.filename import branch_of
@@ -22,7 +23,6 @@ from saft_pipeline.sftp.client import Problem, RemoteFile
 from saft_pipeline.store.model import Backlog, LedgerFile, Seen
 from saft_pipeline.store.store import Store
 
-LARGE_FILE = 8 << 20
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
 _MOST_A_TICK = 5000
 _CLEAR_SECONDS = 10.0
@@ -100,6 +100,7 @@ def poll(look: Look, store: Store, *, turn_of: Callable[[str], Turn], elsewhere:
     took = timedelta(seconds=time.monotonic() - look.began)
     store.observe(source.source, seen, whole=listing.whole, age=took)
     _keep_turns(source, store, turn_of)
+    look_again(source, store)
     claims, counts = _take(source, store, elsewhere)
     backlog = store.backlog(source.source, source.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -15,6 +16,7 @@ from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Quirks, Sftp, connect
 
 _FILE = "servers.json"
+_writing = threading.Lock()
 
 
 @contextmanager
@@ -80,7 +82,7 @@ def _all(path: Path) -> dict[str, Any]:
 
 def _keep(settings: Settings, known: dict[str, Any]) -> None:
     path = settings.home / _FILE
-    with suppress(OSError):  # it is learnt again
+    with _writing, suppress(OSError):  # it is learnt again
         path.parent.mkdir(parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(prefix=_FILE, dir=path.parent)
         with os.fdopen(number, "w", encoding="utf-8") as file:

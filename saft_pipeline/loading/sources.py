@@ -187,14 +187,14 @@ class SftpSource:
                         yield Arrival(waiting.pop(result.file.path), result)
         except TransientSftpError as error:
             for file in waiting.values():
-                yield Arrival(file, FetchFailed(_remote(file), str(error), "transient"))
+                yield Arrival(file, FetchFailed(remote_file(file), str(error), "transient"))
 
     def _fetch_once(
         self, files: Sequence[LedgerFile], spill: Path
     ) -> Iterator[Fetched | FetchFailed]:
         try:
             yield from self._connected().fetch(
-                self._settings.sftp_remote_dir, [_remote(f) for f in files], spill
+                self._settings.sftp_remote_dir, [remote_file(f) for f in files], spill
             )
         except TransientSftpError:
             self.close()
@@ -260,7 +260,8 @@ class SftpSource:
             self._sftp = None
 
 
-def _remote(file: LedgerFile) -> RemoteFile:
+def remote_file(file: LedgerFile) -> RemoteFile:
+    """A ledger's file as the client knows it."""
     return RemoteFile(raw_path(file.path), file.size, int(file.modified_at.timestamp()))
 
 
@@ -271,7 +272,7 @@ def _loaded(file: LedgerFile) -> Loaded:
     """
     since = file.modified_at - file.first_seen_at
     racy = file.version > 1 or since.total_seconds() > -RACY_SECONDS
-    return Loaded(_remote(file), file.sha256 or "", racy)
+    return Loaded(remote_file(file), file.sha256 or "", racy)
 
 
 @contextmanager

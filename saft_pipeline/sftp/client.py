@@ -144,11 +144,12 @@ class Sftp:
                 return found
 
     def fetch(
-        self, remote_dir: str, files: Sequence[RemoteFile], spill: Path
+        self, remote_dir: str, files: Sequence[RemoteFile], spill: Path | None
     ) -> Iterator[Fetched | FetchFailed]:
         """Read files, many at once and in any order; those over 1 MB into files in `spill`.
 
-        Other methods may be called between two results. Memory stays under about 20 MB, whatever
+        Without `spill` they are only hashed, and their content is empty. Other methods may be
+        called between two results. Memory stays under about 20 MB, whatever
         the number and size of the files.
         """
         root, self._due = paths.setting_path(remote_dir), None

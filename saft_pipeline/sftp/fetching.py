@@ -48,7 +48,7 @@ class Reader:
 
 
 def fetch(
-    session: Session, root: bytes, files: Sequence[RemoteFile], spill: Path
+    session: Session, root: bytes, files: Sequence[RemoteFile], spill: Path | None
 ) -> Iterator[Fetched | FetchFailed]:
     """Read files, many at once, giving each as it is done; order is not kept.
 

@@ -105,6 +105,7 @@ class FetchedContent:
     """What fetching a claimed file found: `sha256` in hex, size and time after the read.
 
     `pack` is what keeps its artifacts together with others', unless they have files of their own.
+    `racy`: its time is so near to the read that other bytes may bear it.
     """
 
     ledger_id: int
@@ -112,6 +113,7 @@ class FetchedContent:
     size: int
     modified_at: datetime
     pack: str | None = None
+    racy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

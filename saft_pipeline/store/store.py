@@ -175,6 +175,17 @@ class Store:
         arguments = {"source": source, "grace_seconds": grace.total_seconds()}
         return ledger_files(self._transport.call("saft_uncleared", arguments))
 
+    def racy(self, source: str, racy_for: timedelta) -> list[LedgerFile]:
+        """Files whose time may have deceived us when they were read, and can't any more; some."""
+        arguments = {"source": source, "racy_seconds": racy_for.total_seconds()}
+        return _files(self._transport.call("saft_racy", arguments))
+
+    def looked_again(self, same: Sequence[int], changed: Sequence[int]) -> None:
+        """Note that racy files were looked at once more; the `changed` are taken again."""
+        if same or changed:
+            arguments = {"ids": list(same), "changed": list(changed)}
+            self._transport.call("saft_looked_again", arguments)
+
     def backlog(self, source: str | None, incomplete_after: timedelta) -> Backlog:
         """How long the oldest file has waited, and which files stay without their end.
 

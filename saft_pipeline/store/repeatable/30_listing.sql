@@ -11,7 +11,8 @@ as $$
         ('invoices', 'content_hash'), ('invoice_file_links', 'content_hash'),
         ('invoice_files', 'publication'), ('invoice_files', 'previous_status'),
         ('invoice_files', 'bytes_modified_at'), ('invoice_files', 'date_created'),
-        ('invoice_files', 'removed_at')
+        ('invoice_files', 'removed_at'), ('invoice_files', 'listed_size'),
+        ('invoice_files', 'listed_modified_at'), ('invoice_files', 'racy')
     ) c(table_name, column_name)
     where c.table_name = internal_columns.table_name
 $$;
@@ -78,8 +79,11 @@ begin
                 when f.status = 'running' then null
                 when s.status = 'unreadable' then
                     case when f.status not in ('loaded', 'unreadable') then 'unreadable' end
-                -- Whether it is a new version, its bytes will tell.
-                when (f.size, f.modified_at) is distinct from (s.size, s.modified_at)
+                -- Whether it is a new version, its bytes will tell. What reading it found may differ
+                -- from what listings say: they are compared with each other.
+                when (coalesce(f.listed_size, f.size),
+                      coalesce(f.listed_modified_at, f.modified_at))
+                        is distinct from (s.size, s.modified_at)
                     or f.status in ('gone', 'unreadable') then 'changed'
             end as change
         ) c
@@ -90,18 +94,19 @@ begin
     where f.id = s.ledger_id and s.change = 'returned';
 
     insert into public.invoice_files (
-        source, path, version, filename, branch, size, modified_at, status, error)
+        source, path, version, filename, branch, size, modified_at, listed_size,
+        listed_modified_at, status, error)
     select source, s.path, 1 + coalesce(
             (select max(old.version) from public.invoice_files old
              where old.source = source and old.path = s.path), 0),
-        s.filename, s.branch, s.size, s.modified_at, s.status, s.error
+        s.filename, s.branch, s.size, s.modified_at, s.size, s.modified_at, s.status, s.error
     from unnest(news) s
     where s.change in ('new', 'returned')
     order by s.modified_at, s.path collate "C";
 
     update public.invoice_files f set
         status = s.status, size = s.size, modified_at = s.modified_at, error = s.error,
-        attempts = 0, next_attempt_at = null
+        listed_size = s.size, listed_modified_at = s.modified_at, attempts = 0, next_attempt_at = null
     from unnest(news) s
     where f.id = s.ledger_id and s.change = 'changed' and f.status <> 'running';
 
@@ -121,6 +126,42 @@ begin
             'changed', count(*) filter (where s.change = 'changed'),
             'returned', count(*) filter (where s.change = 'returned'))
         from unnest(news) s);
+end $$;
+
+-- Files whose time may have deceived us and can't any more, oldest first: `racy_seconds` is how long
+-- a time may.
+create or replace function public.saft_racy(
+    source text, racy_seconds double precision, "limit" integer default 100)
+returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_agg(saft.ledger_row(f) order by f.id), '[]')
+    from (
+        select r.* from public.invoice_files r
+        where r.racy and r.source = saft_racy.source and r.is_current and r.removed_at is null
+            and r.status in ('loaded', 'failed') and r.claimed_by is null
+            and r.modified_at < now() - make_interval(secs => racy_seconds)
+        order by r.id
+        limit "limit"
+    ) f
+$$;
+
+-- Note that racy files were looked at once more: `changed` are those whose bytes are others by now.
+create or replace function public.saft_looked_again(ids bigint[], changed bigint[]) returns integer
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    looked integer;
+begin
+    update public.invoice_files f set
+        racy = false,
+        status = case when f.id = any(changed) then 'pending' else f.status end,
+        attempts = case when f.id = any(changed) then 0 else f.attempts end
+    where f.id = any(ids || changed) and f.racy and f.is_current and f.claimed_by is null
+        and f.removed_at is null;
+    get diagnostics looked = row_count;
+    return looked;
 end $$;
 
 -- Files that a whole listing lacks before they, or what they had changed to, were loaded; how many.

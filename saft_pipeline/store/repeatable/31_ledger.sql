@@ -1,6 +1,6 @@
 -- The ledger: who has claimed what, and what became of each file.
 
--- Take files for `owner`, oldest first: pending ones, failed ones whose next try is due, those of an
+-- Take files for `owner`, those that were never loaded first, then oldest first: pending ones, failed ones whose next try is due, those of an
 -- expired lease. With `ids`: those, whatever their state, unless another's claim on them is alive.
 -- A file whose process died each time is given up. Asked again, gives what the owner holds already.
 create or replace function public.saft_claim(
@@ -38,7 +38,7 @@ begin
                 and (f.status = 'pending'
                      or f.status = 'failed' and f.next_attempt_at <= now()
                      or f.status = 'running' and f.lease_expires_at < now())
-            order by f.modified_at, f.id
+            order by f.loaded_at is not null, f.modified_at, f.id
             limit "limit"
             for update skip locked);
     end if;
@@ -171,8 +171,9 @@ begin
         select c.*, same.id as same_as,
             case when same.id is null then c.pack else same.artifact_pack end as artifact_pack
         from rows from (jsonb_to_recordset(contents) as (
-            ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, pack text))
-            with ordinality c(ledger_id, sha256, size, modified_at, pack, place)
+            ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, racy boolean,
+            pack text))
+            with ordinality c(ledger_id, sha256, size, modified_at, racy, pack, place)
         -- As saft.same_bytes has it, without a call for each file.
         left join lateral (
             select f.id, f.artifact_pack from public.invoice_files f
@@ -183,7 +184,7 @@ begin
         update public.invoice_files f set
             sha256 = c.sha256, size = c.size, modified_at = c.modified_at,
             bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at),
-            artifact_pack = c.artifact_pack
+            racy = coalesce(c.racy, false), artifact_pack = c.artifact_pack
         from fetched c
         where f.id = any(asked) and f.id = c.ledger_id and f.claimed_by = owner
             and coalesce(f.sha256 = c.sha256, true)
@@ -227,10 +228,11 @@ begin
     order by f.id
     for update;
 
-    perform saft.new_version(f, c.sha256, c.size, c.modified_at,
+    perform saft.new_version(f, c.sha256, c.size, c.modified_at, coalesce(c.racy, false),
         case when same.id is null then c.pack else same.artifact_pack end)
     from jsonb_to_recordset(contents)
-        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, pack text)
+        c(ledger_id bigint, sha256 text, size bigint, modified_at timestamptz, racy boolean,
+          pack text)
     join public.invoice_files f on f.id = c.ledger_id and f.claimed_by = owner
     left join lateral saft.same_bytes(c.sha256, saft_version) same on true
     where f.sha256 <> c.sha256;
@@ -257,7 +259,8 @@ end $$;
 
 -- The next version of a claimed file, which takes over the claim; the old one is what it was.
 create or replace function saft.new_version(
-    old public.invoice_files, sha256 text, size bigint, modified_at timestamptz, pack text)
+    old public.invoice_files, sha256 text, size bigint, modified_at timestamptz, racy boolean,
+    pack text)
 returns bigint
 language plpgsql set search_path = ''
 as $$
@@ -274,11 +277,12 @@ begin
     where f.id = old.id;
     insert into public.invoice_files (
         source, path, version, filename, branch, size, modified_at, sha256, bytes_modified_at,
-        artifact_pack, status, attempts, claimed_by, previous_status, lease_expires_at)
+        listed_size, listed_modified_at, racy, artifact_pack, status, attempts, claimed_by,
+        previous_status, lease_expires_at)
     values (
         old.source, old.path, old.version + 1, old.filename, old.branch, new_version.size,
         new_version.modified_at, new_version.sha256, new_version.modified_at,
-        pack, 'running', 1, old.claimed_by, 'pending', old.lease_expires_at)
+        old.listed_size, old.listed_modified_at, new_version.racy, pack, 'running', 1, old.claimed_by, 'pending', old.lease_expires_at)
     returning invoice_files.id into id;
     return id;
 end $$;

@@ -1,0 +1,102 @@
+"""What a file's time can't tell: written while it was read, or another at each look."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from saft_pipeline.loading import poll as module
+from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.project import Project
+from saft_pipeline_tests.loading.test_poll import EARLY, loaded_long_ago, look
+
+
+@pytest.fixture
+def racy(project: Project, store: Store) -> Iterator[Path]:
+    """A file that was loaded in the very second in which it was written."""
+    path = project.put("a.xml", "<AuditFile/>")
+    when = int(path.stat().st_mtime)
+    (claim,) = look(project, store).claims
+    digest = hashlib.sha256(b"<AuditFile/>").hexdigest()
+    modified = datetime.fromtimestamp(when, UTC)
+    content = FetchedContent(claim.files[0].id, digest, 12, modified, racy=True)
+    store.settle(claim.owner, [content], "1")
+    store.fail(claim.owner, [Failure(claim.files[0].id, "no SAF-T")])
+    yield path
+    assert store.racy(project.settings.source, timedelta(0)) == []
+
+
+def test_a_racy_file_whose_bytes_are_others_is_taken_again(
+    project: Project, store: Store, racy: Path
+) -> None:
+    when = racy.stat().st_mtime - 10
+    age(project, when)
+    project.put("a.xml", "<OtherFile/>", modified_at=int(when))
+    assert look(project, store).taken == 1
+
+
+def test_a_racy_file_that_is_the_same_is_looked_at_once_and_not_taken_again(
+    project: Project, store: Store, racy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when = racy.stat().st_mtime - 10
+    age(project, when)
+    os.utime(racy, (when, when))
+    assert look(project, store).taken == 0
+    asked: list[Sequence[LedgerFile]] = []
+
+    def ask(_: object, files: Sequence[LedgerFile]) -> Iterator[object]:
+        asked.append(files)
+        return iter(())
+
+    monkeypatch.setattr(module, "_hashed", ask)
+    assert look(project, store).taken == 0
+    assert asked == [[]]
+
+
+def test_a_racy_file_is_not_looked_at_while_its_time_may_still_deceive(
+    project: Project, store: Store, racy: Path
+) -> None:
+    seconds = timedelta(seconds=1000)
+    assert store.racy(project.settings.source, seconds) == []
+    age(project, racy.stat().st_mtime - 10)
+    look(project, store)
+
+
+def age(project: Project, modified_at: float) -> None:
+    """Let the ledger have seen every file at another time."""
+    with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
+        connection.execute(
+            "update invoice_files set modified_at = to_timestamp(%(at)s),"
+            " listed_modified_at = to_timestamp(%(at)s)",
+            {"at": int(modified_at)},
+        )
+
+
+def test_files_that_were_never_loaded_go_before_those_that_changed(
+    project: Project, store: Store
+) -> None:
+    loaded_long_ago(project, store, "old.xml")
+    project.put("old.xml", "<AuditFile>changed</AuditFile>", modified_at=EARLY)
+    project.put("new.xml", "<AuditFile/>", modified_at=EARLY + 1000)
+    (claim,) = look(project, store, MAX_FILES_PER_BATCH="1").claims
+    assert [file.path for file in claim.files] == ["new.xml"]
+
+
+def test_what_reading_found_is_not_compared_with_what_listings_say(
+    project: Project, store: Store
+) -> None:
+    project.put("a.xml", "<AuditFile/>", modified_at=EARLY)
+    (claim,) = look(project, store).claims
+    (file,) = claim.files
+    elsewhen = datetime.fromtimestamp(EARLY + 3600, UTC)
+    store.settle(claim.owner, [FetchedContent(file.id, "0" * 64, 12, elsewhen)], "1")
+    store.fail(claim.owner, [Failure(file.id, "no SAF-T")])
+    assert look(project, store).taken == 0
+    assert store.files()[0].modified_at == elsewhen
