@@ -40,9 +40,7 @@ def look_again(source: SourceSettings, store: Store) -> None:
     store.looked_again(same, changed)
 
 
-def hashed(
-    source: SourceSettings, files: Sequence[LedgerFile]
-) -> Iterator[Fetched | FetchFailed]:
+def hashed(source: SourceSettings, files: Sequence[LedgerFile]) -> Iterator[Fetched | FetchFailed]:
     """Read files for their hashes alone, as many as the time allows. Raises SftpError."""
     due = time.monotonic() + _SECONDS
     if files:

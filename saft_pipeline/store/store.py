@@ -178,7 +178,7 @@ class Store:
     def racy(self, source: str, racy_for: timedelta) -> list[LedgerFile]:
         """Files whose time may have deceived us when they were read, and can't any more; some."""
         arguments = {"source": source, "racy_seconds": racy_for.total_seconds()}
-        return _files(self._transport.call("saft_racy", arguments))
+        return ledger_files(self._transport.call("saft_racy", arguments))
 
     def looked_again(self, same: Sequence[int], changed: Sequence[int]) -> None:
         """Note that racy files were looked at once more; the `changed` are taken again."""

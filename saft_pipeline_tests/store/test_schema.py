@@ -35,6 +35,7 @@ LANDED = {
     "20261127080000_artifact_packs": "58629acbd41cbdca",
     "20261127081000_growth": "9002a224c127d6a8",
     "20261127090000_file_facts": "823c0eccd1af5f36",
+    "20261127090000_racy": "0aa9979231b7f420",
 }
 
 

@@ -1,9 +1,8 @@
 -- What a listing said of a file, beside what reading it found; and whether its time may deceive.
 
-alter table public.invoice_files
-    add column listed_size bigint,
-    add column listed_modified_at timestamptz,
-    add column racy boolean not null default false;
+alter table public.invoice_files add column listed_size bigint;
+alter table public.invoice_files add column listed_modified_at timestamptz;
+alter table public.invoice_files add column racy boolean not null default false;
 
 comment on column public.invoice_files.listed_size is
     'Size as the last listing gave it, where that is known: listings are compared with it.';
