@@ -10,7 +10,8 @@ import pytest
 
 from saft_pipeline.loading import looks
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
-from saft_pipeline.loading.poll import LARGE_FILE, Poll
+from saft_pipeline.loading.poll import Poll
+from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.sftp.model import Listing, Problem

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from saft_pipeline.loading import poll as module
+from saft_pipeline.loading import racy as module
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project
@@ -30,7 +30,7 @@ def racy(project: Project, store: Store) -> Iterator[Path]:
     store.settle(claim.owner, [content], "1")
     store.fail(claim.owner, [Failure(claim.files[0].id, "no SAF-T")])
     yield path
-    assert store.racy(project.settings.source, timedelta(0)) == []
+    assert store.racy(source_of(project), timedelta(0)) == []
 
 
 def test_a_racy_file_whose_bytes_are_others_is_taken_again(
@@ -55,7 +55,7 @@ def test_a_racy_file_that_is_the_same_is_looked_at_once_and_not_taken_again(
         asked.append(files)
         return iter(())
 
-    monkeypatch.setattr(module, "_hashed", ask)
+    monkeypatch.setattr(module, "hashed", ask)
     assert look(project, store).taken == 0
     assert asked == [[]]
 
@@ -64,7 +64,7 @@ def test_a_racy_file_is_not_looked_at_while_its_time_may_still_deceive(
     project: Project, store: Store, racy: Path
 ) -> None:
     seconds = timedelta(seconds=1000)
-    assert store.racy(project.settings.source, seconds) == []
+    assert store.racy(source_of(project), seconds) == []
     age(project, racy.stat().st_mtime - 10)
     look(project, store)
 
@@ -100,3 +100,8 @@ def test_what_reading_found_is_not_compared_with_what_listings_say(
     store.fail(claim.owner, [Failure(file.id, "no SAF-T")])
     assert look(project, store).taken == 0
     assert store.files()[0].modified_at == elsewhen
+
+
+def source_of(project: Project) -> str:
+    (source,) = project.settings.sources
+    return source.source
