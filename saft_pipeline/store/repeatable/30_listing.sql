@@ -135,9 +135,9 @@ create or replace function public.saft_racy(
 returns jsonb
 language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_agg(saft.ledger_row(f) order by f.id), '[]')
+    select coalesce(jsonb_agg(f.as_json order by f.id), '[]')
     from (
-        select r.* from public.invoice_files r
+        select r.* from saft.ledger r
         where r.racy and r.source = saft_racy.source and r.is_current and r.removed_at is null
             and r.status in ('loaded', 'failed') and r.claimed_by is null
             and r.modified_at < now() - make_interval(secs => racy_seconds)

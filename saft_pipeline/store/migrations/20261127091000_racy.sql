@@ -13,4 +13,4 @@ comment on column public.invoice_files.racy is
 
 create index invoice_files_racy on public.invoice_files (source, id) where racy;
 
-insert into saft.migrations (version, name) values ('20261127090000', 'racy');
+insert into saft.migrations (version, name) values ('20261127091000', 'racy');
