@@ -35,7 +35,7 @@ main{max-width:none;padding:0}.download{display:none}.figures{gap:4px}
 .figures div{padding:4px 8px;flex:1 1 0}.figures dd{font-size:12pt}
 section{padding:6px 0;margin:12px 0;overflow:visible}h2,.chart,tr{break-inside:avoid}
 h2{break-after:avoid}thead{display:table-header-group}tfoot{display:table-row-group}
-th,td{padding:2px 4px;font-size:8.5pt}td{overflow-wrap:anywhere}.n{overflow-wrap:normal}}
+th,td{padding:2px 4px;font-size:8.5pt}td{overflow-wrap:break-word}}
 """
 
 

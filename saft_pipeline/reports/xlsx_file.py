@@ -21,6 +21,7 @@ Out = Path | BinaryIO
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_ROWS = 1_048_576  # of a sheet, heads and totals among them
 _MOST_CHARACTERS = 32_767  # of a cell
+_MOST_ON_A_PAGE = 12  # columns
 _FIRST_YEAR = 1900  # of the calendar
 _EXACT_DIGITS = 15  # of a number
 _WIDEST, _NARROWEST = 60, 8  # letters
@@ -30,10 +31,10 @@ _FORMATS = {
     Kind.PERCENT: 'General\\ "%"',
     Kind.COUNT: "#,##0",
     Kind.ID: "0",
-    Kind.DATE: "dd/mm/yyyy",
-    Kind.MONTH: "mm/yyyy",
-    Kind.TIME: "dd/mm/yyyy hh:mm:ss",
-    Kind.INSTANT: "dd/mm/yyyy hh:mm:ss",
+    Kind.DATE: r"dd\/mm\/yyyy",
+    Kind.MONTH: r"mm\/yyyy",
+    Kind.TIME: r"dd\/mm\/yyyy hh:mm:ss",
+    Kind.INSTANT: r"dd\/mm\/yyyy hh:mm:ss",
 }
 
 
@@ -125,7 +126,6 @@ class _Book:
         page = self._book.add_worksheet(title)
         page.set_paper(9)  # A4
         page.set_landscape()
-        page.fit_to_pages(1, 0)
         page.repeat_rows(0)
         return page
 
@@ -139,6 +139,8 @@ class _Book:
     ) -> None:
         if count:
             page.autofilter(0, 0, count, len(columns) - 1)
+        if len(columns) <= _MOST_ON_A_PAGE:
+            page.fit_to_pages(1, 0)
         for place, (column, width) in enumerate(zip(columns, widths, strict=True)):
             page.set_column(place, place, min(max(width, _NARROWEST), _WIDEST))
             if column.name in sums and count:
