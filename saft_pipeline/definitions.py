@@ -1,6 +1,5 @@
 """What Dagster loads, put together by one function. Loading reads settings, importing doesn't."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,33 +18,10 @@ from saft_pipeline.defs.jobs import build_job
 from saft_pipeline.defs.report_assets import ASSETS as REPORTS
 from saft_pipeline.defs.report_assets import build_report_sensor
 from saft_pipeline.defs.resources import pipeline_of
+from saft_pipeline.defs.run_log import run_logger
 from saft_pipeline.defs.schedules import build_prune_schedule
 from saft_pipeline.defs.sensors import build_sensor
 from saft_pipeline.settings import Settings
-from saft_pipeline.visible import visible
-
-
-class _Formatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        """As the format has it, with nothing that would steer a terminal."""
-        return visible(super().format(record))
-
-
-def run_logger(level: str) -> dg.LoggerDefinition:
-    """What a run says on stderr, from `LOG_LEVEL` up; the UI keeps all of it."""
-
-    @dg.logger
-    def to_stderr(_context: dg.InitLoggerContext) -> logging.Logger:
-        logger = logging.getLogger("saft_pipeline.run")
-        logger.setLevel(level.upper())
-        if not logger.handlers:
-            handler = logging.StreamHandler()
-            handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
-            logger.addHandler(handler)
-        logger.propagate = False
-        return logger
-
-    return to_stderr
 
 
 def build_defs(

@@ -14,7 +14,8 @@ import pytest
 
 from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER, JOB, SENSOR
 from saft_pipeline.dagster_runtime.partitions import files
-from saft_pipeline.definitions import build_defs, defs, run_logger
+from saft_pipeline.definitions import build_defs, defs
+from saft_pipeline.defs.run_log import run_logger
 from saft_pipeline.settings import SettingsError
 
 LINEAGE = {

@@ -311,6 +311,9 @@ def _api(settings: Settings) -> CheckResult:
     from saft_pipeline.web.server import is_loopback
 
     where = f"{settings.api_host}:{settings.api_port}"
+    if not (settings.web_login or is_loopback(settings.dagster_host)):
+        message = f"Dagster's page on {settings.dagster_host} without WEB_LOGIN: set user:password"
+        return CheckResult("api", ok=False, message=message)
     if settings.api_token:
         return CheckResult("api", ok=True, message=f"{where}, with a token")
     if is_loopback(settings.api_host):

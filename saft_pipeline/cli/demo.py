@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from saft_pipeline.cli.output import CannotRunError, finish, say, words
+from saft_pipeline.cli.output import CannotRunError, file_line, finish, say, words
 
 if TYPE_CHECKING:
     from saft_pipeline.demo.run import Demo, Shown
@@ -37,8 +37,10 @@ def demo(
     from saft_pipeline.processes.supervisor import Stop
 
     started = time.perf_counter()
-    with Stop() as stop, running_demo(files, say) as show:
+    told: set[tuple[int, str]] = set()
+    with Stop() as stop, running_demo(files, say, page=not leave) as show:
         while not (shown := show.look()).settled:
+            _tell_news(shown, told)
             if stop.asked:
                 raise KeyboardInterrupt
             if time.perf_counter() - started > 170:
@@ -46,21 +48,29 @@ def demo(
                     f"samples are not settled after 170 s; see the logs in {show.logs}"
                 )
             time.sleep(0.5)
+        _tell_news(shown, told)
         document = {**shown.summary, "seconds": round(time.perf_counter() - started, 1)}
         if not as_json:
             _tell(show, shown, leave=leave)
         while not (leave or stop.asked):
-            show.supervisor.check()
-            time.sleep(0.2)
+            _tell_news(show.look(), told)
+            time.sleep(1)
     sentence = "\n".join(shown.surprises) or "every sample came out as meant"
     finish(document, sentence, as_json=as_json, failed=bool(shown.surprises))
+
+
+def _tell_news(shown: Shown, told: set[tuple[int, str]]) -> None:
+    """A line for each file that has come to its end since the last look."""
+    for file in reversed(shown.files):
+        news = (file.id, file.status)
+        if file.status not in ("pending", "running") and news not in told:
+            told.add(news)
+            say(file_line(file))
 
 
 def _tell(show: Demo, shown: Shown, *, leave: bool) -> None:
     """What became of the samples, and where to look on: at the page only while it is there."""
     words.print(_sales(shown))
-    for file in shown.not_loaded:
-        say(f"{file.status}: {file.error}")
     s = shown.summary
     say(
         f"{s['loaded']} files loaded ({s['invoices']} invoices, {s['lines']} lines); "
@@ -68,7 +78,8 @@ def _tell(show: Demo, shown: Shown, *, leave: bool) -> None:
     )
     if not leave:
         say(
-            f"lineage, runs and each file: {show.supervisor.url}{_LINEAGE}\n"
+            f"whether all is well, and each file: {show.page}\n"
+            f"lineage and runs in Dagster: {show.supervisor.url}{_LINEAGE}\n"
             f"drop a SAF-T file into {show.inbox} and watch it load; Ctrl-C stops the demo"
         )
     say(_look_on(leave=leave))

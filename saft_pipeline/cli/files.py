@@ -15,6 +15,7 @@ import typer
 
 from saft_pipeline.cli.output import (
     CannotRunError,
+    file_line,
     finish,
     print_json,
     print_json_rows,
@@ -109,8 +110,8 @@ def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[Ledg
 
 def _tell(files: list[LedgerFile], seconds: float, *, as_json: bool) -> None:
     bad = [f for f in files if f.status != "loaded"]
-    for file in bad:
-        say(f"{file.status}: {file.error or file.path}")
+    for file in files:
+        say(file_line(file))
     incomplete = sum(f.status == "incomplete" for f in bad)
     document = {
         "loaded": len(files) - len(bad),

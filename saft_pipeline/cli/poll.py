@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, finish, progress, quiet, say
+from saft_pipeline.cli.output import CannotRunError, file_line, finish, progress, quiet, say
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.settings import Settings, load
 
@@ -117,6 +117,8 @@ def _reason(runs: LocalRuns, run_id: str) -> list[str]:
 
 def _count(done: Polled, store: Store, run_id: str) -> int:
     files = store.files(run_id=run_id)
+    for file in reversed(files):
+        say(file_line(file))
     done.loaded += sum(f.status == "loaded" for f in files)
     done.failed += sum(f.status in ("failed", "gone", "unreadable") for f in files)
     done.incomplete += sum(f.status == "incomplete" for f in files)

@@ -19,11 +19,12 @@ def serve() -> None:
     """Run the HTTP API alone; runs that it launches need `saft up`."""
     settings = load()
     from saft_pipeline.processes.supervisor import Stop
-    from saft_pipeline.web import server
+    from saft_pipeline.web import app, server
 
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s")
-    sock = server.listen(settings)
+    server.require_logins(settings)
+    sock = server.listen(settings.api_host, settings.api_port, "API")
     host, port = sock.getsockname()[:2]
-    say(f"the API answers at http://{host}:{port}; what it can: /docs")
+    say(f"the API answers at {server.scheme(settings)}://{host}:{port}; what it can: /docs")
     with Stop(), sock:
-        server.serve(settings, sock)
+        app.serve(settings, sock)

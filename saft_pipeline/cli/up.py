@@ -32,20 +32,18 @@ def up() -> None:
     from saft_pipeline.processes.child_logs import LogLines
     from saft_pipeline.processes.supervisor import Stop, running
     from saft_pipeline.store.opening import open_store
-    from saft_pipeline.web.server import require_token
+    from saft_pipeline.web import server
 
-    require_token(settings)
+    server.require_logins(settings)
     _require_ports(settings)
     logs = LogLines(settings.log_format)
     with _alone(settings.home), Stop() as stop:
         open_store(settings).close()
-        starting = running(
-            settings, settings.dagster_port, logs, api=True, stopping=lambda: stop.asked
-        )
+        starting = running(settings, logs, api=True, stopping=lambda: stop.asked)
         with starting as supervisor:
             words.print(
-                f"Dagster at {supervisor.url}, API at http://{settings.api_host}:"
-                f"{settings.api_port}/docs; polling every {settings.poll_interval_seconds} s",
+                f"status at {server.scheme(settings)}://{settings.api_host}:{settings.api_port}, "
+                f"Dagster at {supervisor.url}; polling every {settings.poll_interval_seconds} s",
                 soft_wrap=True,
             )
             while not stop.asked:
@@ -61,7 +59,7 @@ def _require_ports(settings: Settings) -> None:
     taken = [
         f"port {port} is taken; stop what listens there or set {name}"
         for name, host, port in (
-            ("DAGSTER_PORT", "127.0.0.1", settings.dagster_port),
+            ("DAGSTER_PORT", settings.dagster_host, settings.dagster_port),
             ("API_PORT", settings.api_host, settings.api_port),
         )
         if not is_free(port, host)

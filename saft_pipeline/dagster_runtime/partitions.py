@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Protocol
 
 import dagster as dg
-
-from saft_pipeline.store.model import LedgerFile
 
 files = dg.DynamicPartitionsDefinition(name="saft_files")
 
 _KEPT = 80
 
 
-def partition_key(file: LedgerFile) -> str:
+class Keyed(Protocol):
+    """What is needed of a file to name its partition."""
+
+    @property
+    def source(self) -> str:
+        """How the ledger names where it is from."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Its path there."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The ledger's key of it."""
+        ...
+
+
+def partition_key(file: Keyed) -> str:
     """A readable slug of the path, `~`, and the ledger's 12-digit key of the file.
 
     Where sources have names, that of the file's comes first.

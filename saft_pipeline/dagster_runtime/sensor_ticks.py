@@ -34,7 +34,7 @@ _STATUS: dict[TickStatus, Status] = {
 
 @dataclass(frozen=True)
 class Tick:
-    """One look of the sensor; `error` is in plain words, without a traceback."""
+    """One look of the sensor; `began` is epoch seconds, `error` plain words without a traceback."""
 
     id: int
     status: Status
@@ -42,6 +42,7 @@ class Tick:
     skip_reason: str | None
     cursor: str | None
     error: str | None
+    began: float
 
 
 def tick_of(kept: InstigatorTick) -> Tick:
@@ -53,6 +54,7 @@ def tick_of(kept: InstigatorTick) -> Tick:
         skip_reason=kept.skip_reason,
         cursor=kept.cursor,
         error=plain(kept.error) if kept.error else None,
+        began=kept.timestamp,
     )
 
 

@@ -10,6 +10,7 @@ from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.file_events import FileEvents
 from saft_pipeline.dagster_runtime.names import ASSETS, PUBLISHING
 from saft_pipeline.defs import file_checks, file_metadata
+from saft_pipeline.defs.run_log import say_of
 from saft_pipeline.defs.run_tags import CommonTags
 from saft_pipeline.loading.file_load import Load
 
@@ -79,6 +80,7 @@ class RunReport:
         self._events.store()
         for load in loads:
             self._tags.add(load)
+            say_of(load)
 
     def finish(self) -> None:
         """Tag the run; end it as failed if a file failed, naming each with its reason."""

@@ -46,6 +46,14 @@ class Operations:
         """Files by state, ages, what was loaded, waits, counters; see `50_operations.sql`."""
         return dict(self._transport.call("saft_figures", {}))
 
+    def empty(self, *, before: int | None, limit: int) -> list[LedgerRow]:
+        """Files that are loaded and hold no invoice, newest first, with ids below `before`."""
+        return list(self._transport.call("saft_empty", {"before": before, "limit": limit}))
+
+    def overview(self) -> Mapping[str, Any]:
+        """What the status page shows of the ledger; see `saft_overview`."""
+        return dict(self._transport.call("saft_overview", {}))
+
     def rights(self) -> Mapping[str, Any]:
         """As lists, what this login lacks (`missing`) and what Supabase's public roles were granted
         without a policy that has a condition (`open`); how many `policies` have one; how many

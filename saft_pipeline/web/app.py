@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,37 +11,39 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from saft_pipeline.settings import Settings
-from saft_pipeline.web import errors, metrics, openapi
+from saft_pipeline.web import errors, metrics, openapi, people, server
 from saft_pipeline.web.guard import Guard, RateLimit
 from saft_pipeline.web.health import Probes
-from saft_pipeline.web.login import Logins, Sessions, Throttle, logins_of
-from saft_pipeline.web.login_page import LoginPage
+from saft_pipeline.web.login import Logins, logins_of
+from saft_pipeline.web.login_page import login_of
+from saft_pipeline.web.people import People
 from saft_pipeline.web.routes import answering, routes
-from saft_pipeline.web.services import Services
+from saft_pipeline.web.services import Services, services
+from saft_pipeline.web.snapshot import Snapshots
 
 
-def build(services: Services) -> Starlette:
+def build(opened: Services) -> Starlette:
     """The application over opened services."""
-    probes = Probes(services)
-    settings = services.settings
+    probes = Probes(opened)
+    settings = opened.settings
 
     async def health(_: Request) -> Response:
         found = await probes.health()
         return JSONResponse(found.model_dump(), 200 if found.status == "healthy" else 503)
 
     async def figures(_: Request) -> Response:
-        text = await services.call(lambda: metrics.text(services))
+        text = await opened.call(lambda: metrics.text(opened))
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def document(_: Request) -> Response:
         return JSONResponse(openapi.document())
 
     async def docs(_: Request) -> Response:
-        return HTMLResponse(openapi.page())
+        return openapi.page()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -54,7 +57,11 @@ def build(services: Services) -> Starlette:
         "/docs": docs,
     }
     return Starlette(
-        routes=[*routes(services), *(Route(p, answering(h)) for p, h in others.items())],
+        routes=[
+            *people.routes(People(opened, Snapshots(opened, probes)), answering),
+            *routes(opened),
+            *(Route(p, answering(h)) for p, h in others.items()),
+        ],
         middleware=[guarded(settings)],
         exception_handlers={HTTPException: errors.respond, Exception: errors.respond},
         lifespan=lifespan,
@@ -66,11 +73,12 @@ def guarded(settings: Settings) -> Middleware:
     token = settings.api_token.get_secret_value() if settings.api_token else None
     logins = logins_of(settings) or Logins({"token": token} if token else {})
     return Middleware(
-        Guard, login=login_page(settings, logins), token=token, hosts=settings.web_hosts,
+        Guard, login=login_of(settings, logins), token=token, hosts=server.names(settings),
         limit=RateLimit(),
     )  # fmt: skip
 
 
-def login_page(settings: Settings, logins: Logins) -> LoginPage:
-    """Logins whose sessions all processes of the home know."""
-    return LoginPage(logins, Sessions(settings.home / "sessions", logins), Throttle())
+def serve(settings: Settings, sock: socket.socket) -> None:
+    """Answer on this socket until SIGTERM or SIGINT."""
+    with services(settings) as opened:
+        server.serve(build(opened), settings, sock)

@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import Receive
 
+from saft_pipeline.settings import Settings
 from saft_pipeline.web.errors import ApiError
 from saft_pipeline.web.login import IDLE, Logins, Sessions, Throttle
 from saft_pipeline.web.pages import language, page
@@ -104,6 +105,11 @@ class LoginPage:
             right = await asyncio.to_thread(self._logins.right, user, password)
             (self._throttle.succeeded if right else self._throttle.failed)(client)
         return right
+
+
+def login_of(settings: Settings, logins: Logins) -> LoginPage:
+    """Logins whose sessions all processes of the home know."""
+    return LoginPage(logins, Sessions(settings.home / "sessions", logins), Throttle())
 
 
 def _basic(header: str) -> tuple[str, str] | None:

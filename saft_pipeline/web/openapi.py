@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import HTMLResponse
 
 from saft_pipeline import __version__
-from saft_pipeline.web import models
+from saft_pipeline.web import models, pages
 from saft_pipeline.web.routes import ENDPOINTS, Endpoint
 
 _MODE: Literal["serialization"] = "serialization"
@@ -94,32 +95,26 @@ def _schemas() -> dict[str, Any]:
     return dict(schemas["$defs"])
 
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h2 { font: 600 1.1rem ui-monospace, monospace; margin: 2rem 0 .3rem }
-pre { background: #f4f4f4; padding: .7rem; overflow: auto } td { padding: .1rem 1rem .1rem 0 }
-"""
-
-
-def page() -> str:
+def page() -> HTMLResponse:
     """The document for people."""
     described = document()
     parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>saft_pipeline API</title>",
-        f"<style>{_STYLE}</style><h1>saft_pipeline API {__version__}</h1>",
+        f"<main><h1>saft_pipeline API {__version__}</h1>",
         "<p>JSON. Send <code>Authorization: Bearer …</code> with the value of API_TOKEN. The same "
-        "for programs: <a href=/openapi.json>openapi.json</a>.",
+        'for programs: <a href="/openapi.json">openapi.json</a>. <a href="/">Status</a></p>',
     ]
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             parts += _section(method.upper(), path, operation)
     shapes = json.dumps(described["components"]["schemas"], indent=2, ensure_ascii=False)
-    return "\n".join([*parts, f"<h2>Shapes</h2><pre>{escape(shapes)}</pre>"])
+    body = "\n".join([*parts, f"<h2>Shapes</h2><pre>{escape(shapes)}</pre></main>"])
+    return pages.page("saft_pipeline API", body, "en")
 
 
 def _section(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
-    yield f"<h2>{method} {escape(path)}</h2>"
-    yield f"<p>{escape(operation['summary'])} {escape(operation['description'])}<table>"
+    yield f"<section><h2><code>{method} {escape(path)}</code></h2>"
+    yield f"<p>{escape(operation['summary'])} {escape(operation['description'])}</p>"
+    yield f"<pre>{escape(_example(method, path, operation))}</pre><table class=plain>"
     for parameter in operation.get("parameters", ()):
         about = escape(parameter["description"])
         yield f"<tr><td><code>{parameter['name']}</code><td>{parameter['in']}<td>{about}"
@@ -128,7 +123,15 @@ def _section(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]
     for status, answer in operation["responses"].items():
         kinds = ", ".join(_shape(c) or kind for kind, c in answer["content"].items())
         yield f"<tr><td>{status}<td>answer<td><code>{kinds}</code>"
-    yield "</table>"
+    yield "</table></section>"
+
+
+def _example(method: str, path: str, operation: dict[str, Any]) -> str:
+    """A call that can be typed."""
+    address = f"http://localhost:8000{path.replace('{id}', '42' if '/files/' in path else 'RUN')}"
+    header = "-H 'Authorization: Bearer '\"$API_TOKEN\""
+    body = ' -d \'{"file_path": "FT_1.xml"}\'' if "requestBody" in operation else ""
+    return f"curl {header}{' -X POST' if method == 'POST' else ''}{body} {address}"
 
 
 def _shape(content: dict[str, Any]) -> str:

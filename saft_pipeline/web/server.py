@@ -1,4 +1,4 @@
-"""The API as a process: where it listens, and that it does not without a token off the loopback."""
+"""Our servers as processes: where they listen, off the loopback only with a login, and how."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ipaddress
 import socket
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from saft_pipeline.settings import Settings, SettingsError
-from saft_pipeline.web.app import build
-from saft_pipeline.web.services import services
+from saft_pipeline.web.patience import PatientProtocol, allow_connections
 
 
 class PortTakenError(Exception):
-    """Somebody else listens where the API should; the message says what to do."""
+    """Somebody else listens where a server of ours should; the message says what to do."""
 
 
 def is_loopback(host: str) -> bool:
@@ -24,44 +24,69 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def require_token(settings: Settings) -> None:
-    """Raise SettingsError if the API is to listen off the loopback without `API_TOKEN`."""
+def require_logins(settings: Settings) -> None:
+    """Raise SettingsError if something is to listen off the loopback without a login."""
     if not (settings.api_token or is_loopback(settings.api_host)):
         raise SettingsError(
             "API_TOKEN: missing; without one the API listens on the loopback only, not on "
             f"{settings.api_host} (make one: openssl rand -hex 32)"
         )
+    if not (settings.web_login or is_loopback(settings.dagster_host)):
+        raise SettingsError(
+            "WEB_LOGIN: missing; without one Dagster's page listens on the loopback only, not on "
+            f"{settings.dagster_host} (set it to user:password)"
+        )
 
 
-def listen(settings: Settings) -> socket.socket:
-    """The socket of `API_HOST` and `API_PORT`.
+def names(settings: Settings) -> list[str]:
+    """By which names beside the loopback's the pages are asked for."""
+    hosts = {settings.api_host, settings.dagster_host} - {"0.0.0.0", "::"}  # noqa: S104
+    return [*settings.web_hosts, *(f"[{h}]" if ":" in h else h for h in hosts)]
+
+
+def scheme(settings: Settings) -> str:
+    """How the addresses of our pages begin."""
+    return "https" if settings.tls_cert_path else "http"
+
+
+def listen(host: str, port: int, name: str) -> socket.socket:
+    """The socket of `NAME_HOST` and `NAME_PORT`.
 
     Raises:
-        SettingsError: off the loopback without `API_TOKEN`, or no address of this machine.
+        SettingsError: no address of this machine.
         PortTakenError: another process listens there.
     """
-    require_token(settings)
-    host, port = settings.api_host, settings.api_port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=128)
+        return socket.create_server(address[:2], family=family, backlog=1024)
     except socket.gaierror as error:
-        raise SettingsError(f"API_HOST: {host} is not found: {error.strerror}") from None
+        raise SettingsError(f"{name}_HOST: {host} is not found: {error.strerror}") from None
     except OSError as error:
         raise PortTakenError(
-            f"the API can't listen on {host}:{port}: {error.strerror}; stop what listens there, or "
-            "set API_HOST or API_PORT"
+            f"can't listen on {host}:{port}: {error.strerror}; stop what listens there, or "
+            f"set {name}_HOST or {name}_PORT"
         ) from None
 
 
-def serve(settings: Settings, sock: socket.socket) -> None:
-    """Answer until SIGTERM or SIGINT; requests under way are finished within 10 s."""
-    with services(settings) as opened:
-        config = uvicorn.Config(
-            build(opened),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=10,
-        )
-        uvicorn.Server(config).run(sockets=[sock])
+def serve(app: ASGIApp, settings: Settings, sock: socket.socket) -> None:
+    """Answer until SIGTERM or SIGINT; requests under way are finished within 10 s.
+
+    Raises:
+        SettingsError: certificate and key can't be used.
+    """
+    allow_connections()
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        ssl_certfile=settings.tls_cert_path,
+        ssl_keyfile=settings.tls_key_path,
+    )
+    try:
+        config.load()
+    except OSError as error:
+        raise SettingsError(f"TLS_CERT_PATH, TLS_KEY_PATH: {error}") from None
+    uvicorn.Server(config).run(sockets=[sock])

@@ -22,6 +22,7 @@ from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.opening import open_transport
 from saft_pipeline.store.operations import Operations
+from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
 
 T = TypeVar("T")
@@ -32,10 +33,11 @@ PATIENCE = 30.0
 
 
 class Ledger(NamedTuple):
-    """The two faces of the store."""
+    """The faces of the store."""
 
     store: Store
     operations: Operations
+    reports: Reports
 
 
 class Services:
@@ -68,7 +70,7 @@ class Services:
             if self._ledger is None:
                 transport = open_transport(self.settings)
                 store = Store(transport, self.settings.batch_size)
-                self._ledger = Ledger(store, Operations(transport))
+                self._ledger = Ledger(store, Operations(transport), Reports(transport))
             return self._ledger
 
     @property

@@ -105,7 +105,7 @@ def history_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def supervisor(project: Project, history_of_its_own: str, tmp_path: Path) -> Iterator[Supervisor]:
     """One that has not started anything."""
     settings = load({**project.env, "SAFT_HOME": history_of_its_own})
-    supervisor = Supervisor(settings, sshd.free_port(), LogFiles(tmp_path / "logs"))
+    supervisor = Supervisor(settings, LogFiles(tmp_path / "logs"))
     yield supervisor
     supervisor.stop()
 
@@ -125,9 +125,7 @@ def test_a_postgres_that_nothing_uses_is_not_started(project: Project, tmp_path:
         "DAGSTER_DB_URL": "postgresql://nobody@127.0.0.1:1/dagster",
         "SAFT_HOME": str(tmp_path / "home"),
     }
-    supervisor = Supervisor(
-        load({**project.env, **elsewhere}), sshd.free_port(), LogFiles(tmp_path / "logs")
-    )
+    supervisor = Supervisor(load({**project.env, **elsewhere}), LogFiles(tmp_path / "logs"))
     told = list(supervisor.mend())
     supervisor.stop()
     assert (told, (tmp_path / "home/postgres").exists()) == ([], False)
@@ -156,8 +154,9 @@ def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
     # The environment stands above it in every process, though Dagster would have it otherwise.
     Path(".env").write_text(f"SFTP_PORT=9\nSAFT_HOME={tmp_path}/x\nDAGSTER_HOME={tmp_path}/y\n")
     monkeypatch.setenv("SAFT_TEST_MARK", mark := f"mark-{os.getpid()}-{time.time_ns()}")
-    settings = load({**project.env, "SAFT_HOME": history_of_its_own})
-    supervisor = Supervisor(settings, sshd.free_port(), LogFiles(tmp_path / "logs"))
+    monkeypatch.setenv("DAGSTER_PORT", port := str(sshd.free_port()))
+    settings = load({**project.env, "SAFT_HOME": history_of_its_own, "DAGSTER_PORT": port})
+    supervisor = Supervisor(settings, LogFiles(tmp_path / "logs"))
     try:
         supervisor.start()
         project.put("f.xml", one_invoice("FT J/1"))

@@ -33,7 +33,7 @@ def code(api: Api, method: str, path: str, content: bytes | None = None) -> tupl
 @pytest.mark.parametrize(
     ("method", "path", "expected"),
     [
-        ("GET", "/", (404, "not_found")),
+        ("GET", "/nowhere", (404, "not_found")),
         ("GET", "/api/nothing", (404, "not_found")),
         ("GET", "/api/process-sftp", (405, "method_not_allowed")),
         ("DELETE", "/api/files", (405, "method_not_allowed")),

@@ -52,6 +52,12 @@ as $$
         extract(epoch from f.loaded_at - f.first_seen_at)::double precision, saft.wait_bounds()),
         count(*)
     from unnest(files) f
+    group by 1, 2;
+
+    insert into saft.loaded_hours (source, hour, files, invoices, lines)
+    select f.source, date_trunc('hour', f.loaded_at), count(*),
+        coalesce(sum(f.total_invoices), 0), coalesce(sum(f.total_lines), 0)
+    from unnest(files) f
     group by 1, 2
 $$;
 
@@ -98,6 +104,7 @@ language plpgsql set search_path = ''
 as $$
 begin
     delete from saft.ledger_counts;
+    delete from saft.loaded_hours;
     return null;
 end $$;
 
@@ -115,6 +122,17 @@ create or replace function saft.add_up_counts() returns void
 language plpgsql set search_path = ''
 as $$
 begin
+    if (select count(*) from saft.loaded_hours) > 5000 then
+        with taken as (
+            delete from saft.loaded_hours
+            where ctid = any(array(select h.ctid from saft.loaded_hours h for update skip locked))
+            returning *
+        )
+        insert into saft.loaded_hours (source, hour, files, invoices, lines)
+        select t.source, t.hour, sum(t.files), sum(t.invoices), sum(t.lines) from taken t
+        where t.hour > now() - interval '8 days'
+        group by 1, 2;
+    end if;
     if (select count(*) from saft.ledger_counts) < 500 then
         return;
     end if;

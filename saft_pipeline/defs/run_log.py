@@ -1,0 +1,53 @@
+"""What a run says on stderr, from `LOG_LEVEL` up: a line for each file; the UI keeps the rest."""
+
+import logging
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from saft_pipeline.loading.file_load import Load
+from saft_pipeline.visible import visible
+
+_LOGGER = logging.getLogger("saft_pipeline.run")
+
+
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """As the format has it, with nothing that would steer a terminal."""
+        return visible(super().format(record))
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not what Dagster says of a failed step: a traceback of ours; reasons are told by file."""
+    event = getattr(record, "dagster_meta", {}).get("dagster_event")
+    return not (event and event.is_step_failure)
+
+
+def run_logger(level: str) -> dg.LoggerDefinition:
+    """The logger of runs."""
+
+    @dg.logger
+    def to_stderr(_context: dg.InitLoggerContext) -> logging.Logger:
+        _LOGGER.setLevel(level.upper())
+        if not _LOGGER.handlers:
+            handler = logging.StreamHandler()
+            handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+            handler.addFilter(_is_news)
+            _LOGGER.addHandler(handler)
+        _LOGGER.propagate = False
+        return _LOGGER
+
+    return to_stderr
+
+
+def say_of(load: Load) -> None:
+    """What became of a file, in a line; an event of Dagster's for each would cost more."""
+    if load.outcome is None or not load.loaded:
+        state = load.rejection.state if load.rejection else "failed"
+        _LOGGER.warning("%s %s", state, load.error or load.file.path)
+        return
+    rows = load.outcome.rows
+    invoices, lines = rows.get("invoice_file_links", 0), rows.get("invoice_lines", 0)
+    held = f"{invoices:,} invoices, {lines:,} lines" if invoices else "it holds no invoices"
+    seconds = (datetime.now(UTC) - load.file.first_seen_at).total_seconds()
+    _LOGGER.info("loaded %s: %s, %.1f s", load.file.path, held, seconds)

@@ -1,0 +1,155 @@
+"""The addresses for people: the status page at `/`, the list of files, and the reports."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from importlib import resources
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from saft_pipeline.settings import Settings
+from saft_pipeline.store.model import STATES
+from saft_pipeline.web import pages, status_page
+from saft_pipeline.web.errors import ApiError
+from saft_pipeline.web.file_table import Place, file_table
+from saft_pipeline.web.login_page import COOKIE
+from saft_pipeline.web.services import Services
+from saft_pipeline.web.snapshot import Snapshots
+from saft_pipeline.web.words import STATES as STATE_WORDS
+from saft_pipeline.web.words import Words
+
+_PAGE = 100
+_NAV = (
+    "<header><strong>saft_pipeline</strong><nav>{links}</nav>"
+    '<span id="told" role="status"></span>{out}</header>'
+)
+
+
+class People:
+    """The pages over the services; what is shown of the ledger comes from the snapshots."""
+
+    def __init__(self, services: Services, snapshots: Snapshots) -> None:
+        self._services = services
+        self._snapshots = snapshots
+
+    async def status(self, request: Request) -> Response:
+        """The status page, or what is new in it since the page that has this ETag."""
+        seen = await self._snapshots.newest()
+        place = place_of(request, self._services.settings)
+        settings = self._services.settings
+        body = status_page.main_part(
+            seen, place, settings.poll_interval_seconds, settings.max_concurrent_runs
+        )
+        if request.query_params.get("part") != "main":
+            return _whole(request, place, "Status", body, live=True)
+        etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
+        headers = {"ETag": etag, "Cache-Control": "no-cache"}
+        if request.headers.get("If-None-Match") == etag:
+            return Response(status_code=304, headers=headers)
+        return HTMLResponse(body, headers=headers)
+
+    async def files(self, request: Request) -> Response:
+        """The ledger by state or path, page by page."""
+        place, asked = place_of(request, self._services.settings), request.query_params
+        state, path, before = asked.get("state"), asked.get("path") or None, asked.get("before")
+        empty = state == "empty"
+        wanted = "loaded" if empty else state or None
+        if (wanted and wanted not in STATES) or (before and not before.isdecimal()):
+            raise ApiError(400, "bad_request", "state or before is none")
+        if "\0" in (path or "") or (before and int(before) >= 2**63):
+            raise ApiError(400, "bad_request", "path or before is none")
+        operations = await self._services.call(lambda: self._services.ledger.operations)
+        rows = await self._services.call(
+            lambda: (
+                operations.empty(before=int(before) if before else None, limit=_PAGE)
+                if empty
+                else operations.page(
+                    state=wanted, path=path, before=int(before) if before else None, limit=_PAGE
+                )
+            )
+        )
+        return _whole(request, place, "Files", _listing(rows, place, state or "", path or ""))
+
+    async def report(self, request: Request) -> Response:
+        """A report as a page, CSV or a spreadsheet, of the company and days in the address."""
+        from saft_pipeline.web.report_pages import answer
+
+        name, _, form = request.path_params["name"].partition(".")
+        lang = pages.language(request.headers.get("Accept-Language", ""))
+        asked = {"lang": lang, **request.query_params}
+        return await self._services.call(lambda: answer(self._services, name, form, asked))
+
+
+def place_of(request: Request, settings: Settings) -> Place:
+    """Where Dagster's page is for this browser: behind a proxy it is at the same address."""
+    lang = pages.language(request.headers.get("Accept-Language", ""))
+    host, colon, port = request.headers.get("Host", "").rpartition(":")
+    here = bool(colon) and port == str(settings.api_port)
+    dagster = f"{request.scope['scheme']}://{host}:{settings.dagster_port}" if here else ""
+    return Place(Words(lang), dagster)
+
+
+def routes(
+    people: People, answering: Callable[..., Callable[[Request], Awaitable[Response]]]
+) -> list[Route]:
+    """The addresses."""
+    script = (resources.files(__package__) / "status.js").read_bytes()
+
+    async def the_script(_: Request) -> Response:
+        return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+    handlers: Mapping[str, Any] = {
+        "/": people.status,
+        "/files": people.files,
+        "/reports/{name}": people.report,
+        "/status.js": the_script,
+    }
+    return [Route(path, answering(handle)) for path, handle in handlers.items()]
+
+
+def _whole(
+    request: Request, place: Place, title: str, body: str, *, live: bool = False
+) -> HTMLResponse:
+    say = place.say
+    there = {
+        "/": "Status",
+        "/files": "Files",
+        f"{place.dagster}/overview": "Dagster",
+        "/docs": "API",
+    }
+    links = "".join(f'<a href="{address}">{say(name)}</a>' for address, name in there.items())
+    out = (
+        '<form method="post" action="/logout" data-plain><button class="small">'
+        f"{say('Log out')}</button></form>"
+        if COOKIE in request.cookies
+        else ""
+    )
+    script = '<script src="/status.js" defer></script>'
+    main = f"<main{' aria-live=off' if live else ' data-still'}>{body}</main>"
+    head = _NAV.format(links=links, out=out)
+    return pages.page(f"{say(title)} · saft_pipeline", head + main + script, say.lang)
+
+
+def _listing(rows: list[Any], place: Place, state: str, path: str) -> str:
+    say = place.say
+    links = "".join(
+        f'<a class="count {name}" href="/files?state={name}"'
+        f"{' aria-current=page' if name == state else ''}>{say(word)}</a>"
+        for name, word in STATE_WORDS.items()
+    )
+    more = ""
+    if len(rows) == _PAGE:
+        query = {"state": state, "path": path, "before": str(rows[-1]["id"])}
+        address = f"/files?{urlencode({k: v for k, v in query.items() if v}, quote_via=quote)}"
+        more = f'<p><a href="{address}">{say("Next page")}</a></p>'
+    find = (
+        f'<form action="/files" class="find"><label>{say("Path")}<input name="path" id="find" '
+        f"required></label><button>{say('Find')}</button></form>"
+    )
+    table = file_table(rows, place, nothing="No files yet.", again=True)
+    return f'<h1>{say("Files")}</h1><nav class="counts">{links}</nav>{find}{table}{more}'

@@ -1,0 +1,114 @@
+"""What the status page shows, gathered at most every second and kept: a look costs nobody a query.
+
+The ledger, Dagster and the other servers are asked apart, so that one that is down hides no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from saft_pipeline.dagster_runtime import runs, sensor_ticks
+from saft_pipeline.dagster_runtime.sensor_ticks import Tick
+from saft_pipeline.web import tasks
+from saft_pipeline.web.errors import api_error
+from saft_pipeline.web.health import Probes
+from saft_pipeline.web.models import ActiveTask, Health
+from saft_pipeline.web.services import Services
+
+T = TypeVar("T")
+
+_EVERY = 1.0
+_SHARE = 10
+"""A look takes at most one tenth of the time: a slow database is asked less often."""
+_FRESH = 10.0
+_HEALTH_EVERY = 5.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One look; what could not be had is None, with the reason among `problems` by who failed."""
+
+    at: datetime
+    ledger: Mapping[str, Any] | None
+    companies: Sequence[Mapping[str, Any]]
+    active: Sequence[ActiveTask]
+    tick: Tick | None
+    problems: Mapping[str, str]
+    health: Health | None = None
+
+
+class Snapshots:
+    """The newest snapshot, for all that look."""
+
+    def __init__(self, services: Services, probes: Probes) -> None:
+        self._services = services
+        self._probes = probes
+        self._last: Snapshot | None = None
+        self._looked = self._due = self._health_due = 0.0
+        self._looking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._health: Health | None = None
+
+    async def newest(self) -> Snapshot:
+        """The newest; waited for only if there is none, or nobody has looked for a while."""
+        now = time.monotonic()
+        if self._looking is None and now >= self._due:
+            self._looking = asyncio.create_task(self._look())
+        if self._asking is None and now >= self._health_due:
+            self._asking = asyncio.create_task(self._ask_servers())
+        if self._looking and (self._last is None or now - self._looked > _FRESH):
+            await asyncio.shield(self._looking)
+        assert self._last is not None
+        return self._last
+
+    async def _look(self) -> None:
+        began = time.monotonic()
+        try:
+            self._last = await self._services.call(self._gathered)
+        except Exception as error:
+            told = {"database": str(api_error(error))}
+            self._last = Snapshot(datetime.now(UTC), None, (), (), None, told, self._health)
+        finally:
+            self._looked = time.monotonic()
+            self._due = self._looked + max(_EVERY, _SHARE * (self._looked - began))
+            self._looking = None
+
+    def _gathered(self) -> Snapshot:
+        services, problems = self._services, dict[str, str]()
+
+        def had(who: str, work: Callable[[], T]) -> T | None:
+            try:
+                return work()
+            except Exception as error:
+                problems.setdefault(who, str(api_error(error)))
+                return None
+
+        return Snapshot(
+            at=datetime.now(UTC).replace(microsecond=0),
+            ledger=had("database", lambda: services.ledger.operations.overview()),
+            companies=had("database", lambda: services.ledger.reports.companies()) or (),
+            active=had("dagster", lambda: _active(services)) or (),
+            tick=had(
+                "dagster", lambda: sensor_ticks.newest_ended(services.instance, services.location)
+            ),
+            problems=problems,
+            health=self._health,
+        )
+
+    async def _ask_servers(self) -> None:
+        try:
+            self._health = await self._probes.health()
+        finally:
+            self._health_due = time.monotonic() + _HEALTH_EVERY
+            self._asking = None
+
+
+def _active(services: Services) -> list[ActiveTask]:
+    return [
+        tasks.active(record) for record in runs.unfinished(services.instance, services.location)
+    ]

@@ -1,0 +1,77 @@
+// Keeps the status page new: asks for its main part again while somebody looks, and tells times as
+// this browser's clock has them. Buttons are forms, sent from here so that the page stays.
+"use strict";
+(() => {
+  const main = document.querySelector("main");
+  const told = document.getElementById("told");
+  const lang = document.documentElement.lang;
+  const ago = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" });
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  let etag = "", wait = 2000, timer = 0;
+
+  function times() {
+    for (const each of document.querySelectorAll("time[datetime]")) {
+      const when = new Date(each.dateTime), seconds = (when - Date.now()) / 1000;
+      const [unit, size] = units.find(([, s]) => Math.abs(seconds) >= s) || units[3];
+      each.title = when.toLocaleString(lang);
+      each.textContent = ago.format(Math.round(seconds / size), unit);
+    }
+  }
+
+  function replace(html) {
+    const id = document.activeElement && document.activeElement.id;
+    const open = [...main.querySelectorAll("details[open]")].map((each) => each.id);
+    main.innerHTML = html;
+    for (const each of open) document.getElementById(each)?.setAttribute("open", "");
+    if (id) document.getElementById(id)?.focus();
+    times();
+  }
+
+  async function look() {
+    clearTimeout(timer);
+    if (document.hidden || document.querySelector("main :is(input, select):focus")) {
+      timer = setTimeout(look, 2000);
+      return;
+    }
+    try {
+      const address = new URL(location.href);
+      address.searchParams.set("part", "main");
+      const answer = await fetch(address, { headers: { "If-None-Match": etag } });
+      if (answer.status === 401) { location.reload(); return; }
+      if (answer.status === 200) {
+        etag = answer.headers.get("ETag") || "";
+        replace(await answer.text());
+      } else if (answer.status !== 304) throw new Error(String(answer.status));
+      wait = 2000;
+      document.body.classList.remove("stale");
+    } catch {
+      wait = Math.min(wait * 2, 30000);
+      document.body.classList.add("stale");
+    }
+    timer = setTimeout(look, wait);
+  }
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.method !== "post" || form.dataset.plain !== undefined) return;
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    try {
+      const answer = await fetch(form.action, { method: "POST" });
+      const said = await answer.json();
+      told.textContent = said.message || said.error.message;
+      told.className = answer.ok ? "good" : "bad";
+    } catch (error) {
+      told.textContent = String(error);
+      told.className = "bad";
+    }
+    button.disabled = false;
+    etag = "";
+    look();
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
+  setInterval(times, 1000);
+  times();
+  timer = setTimeout(look, wait);
+})();

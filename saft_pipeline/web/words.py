@@ -1,0 +1,137 @@
+"""The words of our pages in English and Portuguese, and how numbers and times are written."""
+
+from __future__ import annotations
+
+from html import escape
+
+from saft_pipeline.web.pages import Language
+
+STATES = {
+    "failed": "failed",
+    "unreadable": "unreadable",
+    "gone": "gone",
+    "incomplete": "incomplete",
+    "running": "loading",
+    "pending": "waiting",
+    "loaded": "loaded",
+    "empty": "loaded, no invoices",
+}
+
+_PT = {
+    "failed": "falhou",
+    "unreadable": "ilegível",
+    "gone": "desapareceu",
+    "incomplete": "incompleto",
+    "loading": "a carregar",
+    "waiting": "à espera",
+    "loaded": "carregado",
+    "loaded, no invoices": "carregado, sem faturas",
+    "All is well": "Está tudo bem",
+    "Look at this": "A verificar",
+    "Something is wrong": "Há um problema",
+    "{n} files are loaded; nothing failed and nothing waits.": (
+        "{n} ficheiros carregados; nada falhou e nada está à espera."
+    ),
+    "Nothing was loaded yet. Drop a SAF-T file into the SFTP folder.": (
+        "Ainda nada foi carregado. Coloque um ficheiro SAF-T na pasta SFTP."
+    ),
+    "{n} files were not loaded": "{n} ficheiros não foram carregados",
+    "1 file was not loaded": "1 ficheiro não foi carregado",
+    "Read its reason below: have it exported again (it is taken by itself), or press Retry.": (
+        "Leia o motivo abaixo: volte a exportar o ficheiro (é recolhido automaticamente) ou "
+        "carregue em Repetir."
+    ),
+    "{n} files wait to be loaded": "{n} ficheiros à espera de serem carregados",
+    "1 file waits to be loaded": "1 ficheiro à espera de ser carregado",
+    "since": "desde",
+    "the database does not answer": "a base de dados não responde",
+    "Dagster does not answer": "o Dagster não responde",
+    "the SFTP server does not answer": "o servidor SFTP não responde",
+    "the last look at the folder failed": "a última consulta da pasta falhou",
+    "It is asked again by itself; this page recovers when it answers.": (
+        "É consultado de novo automaticamente; esta página recupera quando responder."
+    ),
+    "Files": "Ficheiros",
+    "Source": "Origem",
+    "Not loaded": "Não carregados",
+    "Under way": "Em curso",
+    "Newest files": "Ficheiros mais recentes",
+    "Speed": "Ritmo",
+    "Servers": "Servidores",
+    "Reports": "Relatórios",
+    "State": "Estado",
+    "File": "Ficheiro",
+    "Company": "Empresa",
+    "Invoices": "Faturas",
+    "Lines": "Linhas",
+    "Seconds": "Segundos",
+    "Reason": "Motivo",
+    "Retry": "Repetir",
+    "Cancel": "Cancelar",
+    "Poll now": "Consultar agora",
+    "Run": "Execução",
+    "runs": "execuções",
+    "run": "execução",
+    "partition": "partição",
+    "checks": "verificações",
+    "Nothing runs.": "Nada em execução.",
+    "Nothing failed.": "Nada falhou.",
+    "No files yet.": "Ainda não há ficheiros.",
+    "Files an hour, last 24 hours": "Ficheiros por hora, últimas 24 horas",
+    "Files a day, last 7 days": "Ficheiros por dia, últimos 7 dias",
+    "{files} files, {rows} rows": "{files} ficheiros, {rows} registos",
+    "most: {n}": "máximo: {n}",
+    "workers": "processos",
+    "Last look": "Última consulta",
+    "Next look": "Próxima consulta",
+    "in seconds": "dentro de segundos",
+    "never": "nunca",
+    "connected": "ligado",
+    "asking…": "a consultar…",
+    "SFTP server": "Servidor SFTP",
+    "Database": "Base de dados",
+    "From": "De",
+    "To": "Até",
+    "VAT": "IVA",
+    "Sales": "Vendas",
+    "Show": "Mostrar",
+    "Report": "Relatório",
+    "All companies": "Todas as empresas",
+    "Log out": "Sair",
+    "Status": "Estado",
+    "warnings": "avisos",
+    "try": "tentativa",
+    "tried again by itself": "repetido automaticamente",
+    "Next page": "Página seguinte",
+    "Back to the status": "Voltar ao estado",
+    "All files": "Todos os ficheiros",
+    "Read by this page at": "Lido por esta página às",
+    "no answer; trying again": "sem resposta; a tentar de novo",
+    "done": "feito",
+    "version": "versão",
+    "API": "API",
+    "loading_count": "{n} ficheiros",
+    "files": "ficheiros",
+    "Find a file": "Procurar um ficheiro",
+    "Path": "Caminho",
+    "Find": "Procurar",
+}
+
+
+class Words:
+    """A language: a text is named by its English wording."""
+
+    def __init__(self, lang: Language) -> None:
+        self.lang = lang
+
+    def __call__(self, english: str, **values: object) -> str:
+        """The text as HTML, with `{values}` filled in."""
+        text = _PT.get(english, english) if self.lang == "pt" else english
+        return escape(text.format(**values) if values else text)
+
+    def number(self, value: float, places: int = 0) -> str:
+        """With thousands apart."""
+        text = f"{value:,.{places}f}"
+        if self.lang == "pt":
+            text = text.translate({ord(","): "\N{NO-BREAK SPACE}", ord("."): ","})
+        return text

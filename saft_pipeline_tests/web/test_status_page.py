@@ -1,0 +1,117 @@
+"""The pages for people: what the operator sees of files that were loaded, failed and wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from saft_pipeline.settings import load
+from saft_pipeline_tests.fixtures.project import Polled
+from saft_pipeline_tests.web.serving import Api, serving
+
+
+@pytest.fixture(scope="module")
+def page(looked: Api) -> str:
+    answer = looked.client.get("/")
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_what_failed_comes_first_with_its_reason_and_a_button(page: str, polled: Polled) -> None:
+    wanting = page.partition('id="wanting"')[2].partition("</section>")[0]
+    assert wanting.index("broken.xml") < wanting.index("vanished.xml") < wanting.index("half.xml")
+    assert "UnitPrice of invoice FT A/3 is &#x27;10,00&#x27;" in wanting
+    assert f'action="/api/files/{polled.file("broken.xml").id}/retry"' in wanting
+
+
+def test_the_verdict_counts_what_was_not_loaded(page: str) -> None:
+    verdict = page.partition('class="verdict')[2].partition("</section>")[0]
+    assert "2 files were not loaded" in verdict
+
+
+def test_counts_are_those_of_the_ledger(page: str) -> None:
+    counts = dict(re.findall(r'class="count (\w+)"[^>]*><b>(\d+)</b>', page))
+    expected = {"failed": "1", "gone": "1", "incomplete": "1", "loaded": "3", "running": "0"}
+    assert {state: counts[state] for state in expected} == expected
+
+
+def test_each_file_leads_to_its_run_and_partition(page: str, polled: Polled) -> None:
+    assert f"/runs/{polled.run.run_id}" in page
+    assert f"partition={polled.partition('good.xml').replace('~', '~')}" in page
+
+
+def test_the_page_speaks_portuguese(looked: Api) -> None:
+    answer = looked.client.get("/", headers={"Accept-Language": "pt-PT,pt;q=0.9,en;q=0.8"})
+    assert '<html lang="pt">' in answer.text
+    assert "2 ficheiros não foram carregados" in answer.text
+
+
+def test_what_is_not_new_is_not_sent_again(looked: Api) -> None:
+    part = looked.client.get("/?part=main")
+    again = looked.client.get("/?part=main", headers={"If-None-Match": part.headers["ETag"]})
+    assert again.status_code in (200, 304)  # a new look may lie between
+    assert "<html" not in part.text
+
+
+def test_nothing_of_another_host_is_loaded(page: str) -> None:
+    assert re.findall(r"""(?:src|href|action)=["'](?:https?:)?//(?!127\.0\.0\.1)""", page) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "shown", "hidden"),
+    [("state=failed", "broken.xml", "good.xml"), ("path=good.xml", "good.xml", "broken.xml")],
+)
+def test_files_are_found_by_state_and_path(
+    looked: Api, query: str, shown: str, hidden: str
+) -> None:
+    table = looked.client.get(f"/files?{query}").text.partition("<tbody>")[2]
+    assert (shown in table, hidden in table) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "query", ["state=x", "before=x", "before=99999999999999999999", "path=a%00b"]
+)
+def test_a_wrong_question_is_told(looked: Api, query: str) -> None:
+    assert looked.client.get(f"/files?{query}").status_code == 400
+
+
+@pytest.mark.parametrize("name", ["vat", "vat.csv", "vat.xlsx", "sales", "files", "files.csv"])
+def test_reports_have_addresses(looked: Api, name: str) -> None:
+    answer = looked.client.get(f"/reports/{name}")
+    assert answer.status_code == 200
+    assert answer.content
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [("nope", 404), ("vat.pdf", 404), ("vat?company=1", 400), ("sales?from=soon", 400)],
+)
+def test_a_report_that_is_none_is_told(looked: Api, address: str, status: int) -> None:
+    assert looked.client.get(f"/reports/{address}").status_code == status
+
+
+@pytest.fixture(scope="module")
+def orphaned(polled: Polled) -> Iterator[Api]:
+    """An API whose database is down."""
+    url = "postgresql://nobody@127.0.0.1:9/nothing"
+    with serving(load({**polled.project.env, "SUPABASE_DB_URL": url})) as running:
+        yield running
+
+
+def test_a_dead_database_is_told_on_the_page(orphaned: Api) -> None:
+    answer = orphaned.client.get("/")
+    assert answer.status_code == 200
+    assert "the database does not answer" in answer.text
+
+
+def test_the_form_is_where_somebody_without_a_session_is_sent(polled: Polled) -> None:
+    with serving(load({**polled.project.env, "WEB_LOGIN": "maria:right"})) as running:
+        client = httpx.Client(base_url=running.client.base_url, headers={"Accept": "text/html"})
+        assert client.get("/").headers["location"] == "/login?next=/"
+        client.post("/login", data={"user": "maria", "password": "right", "next": "/"})
+        assert "saft_pipeline" in client.get("/").text
+        client.post("/logout")
+        assert client.get("/").status_code == 303
