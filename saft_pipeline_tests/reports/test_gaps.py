@@ -23,8 +23,8 @@ def of(source: Reports, store: Store) -> Of:
     """The report over files, each of some documents."""
 
     def report(*files: bytes, **selection: Any) -> Report:
-        for content in files:
-            load(store, content)
+        for number, content in enumerate(files):
+            load(store, content, f"{number}.xml")
         return gaps(source, Selection(COMPANY, "Padaria", **selection))
 
     return report
