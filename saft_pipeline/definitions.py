@@ -13,6 +13,7 @@ from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.asset_specs import described
 from saft_pipeline.defs.assets import folder, load_files
 from saft_pipeline.defs.folder_check import build_folder_check
+from saft_pipeline.defs.gaps_check import build_gaps_check
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.jobs import build_job
 from saft_pipeline.defs.report_assets import ASSETS as REPORTS
@@ -50,10 +51,14 @@ def build_defs(
     logger = run_logger(known.log_level)
     assets = described([folder, load_files, *REPORTS], known, prefix, group)
     loading, *_ = (a for a in assets if isinstance(a, dg.AssetsDefinition))
+    across_files = build_gaps_check(dg.AssetKey([*prefix, "invoices"]))
     return dg.Definitions(
         assets=assets,
-        asset_checks=[build_folder_check(dg.AssetKey([*prefix, FOLDER]))],
-        jobs=[build_job(loading)],
+        asset_checks=[
+            build_folder_check(dg.AssetKey([*prefix, FOLDER])),
+            across_files,
+        ],
+        jobs=[build_job(loading, across_files)],
         schedules=[build_prune_schedule(logger)],
         sensors=[
             build_sensor(min(each.poll_interval_seconds for each in known.sources), prefix),

@@ -8,11 +8,14 @@ from saft_pipeline.dagster_runtime.names import JOB, RUN_CONFIG
 from saft_pipeline.dagster_runtime.partitions import files
 
 
-def build_job(load_files: dg.AssetsDefinition) -> Any:
-    """The job, of all that the step makes; Dagster has no public name for what this is."""
+def build_job(load_files: dg.AssetsDefinition, *others: dg.AssetChecksDefinition) -> Any:
+    """The job, of all that the step makes; Dagster has no public name for what this is.
+
+    `others` are checks of its assets that no run of files evaluates.
+    """
     return dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.assets(load_files),
+        selection=dg.AssetSelection.assets(load_files) - dg.AssetSelection.checks(*others),
         partitions_def=files,
         config=RUN_CONFIG,
         executor_def=dg.in_process_executor,
