@@ -219,7 +219,7 @@ def test_pages_of_dagster_with_like_names_are_not_the_apis(site: Site) -> None:
 
 
 def test_the_servers_know_who_asks_and_by_which_name(site: Site) -> None:
-    headers = site.get("/", headers={"X-Forwarded-For": "1.2.3.4"}).json()["headers"]
+    headers = site.get("/runs", headers={"X-Forwarded-For": "1.2.3.4"}).json()["headers"]
     assert {name: headers[name] for name in ("host", "x-forwarded-for", "x-forwarded-proto")} == {
         "host": f"localhost:{site.https}",
         "x-forwarded-for": "127.0.0.1",
@@ -267,6 +267,7 @@ def test_websockets_of_another_sites_page_are_refused(site: Site) -> None:
         {"Origin": "null"},
         {"Origin": "https://localhost.evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
     ],
     ids=lambda headers: " ".join(next(iter(headers.items()))),
 )
@@ -275,6 +276,18 @@ def test_a_page_of_another_site_can_change_nothing(
 ) -> None:
     for method in ("GET", "POST"):
         assert site.ask(method, path, auth=LOGIN, headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_executes_nothing(site: Site, method: str) -> None:
+    assert site.ask(method, "/graphql?query=mutation", auth=LOGIN).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/", "/files", "/reports/vat.csv", "/status.js", "/login"])
+def test_the_status_page_is_ours_and_behind_the_password(site: Site, path: str) -> None:
+    answer = site.get(path).json()
+    assert (answer["server"], answer["path"]) == ("api", path)
+    assert site.get(path, auth=None).status_code == 401
 
 
 def test_the_page_itself_may_ask(site: Site) -> None:

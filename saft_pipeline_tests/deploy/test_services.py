@@ -106,7 +106,8 @@ def test_a_command_of_roots_has_the_services_settings_and_user(open_path: Path) 
     home.mkdir()
     secrets.mkdir(parents=True)
     (open_path / "etc" / "saft.env").write_text(
-        "# a word\n\nSFTP_REMOTE_DIR=a b/$HOME\nLOG_LEVEL=\n"
+        "# a word\n\nSFTP_REMOTE_DIR=a b/$HOME\nLOG_LEVEL=\nSFTP_PATTERN='*.x ml'\n"
+        'SFTP_USERNAME="a \\"b\\" c"\n'
     )
     (secrets / "sftp_password").write_text("hunter2 $x\n")
     told.write_text('#!/bin/sh\nid -un; pwd; echo "$*"; env\n')
@@ -124,9 +125,9 @@ def test_a_command_of_roots_has_the_services_settings_and_user(open_path: Path) 
     done = run("sh", "-c", script, "saft", "retry", "a file.xml")
     user, where, words, *environment = done.stdout.splitlines()
     assert (user, where, words) == ("nobody", str(home), "retry a file.xml"), done.stderr
-    assert {"SFTP_REMOTE_DIR=a b/$HOME", "SFTP_PASSWORD=hunter2 $x", f"SAFT_HOME={home}"} <= set(
-        environment
-    )
+    quoted = {"SFTP_PATTERN=*.x ml", 'SFTP_USERNAME=a "b" c'}  # as the service has them
+    plain = {"SFTP_REMOTE_DIR=a b/$HOME", "SFTP_PASSWORD=hunter2 $x", f"SAFT_HOME={home}"}
+    assert quoted | plain <= set(environment)
 
 
 def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
