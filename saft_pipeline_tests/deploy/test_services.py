@@ -243,9 +243,9 @@ def home() -> Iterator[Path]:
 
 
 def backup(action: str, folder: Path, home: Path) -> subprocess.CompletedProcess[str]:
-    script = DEPLOY / "backup.py"
+    saft = "from saft_pipeline.cli import main; main()"
     env = {**os.environ, "SAFT_HOME": str(home)}
-    return run(sys.executable, script, action, folder, cwd=folder.parent, env=env)
+    return run(sys.executable, "-c", saft, "db", action, folder, cwd=folder.parent, env=env)
 
 
 def rows(url: str, table: str) -> list[Any]:
@@ -277,12 +277,12 @@ def test_a_dump_that_fails_leaves_the_one_before(home: Path, tmp_path: Path) -> 
     (tmp_path / "tables.dump").write_text("the one before")
     (tmp_path / "tables.dump.part").mkdir()
     done = backup("dump", tmp_path, home)
-    assert (done.returncode, (tmp_path / "tables.dump").read_text()) == (1, "the one before")
+    assert (done.returncode, (tmp_path / "tables.dump").read_text()) == (2, "the one before")
 
 
 def test_nothing_is_put_back_while_the_program_runs(home: Path, tmp_path: Path) -> None:
     with (home / "up.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = backup("restore", tmp_path, home)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.strip().endswith("stop it first")

@@ -45,6 +45,19 @@ def test_home_that_cannot_be_made_is_named_with_the_cure(bare: Path) -> None:
         EmbeddedPostgres(bare / "file").start()
 
 
+def test_a_cluster_of_another_major_version_is_told_with_the_way_and_nothing_starts(
+    home: Path,
+) -> None:
+    with EmbeddedPostgres(home):
+        pass
+    version = home / "postgres" / "data" / "PG_VERSION"
+    version.write_text("17\n")
+    log = (home / "postgres" / "server.log").read_text()
+    with pytest.raises(EmbeddedPostgresError, match=r"made by Postgres 17.*saft db dump.*restore"):
+        EmbeddedPostgres(home).start()
+    assert (home / "postgres" / "server.log").read_text() == log
+
+
 def test_failing_initdb_is_quoted(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = bare / "initdb"
     broken.write_text("#!/bin/sh\necho 'error while loading shared libraries: libx.so'; exit 127\n")
