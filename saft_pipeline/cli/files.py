@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -51,6 +52,7 @@ def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> N
     from saft_pipeline.saft.parallel import ndjson
     from saft_pipeline.saft.reader import read
 
+    gc.disable()  # reading makes no cycles, and the search takes a tenth of its time
     try:
         with read(file, name=str(file)) as document:
             for lines in ndjson(document):

@@ -29,12 +29,12 @@ class Template:
     ) -> None:
         """`places` are the indices of those values that are written; without it all are."""
         self._write = write
-        self._pick = picker(places) if places else tuple
+        self._pick = picker(places) if places else None
         self._formats: dict[tuple[bool, ...], _Format] = {}
 
     def members(self, values: Sequence[str | None]) -> str:
         """The members of an object, without its braces."""
-        picked = self._pick(values)
+        picked = self._pick(values) if self._pick else values
         present = tuple(map(bool, picked))
         form, pick, quotes = self._formats.get(present) or self._new(present)
         text = form % pick(picked)

@@ -6,7 +6,7 @@ out; what has no column is under `extra`, named after its elements.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
@@ -19,18 +19,21 @@ from saft_pipeline.saft.records import (
     Invoice,
     Other,
     Record,
-    Row,
     Totals,
 )
 
 
 def to_json(record: Record) -> bytes:
     """One line, ended by a line feed."""
-    return b"".join(blocks(record))
+    return "".join(_texts(record)).encode()
 
 
 def blocks(record: Record) -> Iterator[bytes]:
     """The same, of a large invoice a part at a time."""
+    return (text.encode() for text in _texts(record))
+
+
+def _texts(record: Record) -> Iterable[str]:
     if isinstance(record, Invoice):
         return _invoice(record)
     if isinstance(record, Customer):
@@ -44,9 +47,8 @@ def blocks(record: Record) -> Iterator[bytes]:
     return _line("totals", encode(_totals(record))[1:-1])
 
 
-def _line(name: str, *members: str) -> Iterator[bytes]:
-    text = ",".join(filter(None, (f'"record":"{name}"', *members)))
-    return iter((f"{{{text}}}\n".encode(),))
+def _line(name: str, *members: str) -> Iterable[str]:
+    return ('{"record":"', name, '"', *[f",{part}" for part in members if part], "}\n")
 
 
 def _extra(members: str) -> str:
@@ -59,22 +61,18 @@ _invoice_row = of_fields(INVOICE_FIELDS)
 _line_row = of_fields(LINE_FIELDS)
 
 
-def _invoice(invoice: Invoice) -> Iterator[bytes]:
+def _invoice(invoice: Invoice) -> Iterator[str]:
     members, extra = _invoice_row.members(invoice.values), _extra(invoice.extra_json)
-    text = ",".join(filter(None, ('{"record":"invoice"', members, extra, '"lines":[')))
-    before = ""
+    yield ",".join(filter(None, ('{"record":"invoice"', members, extra, '"lines":[')))
+    line_members, before = _line_row.members, ""
     for block in invoice.lines.blocks():
-        if before:
-            yield text.encode()
-            text = before
-        text += f"{{{'},{'.join([_line_members(row, extra) for row, extra in block])}}}"
+        lines = [
+            f'{line_members(row)},"extra":{{{extra_json}}}' if extra_json else line_members(row)
+            for row, extra_json in block
+        ]
+        yield f"{before}{{{'},{'.join(lines)}}}"
         before = ","
-    yield (text + "]}\n").encode()
-
-
-def _line_members(row: Row, extra_json: str) -> str:
-    members = _line_row.members(row)
-    return f'{members},"extra":{{{extra_json}}}' if extra_json else members
+    yield "]}\n"
 
 
 def _totals(totals: Totals) -> dict[str, Any]:

@@ -8,8 +8,8 @@ its nodes, each at the speed of C.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
-from operator import attrgetter, getitem
+from functools import lru_cache, reduce
+from operator import add, attrgetter, getitem
 from typing import Any, NamedTuple
 
 from lxml.etree import _Element as Element
@@ -21,8 +21,8 @@ from saft_pipeline.saft.records import Extra, Row, Value
 from saft_pipeline.saft.values import XML_BLANKS, Cleaned, StrayTextError, cleaned, exact_sum, plain
 
 _MOST_SHAPES = 1000  # real files show some tens
-_LARGE = 1000  # nodes of an element whose shape is not worth keeping
-_tail = attrgetter("tail")
+_LARGE = 300  # nodes of an element whose shape is not worth keeping
+_tag, _text, _tail = map(attrgetter, ("tag", "text", "tail"))
 
 Tags = tuple[str, ...]
 Stray = Callable[[str, str, int], None]
@@ -91,8 +91,8 @@ def nodes_of(element: Element, stray: Stray) -> Nodes:
     elements = list(element.iter())
     if any(map(_tail, elements)):
         _tell_tails(elements, stray)
-    tags = tuple([e.tag for e in elements])
-    return elements, tags, tuple(map(len, elements)), [e.text for e in elements]
+    children = tuple(map(len, elements))
+    return elements, tuple(map(_tag, elements)), children, list(map(_text, elements))
 
 
 def _tell_tails(elements: Sequence[Element], stray: Stray) -> None:
@@ -116,36 +116,61 @@ def line_of_tail(element: Element) -> int:
     return line_of(following) - (element.tail or "").count("\n")
 
 
-def split(nodes: Nodes, inner: Sequence[Element]) -> tuple[Nodes, list[Nodes]]:
-    """The nodes of some children of an element each by itself, and what is left without them."""
-    elements, tags, counts, texts = nodes
-    parts: list[Nodes] = []
-    before: Nodes = [], (), (-len(inner),), []
+class _Split(NamedTuple):
+    """How an element that holds others of a kind is taken apart."""
+
+    parts: list[tuple[slice, Tags, tuple[int, ...]]]
+    left: list[slice]
+    tags: Tags  # of what is left
+    children: tuple[int, ...]
+
+
+_splits: dict[tuple[Tags, tuple[int, ...]], _Split] = {}
+
+
+def split(nodes: Nodes, name: str) -> tuple[Nodes, list[Nodes]]:
+    """The nodes of each child of an element that has this name, and what is left without them."""
+    elements, _, _, texts = nodes
+    how = _splits.get(nodes[1:3]) or _new_split(nodes, name)
+    parts = [(elements[at], tags, children, texts[at]) for at, tags, children in how.parts]
+    if len(how.left) == 1:
+        (at,) = how.left
+        return (elements[at], how.tags, how.children, texts[at]), parts
+    left = reduce(add, [elements[at] for at in how.left])
+    return (left, how.tags, how.children, reduce(add, [texts[at] for at in how.left])), parts
+
+
+def _new_split(nodes: Nodes, name: str) -> _Split:
+    elements, tags, children, _ = nodes
+    parts: list[slice] = []
+    left: list[slice] = []
     end = 0
-    for child in inner:
+    for child in elements[0].iterchildren(f"{{*}}{name}"):
         start, following = _index(nodes, child, end), child.getnext()
-        if start != end:
-            before = _joined(before, nodes, end, start)
-        end = len(elements) if following is None else _index(nodes, following, start + 1)
-        parts.append((elements[start:end], tags[start:end], counts[start:end], texts[start:end]))
-    elements, tags, counts, texts = _joined(before, nodes, end, len(elements))
-    return (elements, tags, (counts[0] + counts[1], *counts[2:]), texts), parts
+        if start > end:
+            left.append(slice(end, start))
+        end = len(tags) if following is None else _index(nodes, following, start + 1)
+        parts.append(slice(start, end))
+    if end < len(tags):
+        left.append(slice(end, len(tags)))
+    counts = reduce(add, [children[at] for at in left])
+    how = _Split(
+        [(at, tags[at], children[at]) for at in parts],
+        left,
+        reduce(add, [tags[at] for at in left]),
+        (counts[0] - len(parts), *counts[1:]),
+    )
+    if len(tags) < _LARGE:
+        if len(_splits) >= _MOST_SHAPES:
+            _splits.clear()
+        _splits[nodes[1:3]] = how
+    return how
 
 
 def _index(nodes: Nodes, element: Element, start: int) -> int:
     """Where an element is: names are compared faster than elements."""
     index = nodes[1].index(element.tag, start)
     return index if nodes[0][index] is element else nodes[0].index(element, start)
-
-
-def _joined(before: Nodes, nodes: Nodes, start: int, end: int) -> Nodes:
-    elements, tags, counts, texts = nodes
-    return (
-        before[0] + elements[start:end],
-        before[1] + tags[start:end],
-        before[2] + counts[start:end],
-        before[3] + texts[start:end],
-    )
 
 
 class Kind:

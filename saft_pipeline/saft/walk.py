@@ -228,20 +228,20 @@ class Walker:
         draft = self._draft
         if draft is None or draft.element is not element:
             draft = self._draft = self._new_draft(element)
-        lines = list(element.iterchildren("{*}Line"))
         try:
             if not done:
-                return self._read_lines(draft, lines)
-            rest, parts = split(nodes_of(element, self._stray), lines)
+                return self._read_lines(draft)
+            rest, lines = split(nodes_of(element, self._stray), "Line")
             draft.take_rest(rest, self._stray)
-            draft.take_lines(parts, self._stray)
+            draft.take_lines(lines, self._stray)
         except ElementError as error:
             error.name_document(_number_of(element) if isinstance(draft, InvoiceDraft) else None)
             raise
         return self._end_document(draft)
 
-    def _read_lines(self, draft: InvoiceDraft | DocumentDraft, lines: list[Element]) -> None:
+    def _read_lines(self, draft: InvoiceDraft | DocumentDraft) -> None:
         """Read the lines that are complete: a document may have a hundred thousand."""
+        lines = list(draft.element.iterchildren("{*}Line"))
         if lines and lines[-1] is draft.element[-1]:
             lines.pop()
         for line in lines:
