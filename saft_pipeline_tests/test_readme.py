@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 from saft_pipeline.settings import Settings
@@ -47,6 +50,31 @@ def test_every_command_can_be_typed(
     assert done.status in (0, 1), done.err
 
 
+@pytest.mark.parametrize("query", blocks("sql"), ids=range(len(blocks("sql"))))
+def test_every_query_finds_rows(loaded: Project, query: str) -> None:
+    """Of the documents of the day that the file is of, and of a note of what no file has."""
+    company = query.replace("500000000", "599999993")
+    with psycopg.connect(loaded.env["SUPABASE_DB_URL"]) as connection:
+        connection.execute("update invoice_lines set reference = 'FT X/1'")
+        connection.execute("update invoices set invoice_type = 'NC'")
+        assert connection.execute(company.encode()).fetchall()
+        connection.rollback()
+
+
+@pytest.mark.parametrize("program", blocks("python"), ids=["pandas", "polars"])
+def test_every_program_keeps_decimals(
+    loaded: Project, program: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = loaded.saft("export", "invoices", "--out", Path("invoices.parquet").absolute())
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = {}
+    exec(program, found)
+    assert "FT" in capsys.readouterr().out
+    values = [*found["frame"]["net_total"]]
+    assert {type(value) for value in values} == {Decimal}
+    assert values == [Decimal("10.00")]
+
+
 def test_the_demo_shows_its_samples_and_ends() -> None:
     with new_home() as home:
         demo = Project(home, {"SAFT_HOME": str(home), "DAGSTER_PORT": str(free_port())})
@@ -59,7 +87,7 @@ def test_the_demo_shows_its_samples_and_ends() -> None:
 
 def test_the_blocks_of_commands_are_what_ci_runs_or_the_demo() -> None:
     tests = (ROOT / ".ci" / "run").read_text().splitlines()[-1]
-    demo = tests.replace(".venv/bin/pytest", ".venv/bin/saft demo")
+    demo = tests.replace("'.[dev]'", ".").replace(".venv/bin/pytest", ".venv/bin/saft demo")
     assert sorted(block.strip() for block in blocks("sh")) == sorted([tests, demo, demo])
 
 

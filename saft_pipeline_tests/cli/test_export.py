@@ -58,17 +58,17 @@ def test_everything_has_all_its_rows_in_every_format(saft: Command, name: str) -
     company = ["--company", COMPANY] if name != "files" else []
     text = saft("export", name, *company)
     assert text.status == 0, text.err
-    rows = read(text.out)
-    assert rows
+    rows, columns = read(text.out), text.out.partition("\n")[0].split(",")
+    assert rows or name == "gaps"
     for out in (Path("o.xlsx"), Path("o.parquet")):
         done = saft("export", name, *company, "--out", out, "--lang", "pt")
         assert done.status == 0, done.err
     assert pq.read_table("o.parquet").num_rows == len(rows)
-    assert pq.read_schema("o.parquet").names == list(rows[0])
+    assert pq.read_schema("o.parquet").names == columns
     sheet = openpyxl.load_workbook("o.xlsx", data_only=True).active
     assert len([r for r in sheet.iter_rows(min_row=2) if r[0].value is not None]) >= len(rows)
     heads = [cell.value for cell in sheet[1]]
-    assert heads == [PORTUGUESE.labels[column] for column in rows[0]]
+    assert heads == [PORTUGUESE.labels[column] for column in columns]
 
 
 def test_pages_make_up_the_whole(saft: Command, monkeypatch: pytest.MonkeyPatch) -> None:

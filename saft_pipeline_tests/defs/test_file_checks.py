@@ -86,7 +86,7 @@ def test_there_are_ten_checks_and_more_in_words() -> None:
 
 @pytest.mark.parametrize("name", sorted({*ALL, CHECK}))
 def test_the_readme_names_every_check(name: str) -> None:
-    assert f"`{name}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"`{name}`" in (ROOT / ".deploy" / "checks.md").read_text(encoding="utf-8")
 
 
 def test_the_example_of_settings_names_every_check_that_can_block() -> None:
