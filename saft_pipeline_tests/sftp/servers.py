@@ -6,10 +6,16 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import paramiko
-from paramiko.common import AUTH_FAILED, AUTH_SUCCESSFUL, OPEN_SUCCEEDED
+from paramiko.common import (
+    AUTH_FAILED,
+    AUTH_SUCCESSFUL,
+    MSG_SERVICE_REQUEST,
+    OPEN_SUCCEEDED,
+    cMSG_DISCONNECT,
+)
 from paramiko.server import InteractiveQuery
 
 from saft_pipeline.sftp.client import SftpConfig
@@ -87,7 +93,8 @@ class Proxy:
 
 
 class _Login(paramiko.ServerInterface):
-    def __init__(self, password: str, methods: str) -> None:
+    def __init__(self, password: str, methods: str, prompt: str) -> None:
+        self._prompt = prompt
         self._password = password
         self._methods = methods
         self.tries: list[str] = []
@@ -113,7 +120,7 @@ class _Login(paramiko.ServerInterface):
     def check_auth_interactive(self, username: str, submethods: str) -> int | InteractiveQuery:
         if "keyboard-interactive" not in self._methods:
             return AUTH_FAILED
-        return InteractiveQuery("", "", ("Password: ", False))
+        return InteractiveQuery("", "", (self._prompt, False))
 
     def check_auth_interactive_response(self, responses: list[str]) -> int:
         self.tries += responses
@@ -126,6 +133,36 @@ class _Login(paramiko.ServerInterface):
     def check_channel_subsystem_request(self, channel: paramiko.Channel, name: str) -> bool:
         self.starts_sftp.wait(10)
         return super().check_channel_subsystem_request(channel, name)
+
+
+class _Strict(paramiko.Transport):
+    """A server's side that may refuse what paramiko's own lets pass."""
+
+    def __init__(self, sock: socket.socket, *, strict: bool, full: bool) -> None:
+        super().__init__(sock)
+        self._asked, self._strict, self._full = False, strict, full
+        of_paramiko: dict[int, Any] = vars(self)["_handler_table"]
+        self._handler_table = {**of_paramiko, MSG_SERVICE_REQUEST: self._serve}
+
+    def _serve(self, message: paramiko.Message) -> None:
+        if self._full:
+            self._disconnect(12, "one a user")
+        elif self._strict and self._asked:
+            self._disconnect(2, "the service was asked for")
+        else:
+            self._asked = True
+            handler: Any = self.auth_handler
+            handler._parse_service_request(message)
+
+    def _disconnect(self, reason: int, words: str) -> None:
+        message = paramiko.Message()
+        message.add_byte(cMSG_DISCONNECT)
+        message.add_int(reason)
+        message.add_string(words)
+        message.add_string("")
+        transport: Any = self
+        transport._send_message(message)
+        self.close()
 
 
 @dataclass
@@ -160,13 +197,18 @@ def ssh_server(
     *,
     stuck: Literal["login", "sftp", ""] = "",
     hangs_up: bool = False,
+    prompt: str = "Password: ",
+    strict: bool = False,
+    full: bool = False,
+    greeting: bytes = b"",
 ) -> Iterator[SshServer]:
     """Run an SSH server of paramiko's.
 
-    `stuck` is what it never answers; `hangs_up`, it ends the connection at a login.
+    `stuck` is what it never answers; `hangs_up`, it ends the connection at a login; `strict`, at a
+    second request for the service of logging in; `full`, it says that it has too many connections.
     """
     key = paramiko.ECDSAKey.generate()
-    login = _Login(password, methods)
+    login = _Login(password, methods, prompt)
     if stuck != "login":
         login.answers_logins.set()
     if stuck != "sftp":
@@ -178,7 +220,8 @@ def ssh_server(
         with contextlib.suppress(OSError):
             while True:
                 sock, _ = listener.accept()
-                transports.append(transport := paramiko.Transport(sock))
+                sock.sendall(greeting)
+                transports.append(transport := _Strict(sock, strict=strict, full=full))
                 transport.add_server_key(key)
                 if hangs_up:
                     login.hang_up = transport.close

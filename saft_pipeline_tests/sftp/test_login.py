@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 from saft_pipeline.sftp.client import SftpConfig, connect
-from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.errors import (
+    PermanentSftpError,
+    TooManyConnectionsError,
+    TransientSftpError,
+)
+from saft_pipeline.sftp.login import read_key
 from saft_pipeline_tests.fixtures.sshd import Sshd, keygen, start_sshd
 from saft_pipeline_tests.sftp.conftest import config_of
 from saft_pipeline_tests.sftp.servers import ssh_server, with_password
@@ -157,3 +162,66 @@ def _authorized(server: Sshd, key: Path) -> Iterator[None]:
     authorized.write_text(before + Path(f"{key}.pub").read_text())
     yield
     authorized.write_text(before)
+
+
+@pytest.mark.parametrize("kind", ["rsa:2048", "ed25519", "ec"])
+@pytest.mark.parametrize("passphrase", ["", "open sesame"])
+def test_a_key_in_pkcs8_lets_in(
+    tmp_path: Path, sshd_server: Sshd, kind: str, passphrase: str
+) -> None:
+    key = tmp_path / "key"
+    options = {
+        "rsa:2048": ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
+        "ed25519": ["-algorithm", "ed25519"],
+        "ec": ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+    }[kind]
+    secret = ["-aes-256-cbc", "-pass", f"pass:{passphrase}"] if passphrase else []
+    command = ["openssl", "genpkey", *options, *secret, "-out", str(key)]
+    subprocess.run(command, check=True, capture_output=True)
+    loaded = read_key(key, passphrase.encode() or None)
+    Path(f"{key}.pub").write_text(f"{loaded.get_name()} {loaded.get_base64()}\n")
+    with _authorized(sshd_server, key):
+        config = dataclasses.replace(
+            config_of(sshd_server), private_key_path=key, private_key_passphrase=passphrase or None
+        )
+        connect(config).close()
+
+
+@pytest.mark.parametrize("prompt", ["Verification code: ", "One-time password: ", "Token:"])
+def test_a_prompt_for_a_one_time_code_is_named_and_the_password_not_given(prompt: str) -> None:
+    with (
+        ssh_server(SECRET, "keyboard-interactive", prompt=prompt) as server,
+        pytest.raises(PermanentSftpError, match=r"a one-time code \('") as caught,
+    ):
+        connect(with_password(server, SECRET))
+    assert server.tries == []
+    assert prompt.strip() in str(caught.value)
+
+
+def test_a_server_that_lets_the_service_be_asked_for_once_lets_in_by_its_second_way() -> None:
+    """As strict servers do, it ends the connection at a second request for the service."""
+    with ssh_server(SECRET, "keyboard-interactive", strict=True) as server:
+        connect(with_password(server, SECRET)).close()
+    assert server.tries == [SECRET]
+
+
+def test_too_many_connections_are_no_wrong_password() -> None:
+    with (
+        ssh_server(SECRET, full=True) as server,
+        pytest.raises(TooManyConnectionsError, match=r"TOO_MANY_CONNECTIONS: 'one a user'"),
+    ):
+        connect(with_password(server, SECRET))
+
+
+def test_a_greeting_in_latin1_before_the_servers_name_does_no_harm() -> None:
+    with ssh_server(SECRET, greeting="Bem-vindo à máquina\r\n".encode("latin-1")) as server:
+        connect(with_password(server, SECRET)).close()
+
+
+def test_what_a_server_has_that_we_lack_is_named(tmp_path: Path) -> None:
+    settings = ["Ciphers chacha20-poly1305@openssh.com"]
+    with (
+        start_sshd(tmp_path / "s", settings=settings) as server,
+        pytest.raises(PermanentSftpError, match=r"cipher: it has chacha20-poly1305.*aes128-gcm"),
+    ):
+        connect(config_of(server))
