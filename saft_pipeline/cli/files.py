@@ -49,17 +49,21 @@ def register(app: typer.Typer) -> None:
 
 def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
     """Print what a file says as NDJSON, one record a line."""
+    from saft_pipeline.loading.archives import ArchiveError, unpacked_here
     from saft_pipeline.saft.parallel import ndjson
     from saft_pipeline.saft.reader import read
 
     gc.disable()  # reading makes no cycles, and the search takes a tenth of its time
     try:
-        with read(file, name=str(file)) as document:
-            for lines in ndjson(document):
-                sys.stdout.buffer.write(lines)
+        for name, path in unpacked_here(file):
+            with read(path, name=name) as document:
+                for lines in ndjson(document):
+                    sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
+    except ArchiveError as error:
+        raise CannotRunError(f"{file}: {error}") from None
     except OSError as error:
         raise CannotRunError(f"{file}: {error.strerror}") from None
 
@@ -70,7 +74,7 @@ def ingest(
     """Load local files through the same assets, without SFTP."""
     started = time.perf_counter()
     settings = quiet(load())
-    seen = list({s.path: s for s in map(_seen, paths)}.values())
+    seen = list({s.path: s for path in paths for s in _seen(path)}.values())
     with gc_frozen():
         from saft_pipeline.dagster_runtime.in_process import local_runs
         from saft_pipeline.loading.sources import LOCAL
@@ -86,14 +90,16 @@ def ingest(
     _tell(after, time.perf_counter() - started, as_json=as_json)
 
 
-def _seen(path: Path) -> Seen:
-    from saft_pipeline.loading.sources import local_file
+def _seen(path: Path) -> list[Seen]:
+    from saft_pipeline.loading.archives import ArchiveError
+    from saft_pipeline.loading.sources import local_files
 
     try:
-        seen = local_file(path)
+        return local_files(path)
+    except ArchiveError as error:
+        raise CannotRunError(f"{path}: {error}") from None
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
-    return seen
 
 
 def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[LedgerFile]) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from saft_pipeline.saft.rules.signatures import Signatures
 
 _LIST = "list"
+_PATTERNS = ("*.xml", "*.xml.gz", "*.zip")
 _OFTEN = 500  # records between two looks at the progress
 
 
@@ -57,6 +58,8 @@ def validate(
     if rules == _LIST:
         _list(as_json=as_json)
         return
+    from saft_pipeline.loading.archives import ArchiveError, unpacked_here
+
     if not paths:
         raise CannotRunError("saft validate: which file? Or --rules list, for all rules")
     wanted = _wanted(rules)
@@ -64,9 +67,16 @@ def validate(
     told: list[dict[str, Any]] = []
     status = OK
     for path in _files(paths):
-        document, worst = _validated(path, wanted, signatures, as_json=as_json)
-        told.append(document)
-        status = max(status, worst)
+        try:
+            for name, content in unpacked_here(path):
+                document, worst = _validated(name, content, wanted, signatures, as_json=as_json)
+                told.append(document)
+                status = max(status, worst)
+        except (ArchiveError, OSError) as error:
+            reason = f"{path}: {getattr(error, 'strerror', None) or error}"
+            say(reason)
+            told.append({"file": str(path), "error": reason, "findings": [], "counts": {}})
+            status = COULD_NOT
     if as_json:
         print_json({"files": told})
     raise typer.Exit(status)
@@ -74,7 +84,10 @@ def validate(
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
-        yield from sorted(path.rglob("*.xml")) if path.is_dir() else (path,)
+        if path.is_dir():
+            yield from sorted(file for p in _PATTERNS for file in path.rglob(p))
+        else:
+            yield path
 
 
 def _wanted(names: str) -> set[str]:
@@ -98,7 +111,12 @@ def _signatures(key: Path | None) -> Signatures | None:
 
 
 def _validated(
-    path: Path, wanted: set[str], signatures: Signatures | None, *, as_json: bool
+    name: str,
+    path: Path,
+    wanted: set[str],
+    signatures: Signatures | None,
+    *,
+    as_json: bool,
 ) -> tuple[dict[str, Any], int]:
     """What is said of one file, and the status that it deserves."""
     from saft_pipeline.saft.rules.checker import Checker
@@ -107,17 +125,17 @@ def _validated(
         signatures.signatures if signatures else None
     )
     checker = Checker(only=wanted, signatures=rule)
-    file: dict[str, Any] = {"file": str(path), "version": None, "documents": 0}
+    file: dict[str, Any] = {"file": name, "version": None, "documents": 0}
     try:
         findings = _read(path, checker, file)
     except SaftError as error:
         reason = str(error)
     except OSError as error:
-        reason = f"{path}: {error.strerror}"
+        reason = f"{name}: {error.strerror}"
     else:
         file |= {"findings": [_entry(f) for f in findings.kept], "counts": dict(findings.counts)}
         if not as_json:
-            _print(path, findings)
+            _print(name, findings)
         errors = any(RULES[name].severity == "error" for name in findings.counts)
         return file, FOUND if errors else OK
     say(reason)
@@ -128,7 +146,7 @@ def _read(path: Path, checker: Any, file: dict[str, Any]) -> Findings:
     from saft_pipeline.saft.reader import read
     from saft_pipeline.saft.records import Header, Invoice
 
-    with path.open("rb") as source, read(source, name=str(path)) as document, progress() as bar:
+    with path.open("rb") as source, read(source, name=file["file"]) as document, progress() as bar:
         task = bar.add_task(path.name, total=path.stat().st_size)
         for count, record in enumerate(document):
             checker.see(record)
@@ -147,11 +165,11 @@ def _entry(found: Finding) -> dict[str, Any]:
     return {**found._asdict(), "check": rule.check, "source": rule.source}
 
 
-def _print(path: Path, findings: Findings) -> None:
+def _print(path: str, findings: Findings) -> None:
     shown: dict[str, int] = {}
     for found in findings.kept:
         shown[found.rule] = shown.get(found.rule, 0) + 1
-        place = f"{path}:{found.line}" if found.line else str(path)
+        place = f"{path}:{found.line}" if found.line else path
         about = f" {found.document}" if found.document else ""
         wanted = f"expected {found.expected}, " if found.expected else ""
         text = f"{place}: {found.severity} {found.rule}{about}: {wanted}"

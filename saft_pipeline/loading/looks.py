@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
+from saft_pipeline.loading.archive_looks import looked_into
 from saft_pipeline.loading.servers import connected
 from saft_pipeline.loading.sources import source_errors
 from saft_pipeline.retries import tries
@@ -147,11 +148,12 @@ def _listing(source: SourceSettings) -> Listing:
     due = time.monotonic() + _LOOK_SECONDS
     for attempt in tries(TransientSftpError, attempts=_TRIES, timeout=_LOOK_SECONDS / 2):
         with attempt, connected(source, due - time.monotonic()) as sftp:
-            return sftp.list(
+            listing = sftp.list(
                 source.sftp_remote_dir,
                 pattern=source.sftp_pattern,
                 recursive=source.sftp_recursive,
                 exclude=source.sftp_archive_dir,
                 within=max(1.0, due - time.monotonic()),
             )
+            return looked_into(listing, source, sftp, due)
     raise AssertionError("stamina raises after its last attempt")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Literal
 
 from saft_pipeline.durations import format_duration
+from saft_pipeline.loading.archives import split
 from saft_pipeline.loading.looks import Look
 from saft_pipeline.loading.racy import LARGE_FILE, look_again
 from saft_pipeline.loading.servers import news
@@ -20,7 +22,7 @@ from saft_pipeline.loading.sources import SftpSource
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.sftp.client import Problem, RemoteFile
-from saft_pipeline.store.model import Backlog, LedgerFile, Seen
+from saft_pipeline.store.model import Backlog, LedgerFile, Seen, file_key
 from saft_pipeline.store.store import Store
 
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
@@ -96,7 +98,8 @@ def poll(look: Look, store: Store, *, turn_of: Callable[[str], Turn], elsewhere:
     source, listing = look.source, look.listing
     if listing is None:
         return Poll(source, error=look.error)
-    seen = [*map(_seen, listing.files), *(_unreadable(p) for p in listing.problems if not p.folder)]
+    unreadable = [p for p in listing.problems if not (p.folder or p.told)]
+    seen = [*map(_seen, listing.files), *map(_unreadable, unreadable)]
     took = timedelta(seconds=time.monotonic() - look.began)
     store.observe(source.source, seen, whole=listing.whole, age=took)
     _keep_turns(source, store, turn_of)
@@ -104,7 +107,10 @@ def poll(look: Look, store: Store, *, turn_of: Callable[[str], Turn], elsewhere:
     claims, counts = _take(source, store, elsewhere)
     backlog = store.backlog(source.source, source.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
-    problems += [*_stale(backlog), *_clear_leftovers(source, store), *news(source)]
+    if listing.unfit:
+        files = "1 file doesn't" if listing.unfit == 1 else f"{listing.unfit:,} files don't"
+        problems.append(f"{files} fit SFTP_PATTERN")
+    problems += [*_stale(backlog), *_clear_leftovers(source, store, listing.packed), *news(source)]
     return Poll(source, len(listing.files), counts, problems, claims, backlog)
 
 
@@ -129,19 +135,42 @@ def _stale(backlog: Backlog) -> Iterator[str]:
         yield f"{backlog.stale_incomplete:,} files stay without their end: {names}"
 
 
-def _clear_leftovers(source: SourceSettings, store: Store) -> Iterator[str]:
+def _clear_leftovers(
+    source: SourceSettings, store: Store, packed: Mapping[RemoteFile, Sequence[str]]
+) -> Iterator[str]:
     """Archive or delete what was loaded and not cleared away: who loaded it died, or couldn't."""
     if source.after_load == "keep":
         return
-    left = store.uncleared(source.source, _lease(source))
+    left = [f for f in store.uncleared(source.source, _lease(source)) if not split(f.path)]
     sftp = SftpSource(source, within=_CLEAR_SECONDS)
     try:
         done = list(sftp.clear_away(left)) if left else []
+        stuck = _clear_archives(source, store, sftp, packed)
     finally:
         sftp.close()
     store.mark_removed([file.id for file, problem in done if problem is None])
-    if stuck := [problem for _, problem in done if problem]:
+    if stuck := [*stuck, *(problem for _, problem in done if problem)]:
         yield f"{len(stuck):,} loaded files stay on the server: {stuck[0]}"
+
+
+def _clear_archives(
+    source: SourceSettings,
+    store: Store,
+    sftp: SftpSource,
+    packed: Mapping[RemoteFile, Sequence[str]],
+) -> list[str]:
+    """Archive or delete the zips of which every member was loaded; why others of them stay."""
+    stuck = []
+    for archive, paths in packed.items():
+        members = store.files(keys=[file_key(source.source, path) for path in paths])
+        current = [file for file in members if file.is_current]
+        if len(current) == len(paths) > 0 and all(f.status == "loaded" for f in current):
+            problem = sftp.clear_archive(archive)
+            if problem is None:
+                store.mark_removed([file.id for file in current])
+            else:
+                stuck.append(problem)
+    return stuck
 
 
 def _take(
@@ -167,8 +196,9 @@ def _split(
 
     They are not few while many taken earlier wait: runs of one file each would never catch up.
     """
-    if few:
-        yield from ([f] for f in files)
+    if few:  # what is in one zip is fetched once
+        for _, together in groupby(files, lambda f: (split(f.path) or (f.path,))[0]):
+            yield list(together)
         return
     yield from ([f] for f in files if f.size >= LARGE_FILE)
     small = [f for f in files if f.size < LARGE_FILE]

@@ -9,11 +9,20 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from saft_pipeline.loading.archives import (
+    ArchiveError,
+    is_xml,
+    is_zip,
+    members,
+    split,
+    taken_out,
+    unpacked,
+)
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.local_files import client_folders, open_local
 from saft_pipeline.loading.servers import (
@@ -41,6 +50,8 @@ from saft_pipeline.store.store import Store
 
 LOCAL = "file"
 _TRIES = 3
+_ANY_SIZE = 1 << 40
+"""Of a zip, which the ledger has no row for: it is asked of the server."""
 IN_MEMORY = 1 << 20
 """Bytes; of a larger file a copy is made."""
 
@@ -104,8 +115,19 @@ class LocalSource:
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         """Each file as it is now, judged anew."""
         for file in files:
+            yield Arrival(file, self._read(file, spill))
+
+    def _read(self, file: LedgerFile, spill: Path) -> Fetched | FetchFailed:
+        parts = split(file.path)
+        if parts is None or not Path(os.fsdecode(raw_path(parts[0]))).is_file():
             path = Path(os.fsdecode(raw_path(file.path)))
-            yield Arrival(file, _read_local(path, self._folders, spill))
+            return _unpacked(_read_local(path, self._folders, spill), spill)
+        archive = _read_local(Path(os.fsdecode(raw_path(parts[0]))), self._folders, spill)
+        try:
+            return _taken_out(archive, file, spill)
+        finally:
+            if isinstance(archive, Fetched) and isinstance(archive.content, Path):
+                archive.content.unlink(missing_ok=True)
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         """`AFTER_LOAD` is about the server; a local file stays."""
@@ -162,6 +184,7 @@ class SftpSource:
         self._beside = beside
         self._due = None if within is None else time.monotonic() + within
         self._sftp: Sftp | None = None
+        self._zip: Fetched | None = None
         self._turn = threading.Lock()
 
     @property
@@ -179,25 +202,57 @@ class SftpSource:
             yield from self._fetch(files, spill)
 
     def _fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
-        waiting = {raw_path(f.path): f for f in files}
+        alone = {raw_path(f.path): f for f in files if split(f.path) is None}
+        for result in self._fetch_remote([remote_file(f) for f in alone.values()], spill):
+            yield Arrival(alone[result.file.path], _unpacked(result, spill))
+        by_archive: dict[str, list[LedgerFile]] = {}
+        for file in files:
+            if parts := split(file.path):
+                by_archive.setdefault(parts[0], []).append(file)
+        for name, inside in by_archive.items():
+            archive = self._archive(name, inside, spill)
+            yield from (Arrival(file, _taken_out(archive, file, spill)) for file in inside)
+
+    def _archive(
+        self, name: str, inside: Sequence[LedgerFile], spill: Path
+    ) -> Fetched | FetchFailed:
+        """A zip, fetched once for all of its members that a run asks for one after the other."""
+        if self._zip is None or self._zip.file.text != name:
+            self._let_go_of_zip()
+            remote = RemoteFile(raw_path(name), _ANY_SIZE, int(inside[0].modified_at.timestamp()))
+            (result,) = self._fetch_remote([remote], spill)
+            if isinstance(result, FetchFailed):
+                return result
+            self._zip = result
+        return self._zip
+
+    def _let_go_of_zip(self) -> None:
+        if self._zip is not None and isinstance(self._zip.content, Path):
+            self._zip.content.unlink(missing_ok=True)
+        self._zip = None
+
+    def _fetch_remote(
+        self, files: Sequence[RemoteFile], spill: Path
+    ) -> Iterator[Fetched | FetchFailed]:
+        waiting = {file.path: file for file in files}
         try:
             for attempt in tries(TransientSftpError, attempts=_TRIES):
                 with attempt:
                     for result in self._fetch_once(list(waiting.values()), spill):
-                        yield Arrival(waiting.pop(result.file.path), result)
+                        del waiting[result.file.path]
+                        yield result
         except TransientSftpError as error:
             for file in waiting.values():
-                yield Arrival(file, FetchFailed(remote_file(file), str(error), "transient"))
+                yield FetchFailed(file, str(error), "transient")
 
     def _fetch_once(
-        self, files: Sequence[LedgerFile], spill: Path
+        self, files: Sequence[RemoteFile], spill: Path
     ) -> Iterator[Fetched | FetchFailed]:
         try:
-            yield from self._connected().fetch(
-                self._settings.sftp_remote_dir, [remote_file(f) for f in files], spill
-            )
+            if files:
+                yield from self._connected().fetch(self._settings.sftp_remote_dir, files, spill)
         except TransientSftpError:
-            self.close()
+            self._disconnect()
             raise
 
     def _connected(self) -> Sftp:
@@ -213,7 +268,9 @@ class SftpSource:
 
         Raises SourceError.
         """
-        if self._settings.after_load == "keep":
+        # A zip goes when all that is in it is loaded: see the poll.
+        files = [file for file in files if split(file.path) is None]
+        if self._settings.after_load == "keep" or not files:
             return
         with source_errors():
             if self._beside and not self._has_room(self._beside):
@@ -242,7 +299,7 @@ class SftpSource:
                 there = error is not None and not isinstance(error, FileGone)
                 yield waiting.pop(remote.path), str(error) if there else None
         except TransientSftpError as error:
-            self.close()
+            self._disconnect()
             for file in waiting.values():
                 yield file, str(error)
 
@@ -253,8 +310,21 @@ class SftpSource:
         archive = self._settings.sftp_archive_dir
         return sftp.archive_all(folder, files, archive, within=self._left())
 
+    def clear_archive(self, archive: RemoteFile) -> str | None:
+        """Archive or delete a zip, if it is still as it was listed; why it stays."""
+        try:
+            with source_errors():
+                ((_, error),) = self._clear([Loaded(archive, "", racy=False)])
+        except SourceError as failed:
+            return str(failed)
+        return None if error is None or isinstance(error, FileGone) else str(error)
+
     def close(self) -> None:
-        """End the connection."""
+        """End the connection, and let go of what was kept."""
+        self._let_go_of_zip()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._sftp is not None:
             close_connection(self._settings, self._sftp)
             self._sftp = None
@@ -263,6 +333,29 @@ class SftpSource:
 def remote_file(file: LedgerFile) -> RemoteFile:
     """A ledger's file as the client knows it."""
     return RemoteFile(raw_path(file.path), file.size, int(file.modified_at.timestamp()))
+
+
+def _unpacked(result: Fetched | FetchFailed, spill: Path) -> Fetched | FetchFailed:
+    try:
+        return unpacked(result, spill) if isinstance(result, Fetched) else result
+    except ArchiveError as error:
+        return FetchFailed(result.file, f"{result.file.text}: {error}", "broken")
+
+
+def _taken_out(
+    archive: Fetched | FetchFailed, file: LedgerFile, spill: Path
+) -> Fetched | FetchFailed:
+    """A member of a zip; a zip that is another one by now is looked into again first."""
+    remote, (_, path) = remote_file(file), split(file.path) or ("", "")
+    if isinstance(archive, FetchFailed):
+        return FetchFailed(remote, archive.reason, archive.kind)
+    if archive.file.modified_at != remote.modified_at:
+        return FetchFailed(remote, "its zip has changed since it was looked into", "changed")
+    try:
+        with archive.open() as opened:
+            return taken_out(opened, path, remote, spill)
+    except ArchiveError as error:
+        return FetchFailed(remote, f"{file.path}: {error}", "broken")
 
 
 def _loaded(file: LedgerFile) -> Loaded:
@@ -297,6 +390,32 @@ def enter_local(store: Store, path: Path, folders: Sequence[Path] = ()) -> Ledge
     seen = local_file(path, folders)
     store.observe(LOCAL, [seen], whole=False)
     return store.files(source=LOCAL, path=seen.path)[0]
+
+
+def local_files(path: Path) -> list[Seen]:
+    """A local file as the ledger knows it; of a zip all XML files in it.
+
+    Raises:
+        OSError: it can't be read.
+        ArchiveError: the zip can't be taken, or holds none.
+    """
+    seen = local_file(path)
+    if not is_zip(seen.path):
+        return [seen]
+    with path.open("rb") as archive:
+        found = members(archive, is_xml)
+    if not found:
+        raise ArchiveError("no XML file is in it")
+    return [
+        replace(
+            seen,
+            path=f"{seen.path}/{member.path}",
+            filename=member.path.rpartition("/")[2],
+            branch=branch_of(member.path.rpartition("/")[2]),
+            size=member.size,
+        )
+        for member in found
+    ]
 
 
 def local_file(path: Path, folders: Sequence[Path] = ()) -> Seen:

@@ -52,7 +52,7 @@ class Settings(BaseModel):
     sftp_known_hosts_path: Path | None = None
     sftp_host_key_fingerprints: tuple[str, ...] = ()
     sftp_remote_dir: str = "."
-    sftp_pattern: str = "*.xml"
+    sftp_pattern: str = "*.xml,*.xml.gz,*.zip"
     sftp_recursive: bool = True
     sftp_timeout_seconds: float = Field(30, gt=0)
     sftp_connections: int = Field(2, ge=1)

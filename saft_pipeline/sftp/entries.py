@@ -20,6 +20,7 @@ MAX_BYTES = 256 << 20
 _MOST_SIZE = 1 << 63
 _LONGEST_NAME = 255
 _LONGEST_PATH = 2000
+_UNREAD = (b"7z", b"rar")
 _LONG_NAME = re.compile(rb"([-bcdlps])[-rwxsStTl]{9}")
 _KINDS = {b"d": stat.S_IFDIR, b"-": stat.S_IFREG, b"l": stat.S_IFLNK}
 
@@ -76,6 +77,7 @@ class Folder:
     refused: Status | None = None
     untyped: list[Entry] = field(default_factory=list)
     links: list[bytes] = field(default_factory=list)
+    unfit: int = 0
 
     def sort(self, entries: Sequence[Entry], selection: Selection) -> None:
         """Take entries for what they are."""
@@ -99,11 +101,23 @@ class Folder:
         name, kind = paths.split(path)[1], kind_of(attributes)
         if kind == stat.S_IFDIR and selection.visits(path):
             self._add_folder(path)
-        elif kind != stat.S_IFDIR and selection.wants(name):
+        elif kind != stat.S_IFDIR and not selection.wants(name):
+            self._leave(path, name, selection)
+        elif kind != stat.S_IFDIR:
             if kind == stat.S_IFLNK or attributes.size is None or attributes.modified_at is None:
                 self.links.append(path)
             else:
                 self.add(path, attributes)
+
+    def _leave(self, path: bytes, name: bytes, selection: Selection) -> None:
+        """Count a file that is not looked for; of an archive that nobody can read, say so."""
+        if paths.is_left_alone(name):
+            return
+        self.unfit += 1
+        kind = name.rpartition(b".")[2].lower()
+        if kind in _UNREAD and selection.wants(b"any.zip"):
+            said = kind.decode()
+            self.reject(path, f"{said} archives can't be read: have it packed as a zip or .xml.gz")
 
     def add(self, path: bytes, attributes: Attributes) -> None:
         """Take a regular file; anything else (FIFO, device, folder) is none."""

@@ -38,7 +38,8 @@ def find(session: Session, selection: Selection, within: float | None = None) ->
     for folder in walk.folders.values():
         files.extend(folder.files.values())
         problems.extend(folder.problems)
-    return Listing(sorted(files, key=lambda file: (file.modified_at, file.path)), problems)
+    unfit = sum(folder.unfit for folder in walk.folders.values())
+    return Listing(sorted(files, key=lambda file: (file.modified_at, file.path)), problems, unfit)
 
 
 class _Walk:

@@ -1,7 +1,7 @@
 """What the client hands out: files, listings and what fetching them gave."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -54,11 +54,15 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in the listing that can't be taken; with `folder`, nor can what is below it."""
+    """Something in the listing that can't be taken; with `folder`, nor can what is below it.
+
+    With `told`, it is worth a word and no more: nobody wants it.
+    """
 
     path: bytes
     reason: str
     folder: bool = False
+    told: bool = False
 
     @property
     def text(self) -> str:
@@ -68,10 +72,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files found, oldest first, and what couldn't be looked at."""
+    """The files found, oldest first, and what couldn't be looked at.
+
+    `unfit` is how many files were not wanted, `packed` the members' paths of archives, for who
+    looks into those.
+    """
 
     files: Sequence[RemoteFile]
     problems: Sequence[Problem]
+    unfit: int = 0
+    packed: Mapping[RemoteFile, Sequence[str]] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -118,5 +128,5 @@ class FetchFailed:
 
     file: RemoteFile
     reason: str
-    kind: Literal["gone", "changed", "unreadable", "transient"]
+    kind: Literal["gone", "changed", "unreadable", "transient", "broken"]
     refused: bool = False

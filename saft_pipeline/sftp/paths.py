@@ -93,5 +93,6 @@ def is_left_alone(name: bytes) -> bool:
 
 
 def name_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a shell pattern for names as text, upper and lower case alike."""
-    return re.compile(fnmatch.translate(pattern), re.IGNORECASE)
+    """Compile shell patterns, separated by commas, for names as text, whatever their case."""
+    each = (fnmatch.translate(part.strip()) for part in pattern.split(","))
+    return re.compile("|".join(each), re.IGNORECASE)

@@ -1,0 +1,153 @@
+"""Looking into the zips of a listing: each once, as long as its size and time stay the same.
+
+What is in them is kept in SAFT_HOME, so that a zip is fetched for it once and not at every look.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from saft_pipeline.loading.archives import ArchiveError, Member, is_zip, members
+from saft_pipeline.settings import SourceSettings
+from saft_pipeline.sftp.client import Fetched, Listing, Problem, RemoteFile, Sftp
+from saft_pipeline.sftp.paths import name_pattern, raw_path
+
+_OTHERS = (".7z", ".rar")
+
+
+def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float) -> Listing:
+    """The listing with the members of its zips in the place of these.
+
+    A zip that can't be taken is a problem with its reason, one without a member that fits is told
+    once. What can't be looked into until `due` (monotonic time) is left for the next look.
+    """
+    zips = [file for file in listing.files if is_zip(file.text)]
+    if not zips:
+        return listing
+    index = _Index(source)
+    new = [file for file in zips if index.found(file) is None]
+    late = _look_into(new, source, sftp, index, due) if new else []
+    files = [file for file in listing.files if not is_zip(file.text)]
+    problems = [*listing.problems, *late]
+    packed: dict[RemoteFile, Sequence[str]] = {}
+    for file in zips:
+        found = index.found(file)
+        if found is None:
+            continue
+        packed[file] = [f"{file.text}/{member.path}" for member in found.members]
+        files += (
+            RemoteFile(raw_path(path), member.size, file.modified_at)
+            for path, member in zip(packed[file], found.members, strict=True)
+        )
+        problems += found.problems(file)
+    index.keep(zips)
+    files.sort(key=lambda file: (file.modified_at, file.path))
+    return replace(listing, files=files, problems=problems, packed=packed)
+
+
+def _look_into(
+    zips: Sequence[RemoteFile], source: SourceSettings, sftp: Sftp, index: _Index, due: float
+) -> Iterator[Problem]:
+    """Fetch zips for their members; those that could not be had in time are problems."""
+    spill = source.home / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    waiting = {file.path: file for file in zips}
+    for result in sftp.fetch(source.sftp_remote_dir, zips, spill):
+        file = waiting.pop(result.file.path)
+        if isinstance(result, Fetched):
+            index.note(file, _found(result, _wants(source)))
+            if isinstance(result.content, Path):
+                result.content.unlink(missing_ok=True)
+        else:
+            yield Problem(file.path, result.reason, folder=True)
+        if time.monotonic() > due:
+            break
+    for file in waiting.values():
+        yield Problem(file.path, "not looked into yet: the next look goes on", folder=True)
+
+
+def _wants(source: SourceSettings) -> Callable[[str], bool]:
+    pattern = name_pattern(source.sftp_pattern)
+    return lambda name: not is_zip(name) and pattern.match(name) is not None
+
+
+class _Found:
+    """What is in a zip, or why it can't be taken; `is_told` of one without a member that fits."""
+
+    def __init__(
+        self, members: Sequence[Member], reason: str | None = None, *, is_told: bool = False
+    ) -> None:
+        self.members = members
+        self.reason = reason
+        self.is_told = is_told
+
+    def problems(self, file: RemoteFile) -> Iterator[Problem]:
+        """What there is to tell of it at this look."""
+        if self.reason:
+            yield Problem(file.path, self.reason)
+        elif not self.members and not self.is_told:
+            self.is_told = True
+            yield Problem(file.path, "no member of it fits SFTP_PATTERN: not ours", told=True)
+
+
+def _found(fetched: Fetched, wants: Callable[[str], bool]) -> _Found:
+    try:
+        with fetched.open() as archive:
+            return _Found(members(archive, wants))
+    except ArchiveError as error:
+        return _Found([], str(error))
+
+
+class _Index:
+    """What was found in the zips of a source, by path, size and time."""
+
+    def __init__(self, source: SourceSettings) -> None:
+        name = hashlib.md5(
+            f"{source.address} {source.sftp_pattern}".encode(), usedforsecurity=False
+        ).hexdigest()
+        self._path = source.home / "archives" / f"{name}.json"
+        self._known = dict(_entries(self._path))
+        self._before = self._text(self._known)
+
+    def found(self, file: RemoteFile) -> _Found | None:
+        """What is known of a zip as it lies there now."""
+        return self._known.get(_key(file))
+
+    def note(self, file: RemoteFile, found: _Found) -> None:
+        """Keep what was found in it."""
+        self._known[_key(file)] = found
+
+    def keep(self, there: Sequence[RemoteFile]) -> None:
+        """Write what changed, of the zips that are still there."""
+        keys = {_key(file) for file in there}
+        text = self._text({key: found for key, found in self._known.items() if key in keys})
+        if text != self._before:
+            with suppress(OSError):  # it is looked into again
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                aside = self._path.with_suffix(".part")
+                aside.write_text(text, encoding="utf-8")
+                aside.replace(self._path)
+
+    @staticmethod
+    def _text(known: dict[str, _Found]) -> str:
+        return json.dumps({key: [f.members, f.reason, f.is_told] for key, f in known.items()})
+
+
+def _entries(path: Path) -> Iterator[tuple[str, _Found]]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        for key, (listed, reason, is_told) in document.items():
+            yield key, _Found([Member(*each) for each in listed], reason, is_told=is_told)
+    except (OSError, ValueError, TypeError, AttributeError):  # it is looked into again
+        return
+
+
+def _key(file: RemoteFile) -> str:
+    return f"{file.modified_at} {file.size} {file.text}"

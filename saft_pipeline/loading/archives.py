@@ -1,0 +1,216 @@
+"""Packed files: `.xml.gz`, and zips whose members are files of their own; unpacked as streams."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from saft_pipeline.sftp.client import Fetched, RemoteFile
+from saft_pipeline.sftp.paths import text_path
+
+MOST_RATIO = 200
+"""Bytes that one packed byte may become; XML packs to a fiftieth at best."""
+MOST_BYTES = 32 << 30
+"""Of one unpacked file."""
+MOST_MEMBERS = 100_000
+_ANY_RATIO = 64 << 20  # bytes up to which the ratio is nobody's business
+_IN_MEMORY = 1 << 20
+_ENCRYPTED = 1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_BROKEN = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+_IN_A_ZIP = re.compile(r"(.*?\.zip)/(.+)", re.IGNORECASE | re.DOTALL)
+
+
+class ArchiveError(Exception):
+    """A packed file that can't be taken; the message says why and what to do."""
+
+
+class Member(NamedTuple):
+    """A file in a zip: its path there, as the ledger writes it, and its size unpacked in bytes."""
+
+    path: str
+    size: int
+
+
+def is_zip(path: str) -> bool:
+    """Whether a file is packed with others, by its name."""
+    return path.lower().endswith(".zip")
+
+
+def is_gzipped(path: str) -> bool:
+    """Whether a file is packed by itself, by its name."""
+    return path.lower().endswith(".gz")
+
+
+def split(path: str) -> tuple[str, str] | None:
+    """The zip and the member of it that a path of the ledger names; None if it names none."""
+    found = _IN_A_ZIP.fullmatch(path)
+    return (found[1], found[2]) if found else None
+
+
+def members(archive: BinaryIO, wants: Callable[[str], bool]) -> list[Member]:
+    """The members of a zip whose file names are wanted.
+
+    Raises:
+        ArchiveError: it is broken or not there to its end, encrypted, packed in another way than
+            stored or deflated, or has too many members.
+    """
+    with _zip(archive) as opened:
+        infos = [(name, info) for name, info in _files_in(opened) if wants(name.split("/")[-1])]
+    for name, info in infos:
+        _require_readable(name, info)
+    return [Member(name, info.file_size) for name, info in infos]
+
+
+@contextmanager
+def member(archive: BinaryIO, path: str) -> Iterator[tuple[BinaryIO, int]]:
+    """Open a member of a zip; its stream, and how many bytes it is packed. Raises ArchiveError."""
+    with _zip(archive) as opened:
+        info = dict(_files_in(opened)).get(path)
+        if info is None:
+            raise ArchiveError("it is not in the zip any more")
+        _require_readable(path, info)
+        with opened.open(info) as stream:
+            yield stream, info.compress_size  # type: ignore[misc]  # a stream of bytes
+
+
+def unpacked(fetched: Fetched, spill: Path) -> Fetched:
+    """The same file with its bytes unpacked, if its name says that they are gzipped.
+
+    Its hash stays that of the bytes on the server. Raises ArchiveError.
+    """
+    if not is_gzipped(fetched.file.filename):
+        return fetched
+    done = _gunzipped(fetched, spill)
+    if isinstance(fetched.content, Path):
+        fetched.content.unlink(missing_ok=True)
+    return done
+
+
+def _gunzipped(fetched: Fetched, spill: Path) -> Fetched:
+    with fetched.open() as packed, gzip.GzipFile(fileobj=packed) as stream:
+        content, _ = poured(stream, fetched.file.size, spill)  # type: ignore[arg-type]
+    return Fetched(fetched.file, fetched.sha256, content)
+
+
+def taken_out(archive: BinaryIO, path: str, file: RemoteFile, spill: Path) -> Fetched:
+    """A member of a zip, as if it had been fetched as `file`. Raises ArchiveError."""
+    with member(archive, path) as (stream, packed):
+        content, sha256 = poured(stream, packed, spill)
+    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    return unpacked(Fetched(RemoteFile(file.path, size, file.modified_at), sha256, content), spill)
+
+
+def unpacked_here(path: Path) -> Iterator[tuple[str, Path]]:
+    """The XML files that a local file is or holds, each with its name, until the next is asked for.
+
+    Raises ArchiveError, OSError.
+    """
+    if not (is_zip(path.name) or is_gzipped(path.name)):
+        yield str(path), path
+        return
+    with tempfile.TemporaryDirectory() as folder, path.open("rb") as archive:
+        spill = Path(folder)
+        inside: list[str | None] = [None]
+        if is_zip(path.name):
+            inside = [*(found.path for found in members(archive, is_xml))]
+            if not inside:
+                raise ArchiveError("no XML file is in it")
+        for name in inside:
+            archive.seek(0)
+            file = RemoteFile((name or path.name).encode(), path.stat().st_size, 0)
+            whole = Fetched(file, "", path)
+            fetched = taken_out(archive, name, file, spill) if name else _gunzipped(whole, spill)
+            content = spill / "content"
+            if isinstance(fetched.content, bytes):
+                content.write_bytes(fetched.content)
+            else:
+                fetched.content.replace(content)
+            yield (f"{path}/{name}" if name else str(path)), content
+
+
+def is_xml(name: str) -> bool:
+    """Whether a file in a zip is one to read, by its name."""
+    return name.lower().endswith((".xml", ".xml.gz"))
+
+
+def poured(stream: BinaryIO, packed: int, spill: Path) -> tuple[bytes | Path, str]:
+    """The bytes of a stream that unpacks `packed` bytes, many in a file; and their hash.
+
+    Raises ArchiveError.
+    """
+    digest, total, head = hashlib.sha256(), 0, bytearray()
+    copy: Any = None
+    try:
+        while data := stream.read(_IN_MEMORY):
+            total += len(data)
+            _require_sane(total, packed)
+            digest.update(data)
+            if copy is None and total > _IN_MEMORY:
+                copy = tempfile.NamedTemporaryFile(dir=spill, prefix="unpacked-", delete=False)  # noqa: SIM115
+                copy.write(head)
+            if copy is None:
+                head += data
+            else:
+                copy.write(data)
+    except BaseException as error:
+        if copy is not None:
+            Path(copy.name).unlink(missing_ok=True)
+        if isinstance(error, _BROKEN):
+            raise ArchiveError(f"it is broken: {error}; have it packed and sent again") from None
+        raise
+    finally:
+        if copy is not None:
+            copy.close()
+    return (bytes(head) if copy is None else Path(copy.name)), digest.hexdigest()
+
+
+def _require_sane(total: int, packed: int) -> None:
+    if total > MOST_BYTES:
+        raise ArchiveError(f"it unpacks to more than {MOST_BYTES:,} bytes: send it in parts")
+    if total > _ANY_RATIO and total > MOST_RATIO * packed:
+        raise ArchiveError(
+            f"it unpacks to more than {MOST_RATIO} times its {packed:,} bytes, as no export does: "
+            "refused as a bomb"
+        )
+
+
+@contextmanager
+def _zip(archive: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            yield opened
+    except _BROKEN as error:
+        raise ArchiveError(
+            f"it is no whole zip ({error}): still being uploaded, or to be sent again"
+        ) from None
+
+
+def _files_in(opened: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
+    infos = opened.infolist()
+    if len(infos) > MOST_MEMBERS:
+        raise ArchiveError(f"it has {len(infos):,} members; at most {MOST_MEMBERS:,} are taken")
+    for info in infos:
+        # Windows' own packer of old wrote its separator into the names.
+        name = info.filename.replace("\\", "/").lstrip("/")
+        if not name.endswith("/") and not name.startswith("__MACOSX/"):
+            yield text_path(name.encode("utf-8", "surrogateescape")), info
+
+
+def _require_readable(name: str, info: zipfile.ZipInfo) -> None:
+    if info.flag_bits & _ENCRYPTED:
+        raise ArchiveError(f"{name} in it is encrypted: have it packed without a password")
+    if info.compress_type not in _METHODS:
+        raise ArchiveError(
+            f"{name} in it is packed with method {info.compress_type}; only stored and deflated "
+            "ones are read: have it packed again as a plain zip"
+        )
+    _require_sane(info.file_size, info.compress_size)

@@ -1,0 +1,116 @@
+"""Zips on a real server: members of their own in the ledger, cleared away when all are loaded."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from saft_pipeline.loading import archive_looks
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.project import Command, Project, broken, one_invoice
+
+GOOD, OTHER = one_invoice("FT Z/1"), one_invoice("FT Z/2")
+
+
+def zip_of(**files: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(f"in/{name}.xml", content)
+    return stream.getvalue()
+
+
+def states(store: Store) -> dict[str, str]:
+    return {file.path: file.status for file in store.files()}
+
+
+def test_members_are_files_of_their_own(project: Project, store: Store, saft: Command) -> None:
+    project.put("a.zip", zip_of(good=GOOD, bad=broken("FT Z/3")))
+    project.put("c.xml.gz", gzip.compress(OTHER.encode()))
+    done = saft("poll", "--json").json
+    assert (done["listed"], done["loaded"], done["failed"]) == (3, 2, 1)
+    assert states(store) == {
+        "a.zip/in/good.xml": "loaded",
+        "a.zip/in/bad.xml": "failed",
+        "c.xml.gz": "loaded",
+    }
+
+
+@pytest.mark.parametrize("after_load", ["delete", "archive"])
+def test_a_zip_goes_when_all_of_it_is_loaded(
+    project: Project,
+    store: Store,
+    saft: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    after_load: str,
+) -> None:
+    monkeypatch.setenv("AFTER_LOAD", after_load)
+    project.put("whole.zip", zip_of(good=GOOD, other=OTHER))
+    project.put("half.zip", zip_of(good=one_invoice("FT Z/4"), bad=broken("FT Z/3")))
+    project.put("c.xml.gz", gzip.compress(one_invoice("FT Z/5").encode()))
+    for _ in range(2):
+        saft("poll")
+    assert [path.name for path in project.folder.iterdir() if path.is_file()] == ["half.zip"]
+    assert states(store)["whole.zip/in/other.xml"] == "loaded"
+
+
+def test_a_zip_is_fetched_for_its_members_once(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.put("a.zip", zip_of(good=GOOD))
+    saft("poll")
+    monkeypatch.setattr(archive_looks, "_look_into", lambda *_: pytest.fail("again"))
+    assert saft("poll", "--json").json["listed"] == 1
+
+
+def test_a_changed_zip_is_looked_into_again(project: Project, store: Store, saft: Command) -> None:
+    project.put("a.zip", zip_of(good=GOOD), modified_at=1_750_000_000)
+    saft("poll")
+    project.put("a.zip", zip_of(good=GOOD, other=OTHER), modified_at=1_750_000_100)
+    saft("poll")
+    assert states(store) == {"a.zip/in/good.xml": "loaded", "a.zip/in/other.xml": "loaded"}
+
+
+def test_a_zip_that_can_not_be_taken_has_its_reason(
+    project: Project, store: Store, saft: Command
+) -> None:
+    project.put("a.zip", zip_of(good=GOOD)[:-30])
+    project.put("b.7z", b"7z")
+    project.put("note.txt", b"hello")
+    saft("poll")
+    reasons = {file.path: str(file.error) for file in store.files(state="unreadable")}
+    assert "no whole zip" in reasons["a.zip"]
+    assert "7z archives can't be read" in reasons["b.7z"]
+
+
+def test_what_nobody_wants_is_counted_and_told_once(
+    project: Project, store: Store, saft: Command
+) -> None:
+    project.put("a.zip", zip_of())
+    project.put("note.txt", b"hello")
+    first, second = (_summary(project, store) for _ in range(2))
+    assert "1 file doesn't fit SFTP_PATTERN" in first
+    assert "a.zip: no member of it fits SFTP_PATTERN: not ours" in first
+    assert "a.zip" not in second
+    assert store.files() == []
+
+
+def _summary(project: Project, store: Store) -> str:
+    from saft_pipeline_tests.fixtures.project import poll_once
+
+    return poll_once(project.settings, store, turn_of=lambda _: "came").summary()
+
+
+def test_local_zips_are_ingested_parsed_and_validated(
+    project: Project, store: Store, saft: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zip_of(good=GOOD, other=OTHER))
+    assert saft("ingest", str(path), "--json").json["loaded"] == 2
+    assert states(store).keys() == {f"{path}/in/good.xml", f"{path}/in/other.xml"}
+    files = saft("validate", str(path), "--json").json["files"]
+    assert [file["file"] for file in files] == [f"{path}/in/good.xml", f"{path}/in/other.xml"]
