@@ -92,7 +92,7 @@ def ingest(
 
 def _seen(path: Path) -> list[Seen]:
     from saft_pipeline.loading.archives import ArchiveError
-    from saft_pipeline.loading.sources import local_files
+    from saft_pipeline.loading.local_files import local_files
 
     try:
         return local_files(path)

@@ -1,4 +1,4 @@
-"""Opening files of this machine: a regular file or nothing, and no other than was allowed.
+"""Files of this machine: a regular file or nothing, and no other than was allowed; read once.
 
 A name that was judged may be another file when it is opened. So a file below the folders that
 clients may name (`API_FOLDERS`) is opened step by step below the folder's descriptor, no link is
@@ -9,15 +9,29 @@ that person's affair: links are followed there.
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
+from saft_pipeline.loading.archives import ArchiveError, is_xml, is_zip, members
+from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile
+from saft_pipeline.sftp.paths import text_path
+from saft_pipeline.store.model import Seen
 
 # A FIFO is opened at once, and refused, where it would be waited for.
 _HOW = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+IN_MEMORY = 1 << 20
+"""Bytes; of a larger file there is a copy on disk."""
 
 
 class NotRegularError(OSError):
@@ -69,3 +83,73 @@ def _regular(descriptor: int) -> int:
         os.close(descriptor)
         raise NotRegularError(errno.EINVAL, "not a regular file")
     return descriptor
+
+
+def read_local(path: Path, folders: Sequence[Path], spill: Path) -> Fetched | FetchFailed:
+    """A file as it is now, hashed as it is read, or why it can't be had."""
+    remote = RemoteFile(path=os.fsencode(path), size=0, modified_at=0)
+    try:
+        descriptor = open_local(path, folders)
+    except FileNotFoundError:
+        return FetchFailed(remote, f"{path}: no such file", "gone")
+    except OSError as error:
+        return FetchFailed(remote, f"{path}: {error.strerror}", "unreadable")
+    with os.fdopen(descriptor, "rb") as stream:
+        found_stat = os.fstat(descriptor)
+        content, digest = _taken(stream, spill)
+    found = RemoteFile(remote.path, found_stat.st_size, int(found_stat.st_mtime))
+    return Fetched(file=found, sha256=digest, content=content)
+
+
+def _taken(stream: BinaryIO, spill: Path) -> tuple[bytes | Path, str]:
+    """The bytes, or a copy of many, and their hash."""
+    head = stream.read(IN_MEMORY)
+    digest = hashlib.sha256(head)
+    if len(head) < IN_MEMORY:
+        return head, digest.hexdigest()
+    with tempfile.NamedTemporaryFile(dir=spill, prefix="local-", delete=False) as copy:
+        while head:
+            copy.write(head)
+            head = stream.read(IN_MEMORY)
+            digest.update(head)
+    return Path(copy.name), digest.hexdigest()
+
+
+def local_files(path: Path) -> list[Seen]:
+    """A local file as the ledger knows it; of a zip all XML files in it.
+
+    Raises:
+        OSError: it can't be read.
+        ArchiveError: the zip can't be taken, or holds none.
+    """
+    seen = local_file(path)
+    if not is_zip(seen.path):
+        return [seen]
+    with path.open("rb") as archive:
+        found = members(archive, is_xml)
+    if not found:
+        raise ArchiveError("no XML file is in it")
+    return [
+        replace(
+            seen,
+            path=f"{seen.path}/{member.path}",
+            filename=member.path.rpartition("/")[2],
+            branch=branch_of(member.path.rpartition("/")[2]),
+            size=member.size,
+        )
+        for member in found
+    ]
+
+
+def local_file(path: Path, folders: Sequence[Path] = ()) -> Seen:
+    """A local file as the ledger knows it, by its absolute path. Raises OSError."""
+    descriptor = open_local(path.absolute(), folders)
+    found = os.fstat(descriptor)
+    os.close(descriptor)
+    return Seen(
+        path=text_path(os.fsencode(path.absolute())),
+        filename=text_path(os.fsencode(path.name)),
+        branch=branch_of(path.name),
+        size=found.st_size,
+        modified_at=datetime.fromtimestamp(int(found.st_mtime), UTC),
+    )

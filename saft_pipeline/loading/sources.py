@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from saft_pipeline.loading.archives import (
     ArchiveError,
-    is_xml,
-    is_zip,
-    members,
     split,
     taken_out,
     unpacked,
 )
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
-from saft_pipeline.loading.local_files import client_folders, open_local
+from saft_pipeline.loading.local_files import client_folders, local_file, read_local
 from saft_pipeline.loading.servers import (
     close_connection,
     open_connection,
     quirks_of,
 )
 from saft_pipeline.retries import tries
-from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp
 from saft_pipeline.sftp.errors import (
@@ -41,18 +34,17 @@ from saft_pipeline.sftp.errors import (
     TooManyConnectionsError,
     TransientSftpError,
 )
-from saft_pipeline.sftp.paths import raw_path, text_path
+from saft_pipeline.sftp.paths import raw_path
 from saft_pipeline.sftp.removal import RACY_SECONDS
 from saft_pipeline.sftp.traffic import TRAFFIC
 from saft_pipeline.store.errors import StoreError
-from saft_pipeline.store.model import LedgerFile, Seen
+from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 
 LOCAL = "file"
 _TRIES = 3
 _ANY_SIZE = 1 << 40
 """Of a zip, which the ledger has no row for: it is asked of the server."""
-IN_MEMORY = 1 << 20
 """Bytes; of a larger file a copy is made."""
 
 
@@ -121,8 +113,8 @@ class LocalSource:
         parts = split(file.path)
         if parts is None or not Path(os.fsdecode(raw_path(parts[0]))).is_file():
             path = Path(os.fsdecode(raw_path(file.path)))
-            return _unpacked(_read_local(path, self._folders, spill), spill)
-        archive = _read_local(Path(os.fsdecode(raw_path(parts[0]))), self._folders, spill)
+            return _unpacked(read_local(path, self._folders, spill), spill)
+        archive = read_local(Path(os.fsdecode(raw_path(parts[0]))), self._folders, spill)
         try:
             return _taken_out(archive, file, spill)
         finally:
@@ -135,35 +127,6 @@ class LocalSource:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _read_local(path: Path, folders: Sequence[Path], spill: Path) -> Fetched | FetchFailed:
-    remote = RemoteFile(path=os.fsencode(path), size=0, modified_at=0)
-    try:
-        descriptor = open_local(path, folders)
-    except FileNotFoundError:
-        return FetchFailed(remote, f"{path}: no such file", "gone")
-    except OSError as error:
-        return FetchFailed(remote, f"{path}: {error.strerror}", "unreadable")
-    with os.fdopen(descriptor, "rb") as stream:
-        stat = os.fstat(descriptor)
-        content, digest = _taken(stream, spill)
-    found = RemoteFile(remote.path, stat.st_size, int(stat.st_mtime))
-    return Fetched(file=found, sha256=digest, content=content)
-
-
-def _taken(stream: BinaryIO, spill: Path) -> tuple[bytes | Path, str]:
-    """The bytes, or a copy of many, and their hash."""
-    head = stream.read(IN_MEMORY)
-    digest = hashlib.sha256(head)
-    if len(head) < IN_MEMORY:
-        return head, digest.hexdigest()
-    with tempfile.NamedTemporaryFile(dir=spill, prefix="local-", delete=False) as copy:
-        while head:
-            copy.write(head)
-            head = stream.read(IN_MEMORY)
-            digest.update(head)
-    return Path(copy.name), digest.hexdigest()
 
 
 class SftpSource:
@@ -390,43 +353,3 @@ def enter_local(store: Store, path: Path, folders: Sequence[Path] = ()) -> Ledge
     seen = local_file(path, folders)
     store.observe(LOCAL, [seen], whole=False)
     return store.files(source=LOCAL, path=seen.path)[0]
-
-
-def local_files(path: Path) -> list[Seen]:
-    """A local file as the ledger knows it; of a zip all XML files in it.
-
-    Raises:
-        OSError: it can't be read.
-        ArchiveError: the zip can't be taken, or holds none.
-    """
-    seen = local_file(path)
-    if not is_zip(seen.path):
-        return [seen]
-    with path.open("rb") as archive:
-        found = members(archive, is_xml)
-    if not found:
-        raise ArchiveError("no XML file is in it")
-    return [
-        replace(
-            seen,
-            path=f"{seen.path}/{member.path}",
-            filename=member.path.rpartition("/")[2],
-            branch=branch_of(member.path.rpartition("/")[2]),
-            size=member.size,
-        )
-        for member in found
-    ]
-
-
-def local_file(path: Path, folders: Sequence[Path] = ()) -> Seen:
-    """A local file as the ledger knows it, by its absolute path. Raises OSError."""
-    descriptor = open_local(path.absolute(), folders)
-    stat = os.fstat(descriptor)
-    os.close(descriptor)
-    return Seen(
-        path=text_path(os.fsencode(path.absolute())),
-        filename=text_path(os.fsencode(path.name)),
-        branch=branch_of(path.name),
-        size=stat.st_size,
-        modified_at=datetime.fromtimestamp(int(stat.st_mtime), UTC),
-    )

@@ -15,8 +15,9 @@ from saft_pipeline.dagster_runtime.in_process import LocalRuns, local_runs
 from saft_pipeline.dagster_runtime.submission import run_requests
 from saft_pipeline.defs.file_checks import Evaluations
 from saft_pipeline.demo.generator import write_large
+from saft_pipeline.loading.local_files import local_file
 from saft_pipeline.loading.reader_process import WORTH_IT
-from saft_pipeline.loading.sources import LOCAL, local_file
+from saft_pipeline.loading.sources import LOCAL
 from saft_pipeline.saft.records import Record
 from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.settings import load
