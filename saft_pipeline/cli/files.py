@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ import typer
 
 from saft_pipeline.cli.output import (
     CannotRunError,
+    answer,
     file_line,
     finish,
     print_json,
@@ -39,6 +41,7 @@ OfSource = Annotated[str | None, typer.Option("--source", help="Only files of th
 # In the order in which they want looking at.
 State = StrEnum("State", "failed unreadable gone incomplete running pending loaded")
 _SHOWN = 50
+_LOOK_EVERY = 2.0
 
 
 def register(app: typer.Typer) -> None:
@@ -141,14 +144,37 @@ def status(
         typer.Option(metavar="STATE", help=f"All files in one state: {', '.join(State)}."),
     ] = None,
     source: OfSource = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, until Ctrl-C.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the ledger: files by state, with reasons and tries."""
-    from saft_pipeline.store.opening import open_to_look, where
+    from saft_pipeline.store.opening import open_to_look
     from saft_pipeline.store.store import Store
 
+    if watch and as_json:
+        raise CannotRunError("--json prints one document; leave --watch out")
     settings = load()
-    store = Store(open_to_look(settings), settings.batch_size)
+    with closing(Store(open_to_look(settings), settings.batch_size)) as store:
+        while True:
+            if watch and answer.is_terminal:
+                answer.clear()
+            _status(settings, store, path, state, source, as_json=as_json)
+            if not watch:
+                return
+            time.sleep(_LOOK_EVERY)
+
+
+def _status(
+    settings: Settings,
+    store: Store,
+    path: str | None,
+    state: State | None,
+    source: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    from saft_pipeline.store.opening import where
+
     counts = store.counts(source)
     waiting = store.backlog(source, settings.incomplete_after).oldest_pending_seconds
     backlog = {"pending": counts.get("pending", 0), "oldest_pending_seconds": waiting}
@@ -161,7 +187,6 @@ def status(
         files = store.files(source=source, state=state, path=path)
     else:
         files = [f for s in State for f in store.files(source=source, state=s, limit=_SHOWN)]
-    store.close()
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
     if as_json:
@@ -190,6 +215,8 @@ def _list(files: Sequence[LedgerFile], *, whole: bool) -> None:
         show(_line(f.status, f.version, f.attempts, f.total_invoices, f.total_lines, name))
         if f.error:
             show(f"    {f.error.removeprefix(f.path + ':')}")
+        if f.status == "loaded" and f.total_invoices == 0:
+            show("    it holds no invoices: nothing came into the tables")
         if f.next_attempt_at:
             show(f"    tried again after {f.next_attempt_at.astimezone():%Y-%m-%d %H:%M}")
         for warning in f.warnings if whole else ():

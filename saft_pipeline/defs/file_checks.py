@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from saft_pipeline.dagster_runtime.names import LINKS
 from saft_pipeline.dagster_runtime.step_outputs import failed_checks
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.loading.read import MOST_FINDINGS
@@ -22,6 +23,7 @@ from saft_pipeline.saft.rules.registry import READING, Severity
 
 CONFLICT = "conflict"
 ROWS = "row_counts"
+DOCUMENTS = "documents"
 
 # Whose check it is; all others are of `invoices`.
 _ASSETS = {
@@ -32,6 +34,8 @@ _ASSETS = {
 DESCRIPTIONS = {
     **{check.name: check.description for check in of_reading.CHECKS},
     CONFLICT: "No two documents bear one number: the same one has one date and one signature.",
+    DOCUMENTS: "It holds documents. Of a file without any, such as an export of accounts alone, "
+    "nothing came into the tables.",
     ROWS: "The tables got as many customers, invoices and lines as are in the file.",
 }
 _ASSET_OF = dict.fromkeys(DESCRIPTIONS, "invoices") | {
@@ -78,6 +82,9 @@ def findings_by_check(load: Load) -> dict[str, CheckFindings]:
         found[CONFLICT] = CheckFindings(len(conflicts), conflicts[:MOST_FINDINGS])
     if differing := list(_differing(load)):
         found[ROWS] = CheckFindings(len(differing), differing)
+    if load.loaded and load.outcome and load.outcome.rows.get(LINKS) == 0:
+        nothing = FindingRow("warning", None, None, "documents", "none")
+        found[DOCUMENTS] = CheckFindings(1, [nothing])
     return found
 
 
@@ -90,6 +97,7 @@ def evaluated(load: Load) -> tuple[str, ...]:
         *(of_reading.NAMES if is_read else ()),
         *((CONFLICT,) if load.loaded else ()),
         *((ROWS,) if load.outcome and load.outcome.rows else ()),
+        *((DOCUMENTS,) if load.loaded and load.outcome and load.outcome.rows else ()),
     )
 
 

@@ -15,6 +15,7 @@ from saft_pipeline.dagster_runtime.submission import loaded
 from saft_pipeline.defs.assets import load_files
 from saft_pipeline.defs.file_checks import (
     CONFLICT,
+    DOCUMENTS,
     ROWS,
     SPECS,
     Evaluations,
@@ -322,6 +323,13 @@ def test_tables_that_hold_other_rows_than_were_read_are_told() -> None:
 def test_what_the_database_refused_is_told_with_its_reason() -> None:
     load = load_of(Outcome(1, "failed", "staging holds 1 companies", rows=HELD))
     assert findings_by_check(load)[ROWS].first[0].found == "staging holds 1 companies"
+
+
+def test_a_file_that_loads_nothing_is_told() -> None:
+    nothing = dict.fromkeys([*HELD, "invoice_file_links"], 0)
+    load = load_of(Outcome(1, "loaded", rows=nothing), invoices=0)
+    assert DOCUMENTS in findings_by_check(load)
+    assert DOCUMENTS in evaluated(load)
 
 
 def test_a_file_that_another_run_took_is_judged_there() -> None:
