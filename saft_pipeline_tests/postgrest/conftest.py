@@ -22,11 +22,8 @@ __all__ = ["postgrest"]
 SCHEMA: LiteralString = """
 create table items (
     id integer primary key,
-    name text default 'unnamed',
-    price numeric,
-    tags text[],
-    data jsonb,
-    unique (name)
+    name text,
+    price numeric
 );
 create table parts (item_id integer references items deferrable initially deferred);
 create table hidden (id integer);
@@ -48,12 +45,8 @@ create function impatient() returns void language plpgsql
 create function serial() returns text language sql stable
     set default_transaction_isolation = 'serializable'
     as $$ select current_setting('transaction_isolation') $$;
-create function fail(state text, message text default 'failed', detail text default null)
-    returns void language plpgsql as $$
-    begin
-        if detail is null then raise using errcode = state, message = message, hint = 'do so';
-        else raise using errcode = state, message = message, detail = detail; end if;
-    end $$;
+create function fail(state text) returns void language plpgsql as $$
+    begin raise using errcode = state, message = 'failed', hint = 'do so'; end $$;
 create function typed(a integer, b date, c text[], d jsonb, e numeric default 1.50)
     returns json language sql immutable
     as $$ select json_build_object('a', a + 1, 'b', b + 1, 'c', c[1], 'd', d -> 'x', 'e', e) $$;
@@ -65,13 +58,14 @@ create function all_items() returns setof items language sql as $$ select * from
 create function numbers(up_to integer) returns setof integer language sql
     as $$ select generate_series(1, up_to) $$;
 create function pair(out first integer, out second text) language sql as $$ select 1, 'b' $$;
-create function document(json) returns json language sql as $$ select $1 $$;
 create function twice(a integer) returns integer language sql as $$ select a $$;
 create function twice(a text) returns text language sql as $$ select a $$;
 create function add_item(id integer) returns void language sql
     as $$ insert into items (id, name) values (id, id::text) $$;
-create function add_stably() returns void language plpgsql stable as $$
-    begin execute 'insert into items (id) values (1)'; end $$;
+create function add_and_fail(id integer) returns void language plpgsql
+    as $$ begin insert into items (id) values (id); raise 'no'; end $$;
+create function add_part(item_id integer) returns void language sql
+    as $$ insert into parts values (item_id) $$;
 """
 
 

@@ -9,7 +9,7 @@ import asyncio
 import dataclasses
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import psycopg
@@ -18,8 +18,8 @@ from psycopg.sql import SQL
 
 from saft_pipeline_tests.postgrest import keys
 from saft_pipeline_tests.postgrest.errors import ApiError, from_postgres
-from saft_pipeline_tests.postgrest.fragments import Statement
 from saft_pipeline_tests.postgrest.schema_cache import SchemaCache
+from saft_pipeline_tests.postgrest.statements import Statement
 
 NAME = "stand-in for PostgREST"
 """How its connections are called in pg_stat_activity."""
@@ -34,12 +34,10 @@ Connection = psycopg.Connection[Any]
 
 
 class Result(NamedTuple):
-    """The one row of a statement: rows in all if counted, rows in `body`, rows inserted."""
+    """The one row of a statement: how many rows are in `body`."""
 
-    total: int | None
     rows: int
     body: str
-    inserted: int | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,9 +52,8 @@ class Transaction:
 class Database:
     """Safe for threads."""
 
-    def __init__(self, url: str, schemas: Sequence[str]) -> None:
+    def __init__(self, url: str) -> None:
         self._url = url
-        self.schemas = schemas
         self._free: queue.LifoQueue[Connection | None] = queue.LifoQueue()
         for _ in range(_POOL_SIZE):
             self._free.put(None)
@@ -67,7 +64,7 @@ class Database:
     def load(self) -> None:
         """Read the schema cache and the settings of roles, as both reloads together do."""
         with self._loading, psycopg.connect(self._url, autocommit=True) as connection:
-            self.cache = SchemaCache.load(connection, self.schemas)
+            self.cache = SchemaCache.load(connection)
             self._role_settings = _role_settings(connection)
 
     async def listen(self, ready: asyncio.Event) -> None:
@@ -84,14 +81,12 @@ class Database:
             except psycopg.OperationalError:
                 await asyncio.sleep(0.1)
 
-    def run(
-        self, transaction: Transaction, statement: Statement, check: Callable[[Result], None]
-    ) -> Result:
-        """Run the statement in a transaction of its own, committed if `check` raises nothing.
+    def run(self, transaction: Transaction, statement: Statement) -> Result:
+        """Run the statement in a transaction of its own.
 
         Raises:
-            ApiError: what Postgres or `check` said; nothing was committed, unless the connection
-                broke in the commit (PGRST001).
+            ApiError: what Postgres said; nothing was committed, unless the connection broke in the
+                commit (PGRST001).
         """
         connection = self._take()
         try:
@@ -104,9 +99,7 @@ class Database:
                 cursor = connection.cursor(row_factory=namedtuple_row)
                 row = cursor.execute(statement.text, statement.parameters).fetchone()
                 assert row is not None
-                result = Result(*row)
-                check(result)
-            return result
+                return Result(*row)
         except psycopg.Error as error:
             raise from_postgres(error, anonymous=transaction.role == keys.ANON) from error
         finally:

@@ -5,10 +5,6 @@ Codes, texts and statuses are those of docs.postgrest.org, References, Errors.
 
 from __future__ import annotations
 
-import contextlib
-import json
-from collections.abc import Iterable
-
 import psycopg
 
 _STATUS = {
@@ -47,38 +43,6 @@ def cannot_parse(what: str, text: str, position: int, details: str) -> ApiError:
     return ApiError(400, "PGRST100", message, details)
 
 
-def invalid_body(message: str) -> ApiError:
-    """A body that is no JSON, or whose objects differ in their keys."""
-    return ApiError(400, "PGRST102", message)
-
-
-def unsatisfiable_range(details: str) -> ApiError:
-    """A negative limit, an offset past the end, or a Range that ends before it begins."""
-    return ApiError(416, "PGRST103", "Requested range not satisfiable", details)
-
-
-def schema_not_exposed(schema: str, exposed: Iterable[str]) -> ApiError:
-    """A profile header that names a schema which isn't served."""
-    hint = f"Only the following schemas are exposed: {', '.join(exposed)}"
-    return ApiError(406, "PGRST106", f"Invalid schema: {schema}", hint=hint)
-
-
-def unacceptable(media_types: str) -> ApiError:
-    """An Accept header of which nothing can be served."""
-    return ApiError(406, "PGRST107", f"None of these media types are available: {media_types}")
-
-
-def not_singular(rows: int) -> ApiError:
-    """Not exactly one row where one object was asked for."""
-    details = f"The result contains {rows} rows"
-    return ApiError(406, "PGRST116", "Cannot coerce the result to a single JSON object", details)
-
-
-def unsupported_method(method: str) -> ApiError:
-    """A method that no table or view takes."""
-    return ApiError(405, "PGRST117", f"Unsupported HTTP method: {method}")
-
-
 def not_implemented(what: str) -> ApiError:
     """What PostgREST can do, but not this stand-in."""
     return ApiError(400, "PGRST127", "Feature not implemented", f"{what}, by this stand-in")
@@ -91,8 +55,6 @@ def from_postgres(error: psycopg.Error, *, anonymous: bool) -> ApiError:
     if state is None:
         lost = "Database client error. Retrying the connection."
         return ApiError(503, "PGRST001", lost, str(error))
-    if state == "PGRST":
-        return _raised(message, details)
     status = _status(state, message, anonymous=anonymous)
     answer = ApiError(status, state, message, details, diagnostic.message_hint)
     if status == 401:
@@ -108,16 +70,3 @@ def _status(state: str, message: str, *, anonymous: bool) -> int:
     if state.startswith("PT"):
         return int(state[2:]) if state[2:].isdigit() else 500
     return next((status for start, status in _STATUS.items() if state.startswith(start)), 400)
-
-
-def _raised(message: str, details: str | None) -> ApiError:
-    """`raise sqlstate 'PGRST'`: message and detail are JSON and decide the whole answer."""
-    with contextlib.suppress(ValueError, TypeError, KeyError):
-        body, control = json.loads(message), json.loads(details or "")
-        answer = ApiError(
-            control["status"], body["code"], body["message"], body.get("details"), body.get("hint")
-        )
-        answer.headers |= control["headers"]
-        return answer
-    text = "Could not parse JSON in the \"RAISE SQLSTATE 'PGRST'\" error"
-    return ApiError(500, "PGRST121", text)

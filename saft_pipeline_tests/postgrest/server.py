@@ -7,7 +7,7 @@ import contextlib
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,9 +16,6 @@ from saft_pipeline_tests.postgrest.app import create_app
 from saft_pipeline_tests.postgrest.database import Database
 from saft_pipeline_tests.postgrest.faults import Faults
 from saft_pipeline_tests.postgrest.roles import create_roles
-
-SCHEMAS = ("public",)
-"""What a Supabase project exposes by default (`db-schemas`), without GraphQL's."""
 
 
 class _Protocol(HttpToolsProtocol):
@@ -36,12 +33,10 @@ class Server:
     key that is not an anonymous one is secret.
     """
 
-    def __init__(
-        self, url: str, *, port: int = 0, key: str | None = None, schemas: Sequence[str] = SCHEMAS
-    ) -> None:
+    def __init__(self, url: str, *, port: int = 0, key: str | None = None) -> None:
         create_roles(url)
         self.faults = Faults()
-        self._database = Database(url, schemas)
+        self._database = Database(url)
         self._socket = socket.create_server(("127.0.0.1", port))
         app = create_app(self._database, key, self.faults)
         self._server = uvicorn.Server(

@@ -1,208 +1,164 @@
-"""The SQL of a request: always one statement, whose result is one row with the answer's body.
+"""The SQL of a request: one statement, whose result is one row with the answer's body.
 
 As PostgREST builds it: the work is in the common table expression `pgrst_source`, and Postgres
-makes the JSON, so that numbers and times look as Postgres writes them.
+makes the JSON, so that numbers and times look as Postgres writes them. Values are parameters whose
+type Postgres infers, names are quoted identifiers.
 """
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-from collections.abc import Iterable, Sequence
+import json
+import re
+from collections.abc import Iterable
+from urllib.parse import parse_qsl
 
-from psycopg.sql import SQL, Composable, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier, Placeholder
 
-from saft_pipeline_tests.postgrest.fragments import (
-    NOTHING,
-    SOURCE,
-    Statement,
-    column,
-    comma,
-    names,
-    raw,
-    select,
-    where,
-)
-from saft_pipeline_tests.postgrest.payload import BODY, Payload, defaults_of
-from saft_pipeline_tests.postgrest.query import Query, Range
-from saft_pipeline_tests.postgrest.schema_cache import Parameter, Routine, Table
+from saft_pipeline_tests.postgrest.errors import ApiError, cannot_parse, not_implemented
+from saft_pipeline_tests.postgrest.schema_cache import Routine
 
-_CALL = Identifier("pgrst_call")
-_NULL = SQL("null")
+MAX_ROWS = 1000
+"""Rows that a read gives at most: Supabase's default for `db-max-rows`."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Shape:
-    """How rows become a body."""
-
-    has_body: bool = True
-    is_scalar: bool = False
-    is_single: bool = False
-    strips_nulls: bool = False
-
-    def aggregate(self) -> Composable:
-        """The expression over the rows `_postgrest_t`."""
-        if not self.has_body:
-            return SQL("''")
-        rows = SQL("json_agg(_postgrest_t{})").format(raw(".pgrst_scalar" * self.is_scalar))
-        stripped = SQL("json_strip_nulls({})").format(rows) if self.strips_nulls else rows
-        text = "coalesce(({})->0, 'null')::text" if self.is_single else "coalesce({}, '[]')::text"
-        return SQL(text).format(stripped)
+_OPERATORS = {
+    "eq": "=", "neq": "<>", "gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "like": "like",
+    "ilike": "ilike", "is": "is", "in": "in",
+}  # fmt: skip
+_IS = ("null", "true", "false", "unknown")
+_ORDER = re.compile(r'(\w+|"[^"]+")(\.asc|\.desc)?(\.nullsfirst|\.nullslast)?')
+_NAME = re.compile(r'\w+|"[^"]+"')
 
 
-def read(table: Table, query: Query, shape: Shape, *, counts: bool) -> Statement:
-    """GET of a table: not more rows than the cap."""
+@dataclasses.dataclass
+class Statement:
+    """One statement that is being built, with the parameters that it collects."""
+
+    text: Composed = dataclasses.field(default_factory=lambda: Composed([]))
+    parameters: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def bind(self, value: str) -> Placeholder:
+        """A placeholder for `value`."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return Placeholder(name)
+
+
+def read(schema: str, table: str, query: str) -> Statement:
+    """GET of a table or view: columns, conditions, order, and not more rows than the cap.
+
+    Raises:
+        ApiError: PGRST100, or PGRST127 for what is not served here.
+    """
     statement = Statement()
-    relation = _relation(table)
-    work = select(statement, relation, query, query.range.capped())
-    total = _count(statement, relation, query) if counts else _NULL
-    return _finished(statement, work, SQL("select * from {}").format(SOURCE), shape, total)
-
-
-def insert(
-    table: Table, query: Query, payload: Payload, shape: Shape, resolution: str | None, *,
-    uses_defaults: bool,
-) -> Statement:  # fmt: skip
-    """POST to a table, with `resolution` as an upsert on `on_conflict` or the primary key."""
-    statement = Statement()
-    types = {name: table.type_of(name) for name in payload.names}
-    target = table.primary_key if query.on_conflict is None else query.on_conflict
-    merges = resolution == "merge-duplicates" and bool(target)
-    work = SQL("insert into {} {} select {} from {} {} {} returning {}").format(
-        _relation(table),
-        SQL("({})").format(names(types)) if types else NOTHING,
-        comma(column(BODY, name) for name in types),
-        payload.rows(
-            statement, types, defaults_of(table, payload.names) if uses_defaults else None
-        ),
-        SQL("where {}").format(_counting(+1)) if merges else NOTHING,
-        _conflict(resolution, target, payload.names) if resolution and target else NOTHING,
-        _returning(table, query, shape),
+    given = parse_qsl(query, keep_blank_values=True)
+    known = {name: value for name, value in given if name in ("select", "order", "limit", "offset")}
+    conditions = [_condition(statement, *pair) for pair in given if pair[0] not in known]
+    limit = min(int(known.get("limit") or MAX_ROWS), MAX_ROWS)
+    work = SQL("select {} from {} where {} {} limit {} offset {}").format(
+        _columns(known.get("select") or "*"),
+        Identifier(schema, table),
+        SQL(" and ").join(conditions) if conditions else SQL("true"),
+        _ordered(known["order"]) if known.get("order") else SQL(""),
+        statement.bind(str(limit)),
+        statement.bind(str(int(known.get("offset") or 0))),
     )
-    return _finished(statement, work, _returned(statement, query, shape), shape)
+    return _finished(statement, work, SQL("coalesce(json_agg(t), '[]')::text"))
 
 
-def update(table: Table, query: Query, payload: Payload, shape: Shape) -> Statement:
-    """PATCH of a table: the rows of the filters get the values of the body."""
-    statement = Statement()
-    types = {name: table.type_of(name) for name in payload.names}
-    relation = _relation(table)
-    if types:
-        work = SQL("update {} set {} from {} {} returning {}").format(
-            relation,
-            comma(SQL("{} = {}").format(Identifier(n), column(BODY, n)) for n in types),
-            payload.rows(statement, types),
-            where(statement, relation, query.where),
-            _returning(table, query, shape),
-        )
+def _columns(text: str) -> Composable:
+    names = [name.strip() for name in text.split(",")]
+    if names == ["*"]:
+        return SQL("*")
+    if not all(_NAME.fullmatch(name) for name in names):
+        raise not_implemented(f"select={text}")
+    return _comma(Identifier(name.strip('"')) for name in names)
+
+
+def _condition(statement: Statement, name: str, text: str) -> Composable:
+    if not _NAME.fullmatch(name) or name in ("and", "or", "columns", "on_conflict"):
+        raise not_implemented(f"{name}=")
+    operator, _, value = text.partition(".")
+    if operator not in _OPERATORS:
+        raise cannot_parse("filter", text, 0, f"unexpected {text[:1]!r} expecting an operator")
+    if operator == "is":
+        if value not in _IS:
+            raise cannot_parse("filter", text, 3, "expecting null, true, false or unknown")
+        right: Composable = SQL(value)
+    elif operator == "in":
+        (values,) = csv.reader([value.removeprefix("(").removesuffix(")")], escapechar="\\")
+        right = SQL("({})").format(_comma(statement.bind(v) for v in values))
     else:
-        work = SQL("select * from {} where false").format(relation)
-    return _finished(statement, work, _returned(statement, query, shape), shape)
+        right = statement.bind(value.replace("*", "%") if "like" in operator else value)
+    sign = SQL(_OPERATORS[operator])
+    return SQL("{} {} {}").format(Identifier(name.strip('"')), sign, right)
 
 
-def delete(table: Table, query: Query, shape: Shape) -> Statement:
-    """DELETE of the rows of the filters."""
+def _ordered(text: str) -> Composable:
+    terms = []
+    for term in text.split(","):
+        found = _ORDER.fullmatch(term)
+        if not found:
+            raise cannot_parse("order", text, text.index(term), f"unexpected {term!r}")
+        nulls = {".nullsfirst": " nulls first", ".nullslast": " nulls last", None: ""}[found[3]]
+        words = SQL(f"{(found[2] or '.asc')[1:]}{nulls}")
+        terms.append(SQL("{} {}").format(Identifier(found[1].strip('"')), words))
+    return SQL("order by {}").format(_comma(terms))
+
+
+def arguments_of(content: bytes) -> dict[str, object]:
+    """The arguments of a call, as its body has them.
+
+    Raises:
+        ApiError: PGRST102.
+    """
+    try:
+        document = json.loads(content.decode() or "{}")
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ApiError(400, "PGRST102", "Empty or invalid json")
+    return document
+
+
+def call(routine: Routine, content: bytes) -> Statement:
+    """A call of a function with the arguments of a JSON object, which Postgres types."""
     statement = Statement()
-    work = SQL("delete from {} {} returning {}").format(
-        _relation(table),
-        where(statement, _relation(table), query.where),
-        _returning(table, query, shape),
-    )
-    return _finished(statement, work, _returned(statement, query, shape), shape)
-
-
-def call(
-    routine: Routine, query: Query, given: Payload | dict[str, str], shape: Shape, *, counts: bool
-) -> Statement:
-    """A call with a JSON body, or with the arguments of a query string."""
-    statement = Statement()
-    source, arguments = _arguments(statement, routine, given)
-    function = SQL("{}({})").format(Identifier(routine.schema, routine.name), arguments)
+    given = arguments_of(content)
+    used = [p for p in routine.parameters if p.name in given]
+    source: Composable = SQL("")
+    if used:
+        typed = _comma(SQL("{} {}").format(Identifier(p.name), _raw(p.type)) for p in used)
+        source = SQL("(select * from json_to_record({}::json) as _({})) pgrst_body,").format(
+            statement.bind(content.decode()), typed
+        )
+    passed = (SQL("{0} := pgrst_body.{0}").format(Identifier(p.name)) for p in used)
+    name = Identifier(routine.schema, routine.name)
+    function = SQL("{}({})").format(name, _comma(passed))
     if not routine.returns_row:
         function = SQL("(select {} as pgrst_scalar)").format(function)
-    work = SQL("select {}.* from {} lateral {} {}").format(_CALL, source, function, _CALL)
-    rows = select(statement, SOURCE, query, query.range.capped())
-    total = _count(statement, SOURCE, query) if counts else _NULL
-    return _finished(statement, work, rows, shape, total)
+    work = SQL("select pgrst_call.* from {} lateral {} pgrst_call limit {}").format(
+        source, function, statement.bind(str(MAX_ROWS))
+    )
+    value = SQL("t") if routine.returns_row else SQL("t.pgrst_scalar")
+    shape = "coalesce(json_agg({}), '[]')::text"
+    if not routine.returns_set:
+        shape = "coalesce((json_agg({}))->0, 'null')::text"
+    return _finished(statement, work, SQL(shape).format(value))
 
 
-def _relation(table: Table) -> Identifier:
-    return Identifier(table.schema, table.name)
-
-
-def _finished(
-    statement: Statement, work: Composable, rows: Composable, shape: Shape,
-    total: Composable = _NULL,
-) -> Statement:  # fmt: skip
+def _finished(statement: Statement, work: Composable, body: Composable) -> Statement:
     statement.text = SQL(
-        "with {source} as ({work}) select {total} as total, count(_postgrest_t) as rows, "
-        "{body} as body, nullif(current_setting('pgrst.inserted', true), '')::int as inserted "
-        "from ({rows}) _postgrest_t"
-    ).format(source=SOURCE, work=work, total=total, body=shape.aggregate(), rows=rows)
+        "with pgrst_source as ({}) select count(*) as rows, {} as body from pgrst_source t"
+    ).format(work, body)
     return statement
 
 
-def _count(statement: Statement, relation: Identifier, query: Query) -> Composable:
-    conditions = where(statement, relation, query.where)
-    return SQL("(select count(*) from {} {})").format(relation, conditions)
+def _comma(parts: Iterable[Composable]) -> Composable:
+    return SQL(", ").join(parts)
 
 
-def _returning(table: Table, query: Query, shape: Shape) -> Composable:
-    """Columns only if there is a body: returning them takes the right to read them."""
-    if not shape.has_body:
-        return SQL("1")
-    fields = dict.fromkeys(item.field.name for item in query.select)
-    if "*" in fields:
-        return SQL("{}.*").format(_relation(table))
-    return comma(column(_relation(table), name) for name in fields)
-
-
-def _returned(statement: Statement, query: Query, shape: Shape) -> Composable:
-    if not shape.has_body:
-        return SQL("select * from {}").format(SOURCE)
-    return select(statement, SOURCE, dataclasses.replace(query, where=[]), Range())
-
-
-def _conflict(resolution: str, target: Sequence[str], columns: Sequence[str]) -> Composable:
-    start = SQL("on conflict ({}) do ").format(names(target))
-    if resolution == "ignore-duplicates" or not columns:
-        return start + SQL("nothing")
-    values = (SQL("{0} = excluded.{0}").format(Identifier(name)) for name in columns)
-    return start + SQL("update set {} where {}").format(comma(values), _counting(-1))
-
-
-def _counting(step: int) -> Composable:
-    """A condition that always holds, and counts the rows inserted less those merged."""
-    return SQL(
-        "set_config('pgrst.inserted', (coalesce(nullif(current_setting('pgrst.inserted', true), "
-        "'')::int, 0) + {})::text, true) is not null"
-    ).format(raw(str(step)))
-
-
-def _arguments(
-    statement: Statement, routine: Routine, given: Payload | dict[str, str]
-) -> tuple[Composable, Composable]:
-    """What stands before `lateral`, and what stands in the parentheses of the call."""
-    if isinstance(given, Payload) and routine.takes_document():
-        (document,) = routine.parameters
-        value = SQL("{}::{}").format(statement.bind(given.text), raw(document.type))
-        return NOTHING, value
-    known = given.names if isinstance(given, Payload) else given
-    used = [parameter for parameter in routine.parameters if parameter.name in known]
-    if not isinstance(given, Payload):
-        values = (
-            SQL("{}::{}").format(statement.bind(given[parameter.name]), raw(parameter.type))
-            for parameter in used
-        )
-        return NOTHING, _assigned(used, values)
-    if not used:
-        return NOTHING, NOTHING
-    rows = given.rows(statement, {parameter.name: parameter.type for parameter in used})
-    first = SQL("(select * from {} limit 1) {},").format(rows, BODY)
-    return first, _assigned(used, (column(BODY, parameter.name) for parameter in used))
-
-
-def _assigned(parameters: Iterable[Parameter], values: Iterable[Composable]) -> Composable:
-    return comma(
-        SQL("{}{} := {}").format(raw("variadic " * p.variadic), Identifier(p.name), value)
-        for p, value in zip(parameters, values, strict=True)
-    )
+def _raw(text: str) -> Composable:
+    """A type, as the catalog has it."""
+    return SQL(text.replace("%", "%%").replace("{", "{{").replace("}", "}}"))

@@ -93,7 +93,7 @@ def test_a_role_that_does_not_exist_is_401(api: Api) -> None:
 
 
 def test_row_level_security_holds_for_anon_and_not_for_service_role(api: Api) -> None:
-    api.client.table("items").insert({"id": 1}).execute()
+    api.client.rpc("add_item", {"id": 1}).execute()
     api.database.execute("alter table items enable row level security")
     try:
         seen = [

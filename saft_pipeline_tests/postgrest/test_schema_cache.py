@@ -9,9 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY, Postgrest
-from saft_pipeline_tests.postgrest.conftest import Api
-from saft_pipeline_tests.postgrest.server import Server
+from saft_pipeline_tests.fixtures.postgrest import Postgrest
 
 CREATE = """
 create table late (id integer primary key);
@@ -70,37 +68,3 @@ def test_a_table_that_is_gone_is_postgres_error(
         connection.execute("drop table late")
     answer = http.get("/late")
     assert (answer.status_code, answer.json()["code"]) == (404, "42P01")
-
-
-def test_a_table_of_a_like_name_is_hinted_at(api: Api) -> None:
-    hint = api.http.get("/item").json()["hint"]
-    assert hint == "Perhaps you meant the table 'public.items'"
-
-
-@pytest.mark.parametrize(
-    ("method", "header"), [("GET", "Accept-Profile"), ("POST", "Content-Profile")]
-)
-def test_a_schema_that_is_not_exposed_is_pgrst106(api: Api, method: str, header: str) -> None:
-    answer = api.http.request(method, "/items", json={}, headers={header: "pg_catalog"})
-    assert (answer.status_code, answer.json()) == (
-        406,
-        {
-            "code": "PGRST106",
-            "message": "Invalid schema: pg_catalog",
-            "details": None,
-            "hint": "Only the following schemas are exposed: public",
-        },
-    )
-
-
-def test_an_exposed_schema_is_chosen_by_its_profile(database_url: str) -> None:
-    with psycopg.connect(database_url) as connection:
-        connection.execute("create schema other; create function other.f() returns text "
-                           "language sql as 'select current_schema()'")  # fmt: skip
-    server = Server(database_url, key=SECRET_KEY, schemas=("public", "other"))
-    with psycopg.connect(database_url) as connection:
-        connection.execute("grant usage on schema other to service_role")
-    with server.running():
-        headers = {"apikey": SECRET_KEY, "Content-Profile": "other"}
-        answer = httpx.post(f"{server.url}/rest/v1/rpc/f", headers=headers)
-    assert answer.json() == "other"

@@ -11,7 +11,7 @@ import supabase
 from saft_pipeline_tests.postgrest.conftest import Api
 from saft_pipeline_tests.postgrest.database import NAME, Database, Transaction
 from saft_pipeline_tests.postgrest.errors import ApiError
-from saft_pipeline_tests.postgrest.fragments import Statement
+from saft_pipeline_tests.postgrest.statements import Statement
 
 
 def settings(client: supabase.Client) -> dict[str, Any]:
@@ -22,12 +22,12 @@ def settings(client: supabase.Client) -> dict[str, Any]:
 
 def test_a_request_that_fails_leaves_nothing(api: Api) -> None:
     with pytest.raises(postgrest.APIError):
-        api.client.table("items").insert([{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]).execute()
+        api.client.rpc("add_and_fail", {"id": 1}).execute()
     assert api.rows("select count(*) from items") == [(0,)]
 
 
 def test_a_constraint_that_fails_at_the_commit_is_an_error(api: Api) -> None:
-    answer = api.http.post("/parts", json={"item_id": 1})
+    answer = api.http.post("/rpc/add_part", json={"item_id": 1})
     assert (answer.status_code, answer.json()["code"]) == (409, "23503")
 
 
@@ -79,9 +79,9 @@ def test_sql_sees_the_request(api: Api) -> None:
 
 
 def test_no_connection_is_503() -> None:
-    database = Database("postgresql://127.0.0.1:1/none", ["public"])
+    database = Database("postgresql://127.0.0.1:1/none")
     with pytest.raises(ApiError) as raised:
-        database.run(Transaction("anon", {}, is_read_only=True), Statement(), lambda _: None)
+        database.run(Transaction("anon", {}, is_read_only=True), Statement())
     assert (raised.value.status, raised.value.code) == (503, "PGRST000")
 
 

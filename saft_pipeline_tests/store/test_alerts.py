@@ -12,9 +12,6 @@ from psycopg import sql
 from saft_pipeline.store.alerts import Condition, Limits, Watch
 from saft_pipeline.store.model import file_key
 from saft_pipeline.store.postgres import PostgresTransport
-from saft_pipeline.store.rest import RestTransport
-from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
-from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.store.building import SOURCE
 from saft_pipeline_tests.store.looking import execute
 
@@ -23,13 +20,10 @@ LIMITS = Limits([SOURCE], pending=6 * HOUR, incomplete=24 * HOUR, silent=72 * HO
 LONG_AGO = timedelta(days=10)
 
 
-@pytest.fixture(params=["straight", "over REST"])
-def watch(request: pytest.FixtureRequest, url: str, rest_api: Server) -> Iterator[Watch]:
-    with psycopg.connect(url) as connection:
-        connection.execute("truncate saft.alerts")
-    over_rest = request.param == "over REST"
-    transport = RestTransport(rest_api.url, SECRET_KEY) if over_rest else PostgresTransport(url)
-    watch = Watch(transport)
+@pytest.fixture
+def watch(url: str) -> Iterator[Watch]:
+    execute(url, "truncate saft.alerts")
+    watch = Watch(PostgresTransport(url))
     yield watch
     watch.close()
 

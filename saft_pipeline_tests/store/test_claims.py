@@ -27,11 +27,6 @@ from saft_pipeline_tests.store.building import (
 )
 from saft_pipeline_tests.store.looking import rows
 
-pytestmark = [
-    pytest.mark.usefixtures("way"),
-    pytest.mark.parametrize("way", ["one call", "over REST"], indirect=True),
-]
-
 FILE = File("a.xml", (invoice("FT 1/1"),), (), at(1))
 THREE = [File(f"{n}.xml", (), (), at(9 - n)) for n in range(3)]
 ENDED = timedelta(0)

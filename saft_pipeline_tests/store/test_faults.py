@@ -56,7 +56,10 @@ PASSING = {
     "lost connection": "terminate",
 }
 
-pytestmark = pytest.mark.usefixtures("way")
+pytestmark = [
+    pytest.mark.usefixtures("way"),
+    pytest.mark.parametrize("way", ["one call", "over REST"], indirect=True),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -124,11 +127,11 @@ def test_calls_of_the_ledger_raise_what_passes_as_such(store: Store, url: str) -
     with psycopg.connect(url) as holder:
         holder.execute("lock table invoice_files")
         with psycopg.connect(url, autocommit=True) as owner_:
-            owner_.execute("alter function saft_counts set lock_timeout = '50ms'")
+            owner_.execute("alter function saft_claimed set lock_timeout = '50ms'")
         with pytest.raises(TransientStoreError, match=r"lock timeout \(55P03\)"):
-            store.counts()
+            store.claimed("me")
     with psycopg.connect(url) as owner_:
-        owner_.execute("alter function saft_counts reset lock_timeout")
+        owner_.execute("alter function saft_claimed reset lock_timeout")
 
 
 def test_a_missing_function_does_not_pass(store: Store, url: str) -> None:

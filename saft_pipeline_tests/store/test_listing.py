@@ -24,11 +24,6 @@ from saft_pipeline_tests.store.building import (
 )
 from saft_pipeline_tests.store.looking import rows
 
-pytestmark = [
-    pytest.mark.usefixtures("way"),
-    pytest.mark.parametrize("way", ["one call", "over REST"], indirect=True),
-]
-
 FILE = File("dir/FR202Y2025_7-Gramido.xml", (invoice("FR 1/1"),), (), at(1))
 AGO = timedelta(hours=1)
 

@@ -77,7 +77,7 @@ def test_columns_are_those_of_the_contract(store: Store) -> None:
 
 
 def test_rows_beyond_a_page_are_all_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("saft_pipeline.store.store._PAGE", 2)
+    monkeypatch.setattr("saft_pipeline.store.store.PAGE", 2)
     load(store, File("a.xml", tuple(invoice(f"FT 1/{n}") for n in range(5))))
     assert len({r["invoice_no"] for r in read(store, "invoices", "a.xml")}) == 5
 
