@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from saft_pipeline import settings as settings_module
-from saft_pipeline.alerts.channels import channels
+from saft_pipeline.alerts.channels import channels, report_channels
 from saft_pipeline.dagster_runtime.environment import undo_dotenv
 from saft_pipeline.dagster_runtime.names import FOLDER, LOGGER, RESOURCE, TABLES_IO_MANAGER
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
@@ -16,6 +16,7 @@ from saft_pipeline.defs.folder_check import build_folder_check
 from saft_pipeline.defs.gaps_check import build_gaps_check
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.jobs import build_job
+from saft_pipeline.defs.monthly_report import build_monthly_report
 from saft_pipeline.defs.report_assets import ASSETS as REPORTS
 from saft_pipeline.defs.report_assets import build_report_sensor
 from saft_pipeline.defs.resources import pipeline_of
@@ -59,7 +60,10 @@ def build_defs(
             across_files,
         ],
         jobs=[build_job(loading, across_files)],
-        schedules=[build_prune_schedule(logger)],
+        schedules=[
+            build_prune_schedule(logger),
+            build_monthly_report(logger, wanted=bool(report_channels(known))),
+        ],
         sensors=[
             build_sensor(min(each.poll_interval_seconds for each in known.sources), prefix),
             build_alert_sensor(prefix, wanted=bool(channels(known))),

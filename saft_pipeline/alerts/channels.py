@@ -32,9 +32,20 @@ def channels(settings: Settings) -> list[Channel]:
     found: list[Channel] = []
     if settings.alert_webhook_url:
         found.append(Webhook(settings.alert_webhook_url.get_secret_value()))
-    if settings.alert_smtp_url and settings.alert_email_from:
+    if settings.alert_smtp_url and settings.alert_email_from and settings.alert_email_to:
         url = settings.alert_smtp_url.get_secret_value()
         found.append(Mail(url, settings.alert_email_from, settings.alert_email_to))
+    return found
+
+
+def report_channels(settings: Settings) -> list[Channel]:
+    """Whom the monthly report is sent to, by the same server; nobody by default."""
+    found: list[Channel] = []
+    if settings.report_webhook_url:
+        found.append(Webhook(settings.report_webhook_url.get_secret_value()))
+    if settings.alert_smtp_url and settings.alert_email_from and settings.report_email_to:
+        url = settings.alert_smtp_url.get_secret_value()
+        found.append(Mail(url, settings.alert_email_from, settings.report_email_to))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import smtplib
 import ssl
 from collections.abc import Sequence
@@ -53,6 +54,10 @@ class Mail:
         mail["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
         mail.set_content(message.text)
+        for name, content in message.attachments.items():
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            main, _, sub = kind.partition("/")
+            mail.add_attachment(content, maintype=main, subtype=sub, filename=name)
         return mail
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 
 from saft_pipeline.durations import format_duration
@@ -41,10 +41,14 @@ class AlertError(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """A line for who looks at a list of messages, and all of it."""
+    """A line for who looks at a list of messages, all of it, and files by their names.
+
+    Only mail carries files.
+    """
 
     title: str
     text: str
+    attachments: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def compose(conditions: Sequence[Condition]) -> Message:

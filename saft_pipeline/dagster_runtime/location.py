@@ -24,6 +24,7 @@ from saft_pipeline.dagster_runtime.names import (
     FOLDER,
     JOB,
     LOCATION,
+    MONTHLY_JOB,
     PRUNE_JOB,
     PUBLISHING,
     REPORTS,
@@ -82,7 +83,7 @@ class Location:
         label = run.tags.get(REPOSITORY_TAG)
         if label not in (None, self.label):
             return False
-        if run.job_name in (JOB, PRUNE_JOB):
+        if run.job_name in (JOB, PRUNE_JOB, MONTHLY_JOB):
             return label is not None or CLAIM_TAG in run.tags
         chosen = set(run.asset_selection or ())
         return run.job_name.startswith(ASSET_JOB) and bool(chosen) and chosen <= set(self.keys)

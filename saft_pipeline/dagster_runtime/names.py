@@ -8,6 +8,8 @@ DAEMON_MODULE = "dagster._daemon"
 JOB = "load_files_job"
 PRUNE_JOB = "prune_job"
 PRUNE_SCHEDULE = "prune_nightly"
+MONTHLY_JOB = "monthly_report_job"
+MONTHLY_SCHEDULE = "monthly_report"
 # The folder on the server, and the sensor that observes it.
 FOLDER = SENSOR = "sftp_folder"
 ALERTS = "alerts"

@@ -32,8 +32,11 @@ from saft_pipeline.dagster_runtime.names import (
     ALERTS,
     CLAIM_TAG,
     JOB,
+    MONTHLY_JOB,
+    MONTHLY_SCHEDULE,
     PRUNE_JOB,
     PRUNE_SCHEDULE,
+    REPORTS_SENSOR,
     SENSOR,
 )
 from saft_pipeline.dagster_runtime.runs import UNFINISHED
@@ -157,12 +160,12 @@ def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
         location = find(instance, settings.dagster_location)
     except NoLocationError as error:
         raise _NotPrunableError(str(error)) from None
-    instigators = (SENSOR, ALERTS, PRUNE_SCHEDULE)
+    instigators = (SENSOR, ALERTS, REPORTS_SENSOR, PRUNE_SCHEDULE, MONTHLY_SCHEDULE)
     return {
         "location_tag": REPOSITORY_TAG,
         "location": location.label,
         "tags": [REPOSITORY_TAG, CLAIM_TAG],
-        "jobs": [JOB, PRUNE_JOB],
+        "jobs": [JOB, PRUNE_JOB, MONTHLY_JOB],
         "asset_job": ASSET_JOB,
         "assets": [key.to_string() for key in location.keys],
         "instigators": [location.selector_id(name) for name in instigators],

@@ -103,12 +103,16 @@ class Settings(BaseModel):
     alert_email_to: tuple[str, ...] = ()
     alert_pending_after: timedelta = timedelta(hours=6)
     alert_silent_after: timedelta = timedelta(days=3)
+    report_email_to: tuple[str, ...] = ()
+    report_webhook_url: SecretStr | None = None
+    report_language: Literal["pt", "en"] = "pt"
     prune_after: timedelta = timedelta(days=90)
 
     _sources: tuple[SourceSettings, ...] = PrivateAttr(default=())
 
     @field_validator(
-        "sftp_host_key_fingerprints", "alert_email_to", "api_folders", "block_on", "web_hosts",
+        "sftp_host_key_fingerprints", "alert_email_to", "report_email_to", "api_folders",
+        "block_on", "web_hosts",
         mode="before",
     )  # fmt: skip
     @classmethod

@@ -56,6 +56,7 @@ def _alert_problems(s: Settings) -> list[str]:
         f"{name}: not an address that begins with {' or '.join(f'{k}://' for k in kinds)}"
         for name, url, kinds in (
             ("ALERT_WEBHOOK_URL", s.alert_webhook_url, ("http", "https")),
+            ("REPORT_WEBHOOK_URL", s.report_webhook_url, ("http", "https")),
             ("ALERT_SMTP_URL", s.alert_smtp_url, ("smtp", "smtps")),
         )
         if url and not _is_url(url.get_secret_value(), kinds)
@@ -63,7 +64,7 @@ def _alert_problems(s: Settings) -> list[str]:
     mail = {
         "ALERT_SMTP_URL": s.alert_smtp_url,
         "ALERT_EMAIL_FROM": s.alert_email_from,
-        "ALERT_EMAIL_TO": s.alert_email_to,
+        "ALERT_EMAIL_TO": s.alert_email_to or s.report_email_to,
     }
     if any(mail.values()):
         others = "the three settings of e-mail belong together"

@@ -141,6 +141,7 @@ SECRETS = [
     "API_TOKEN",
     "WEB_LOGIN",
     "ALERT_WEBHOOK_URL",
+    "REPORT_WEBHOOK_URL",
     "ALERT_SMTP_URL",
 ]
 
