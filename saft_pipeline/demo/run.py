@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +29,10 @@ from saft_pipeline.store.store import Store
 
 _FIRST_PORT = 2222
 _NO_FILE = Path(os.devnull)
+SHOPS, ACCOUNTANT = "shops", "accountant"
+"""The two sources: folders of one server, and their names."""
+_PACKED = 3
+_ZIP = "invoices.zip"
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Demo:
     logs: Path
     expected: dict[str, Sample]
     store: Store
-    source: str
+    sources: Sequence[str]
     instance: dg.DagsterInstance
 
     @property
@@ -60,7 +66,7 @@ class Demo:
     def look(self) -> Shown:
         """How far the samples are."""
         self.supervisor.check()
-        every = self.store.files(source=self.source)
+        every = [file for name in self.sources for file in self.store.files(source=name)]
         files = [f for f in every if f.path in self.expected]
         there = len(files) == len(self.expected) and all(f.status in _SETTLED for f in files)
         # A run goes on a little after its last file: it reports and ends.
@@ -109,8 +115,8 @@ def running_demo(count: int, say: Callable[[str], object], *, page: bool) -> Ite
     ports = {n: os.environ[n] for n in ("SAFT_HOME", "DAGSTER_PORT", "API_PORT") if n in os.environ}
     home = load(ports, _NO_FILE).home / "demo"
     expected = {s.path: s for s in samples(count)}
-    say(f"writing {len(expected)} sample files into {home / 'inbox'}")
-    write_samples(home / "inbox", expected.values())
+    say(f"writing {len(expected)} sample files into {home / 'inbox'}, some of them in a zip")
+    expected = write_samples(home / "inbox", expected.values())
     with DemoSftpServer(home / "inbox", port=_port(home)) as server:
         (home / "port").write_text(str(server.port))
         given = {"SAFT_HOME": str(home.parent), **_server(server, home), **_free_ports(ports)}
@@ -124,18 +130,42 @@ def running_demo(count: int, say: Callable[[str], object], *, page: bool) -> Ite
         ) as supervisor:
             say(f"Dagster at {supervisor.url}; the sensor polls the SFTP server")
             with open_instance(settings) as instance:
-                inbox, (source,) = home / "inbox", settings.sources
-                yield Demo(supervisor, inbox, logs, expected, store, source.source, instance)
+                inbox = home / "inbox" / SHOPS
+                names = [each.source for each in settings.sources]
+                yield Demo(supervisor, inbox, logs, expected, store, names, instance)
         store.close()
 
 
-def write_samples(inbox: Path, wanted: Iterable[Sample]) -> None:
+def write_samples(inbox: Path, wanted: Iterable[Sample]) -> dict[str, Sample]:
+    """Write samples into the folders of two sources; each by its path in the ledger.
+
+    The last that are well are a zip of the accountant's, if there are enough.
+    """
+    every = list(wanted)
+    good = [sample for sample in every if sample.expected == "loaded"]
+    packed = good[-_PACKED:] if len(every) > 2 * _PACKED else []
+    for sample in every:
+        if sample not in packed:
+            _write(inbox / SHOPS / sample.path, sample.content)
+    (inbox / ACCOUNTANT).mkdir(parents=True, exist_ok=True)
+    if packed:
+        _write(inbox / ACCOUNTANT / _ZIP, _zip_of(packed))
+    return {(f"{_ZIP}/{s.path}" if s in packed else s.path): s for s in every}
+
+
+def _write(path: Path, content: bytes) -> None:
     """Write what is not there yet with the same bytes, so that a second demo finds it unchanged."""
-    for sample in wanted:
-        path = inbox / sample.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or path.read_bytes() != sample.content:
-            path.write_bytes(sample.content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_bytes() != content:
+        path.write_bytes(content)
+
+
+def _zip_of(packed: Iterable[Sample]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for sample in packed:
+            archive.writestr(zipfile.ZipInfo(sample.path), sample.content)
+    return stream.getvalue()
 
 
 def _port(home: Path) -> int:
@@ -157,7 +187,11 @@ def _server(server: DemoSftpServer, home: Path) -> dict[str, str]:
     env_file = home / "sftp.env"
     env_file.touch(mode=0o600)
     env_file.write_text("".join(f"{name}={value}\n" for name, value in login.items()))
-    return {"POLL_INTERVAL_SECONDS": "5", **login}
+    sources = home / "sources.toml"
+    sources.write_text(
+        "".join(f'[{name}]\nremote_dir = "{name}"\n' for name in (SHOPS, ACCOUNTANT))
+    )
+    return {"POLL_INTERVAL_SECONDS": "5", "SOURCES_FILE": str(sources), **login}
 
 
 def _free_ports(given: dict[str, str]) -> dict[str, str]:

@@ -64,7 +64,7 @@ def test_the_demo_reaches_no_server_of_the_settings(trap: Trap, tmp_path: Path) 
         Path(home).chmod(0o711)  # for root the server is another user
         ours = {"SAFT_HOME": home, "DAGSTER_PORT": str(free_port())}
         done = subprocess.run(
-            [sys.executable, "-c", command, "demo", "--exit", "--files", "4", "--json"],
+            [sys.executable, "-c", command, "demo", "--exit", "--files", "8", "--json"],
             cwd=tmp_path,
             env={**os.environ, **given, **ours},
             capture_output=True,
@@ -72,5 +72,6 @@ def test_the_demo_reaches_no_server_of_the_settings(trap: Trap, tmp_path: Path) 
             check=False,
         )
     assert (done.returncode, trap.visits) == (0, 0), done.stderr
-    assert json.loads(done.stdout)["loaded"] >= 1
+    assert json.loads(done.stdout)["loaded"] == 6
+    assert done.stderr.count("loaded invoices.zip/") == 3
     assert "no setting but SAFT_HOME and ports is read" in done.stderr
