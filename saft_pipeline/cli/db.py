@@ -68,6 +68,29 @@ def sql(
 
 
 @app.command()
+def sources() -> None:
+    """Print the tables as dbt's sources, each linked to its asset."""
+    import yaml
+
+    from saft_pipeline.store.catalog import catalog
+
+    tables = [
+        {
+            "name": name,
+            "description": table.meaning,
+            "meta": {"dagster": {"asset_key": [name]}},
+            "columns": [
+                {"name": column.name, "data_type": column.kind, "description": column.meaning}
+                for column in table.columns
+            ],
+        }
+        for name, table in catalog().tables.items()
+    ]
+    document = {"version": 2, "sources": [{"name": "saft", "schema": "public", "tables": tables}]}
+    sys.stdout.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+
+@app.command()
 def dump(folder: Folder) -> None:
     """Back up the embedded Postgres, also while `saft up` runs."""
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres

@@ -14,6 +14,8 @@ from saft_pipeline.dagster_runtime.home import make_private
 from saft_pipeline.dagster_runtime.names import SOURCE_TAG
 from saft_pipeline.settings import Settings, SettingsError, in_use
 
+# How many events Dagster stores in one go, of those that it makes itself: a backfill has thousands.
+_EVENTS_AT_ONCE = "1000"
 # What can't be handed to the workers stays in Dagster's queue: for two weeks, tried so often.
 _WHILE_REDIS_IS_DOWN = {
     "max_user_code_failure_retries": 80_000,
@@ -81,6 +83,7 @@ def _launching(settings: Settings) -> dict[str, Any]:
 def environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables that every process started by `saft` shares, by default with all of ours."""
     return {
+        "DAGSTER_EVENT_BATCH_SIZE": _EVENTS_AT_ONCE,
         **(os.environ if environ is None else environ),
         "SAFT_HOME": str(settings.home),
         "DAGSTER_HOME": str(prepare(settings)),

@@ -34,6 +34,8 @@ ASSETS = tuple(UPSTREAM)
 # Names that other definitions, merged with ours, have no use for.
 RESOURCE, TABLES_IO_MANAGER = "saft", "saft_tables"
 LOGGER = "saft"
+# Dagster's own limit on steps that load files at once, for who sets one.
+POOL = "saft_load_files"
 
 # How a tick begins to say that it lacks settings.
 CANNOT_POLL = "nothing to poll"

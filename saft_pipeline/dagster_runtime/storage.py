@@ -25,6 +25,7 @@ from saft_pipeline import settings
 from saft_pipeline.dagster_runtime.environment import undo_dotenv
 from saft_pipeline.dagster_runtime.event_json import (
     CHECKED,
+    PLANNED,
     CheckEvent,
     FileEvent,
     Serializer,
@@ -38,6 +39,7 @@ from saft_pipeline.store.postgres import is_here
 DATABASE = "dagster"
 _DRIVER = "postgresql+psycopg2"
 
+_CHECKS_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
 _PASSED = AssetCheckExecutionRecordStatus.SUCCEEDED
 _FAILED = AssetCheckExecutionRecordStatus.FAILED
 
@@ -127,9 +129,40 @@ class BatchedEventLog(PostgresEventLogStorage):
             ids = [int(found[0]) for found in connection.execute(_INSERT, columns)]
             connection.execute(_INSERT_CHECKS, {**checks, "evaluation_event_storage_id": ids})
 
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """What a run means to make, thousands of partitions in a backfill, in one statement.
+
+        Dagster hands events over in batches where `DAGSTER_EVENT_BATCH_SIZE` is set, but stores
+        those of this kind one by one.
+        """
+        planned = [event for event in events if event.dagster_event_type is PLANNED]
+        rest = [e for e in events if e.dagster_event_type not in (PLANNED, _CHECKS_PLANNED)]
+        if rest:
+            super().store_event_batch(rest)
+        if planned:
+            self._store_planned(planned)
+
+    def _store_planned(self, events: Sequence[EventLogEntry]) -> None:
+        known = [(event, event.get_dagster_event()) for event in events]
+        keys = [said.asset_key.to_string() if said.asset_key else None for _, said in known]
+        columns = {
+            "run_id": [event.run_id for event in events],
+            "event": [serialize_value(event) for event in events],
+            "dagster_event_type": [PLANNED.value] * len(events),
+            "timestamp": [_naive_utc(event.timestamp) for event in events],
+            "step_key": [event.step_key for event in events],
+            "asset_key": keys,
+            "partition": [said.partition for _, said in known],
+        }
+        with self.index_transaction() as connection:
+            ids = [int(found[0]) for found in connection.execute(_INSERT, columns)]
+            newest = {key: (n, event) for n, event, key in zip(ids, events, keys, strict=True)}
+            for event_id, event in sorted(newest.values(), key=itemgetter(0)):
+                self._store_asset_event(connection, event, event_id)
+
     def store_event(self, event: EventLogEntry) -> None:
         """Leave out that a run means to evaluate each check: it says nothing, and is not free."""
-        if event.dagster_event_type is not DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+        if event.dagster_event_type is not _CHECKS_PLANNED:
             super().store_event(event)
 
     def dispose(self) -> None:

@@ -15,6 +15,7 @@ from saft_pipeline.dagster_runtime.names import (
     ASSETS,
     FOLDER,
     LINKS,
+    POOL,
     PUBLISHING,
     TABLES_IO_MANAGER,
     UPSTREAM,
@@ -73,6 +74,7 @@ def _out(name: str) -> dg.AssetOut:
     partitions_def=partitions.files,
     can_subset=False,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    pool=POOL,
 )
 def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg.Output[None]]:
     """Load the files that this run claimed, group by group; fail at the end if one failed."""

@@ -13,6 +13,7 @@ from dagster._serdes import deserialize_value
 from dagster_postgres.event_log import PostgresEventLogStorage
 from psycopg import sql
 from psycopg.rows import dict_row
+from sqlalchemy import event as database_event
 
 from saft_pipeline.dagster_runtime.event_json import (
     MATERIALIZED,
@@ -189,3 +190,26 @@ def test_a_storage_that_is_closed_keeps_no_connection(postgres_server: EmbeddedP
 
 def test_the_events_of_a_run_are_in_the_log_that_batches(polled: Polled) -> None:
     assert isinstance(polled.runs.instance.event_log_storage, BatchedEventLog)
+
+
+PLANS = [meant.entry(STEP) for meant in MEANT * 50]
+
+
+def test_what_a_backfill_means_to_make_is_stored_as_dagster_stores_it(
+    dagsters: Kept, ours: Kept
+) -> None:
+    for kept in (dagsters, ours):
+        kept.clear()
+        kept.storage.store_event_batch(PLANS)
+    assert ours.rows() == dagsters.rows()
+
+
+def test_what_a_backfill_means_to_make_goes_in_one_statement(ours: Kept) -> None:
+    statements: list[str] = []
+
+    def executed(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    database_event.listen(ours.storage._engine, "before_cursor_execute", executed)
+    ours.storage.store_event_batch(PLANS)
+    assert sum(said.startswith("insert into event_logs") for said in statements) == 1
