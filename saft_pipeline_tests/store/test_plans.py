@@ -32,7 +32,7 @@ from saft_pipeline_tests.store.building import (
 FEW, MANY = 100, 400
 GROWTH = MANY / FEW * 1.5
 
-_EXPLAINING = """
+EXPLAINING = """
 load 'auto_explain';
 set auto_explain.log_min_duration = 0;
 set auto_explain.log_nested_statements = on;
@@ -72,7 +72,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
     def explaining(url: str) -> postgres.Connection:
         connection = connect(url)
-        connection.execute(_EXPLAINING)
+        connection.execute(EXPLAINING)
         connection.add_notice_handler(work.note)
         return connection
 
