@@ -39,6 +39,8 @@ POOL = "saft_load_files"
 
 # How a tick begins to say that it lacks settings.
 CANNOT_POLL = "nothing to poll"
+# And how one does that met a fault which may pass.
+AGAIN = "tried again at the next tick"
 
 # Tags of a run: whose claim it works on, on how many files, and of which source these are.
 CLAIM_TAG = "saft/claim"

@@ -16,7 +16,7 @@ import dagster as dg
 from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigatorData, TickStatus
 
 from saft_pipeline.dagster_runtime.location import Location
-from saft_pipeline.dagster_runtime.names import SENSOR
+from saft_pipeline.dagster_runtime.names import AGAIN, SENSOR
 from saft_pipeline.dagster_runtime.runs import plain
 
 _ANY_ORIGIN = ""
@@ -74,6 +74,16 @@ def newest_ended(instance: dg.DagsterInstance, location: Location) -> Tick | Non
     ended = [status for status in TickStatus if _STATUS.get(status) in ENDED]
     found = instance.get_ticks(_ANY_ORIGIN, location.selector_id(), limit=1, statuses=ended)
     return next(map(tick_of, found), None)
+
+
+def last_well(instance: dg.DagsterInstance, location: Location) -> Tick | None:
+    """The tick that began last of those that have ended well, some skipped for want of work."""
+    statuses = [TickStatus.SUCCESS, TickStatus.SKIPPED]
+    found = map(
+        tick_of,
+        instance.get_ticks(_ANY_ORIGIN, location.selector_id(), limit=20, statuses=statuses),
+    )
+    return next((tick for tick in found if not (tick.skip_reason or "").startswith(AGAIN)), None)
 
 
 def after(instance: dg.DagsterInstance, location: Location, tick_id: int) -> Tick | None:

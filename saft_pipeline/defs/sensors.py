@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from saft_pipeline.dagster_runtime.location import Location, of_sensor
-from saft_pipeline.dagster_runtime.names import CANNOT_POLL, CLAIM_TAG, JOB, SENSOR
+from saft_pipeline.dagster_runtime.names import AGAIN, CANNOT_POLL, CLAIM_TAG, JOB, SENSOR
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dagster_runtime.runs import end_dead_runs, waits
 from saft_pipeline.dagster_runtime.submission import run_requests
@@ -64,7 +64,7 @@ def tick(
         context.log.warning("nothing can be polled: %s", error)
         return dg.SensorResult(skip_reason=f"{CANNOT_POLL}: {error}")
     except (TransientSourceError, TransientStoreError, BrokerError) as error:
-        return dg.SensorResult(skip_reason=f"tried again at the next tick: {error}")
+        return dg.SensorResult(skip_reason=f"{AGAIN}: {error}")
     figures = found.figures()
     return dg.SensorResult(
         run_requests=run_requests(context.instance, found.claims),

@@ -26,6 +26,7 @@ from types import FrameType
 
 import yaml
 
+from saft_pipeline.dagster_runtime.code_server import answers
 from saft_pipeline.dagster_runtime.instance import environment, reference
 from saft_pipeline.dagster_runtime.names import DAEMON_MODULE, LOCATION
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -36,6 +37,9 @@ STOP_WITHIN = 25.0
 _START_WITHIN = 120.0
 _LONGEST_PAUSE = 60.0
 _LOOK_AT_POSTGRES_EVERY = 2.0
+_CODE_SERVER = "code-server"
+_ASK_CODE_SERVER_EVERY = 30.0
+_UNANSWERED = 3
 # A child that ran so long had started well: its next end is a new fault.
 _WELL_AFTER = 300.0
 
@@ -81,6 +85,9 @@ class Supervisor:
         self._env = environment(self.settings, self.environ)
         self._postgres = EmbeddedPostgres(self.settings.home) if self.settings.embedded else None
         self._postgres_due = 0.0
+        self._code = self._folder / "code.sock"
+        self._code_due = time.monotonic() + _START_WITHIN
+        self._unanswered = 0
 
     def start(self) -> None:
         """Start all, and wait until the page answers.
@@ -90,11 +97,11 @@ class Supervisor:
         """
         if self._postgres:
             self._postgres.start()
-        code = self._folder / "code.sock"
+        code = self._code
         where = ["-w", str(self._workspace(code)), "--instance-ref", reference(self.settings)]
         python = [sys.executable, "-m"]
         serve = ["dagster", "api", "grpc", "-m", LOCATION, "--socket", str(code)]
-        self._keep("code-server", [*python, *serve, "--location-name", LOCATION])
+        self._keep(_CODE_SERVER, [*python, *serve, "--location-name", LOCATION])
         self._wait(code.exists)
         self._keep("daemon", [*python, DAEMON_MODULE, "run", *where])
         self._keep("web-server", [sys.executable, "-c", _PAGE, str(code)])
@@ -159,6 +166,7 @@ class Supervisor:
         """Start again what has ended, after a pause that doubles; says what was found and done."""
         now = time.monotonic()
         yield from self._mend_postgres(now)
+        yield from self._mend_code_server(now)
         self._ended = [process for process in self._ended if _group_lives(process)]
         for child in self._children:
             if child.restart_at:
@@ -180,6 +188,19 @@ class Supervisor:
         except EmbeddedPostgresError as error:
             self._postgres_due = now + _LONGEST_PAUSE
             yield str(error)
+
+    def _mend_code_server(self, now: float) -> Iterator[str]:
+        """End one that runs and never answers: only what ended is started again."""
+        child = next((child for child in self._children if child.name == _CODE_SERVER), None)
+        if now < self._code_due or child is None or child.process is None or child.restart_at:
+            return
+        self._code_due = now + _ASK_CODE_SERVER_EVERY
+        self._unanswered = 0 if answers(self._code) else self._unanswered + 1
+        if self._unanswered >= _UNANSWERED:
+            self._unanswered = 0
+            self._code_due = now + _START_WITHIN
+            child.process.kill()  # not its group: runs that it had started go on
+            yield f"{child.name} runs and doesn't answer: it is ended, and started again"
 
     def _plan_restart(self, child: Child, now: float) -> str:
         child.deaths = 1 if now - child.started > _WELL_AFTER else child.deaths + 1

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from saft_pipeline.dagster_runtime import sensor_ticks
 from saft_pipeline.dagster_runtime.names import CANNOT_POLL
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, require_answer
+from saft_pipeline.durations import format_duration
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import connect
 from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
@@ -23,6 +24,7 @@ from saft_pipeline.web.services import Services
 
 CONNECTED = "connected"
 _PATIENCE = 10.0
+_STALLED = 600.0
 _DAEMONS = ("SENSOR", "QUEUED_RUN_COORDINATOR")
 
 
@@ -72,10 +74,11 @@ class Probes:
     """The three services of the contract."""
 
     def __init__(self, services: Services) -> None:
+        since = time.time()
         self._probes = {
             "sftp": Probe(lambda: _sftp(services.settings), fresh=60, refused=300),
             "supabase": Probe(lambda: _supabase(services), fresh=5, refused=5),
-            "dagster": Probe(lambda: _dagster(services), fresh=5, refused=5),
+            "dagster": Probe(lambda: _dagster(services, since), fresh=5, refused=5),
         }
 
     async def health(self) -> Health:
@@ -113,10 +116,10 @@ def _supabase(services: Services) -> str:
     return CONNECTED
 
 
-def _dagster(services: Services) -> str:
+def _dagster(services: Services, since: float) -> str:
     statuses = services.instance.get_daemon_statuses(_DAEMONS)
     if all(status.healthy for status in statuses.values()):
-        return _unpolled(services) or _queue(services.settings)
+        return _unpolled(services) or _stalled(services, since) or _queue(services.settings)
     return "its daemon shows no sign of life: nothing is polled or loaded; start it with `saft up`"
 
 
@@ -125,6 +128,19 @@ def _unpolled(services: Services) -> str | None:
     tick = sensor_ticks.newest_ended(services.instance, services.location)
     said = (tick and tick.skip_reason) or ""
     return said if said.startswith(CANNOT_POLL) else None
+
+
+def _stalled(services: Services, since: float) -> str | None:
+    """Why no look has ended well for long, though the daemon is well; `since` is when we began."""
+    well = sensor_ticks.last_well(services.instance, services.location)
+    seconds = time.time() - max(since, well.began if well else 0.0)
+    if seconds < max(_STALLED, 3 * services.settings.poll_interval_seconds):
+        return None
+    newest = sensor_ticks.newest_ended(services.instance, services.location)
+    why = (newest and (newest.error or newest.skip_reason)) or (
+        "no tick ends: is the sensor switched off, or can't the code location be loaded?"
+    )
+    return f"no look at the folder has ended well for {format_duration(int(seconds))}: {why}"
 
 
 def _queue(settings: Settings) -> str:

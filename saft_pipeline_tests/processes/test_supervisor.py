@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from saft_pipeline.embedded_postgres.place import place_of
 from saft_pipeline.embedded_postgres.server import answers
+from saft_pipeline.processes import supervisor as module
 from saft_pipeline.processes.child_logs import LogFiles
 from saft_pipeline.processes.supervisor import ChildDiedError, Stop, Supervisor, free_port, is_free
 from saft_pipeline.settings import load
@@ -171,3 +173,17 @@ def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
     finally:
         supervisor.stop()
     assert processes_with(mark) == []
+
+
+def test_a_code_server_that_runs_and_never_answers_is_ended_to_be_started_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "answers", lambda _: False)
+    url = "postgresql://u:p@127.0.0.1:9/"
+    env = {"SAFT_HOME": str(tmp_path), "SUPABASE_DB_URL": f"{url}a", "DAGSTER_DB_URL": f"{url}b"}
+    supervisor = module.Supervisor(load(env), LogFiles(tmp_path / "logs"))
+    process = subprocess.Popen(["sleep", "60"])
+    supervisor._children.append(module.Child("code-server", ["sleep", "60"], process))
+    said = [line for n in range(1, 4) for line in supervisor._mend_code_server(1e9 + 100.0 * n)]
+    assert len(said) == 1
+    assert process.wait(10) == -signal.SIGKILL

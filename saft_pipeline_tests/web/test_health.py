@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from saft_pipeline.dagster_runtime import sensor_ticks
+from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.web import health
 from saft_pipeline.web.health import Probe
 from saft_pipeline_tests.fixtures.project import Project
 from saft_pipeline_tests.web.serving import Api, serving
@@ -118,3 +124,24 @@ def test_a_silent_server_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> N
         return answer
 
     assert asyncio.run(ask()).startswith("no answer within")
+
+
+@pytest.mark.parametrize(("ended_well", "stalled"), [(60, False), (7200, True), (None, True)])
+def test_looks_that_no_longer_end_well_are_told_with_the_last_error(
+    ended_well: int | None, stalled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    failed = Tick(2, "failure", [], None, None, "it hangs", now)
+    well = Tick(1, "success", [], None, None, None, now - (ended_well or 0))
+    monkeypatch.setattr(sensor_ticks, "last_well", lambda *_: well if ended_well else None)
+    monkeypatch.setattr(sensor_ticks, "newest_ended", lambda *_: failed)
+    services: Any = SimpleNamespace(instance=None, location=None, settings=load({}))
+    said = health._stalled(services, since=now - 10_000)
+    assert bool(said) is stalled
+    assert not said or said.endswith("it hangs")
+
+
+def test_looks_that_have_only_begun_are_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensor_ticks, "last_well", lambda *_: None)
+    services: Any = SimpleNamespace(instance=None, location=None, settings=load({}))
+    assert health._stalled(services, since=time.time()) is None
