@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from saft_pipeline.reports.language import Language
     from saft_pipeline.reports.report import Report, Table
+    from saft_pipeline.reports.selection import Selection
 
 
 _FOLDED = ("path", "error")
@@ -71,6 +72,9 @@ def report(
     company: Annotated[
         str | None, typer.Option(metavar="NIF", help="Whose; `sales` takes all without.")
     ] = None,
+    origin: Annotated[
+        str | None, typer.Option("--source", metavar="S", help="What files of a source hold.")
+    ] = None,
     start: First = None,
     end: Last = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV of the first table.")] = False,
@@ -87,7 +91,10 @@ def report(
     """Report VAT, sales or files from what is loaded."""
     if (as_csv or excel) and as_json:
         raise CannotRunError("--csv and --json both want stdout; choose one")
-    made = _made(subject, company, day("--from", start), day("--to", end), language(lang))
+    from saft_pipeline.reports.selection import Selection
+
+    period = day("--from", start), day("--to", end)
+    made = _made(subject, Selection(company, None, *period, language(lang), origin))
     for path, write in ((xlsx, _write_xlsx), (html, _write_page)):
         if path is not None:
             write_file(path, partial(write, made))
@@ -127,13 +134,10 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     say(f"written: {path}")
 
 
-def _made(
-    subject: Subject, company: str | None, start: date | None, end: date | None, words: Language
-) -> Report:
+def _made(subject: Subject, selection: Selection) -> Report:
     from saft_pipeline.reports.making import make
-    from saft_pipeline.reports.selection import Selection, opened
+    from saft_pipeline.reports.selection import opened
 
-    selection = Selection(company, start_date=start, end_date=end, language=words)
     with opened(load()) as source:
         return make(subject, source, selection)
 

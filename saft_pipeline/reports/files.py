@@ -23,7 +23,7 @@ COLUMNS = ["day", "branch", "status", *_SUMMED]
 
 def files(source: Reports, selection: Selection) -> Report:
     """The report; of all companies, since a file that failed may not have told whose it is."""
-    found = source.files(selection.start_date, selection.end_date)
+    found = source.files(selection.start_date, selection.end_date, selection.source)
     days = frame(found["days"], " ".join(COLUMNS))
     unloaded = _unloaded(found["unloaded"])
     say = selection.language.text
@@ -35,7 +35,11 @@ def files(source: Reports, selection: Selection) -> Report:
     return Report(
         "files",
         say("Files"),
-        say("all sources · first seen: {days}", days=selection.days),
+        say(
+            "{sources} · first seen: {days}",
+            sources=selection.source or say("all sources"),
+            days=selection.days,
+        ),
         _verdict(by_state, selection.language),
         unloaded.empty,
         _figures(days, by_state),

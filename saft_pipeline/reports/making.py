@@ -28,6 +28,8 @@ def make(name: str, source: Reports, selection: Selection) -> Report:
     """
     if name == "files" and selection.company_id:
         raise SelectionError("files: one that failed has no company; leave --company out")
+    if name == "gaps" and selection.source:
+        raise SelectionError("gaps: a series goes on in files of any source; leave --source out")
     if name == "vat" or (name != "files" and selection.company_id):
         selection = of_company(source, selection.company_id, selection)
     return REPORTS[name](source, selection)

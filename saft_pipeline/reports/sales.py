@@ -27,7 +27,9 @@ _MOST_DAYS = 92  # more are shown by month
 def sales(source: Reports, selection: Selection) -> Report:
     """The report, by company, day and branch."""
     with localcontext(EXACT):
-        rows = source.sales(selection.company_id, selection.start_date, selection.end_date)
+        rows = source.sales(
+            selection.company_id, selection.start_date, selection.end_date, selection.source
+        )
         days = frame(rows, " ".join(COLUMNS), " ".join(_AMOUNTS))
         for name in _AMOUNTS:
             days[name] = objects(map(cents, days[name]))

@@ -23,7 +23,7 @@ class SelectionError(Exception):
 class Selection:
     """Days of InvoiceDate, both included, open where None; a `company_id` of None is all of them.
 
-    `language` is what the report is written in.
+    `language` is what the report is written in; with a `source`, what its files hold.
 
     Raises:
         SelectionError: the first day is after the last.
@@ -34,6 +34,7 @@ class Selection:
     start_date: date | None = None
     end_date: date | None = None
     language: Language = ENGLISH
+    source: str | None = None
 
     def __post_init__(self) -> None:
         if self.start_date and self.end_date and self.start_date > self.end_date:
@@ -44,10 +45,11 @@ class Selection:
     @property
     def company(self) -> str:
         """Of whom, in words."""
+        source = f" · {self.source}" if self.source else ""
         if self.company_id is None:
-            return self.language.text("all companies")
+            return self.language.text("all companies") + source
         name = f"{self.company_name}, " if self.company_name else ""
-        return f"{name}NIF {self.company_id}"
+        return f"{name}NIF {self.company_id}{source}"
 
     @property
     def days(self) -> str:

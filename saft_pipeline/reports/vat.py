@@ -50,7 +50,9 @@ _PARTS = (
 def vat(source: Reports, selection: Selection) -> Report:
     """The report; of all companies each for itself, with its number in the first column."""
     with localcontext(report.EXACT):
-        found = source.vat(selection.company_id, selection.start_date, selection.end_date)
+        found = source.vat(
+            selection.company_id, selection.start_date, selection.end_date, selection.source
+        )
         return _report(found, selection)
 
 

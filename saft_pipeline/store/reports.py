@@ -20,7 +20,8 @@ class Reports:
     """Questions over one transport; all methods raise `StoreError` like `Store`'s.
 
     Dates are days of InvoiceDate, both included; None leaves that side open, and a `company_id` of
-    None is all companies. The migration says what each answer holds.
+    None is all companies; `source` takes what files of that source hold. The SQL says what each
+    answer is.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -31,20 +32,32 @@ class Reports:
         return list(self._transport.call("saft_companies", {}))
 
     def vat(
-        self, company_id: str | None, start_date: date | None, end_date: date | None
+        self,
+        company_id: str | None,
+        start_date: date | None,
+        end_date: date | None,
+        source: str | None = None,
     ) -> dict[str, Rows]:
         """`rates`, `months` and `documents` whose TaxPayable is not the tax of their lines."""
-        arguments = {"company_id": company_id, **_period(start_date, end_date)}
+        arguments = {"company_id": company_id, "source": source, **_period(start_date, end_date)}
         return dict(json.loads(self._transport.call("saft_report_vat", arguments)))
 
-    def sales(self, company_id: str | None, start_date: date | None, end_date: date | None) -> Rows:
+    def sales(
+        self,
+        company_id: str | None,
+        start_date: date | None,
+        end_date: date | None,
+        source: str | None = None,
+    ) -> Rows:
         """Totals by company, branch and day."""
-        arguments = {"company_id": company_id, **_period(start_date, end_date)}
+        arguments = {"company_id": company_id, "source": source, **_period(start_date, end_date)}
         return list(json.loads(self._transport.call("saft_report_sales", arguments)))
 
-    def files(self, start_date: date | None, end_date: date | None) -> dict[str, Rows]:
+    def files(
+        self, start_date: date | None, end_date: date | None, source: str | None = None
+    ) -> dict[str, Rows]:
         """The ledger as `days`, and `unloaded` files; here dates are when files were first seen."""
-        arguments = _period(start_date, end_date)
+        arguments = {"source": source, **_period(start_date, end_date)}
         return dict(json.loads(self._transport.call("saft_report_files", arguments)))
 
     def gaps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -9,11 +10,14 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
+import openpyxl
 import pytest
+from lxml import html
 
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.project import Command
 from saft_pipeline_tests.reports.papers import COMPANY, database, file_of, paper, taxed
+from saft_pipeline_tests.store.building import SOURCE
 
 NAME = "Padaria [bold]São João[/bold], Lda"
 FILE = file_of(
@@ -153,3 +157,37 @@ def test_files_of_a_company_are_refused(saft: Command) -> None:
 
 def test_a_companys_name_is_not_taken_for_markup(saft: Command) -> None:
     assert NAME in saft("report", "vat").err
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_source_has_what_its_files_hold(saft: Command, subject: str) -> None:
+    ours = saft("report", subject, "--source", SOURCE, "--csv")
+    assert ours.out == saft("report", subject, "--csv").out
+    assert len(ours.out.splitlines()) > 1
+    other = saft("report", subject, "--source", "elsewhere", "--csv")
+    assert (other.status, len(other.out.splitlines())) == (0, 1)
+    assert "elsewhere" in other.err
+
+
+def test_excel_in_portugal_opens_it(saft: Command) -> None:
+    done = saft("report", "vat", "--excel", "--lang", "pt")
+    assert done.out.splitlines()[:2] == [
+        "\ufeffMês;Região;Código;Taxa;Base tributável;IVA",
+        "03/2025;PT;RED;6;50,00;3,00",
+    ]
+
+
+def test_a_page_in_portuguese_has_the_workbook_in_it_to_save(saft: Command, tmp_path: Path) -> None:
+    out = tmp_path / "vat.html"
+    assert saft("report", "vat", "--lang", "pt", "--html", out).status == 0
+    root = html.document_fromstring(out.read_text())
+    assert root.get("lang") == "pt"
+    (link,) = root.iter("a")
+    data = base64.b64decode(link.get("href", "").partition("base64,")[2])
+    assert openpyxl.load_workbook(io.BytesIO(data)).sheetnames[:2] == ["Resumo", "Taxas"]
+    assert link.get("download") == "vat.xlsx"
+
+
+def test_the_language_is_that_of_the_system(saft: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "pt_PT.UTF-8")
+    assert "Todos os ficheiros estão carregados." in saft("report", "files").err

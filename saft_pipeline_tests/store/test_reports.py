@@ -10,10 +10,14 @@ from saft_pipeline.reports.selection import Selection
 from saft_pipeline.reports.vat import vat
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.reports import Reports
+from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
+from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.reports.papers import COMPANY, file_of, load, paper, taxed
 from saft_pipeline_tests.store.looking import rows
 
+EXPORTED = ["companies", "invoice_lines", "invoice_overview", "vat_by_month"]
 PAPERS = (
     paper("FT A/1", taxed("100.005"), taxed("7", None, tax_amount="1.5"), tax="24.50", net="107"),
     paper("FT A/2", taxed("5", "0.8", kind="IS", code="1.1"), tax="9", day="2025-04-30"),
@@ -67,3 +71,15 @@ def test_the_view_of_sales_says_the_same_as_the_report(reports: Reports, url: st
 def test_a_company_has_its_documents_less_its_credit_notes_and_cancelled_ones(store: Store) -> None:
     ((_, documents, net, tax, _),) = store.company_totals()
     assert (documents, Decimal(net), Decimal(tax)) == (3, Decimal(107 - 40), Decimal("31.10"))
+
+
+@pytest.mark.usefixtures("reports")
+def test_rows_are_exported_alike_over_rest(url: str, rest_api: Server) -> None:
+    ways = PostgresTransport(url), RestTransport(rest_api.url, SECRET_KEY)
+    straight, over_rest = (
+        [(columns, list(found)) for columns, found in (
+            Reports(way).export(name, COMPANY, None, None) for name in EXPORTED)]
+        for way in ways
+    )  # fmt: skip
+    assert straight == over_rest
+    assert [len(found) for _, found in straight] == [1, 5, 4, 3]

@@ -135,7 +135,8 @@ $$;
 -- cent in each line. `documents`: the worst twenty of these. Dates are InvoiceDate. There are few
 -- groups and many lines, so that hashing is right: a planner without statistics sorts them all.
 create or replace function public.saft_report_vat(
-    company_id text default null, start_date date default null, end_date date default null)
+    company_id text default null, start_date date default null, end_date date default null,
+    source text default null)
 returns text
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
@@ -150,6 +151,10 @@ begin
         where (company_id is null or t.company_id = company_id)
             and (start_date is null or t.invoice_date >= start_date)
             and (end_date is null or t.invoice_date <= end_date)
+            and (source is null or exists (
+                select from public.invoice_file_links l
+                join public.invoice_files f on f.id = l.invoice_file_id
+                where l.invoice_id = t.invoice_id and f.source = source))
     ), rates as (
         select json_agg(r) as found
         from (
@@ -213,7 +218,8 @@ end $$;
 -- Totals by company, branch and InvoiceDate. An invoice's branch is that of the newest file that
 -- holds it and names one.
 create or replace function public.saft_report_sales(
-    company_id text default null, start_date date default null, end_date date default null)
+    company_id text default null, start_date date default null, end_date date default null,
+    source text default null)
 returns text
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
@@ -227,6 +233,10 @@ begin
             where d.counted and (company_id is null or d.company_id = company_id)
                 and (start_date is null or d.invoice_date >= start_date)
                 and (end_date is null or d.invoice_date <= end_date)
+                and (source is null or exists (
+                    select from public.invoice_file_links l
+                    join public.invoice_files f on f.id = l.invoice_file_id
+                    where l.invoice_id = d.invoice_id and f.source = source))
         )
         select json_agg(r order by r.company_id, r.invoice_date, r.branch)
         from (
@@ -249,7 +259,8 @@ end $$;
 
 -- `days`: the newest version of every file, by the day (UTC) that this version was first seen;
 -- `unloaded`: those that need someone, newest first, at most fifty.
-create or replace function public.saft_report_files(start_date date default null, end_date date default null)
+create or replace function public.saft_report_files(
+    start_date date default null, end_date date default null, source text default null)
 returns text
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
@@ -260,7 +271,7 @@ begin
         with seen as materialized (
             select f.*, (f.first_seen_at at time zone 'UTC')::date as day
             from public.invoice_files f
-            where f.is_current
+            where f.is_current and (source is null or f.source = source)
                 and (start_date is null or f.first_seen_at >= start_date::timestamp at time zone 'UTC')
                 and (end_date is null
                     or f.first_seen_at < (end_date + 1)::timestamp at time zone 'UTC')
