@@ -1,0 +1,185 @@
+"""In any instance, in a location of any name, alone or beside others: every way to load works.
+
+Instances: ours; Dagster's own SQLite; Dagster's own Postgres. Nothing of another team's is read,
+told of or deleted in any of them.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+import yaml
+
+from saft_pipeline.dagster_runtime import partitions, retention, runs
+from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+from saft_pipeline.settings import load
+from saft_pipeline.store.opening import open_watch
+from saft_pipeline.store.store import Store
+from saft_pipeline.web import endpoints
+from saft_pipeline.web.models import FilePath, Nothing, TaskId
+from saft_pipeline.web.services import services
+from saft_pipeline_tests.dagster_runtime.neighbourhood import Neighbourhood, neighbourhood
+from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
+from saft_pipeline_tests.fixtures.own_home import forget, own_home
+from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice, partition_of
+
+INSTANCES = ("ours", "stock SQLite", "stock Postgres")
+LOCATIONS = ("ours", "another name", "beside others")
+BACKFILL = """
+mutation($keys: [String!]!, $assets: [AssetKeyInput!]!) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $keys}) {
+    __typename
+    ... on PythonError { message }
+  }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def saft_home() -> Iterator[Path]:
+    with own_home() as home:
+        yield home
+
+
+@pytest.fixture(scope="module", params=[f"{i}-{n}" for i in INSTANCES for n in LOCATIONS])
+def place(
+    request: pytest.FixtureRequest,
+    shared_project: Project,
+    postgres_server: EmbeddedPostgres,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Neighbourhood]:
+    """An instance in which nothing happened yet, and the locations that its daemon sees."""
+    kind, _, name = str(request.param).partition("-")
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in shared_project.env.items():
+            patch.setenv(key, value)
+        if kind != "ours":
+            folder = tmp_path_factory.mktemp("instance")
+            config: dict[str, Any] = {"telemetry": {"enabled": False}}
+            if kind == "stock Postgres":
+                url = postgres_server.url(f"stock_{uuid.uuid4().hex}")
+                url = url.replace("postgresql://", "postgresql+psycopg2://", 1)
+                config["storage"] = {"postgres": {"postgres_url": url}}
+            (folder / "dagster.yaml").write_text(yaml.safe_dump(config))
+            patch.setenv("DAGSTER_INSTANCE", str(folder))
+        ours = "saft_pipeline.definitions" if name == "ours" else "finance"
+        with neighbourhood(load(), ours, beside=name == "beside others") as opened:
+            if kind == "ours":
+                forget(opened.instance)
+            opened.beat()
+            yield opened
+
+
+@pytest.fixture(autouse=True)
+def environment(
+    place: Neighbourhood, shared_project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each test sees the settings of the place."""
+    for key, value in shared_project.env.items():
+        monkeypatch.setenv(key, value)
+    if place.settings.dagster_instance:
+        monkeypatch.setenv("DAGSTER_INSTANCE", str(place.settings.dagster_instance))
+
+
+@pytest.fixture
+def ledger(shared_project: Project) -> Iterator[Store]:
+    store = shared_project.store()
+    yield store
+    store.close()
+
+
+def put(project: Project) -> str:
+    """A new file in the folder; its name."""
+    name = f"{uuid.uuid4().hex}.xml"
+    project.put(name, one_invoice(f"FT {name[:8].upper()}/1"))
+    return name
+
+
+def assert_loaded(place: Neighbourhood, ledger: Store, path: str) -> str:
+    """The file is in the ledger and on the page; the run that loaded it."""
+    (file,) = ledger.files(path=path)
+    assert file.status == "loaded", file.error
+    key = partition_of(file)
+    for asset in ASSETS:
+        found = place.instance.get_status_by_partition(dg.AssetKey(asset), [key], partitions.files)
+        assert found
+        assert str(found[key]) == "AssetPartitionStatus.MATERIALIZED"
+    assert file.run_id
+    return file.run_id
+
+
+def test_started_by_the_sensor(
+    place: Neighbourhood, ledger: Store, shared_project: Project
+) -> None:
+    path = put(shared_project)
+    place.beat()
+    assert [run.is_success for run in place.work()] == [True]
+    assert_loaded(place, ledger, path)
+
+
+def test_started_by_the_pages_backfill(
+    place: Neighbourhood, ledger: Store, shared_project: Project
+) -> None:
+    path = put(shared_project)
+    place.beat()
+    (first,) = place.work()
+    (file,) = ledger.files(path=path)
+    assets = [{"path": [name]} for name in ASSETS]
+    answer = place.page(BACKFILL, keys=[partition_of(file)], assets=assets)
+    assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess"
+    place.backfill()
+    (again,) = place.work()
+    place.backfill()  # it is complete now
+    assert again.run_id == assert_loaded(place, ledger, path) != first.run_id
+
+
+def test_started_by_the_command(
+    place: Neighbourhood, ledger: Store, shared_project: Project, saft: Command
+) -> None:
+    path = put(shared_project)
+    done = saft("poll", "--json")
+    assert (done.status, done.json["loaded"]) == (0, 1), done.err
+    run_id = assert_loaded(place, ledger, path)
+    run = place.instance.get_run_by_id(run_id)
+    assert run
+    assert place.location.owns(run)
+
+
+def test_started_by_the_api(place: Neighbourhood, ledger: Store, shared_project: Project) -> None:
+    path = put(shared_project)
+    with services(place.settings) as opened:
+        poll = endpoints.poll(opened, Nothing()).task_id
+        place.beat()
+        place.work()
+        assert endpoints.task_status(opened, TaskId(id=poll)).state == "SUCCESS"
+        asked = endpoints.process_file(opened, FilePath(file_path=path)).task_id
+        assert [each.id for each in _active(opened)] == [asked]
+        (run,) = place.work()
+        assert endpoints.task_status(opened, TaskId(id=asked)).state == "SUCCESS"
+    assert run.run_id == asked == assert_loaded(place, ledger, path)
+
+
+def _active(opened: Any) -> list[Any]:
+    return endpoints.active_tasks(opened, Nothing()).active_tasks.get("dagster", [])
+
+
+def test_what_others_do_is_neither_read_nor_told_nor_deleted(
+    place: Neighbourhood, ledger: Store
+) -> None:
+    theirs = run_of_theirs(place.instance, "load_files_job", "their_asset")
+    with services(place.settings) as opened:
+        assert theirs not in [each.id for each in _active(opened)]
+        with pytest.raises(runs.UnknownRunError):
+            endpoints.task_status(opened, TaskId(id=theirs))
+    watch = open_watch(place.settings)
+    retention.prune(place.instance, watch, place.settings, datetime.now(UTC) + timedelta(hours=1))
+    watch.close()
+    assert place.instance.get_run_by_id(theirs)
+    assert place.instance.all_logs(theirs)
