@@ -16,7 +16,7 @@ from saft_pipeline.saft.fields import (
 )
 from saft_pipeline.saft.records import Invoice, Lines
 from saft_pipeline.saft.sections import STATUS_TAGS, Sums
-from saft_pipeline.saft.shapes import Kind, Nodes, Stray
+from saft_pipeline.saft.shapes import Found, Kind
 
 _MOST_PACKED = 64_000_000  # bytes; a hundred thousand lines take a third of it
 _SLOT = {name: slot for slot, name in enumerate(INVOICE_FIELDS)}
@@ -32,40 +32,52 @@ _OLD_CURRENCY = ("CurrencyCreditAmount", "CurrencyDebitAmount")
 _INVOICE = Kind(
     len(INVOICE_FIELDS),
     INVOICE_PATHS,
+    inner=("Line", Kind(len(LINE_FIELDS), LINE_PATHS)),
     summed={path: _SLOT[name] for path, name in SUMMED.items()},
     alternatives={
         f"DocumentTotals/Currency/{tag}": _SLOT["currency_amount"] for tag in _OLD_CURRENCY
     },
 )
-_LINE = Kind(len(LINE_FIELDS), LINE_PATHS)
 # Of other documents only what their section's totals are made of is taken.
-_DOCUMENT = Kind(1, {}, alternatives={f"DocumentStatus/{tag}": 0 for tag in STATUS_TAGS})
-_DOCUMENT_LINE = Kind(3, {}, alternatives={"DebitAmount": 0, "CreditAmount": 1, "Quantity": 2})
+_SUMMED = {"DebitAmount": 0, "CreditAmount": 1, "Quantity": 2}
+_DOCUMENT = Kind(
+    1,
+    {},
+    inner=("Line", Kind(len(_SUMMED), {}, alternatives=_SUMMED)),
+    alternatives={f"DocumentStatus/{tag}": 0 for tag in STATUS_TAGS},
+)
 
 
 class DocumentDraft:
     """Any document but an invoice, while it is open: its sums."""
 
+    kind = _DOCUMENT
+
     def __init__(self, element: Element) -> None:
         self.element = element
         self.sums = Sums()
 
-    def take_lines(self, all_nodes: Iterable[Nodes], stray: Stray) -> None:
+    def take_lines(self, found: Iterable[Found]) -> None:
         """Add lines."""
-        for nodes in all_nodes:
-            row, _ = _DOCUMENT_LINE.read(nodes, stray)
+        for row, _ in found:
             self.sums.line(*row)
 
     def pack(self) -> None:
         """There is nothing to keep compactly."""
 
-    def take_rest(self, nodes: Nodes, stray: Stray) -> None:
-        """Read what is left of the document when its lines are gone."""
-        ((self.sums.status,), _) = _DOCUMENT.read(nodes, stray)
+    def take_rest(self, found: Found) -> None:
+        """Add all else that the document holds."""
+        (self.sums.status,) = found[0]
 
 
 class InvoiceDraft:
     """An Invoice while it is open."""
+
+    __slots__ = (
+        *("_digest", "_extra_json", "_last", "_numbers_fail", "_row"),
+        *("element", "line", "lines", "sums"),
+    )
+    kind = _INVOICE
 
     def __init__(self, element: Element, line: int) -> None:
         self.element = element
@@ -78,11 +90,10 @@ class InvoiceDraft:
         self._last = -1
         self._numbers_fail = False
 
-    def take_lines(self, all_nodes: Iterable[Nodes], stray: Stray) -> None:
+    def take_lines(self, found: Iterable[Found]) -> None:
         """Add lines."""
         lines, add_to_sums, last, digest = self.lines, self.sums.line, self._last, self._digest
-        for nodes in all_nodes:
-            row, extra_json = _LINE.read(nodes, stray)
+        for row, extra_json in found:
             lines.append(row, extra_json)
             add_to_sums(row[_DEBIT], row[_CREDIT])
             digest = hash((digest, row, extra_json))
@@ -99,9 +110,9 @@ class InvoiceDraft:
             reason = f"the lines of one invoice hold more than {_MOST_PACKED} bytes"
             raise ContentError(reason, line=self.line)
 
-    def take_rest(self, nodes: Nodes, stray: Stray) -> None:
-        """Read what is left of the invoice when its lines are gone."""
-        row, self._extra_json = _INVOICE.read(nodes, stray)
+    def take_rest(self, found: Found) -> None:
+        """Add all else that the invoice holds."""
+        row, self._extra_json = found
         self._row = list(row)
         self.sums.status = row[_STATUS]
 

@@ -152,7 +152,7 @@ class Parser:
         for _, root in self._parser.read_events():
             if self.root is None and isinstance(root, Element):
                 self.root = root
-                self.namespace = etree.QName(root).namespace or root.get(_RENAMED)
+                self.namespace = str(root.tag)[1:].rpartition("}")[0] or root.get(_RENAMED)
         if self.root is None or "<!DOCTYPE" in self._head:
             self._look_at_prolog()
         if self.root is not None:

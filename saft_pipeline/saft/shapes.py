@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, reduce
+from itertools import islice
 from operator import add, attrgetter, getitem
 from typing import Any, NamedTuple
 
@@ -25,6 +26,9 @@ _LARGE = 300  # nodes of an element whose shape is not worth keeping
 _tag, _text, _tail = map(attrgetter, ("tag", "text", "tail"))
 
 Tags = tuple[str, ...]
+Counts = tuple[int, ...]
+Found = tuple[Row, str]
+_Key = tuple[Tags, Counts]
 Stray = Callable[[str, str, int], None]
 """Is told of text that stands between elements: in which, what, on which line of the tree."""
 
@@ -67,7 +71,7 @@ class _Node(NamedTuple):
             yield from child.all()
 
 
-def _tree(tags: Tags, children: tuple[int, ...]) -> _Node:
+def _tree(tags: Tags, children: Counts) -> _Node:
     """The tree of which these are the names and the numbers of children, in document order."""
     places = iter(range(len(tags)))
 
@@ -83,7 +87,7 @@ def _tree(tags: Tags, children: tuple[int, ...]) -> _Node:
 
 # An element and all below it in document order: the elements, their names, how many children each
 # has, and the text that each begins with.
-Nodes = tuple[list[Element], Tags, tuple[int, ...], list["str | None"]]
+Nodes = tuple[list[Element], Tags, Counts, list["str | None"]]
 
 
 def nodes_of(element: Element, stray: Stray) -> Nodes:
@@ -116,55 +120,115 @@ def line_of_tail(element: Element) -> int:
     return line_of(following) - (element.tail or "").count("\n")
 
 
-class _Split(NamedTuple):
-    """How an element that holds others of a kind is taken apart."""
+class Kind:
+    """Elements of one kind, by the columns that the paths below them fill.
 
-    parts: list[tuple[slice, Tags, tuple[int, ...]]]
-    left: list[slice]
-    tags: Tags  # of what is left
-    children: tuple[int, ...]
+    `columns` and the rest map paths to slots of a row that is `width` long. What stands `once`
+    fills a slot, and otherwise is no column. What `summed` paths hold is kept beside their sum.
+    `alternatives` fill a slot that is empty otherwise: the first of them that isn't zero. `inner`
+    is the name of children that are rows of their own, and their kind.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        columns: Mapping[str, int],
+        *,
+        inner: tuple[str, Kind] | None = None,
+        once: Mapping[str, int] | None = None,
+        summed: Mapping[str, int] | None = None,
+        alternatives: Mapping[str, int] | None = None,
+    ) -> None:
+        self.width = width
+        self.columns = columns
+        self._inner = inner or ("", self)
+        self.once = once or {}
+        self.summed = summed or {}
+        self.alternatives = alternatives or {}
+        self._shapes: dict[_Key, _Shape] = {}
+        self._compounds: dict[_Key, _Compound] = {}
+
+    def read(self, nodes: Nodes, stray: Stray) -> Found:
+        """An element's columns, and all else that it holds as the members of a JSON object.
+
+        Raises ElementError for a value of another form, for an element in a leaf, and where a
+        column's element stands twice with other content.
+        """
+        elements, tags, children, texts = nodes
+        shape = self._shape(tags, children)
+        return shape.found(_values(shape.cleaned, elements, texts, stray), elements)
+
+    def read_all(self, nodes: Nodes, stray: Stray) -> tuple[Found, list[Found]]:
+        """The same without the inner elements, and the same of each of these."""
+        elements, _, _, texts = nodes
+        how = self._compounds.get(nodes[1:3]) or self._new_compound(nodes)
+        values = _values(how.cleaned, elements, texts, stray)
+        own = reduce(add, [values[at] for at in how.own])
+        own_elements = reduce(add, [elements[at] for at in how.own])
+        inner = [shape.found(values[at], elements[at]) for at, shape in how.inner]
+        return how.shape.found(own, own_elements), inner
+
+    def read_inner(self, nodes: Nodes, stray: Stray) -> Found:
+        """The same of an inner element that comes by itself."""
+        return self._inner[1].read(nodes, stray)
+
+    def _shape(self, tags: Tags, children: Counts) -> _Shape:
+        shape = self._shapes.get((tags, children))
+        if shape is None:
+            shape = _Shape(self, _tree(tags, children))
+            if len(tags) < _LARGE:
+                if len(self._shapes) >= _MOST_SHAPES:
+                    self._shapes.clear()
+                self._shapes[tags, children] = shape
+        return shape
+
+    def _new_compound(self, nodes: Nodes) -> _Compound:
+        _, tags, children, _ = nodes
+        name, kind = self._inner
+        inner, own = _split(nodes, name)
+        counts = reduce(add, [children[at] for at in own])
+        counts = (counts[0] - len(inner), *counts[1:])
+        how = _Compound(
+            self._shape(reduce(add, [tags[at] for at in own]), counts),
+            own,
+            [(at, kind._shape(tags[at], children[at])) for at in inner],
+        )
+        if len(tags) < _LARGE:
+            if len(self._compounds) >= _MOST_SHAPES:
+                self._compounds.clear()
+            self._compounds[tags, children] = how
+        return how
 
 
-_splits: dict[tuple[Tags, tuple[int, ...]], _Split] = {}
+class _Compound:
+    """A shape, where its own nodes are among all, and those in it, each where it is."""
+
+    def __init__(self, shape: _Shape, own: list[slice], inner: list[tuple[slice, _Shape]]) -> None:
+        self.shape, self.own, self.inner = shape, own, inner
+        of_own, known = iter(shape.cleaned), {at.start: part.cleaned for at, part in inner}
+        spans = sorted([*own, *(at for at, _ in inner)], key=lambda at: int(at.start))
+        self.cleaned = [
+            cleaned
+            for at in spans
+            for cleaned in known.get(at.start) or islice(of_own, at.stop - at.start)
+        ]
 
 
-def split(nodes: Nodes, name: str) -> tuple[Nodes, list[Nodes]]:
-    """The nodes of each child of an element that has this name, and what is left without them."""
-    elements, _, _, texts = nodes
-    how = _splits.get(nodes[1:3]) or _new_split(nodes, name)
-    parts = [(elements[at], tags, children, texts[at]) for at, tags, children in how.parts]
-    if len(how.left) == 1:
-        (at,) = how.left
-        return (elements[at], how.tags, how.children, texts[at]), parts
-    left = reduce(add, [elements[at] for at in how.left])
-    return (left, how.tags, how.children, reduce(add, [texts[at] for at in how.left])), parts
-
-
-def _new_split(nodes: Nodes, name: str) -> _Split:
-    elements, tags, children, _ = nodes
-    parts: list[slice] = []
-    left: list[slice] = []
+def _split(nodes: Nodes, name: str) -> tuple[list[slice], list[slice]]:
+    """Where an element's children of a name are among its nodes, and where all else is."""
+    elements, tags, _, _ = nodes
+    inner: list[slice] = []
+    own: list[slice] = []
     end = 0
     for child in elements[0].iterchildren(f"{{*}}{name}"):
         start, following = _index(nodes, child, end), child.getnext()
         if start > end:
-            left.append(slice(end, start))
+            own.append(slice(end, start))
         end = len(tags) if following is None else _index(nodes, following, start + 1)
-        parts.append(slice(start, end))
+        inner.append(slice(start, end))
     if end < len(tags):
-        left.append(slice(end, len(tags)))
-    counts = reduce(add, [children[at] for at in left])
-    how = _Split(
-        [(at, tags[at], children[at]) for at in parts],
-        left,
-        reduce(add, [tags[at] for at in left]),
-        (counts[0] - len(parts), *counts[1:]),
-    )
-    if len(tags) < _LARGE:
-        if len(_splits) >= _MOST_SHAPES:
-            _splits.clear()
-        _splits[nodes[1:3]] = how
-    return how
+        own.append(slice(end, len(tags)))
+    return inner, own
 
 
 def _index(nodes: Nodes, element: Element, start: int) -> int:
@@ -173,50 +237,26 @@ def _index(nodes: Nodes, element: Element, start: int) -> int:
     return index if nodes[0][index] is element else nodes[0].index(element, start)
 
 
-class Kind:
-    """Elements of one kind, by the columns that the paths below them fill.
+def _values(
+    known: Sequence[Cleaned], elements: Sequence[Element], texts: Sequence[str | None], stray: Stray
+) -> list[str | None]:
+    """The values of texts; ElementError for one that is not as it should be."""
+    try:
+        return list(map(getitem, known, texts))
+    except ValueError:
+        return [_value(*each, stray) for each in zip(known, elements, texts, strict=True)]
 
-    `columns` and the rest map paths to slots of a row that is `width` long. What stands `once`
-    fills a slot, and otherwise is no column. What `summed` paths hold is kept beside their sum.
-    `alternatives` fill a slot that is empty otherwise: the first of them that isn't zero.
-    """
 
-    def __init__(
-        self,
-        width: int,
-        columns: Mapping[str, int],
-        *,
-        once: Mapping[str, int] | None = None,
-        summed: Mapping[str, int] | None = None,
-        alternatives: Mapping[str, int] | None = None,
-    ) -> None:
-        self.width = width
-        self.columns = columns
-        self.once = once or {}
-        self.summed = summed or {}
-        self.alternatives = alternatives or {}
-        self._shapes: dict[tuple[Tags, tuple[int, ...]], _Shape] = {}
-
-    def read(self, nodes: Nodes, stray: Stray) -> tuple[Row, str]:
-        """An element's columns, and all else that it holds as the members of a JSON object.
-
-        Raises ElementError for a value of another form, for an element in a leaf, and where a
-        column's element stands twice with other content.
-        """
-        shape = self._shapes.get(nodes[1:3]) or self._new_shape(nodes)
-        try:
-            values = list(map(getitem, shape.cleaned, nodes[3]))
-        except ValueError:
-            values = shape.one_by_one(nodes[0], stray)
-        return shape.found(values, nodes[0])
-
-    def _new_shape(self, nodes: Nodes) -> _Shape:
-        shape = _Shape(self, _tree(nodes[1], nodes[2]))
-        if len(nodes[1]) < _LARGE:
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._shapes.clear()
-            self._shapes[nodes[1:3]] = shape
-        return shape
+def _value(known: Cleaned, element: Element, text: str | None, stray: Stray) -> str | None:
+    try:
+        return known[text]
+    except StrayTextError:
+        stray(str(element.tag), text or "", line_of(element))
+        return None
+    except ValueError as error:
+        tag, found = local_name(str(element.tag)), (text or "").strip(XML_BLANKS)
+        reason = f"is {found[:80]!r}, not {error}"
+        raise ElementError(reason, element, tag=tag, text=found) from None
 
 
 class _Shape:
@@ -254,23 +294,7 @@ class _Shape:
         # An absent column takes its None from behind the last node's value.
         self._pick = picker([first.get(slot, len(self.cleaned)) for slot in range(kind.width)])
 
-    def one_by_one(self, nodes: Sequence[Element], stray: Stray) -> list[str | None]:
-        """The values where one of them is not as it should be: which one is told."""
-        values: list[str | None] = []
-        for node, known in zip(nodes, self.cleaned, strict=True):
-            text = node.text
-            try:
-                values.append(known[text])
-            except StrayTextError:
-                stray(str(node.tag), text or "", line_of(node))
-                values.append(None)
-            except ValueError as error:
-                tag, found = local_name(str(node.tag)), (text or "").strip(XML_BLANKS)
-                reason = f"is {found[:80]!r}, not {error}"
-                raise ElementError(reason, node, tag=tag, text=found) from None
-        return values
-
-    def found(self, values: list[str | None], nodes: Sequence[Element]) -> tuple[Row, str]:
+    def found(self, values: list[str | None], nodes: Sequence[Element]) -> Found:
         """The columns, and the members of the JSON object of all else."""
         if self._misplaced:
             index, reason = self._misplaced

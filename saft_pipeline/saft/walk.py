@@ -25,7 +25,6 @@ from saft_pipeline.saft.shapes import (
     line_of_tail,
     local_name,
     nodes_of,
-    split,
 )
 from saft_pipeline.saft.totals import RunningTotals
 from saft_pipeline.saft.values import XML_BLANKS
@@ -231,12 +230,12 @@ class Walker:
         try:
             if not done:
                 return self._read_lines(draft)
-            rest, lines = split(nodes_of(element, self._stray), "Line")
-            draft.take_rest(rest, self._stray)
-            draft.take_lines(lines, self._stray)
+            rest, lines = draft.kind.read_all(nodes_of(element, self._stray), self._stray)
         except ElementError as error:
             error.name_document(_number_of(element) if isinstance(draft, InvoiceDraft) else None)
             raise
+        draft.take_rest(rest)
+        draft.take_lines(lines)
         return self._end_document(draft)
 
     def _read_lines(self, draft: InvoiceDraft | DocumentDraft) -> None:
@@ -248,7 +247,7 @@ class Walker:
             if line.tail:
                 self._stray(str(draft.element.tag), line.tail, line_of_tail(line))
             draft.element.remove(line)
-            draft.take_lines([nodes_of(line, self._stray)], self._stray)
+            draft.take_lines([draft.kind.read_inner(nodes_of(line, self._stray), self._stray)])
         if lines:
             draft.pack()
             self._open = None
