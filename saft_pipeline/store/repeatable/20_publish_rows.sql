@@ -116,50 +116,35 @@ as $$
 $$;
 
 -- Which row each staged invoice is, and whether its values go there: the later InvoiceStatusDate,
--- then cancelled over not, then the bytes first seen later. `place` is that order in the group.
--- The order of the row that is there is that of the newest file that says the same as it.
+-- then cancelled over not, then the bytes first seen later.
 create or replace function saft.match_invoices(ids bigint[]) returns void
 language plpgsql set search_path = '' set work_mem = '64MB' set plan_cache_mode = force_custom_plan
 as $$
 begin
-    insert into saft.staging_links (
-        ledger_id, seq, invoice_id, content_hash, line_count, is_new, wins, conflict)
-    select d.ledger_id, d.seq, first_value(d.invoice_id) over document, d.content_hash,
-        d.line_count,
-        d.is_new, d.is_new or d.place = 1 and d.wins,
-        case
-            when d.invoice_date <> first_value(d.invoice_date) over document
-                or d.hash <> first_value(d.hash) over document
-            then saft.conflict(
-                d.invoice_no, d.invoice_date, d.hash, first_value(d.invoice_date) over document,
-                first_value(d.hash) over document)
-            when d.invoice_date <> d.old_date or d.hash <> d.old_hash
-            then saft.conflict(d.invoice_no, d.invoice_date, d.hash, d.old_date, d.old_hash)
-        end
-    from (
-        select s.*, old.id is null and s.place = 1 as is_new,
-            case when s.place = 1
-                 then coalesce(old.id, nextval('public.invoices_id_seq')) end as invoice_id,
-            old.invoice_date as old_date, old.hash as old_hash,
+    with staged as (
+        -- Of those that bear one number in the group, `place` 1 comes last in that order.
+        select i.ledger_id, i.seq, i.content_hash, i.company_id, i.invoice_no, i.invoice_date,
+            i.hash, i.line_count, p.bytes_modified_at, p.bytes_id,
+            coalesce(i.invoice_status_date, '-infinity') as status_date,
+            i.invoice_status is not distinct from 'A' as cancelled,
+            row_number() over (
+                partition by i.company_id collate "C", i.invoice_no collate "C"
+                order by coalesce(i.invoice_status_date, '-infinity') desc,
+                    i.invoice_status is not distinct from 'A' desc,
+                    p.bytes_modified_at desc, p.bytes_id desc, i.ledger_id desc) as place
+        from saft.staging_files p
+        join saft.staging_invoices i using (ledger_id)
+        where p.ledger_id = any(ids)
+    ), compared as (
+        -- With the row that is there, whose order is that of the newest file that says the same as
+        -- it. Of equal content nothing is written.
+        select s.*, old.id as old_id, old.invoice_date as old_date, old.hash as old_hash,
             case when old.content_hash <> s.content_hash then coalesce(
                 (s.status_date, s.cancelled, s.bytes_modified_at, s.bytes_id)
                 >= (coalesce(old.invoice_status_date, '-infinity'),
                     old.invoice_status is not distinct from 'A', o.bytes_modified_at, o.bytes_id),
-                true) else false end as wins
-        from (
-            select i.ledger_id, i.seq, i.content_hash, i.company_id, i.invoice_no, i.invoice_date,
-                i.hash, i.line_count, p.bytes_modified_at, p.bytes_id,
-                coalesce(i.invoice_status_date, '-infinity') as status_date,
-                i.invoice_status is not distinct from 'A' as cancelled,
-                row_number() over (
-                    partition by i.company_id collate "C", i.invoice_no collate "C"
-                    order by coalesce(i.invoice_status_date, '-infinity') desc,
-                        i.invoice_status is not distinct from 'A' desc,
-                        p.bytes_modified_at desc, p.bytes_id desc, i.ledger_id desc) as place
-            from saft.staging_files p
-            join saft.staging_invoices i using (ledger_id)
-            where p.ledger_id = any(ids)
-        ) s
+                true) else false end as beats_old
+        from staged s
         left join lateral (
             select x.* from public.invoices x
             where x.company_id = s.company_id and x.invoice_no = s.invoice_no
@@ -174,9 +159,28 @@ begin
             order by seen.bytes_modified_at desc, seen.bytes_id desc
             limit 1
         ) o on true
-    ) d
+    ), matched as (
+        select c.*, c.place = 1 and c.old_id is null as is_new,
+            case when c.place = 1
+                 then coalesce(c.old_id, nextval('public.invoices_id_seq')) end as invoice_id
+        from compared c
+    )
+    insert into saft.staging_links (
+        ledger_id, seq, invoice_id, content_hash, line_count, is_new, wins, conflict)
+    select m.ledger_id, m.seq, first_value(m.invoice_id) over document, m.content_hash,
+        m.line_count, m.is_new, m.is_new or m.place = 1 and m.beats_old,
+        case
+            when m.invoice_date <> first_value(m.invoice_date) over document
+                or m.hash <> first_value(m.hash) over document
+            then saft.conflict(
+                m.invoice_no, m.invoice_date, m.hash, first_value(m.invoice_date) over document,
+                first_value(m.hash) over document)
+            when m.invoice_date <> m.old_date or m.hash <> m.old_hash
+            then saft.conflict(m.invoice_no, m.invoice_date, m.hash, m.old_date, m.old_hash)
+        end
+    from matched m
     window document as (
-        partition by d.company_id collate "C", d.invoice_no collate "C" order by d.place);
+        partition by m.company_id collate "C", m.invoice_no collate "C" order by m.place);
 end $$;
 
 -- New invoices.
