@@ -120,17 +120,19 @@ class Folder:
             self.reject(path, f"{said} archives can't be read: have it packed as a zip or .xml.gz")
 
     def add(self, path: bytes, attributes: Attributes) -> None:
-        """Take a regular file; anything else (FIFO, device, folder) is none."""
+        """Take a regular file; anything else (FIFO, device, folder) is none.
+
+        Of one without size or time both are 0: reading it finds the one, nothing needs the other.
+        """
+        size, modified_at = attributes.size or 0, attributes.modified_at or 0
         if kind_of(attributes) not in (stat.S_IFREG, 0):
             return
-        if attributes.size is None or attributes.modified_at is None:
-            self.reject(path, "the server gives no size or time for it")
-        elif attributes.size >= _MOST_SIZE:
-            self.reject(path, f"the server says that it holds {attributes.size:,} bytes")
+        if size >= _MOST_SIZE:
+            self.reject(path, f"the server says that it holds {size:,} bytes")
         elif too_long := _too_long(path):
             self.reject(path, too_long)
         else:
-            self.files[path] = RemoteFile(path, attributes.size, attributes.modified_at)
+            self.files[path] = RemoteFile(path, size, modified_at)
 
     def _add_folder(self, path: bytes) -> None:
         deep = path.count(b"/") >= MAX_DEPTH

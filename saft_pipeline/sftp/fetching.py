@@ -230,11 +230,14 @@ def _found(
     The bytes are in hand then, and their own end says whether they are whole.
     """
     if not _tells(looked) and quirks.fstat:
-        looked = yield from ask(wire.stat(path))
-        quirks.fstat = not _tells(looked)
-    if not isinstance(looked, Attributes) or looked.size is None or looked.modified_at is None:
+        by_path = yield from ask(wire.stat(path))
+        if _tells(by_path):
+            looked, quirks.fstat = by_path, False
+    if not isinstance(looked, Attributes):
         return file
-    return RemoteFile(file.path, looked.size, looked.modified_at)
+    size = file.size if looked.size is None else looked.size
+    modified_at = file.modified_at if looked.modified_at is None else looked.modified_at
+    return RemoteFile(file.path, size, modified_at)
 
 
 def _tells(looked: Reply) -> bool:

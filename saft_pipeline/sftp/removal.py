@@ -192,12 +192,16 @@ def _check_loaded(
     """Raise unless what lies at a path is what was loaded, by its bytes if its time can't tell."""
     file = loaded.file
     if not isinstance(looked, Attributes):
-        _check_done(looked, file, f"{file.text} can't be looked at before it is moved or deleted")
-        return
-    same_time = looked.modified_at == file.modified_at
-    if looked.size != file.size:
+        refusal = f"{file.text} can't be looked at before it is moved or deleted"
+        _check_done(looked, file, refusal)
+        raise _refused(_as_status(looked), refusal)  # an OK is no look
+    same_time = (looked.modified_at or 0) == file.modified_at
+    if (looked.size or 0) != file.size:
         raise _changed(file)
-    if (racy or not same_time) and loaded.sha256 != (yield from compare(file, path, place.reader)):
+    told = None not in (looked.size, looked.modified_at)
+    if (racy or not same_time or not told) and loaded.sha256 != (
+        yield from compare(file, path, place.reader)
+    ):
         raise _changed(file)
 
 

@@ -76,13 +76,18 @@ class Rig:
 
 
 @contextmanager
-def rig(*, redis: bool = True) -> Iterator[Rig]:
-    """Start everything, or all but Redis; it ends, and its files go, with the block."""
+def rig(*, redis: bool = True, sftp: str = "internal-sftp") -> Iterator[Rig]:
+    """Start everything, or all but Redis; it ends, and its files go, with the block.
+
+    `sftp` is the program that sshd runs for each session of SFTP.
+    """
     folder = Path(tempfile.mkdtemp(prefix="saft-bench-"))
     folder.chmod(0o711)  # for root the database server is another user
     try:
         with ExitStack() as stack:
-            sshd = stack.enter_context(start_sshd(folder / "sshd"))
+            sshd = stack.enter_context(
+                start_sshd(folder / "sshd", settings=[f"Subsystem sftp {sftp}"])
+            )
             postgres_port = stack.enter_context(_postgres(folder / "postgres"))
             redis_port = stack.enter_context(redis_server(folder)) if redis else 0
             yield Rig(folder, sshd, sshd.port, postgres_port, redis_port)

@@ -1,13 +1,16 @@
-"""Whether rows are right after half an hour of files, corrections, faults and kills at random."""
+"""Whether rows are right after half an hour of files, corrections, faults, quirks and kills."""
 
 from __future__ import annotations
 
 import dataclasses
 import random
+import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
@@ -52,9 +55,11 @@ class Stage:
     database: RoughProxy
     trouble: Trouble
     url: str
+    quirks: Path
 
     def calm(self) -> None:
         """No fault from now on; who gave up for a while is not waited for."""
+        self.quirks.write_text("")
         self.sftp.calm()
         self.database.calm()
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -115,7 +120,11 @@ class Soak:
 @contextmanager
 def _stage() -> Iterator[Stage]:
     with ExitStack() as stack:
-        near = stack.enter_context(rig(redis=False))
+        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="saft-quirks-"))
+        quirks = Path(scratch) / "quirks"
+        quirks.touch()
+        quirky = f"{sys.executable} -m saft_pipeline_tests.sftp.quirks {quirks}"
+        near = stack.enter_context(rig(redis=False, sftp=quirky))
         url = near.database("saft")
         migrate(url)
         kinds = ("RST", "FIN", "silence", "slow")
@@ -127,7 +136,8 @@ def _stage() -> Iterator[Stage]:
         trouble = Trouble(random.Random(_SEED))
         trouble.add_kills(installation, tree=1, postgres=1)
         trouble.add_servers(installation, near.sshd, sftp, url)
-        yield Stage(Folder(near.sshd.root), installation, sftp, database, trouble, url)
+        trouble.add_quirks(quirks)
+        yield Stage(Folder(near.sshd.root), installation, sftp, database, trouble, url, quirks)
 
 
 def _installation(rig: Rig, url: str) -> Installation:

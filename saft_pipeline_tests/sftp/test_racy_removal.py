@@ -18,6 +18,7 @@ from saft_pipeline.sftp.errors import (
     SftpError,
     TransientSftpError,
 )
+from saft_pipeline_tests.sftp.fake import status
 from saft_pipeline_tests.sftp.quirks.connecting import quirky
 from saft_pipeline_tests.sftp.quirks.server import ANSWERS, Server
 
@@ -208,3 +209,28 @@ def _first(patch: pytest.MonkeyPatch, kind: int, do_this: Callable[[], None]) ->
         return answers(server, body)
 
     patch.setitem(ANSWERS, kind, answer)
+
+
+@BOTH
+def test_a_look_that_is_answered_with_ok_is_no_look(
+    root: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As libssh2 #258 has it of some servers."""
+    loaded = put(root, NEW)
+    monkeypatch.setitem(ANSWERS, wire.STAT, lambda _server, _body: status(wire.OK))
+    with quirky(monkeypatch) as (sftp, _):
+        assert isinstance(do(sftp, root, loaded, how), TransientSftpError)
+    assert (root / "a.xml").read_bytes() == NEW
+
+
+@BOTH
+@pytest.mark.parametrize("quirk", ["no times", "no sizes", "what is missing is a failure"])
+def test_what_was_loaded_goes_though_the_server_says_little(
+    root: Path, how: str, quirk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(root)
+    with quirky(monkeypatch, quirk) as (sftp, _):
+        (file,) = sftp.list(str(root)).files
+        loaded = Loaded(file, hashlib.sha256(OLD).hexdigest())
+        assert do(sftp, root, loaded, how) is None
+    assert not (root / "a.xml").exists()

@@ -19,6 +19,7 @@ from saft_pipeline_tests.benchmarks.soaking.installation import Installation
 from saft_pipeline_tests.benchmarks.soaking.processes import PARTS, kill
 from saft_pipeline_tests.benchmarks.soaking.rough_proxy import RoughProxy
 from saft_pipeline_tests.fixtures.sshd import Sshd
+from saft_pipeline_tests.sftp.quirks.catalog import HARMLESS
 
 _TERMINATE = """
 select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -54,6 +55,15 @@ class Trouble:
         self._blows["database sessions ended"] = 3, partial(_terminate, database_url)
         history = partial(_terminate_history, installation.home)
         self._blows["history sessions ended"] = 2, history
+
+    def add_quirks(self, names: Path) -> None:
+        """The SFTP server behaves as others in the field do, from the next session on."""
+        self._blows["another quirk"] = 12, partial(self._another_quirk, names)
+
+    def _another_quirk(self, names: Path) -> bool:
+        quirks = self._chance.choices(HARMLESS, k=self._chance.choice((0, 1, 1, 2)))
+        names.write_text("\n".join(quirks))
+        return True
 
     def strike(self) -> None:
         """One blow."""

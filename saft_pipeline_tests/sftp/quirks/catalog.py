@@ -15,7 +15,11 @@ class Behaviour:
     attributes_in_listing: bool = True
     mode_in_stat: bool = True
     useful_long_names: bool = True
-    fstat: Literal["works", "refused", "unsupported"] = "works"
+    fstat: Literal["works", "refused", "unsupported", "says zero"] = "works"
+    times: bool = True
+    sizes: bool = True
+    missing_is: int = 2  # NO_SUCH_FILE
+    words_in_status: bool = True
     gone_once_read: bool = False
     open_files: int | None = None
     requests: int | None = None
@@ -47,11 +51,20 @@ QUIRKS: dict[str, Behaviour] = {
     "no types at all": Behaviour(
         mode_in_listing=False, mode_in_stat=False, useful_long_names=False
     ),
-    # npm's ssh2-sftp-server, pkg/sftp's request server.
+    # npm's ssh2-sftp-server, pkg/sftp's request server; WS_FTP (pkg/sftp #288).
     "fstat refused": Behaviour(fstat="refused"),
     "fstat unsupported": Behaviour(fstat="unsupported"),
+    # What follows was reported to the projects named: ssh2-streams #36, phpseclib #1248 (ProFTPD
+    # without SFTP times), ssh2-streams #70 (z/OS), sshj #817, ssh2 #1116.
+    "fstat says zero": Behaviour(fstat="says zero"),
+    "no times": Behaviour(times=False),
+    "no sizes": Behaviour(sizes=False),
+    "what is missing is a failure": Behaviour(missing_is=4, words_in_status=False),
+    "no words in a status": Behaviour(words_in_status=False),
     # Sterling B2B: a mailbox's message is gone once it was read.
     "gone once read": Behaviour(gone_once_read=True, fstat="refused"),
+    # rclone #1381 and #9072: a second open file is denied; multipass #1950: libssh's 256 handles.
+    "1 open file denied": Behaviour(open_files=1, refusal="denied"),
     "1 open file": Behaviour(open_files=1),
     "8 open files": Behaviour(open_files=8, refusal="denied"),
     "10 open files": Behaviour(open_files=10, refusal="close"),
@@ -80,6 +93,15 @@ QUIRKS: dict[str, Behaviour] = {
     "a byte of a file at a time": Behaviour(drip="data"),
     "claims 2^40 bytes": Behaviour(claims=1 << 40, drip="data"),
 }
+
+HARMLESS = [
+    name
+    for name, behaviour in QUIRKS.items()
+    if not (behaviour.gone_once_read or behaviour.read_only or behaviour.huge)
+    and behaviour.removes == behaviour.renames == "really"
+    and not behaviour.odd_names
+]
+"""Those that neither lose files nor leave anything on the server for good."""
 
 
 def behaviour_of(*names: str) -> Behaviour:

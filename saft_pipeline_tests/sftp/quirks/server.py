@@ -54,6 +54,8 @@ class Server:
             if answer == _SERVER_ENDS:
                 raise EOFError
             if answer:
+                if answer[0] == wire.STATUS and not self.behaviour.words_in_status:
+                    answer = answer[:5]
                 number = packet[1:5]
                 if self.behaviour.strange_replies and self.answered > 5:
                     number = b"\xff\xff\xff\xff"
@@ -65,7 +67,7 @@ class Server:
         try:
             return ANSWERS[packet[0]](self, packet[5:])
         except FileNotFoundError:
-            return status(wire.NO_SUCH_FILE)
+            return status(self.behaviour.missing_is)
         except PermissionError:
             return status(wire.PERMISSION_DENIED)
         except OSError as error:
@@ -130,6 +132,10 @@ class Server:
 
     def fstat(self, body: bytes) -> bytes:
         opened, _ = self.held(body)
+        if self.behaviour.fstat == "says zero":
+            found = Path(os.fsdecode(opened.path)).stat()
+            when = int(found.st_mtime)
+            return bytes([wire.ATTRS]) + struct.pack(">IQII", 1 | 8, 0, when, when)
         if self.behaviour.fstat != "works":
             refused = self.behaviour.fstat == "refused"
             return status(wire.FAILURE if refused else wire.OP_UNSUPPORTED)
@@ -152,9 +158,14 @@ class Server:
         sizes = {"true": found.st_size, "zero": 0, "more": found.st_size + 16}
         size = found.st_size if folder else sizes[self.behaviour.size]
         size = self.behaviour.claims or size if not folder else size
-        if not with_mode:
-            return struct.pack(">IQII", 1 | 8, size, when, when)
-        return struct.pack(">IQIII", 1 | 4 | 8, size, found.st_mode, when, when)
+        flags, fields = 0, b""
+        if self.behaviour.sizes:
+            flags, fields = flags | 1, fields + struct.pack(">Q", size)
+        if with_mode:
+            flags, fields = flags | 4, fields + struct.pack(">I", found.st_mode)
+        if self.behaviour.times:
+            flags, fields = flags | 8, fields + struct.pack(">II", when, when)
+        return struct.pack(">I", flags) + fields
 
     def open_folder(self, body: bytes) -> bytes:
         path, _ = take_string(body)
