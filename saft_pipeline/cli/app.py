@@ -66,7 +66,7 @@ def saft(
 def main() -> None:
     """Run `saft`; what could not be done is told in a sentence, with status 2."""
     try:
-        _command()(validate.spelled_out(sys.argv[1:]))
+        _command()(validate.spelled_out(sys.argv[1:]), prog_name="saft")
     except (CannotRunError, SettingsError, SaftError) as error:
         _give_up(str(error))
     except KeyboardInterrupt:
@@ -77,7 +77,7 @@ def main() -> None:
         _give_up(str(error))
 
 
-def _command() -> Callable[[list[str]], Any]:
+def _command() -> Callable[..., Any]:
     """All of it, with typer's two options for completion left out of the help: it fits a screen."""
     command = typer.main.get_command(app)
     for option in command.params:
