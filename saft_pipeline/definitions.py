@@ -12,6 +12,7 @@ from saft_pipeline.dagster_runtime.names import FOLDER, LOGGER, RESOURCE, TABLES
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.asset_specs import described
 from saft_pipeline.defs.assets import folder, load_files
+from saft_pipeline.defs.digest_schedule import build_digest_schedule
 from saft_pipeline.defs.folder_check import build_folder_check
 from saft_pipeline.defs.gaps_check import build_gaps_check
 from saft_pipeline.defs.io_managers import TablesIOManager
@@ -63,6 +64,7 @@ def build_defs(
         schedules=[
             build_prune_schedule(logger),
             build_monthly_report(logger, wanted=bool(report_channels(known))),
+            build_digest_schedule(known),
         ],
         sensors=[
             build_sensor(min(each.poll_interval_seconds for each in known.sources), prefix),

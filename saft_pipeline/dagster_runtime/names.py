@@ -13,6 +13,7 @@ MONTHLY_SCHEDULE = "monthly_report"
 # The folder on the server, and the sensor that observes it.
 FOLDER = SENSOR = "sftp_folder"
 ALERTS = "alerts"
+DIGEST = "daily_digest"
 REPORTS = ("vat_summary", "sales_by_day")
 REPORTS_SENSOR = "reports"
 

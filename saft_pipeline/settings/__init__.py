@@ -103,6 +103,7 @@ class Settings(BaseModel):
     alert_email_to: tuple[str, ...] = ()
     alert_pending_after: timedelta = timedelta(hours=6)
     alert_silent_after: timedelta = timedelta(days=3)
+    alert_digest_at: str | None = Field(None, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")
     report_email_to: tuple[str, ...] = ()
     report_webhook_url: SecretStr | None = None
     report_language: Literal["pt", "en"] = "pt"

@@ -145,3 +145,14 @@ def test_looks_that_have_only_begun_are_well(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(sensor_ticks, "last_well", lambda *_: None)
     services: Any = SimpleNamespace(instance=None, location=None, settings=load({}))
     assert health._stalled(services, since=time.time()) is None
+
+
+def test_a_sensor_that_lacks_settings_is_named(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A skipped tick is no failure to Dagster, though nothing is polled any more."""
+    monkeypatch.setenv("SFTP_USERNAME", "")
+    api.post("/api/download-sftp-queue")
+    api.daemon.beat()
+    api.daemon.show_life()
+    answer = api.get("/api/health", 503)
+    assert "nothing to poll" in answer["services"]["dagster"]
+    assert "SFTP_USERNAME: missing" in answer["services"]["dagster"]

@@ -1,0 +1,44 @@
+"""The day in one message: how many files came in, what failed and why, what still waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from saft_pipeline.alerts.message import Message
+from saft_pipeline.visible import visible
+
+_DAY = timedelta(hours=24)
+_SHOWN = 20
+_LONGEST = 300
+
+
+def digest(overview: Mapping[str, Any], now: datetime) -> Message:
+    """The last 24 hours, of what `Operations.overview` answers."""
+    hours = [h for h in overview["hours"] if now - datetime.fromisoformat(h["hour"]) < _DAY]
+    files, rows = (int(sum(h[name] for h in hours)) for name in ("files", "rows"))
+    wanting = [f for f in overview["attention"] if f["status"] != "incomplete"]
+    fresh = [f for f in wanting if now - datetime.fromisoformat(f["first_seen_at"]) < _DAY]
+    title = f"saft_pipeline: {files:,} files in, {len(fresh):,} failed"
+    lines = [title, f"{rows:,} rows were loaded in the last 24 hours."]
+    lines += _reasons("failed", fresh)
+    lines += _reasons("failed before, and still not loaded", [f for f in wanting if f not in fresh])
+    waiting = sum(counts.get("pending", 0) for counts in overview["sources"].values())
+    if waiting:
+        lines += ["", f"{waiting:,} wait to be loaded"]
+    if empty := overview["empty"]:
+        lines += ["", f"{empty:,} files in all are loaded and hold no invoices"]
+    return Message(title, "\n".join(lines))
+
+
+def _reasons(head: str, files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not files:
+        return
+    yield from ("", f"{len(files):,} {head}:")
+    for file in files[:_SHOWN]:
+        reason = file["error"] or file["status"]
+        told = reason if reason.startswith(file["path"]) else f"{file['path']}: {reason}"
+        yield f"• {visible(' '.join(told.split()))[:_LONGEST]}"
+    if len(files) > _SHOWN:
+        yield f"• and {len(files) - _SHOWN:,} more: saft status --state failed"
