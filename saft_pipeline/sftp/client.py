@@ -56,6 +56,9 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+# A little more: times on the wire are whole seconds.
+_A_SECOND = 1.1
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -141,7 +144,24 @@ class Sftp:
                 self._go_on_after(error, self._session)
             else:
                 self._learn()
-                return found
+                self._judge_times(root, found.files)
+                return found if self.quirks.times else listing.without_times(found)
+
+    def _judge_times(self, root: bytes, files: Sequence[RemoteFile]) -> None:
+        """Find out whether files' times move with each look, where they all are about now.
+
+        Those of a good server are never waited for: they are as they were listed.
+        """
+        if not (self.quirks.times and listing.all_about_now(files)):
+            return
+        listed = [wire.Attributes(file.size, None, file.modified_at) for file in files[:3]]
+        looks = [wire.stat(paths.below(root, file.path)) for file in files[:3]]
+        about = "looking whether times move by themselves"
+        before = self._session.do(ask_each(looks, 3), about)
+        if all(map(listing.moved, listed, before)):
+            time.sleep(_A_SECOND)
+            after = self._session.do(ask_each(looks, 3), about)
+            self.quirks.times = not all(map(listing.moved, before, after))
 
     def fetch(
         self, remote_dir: str, files: Sequence[RemoteFile], spill: Path | None

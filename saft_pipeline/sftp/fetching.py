@@ -236,7 +236,8 @@ def _found(
     if not isinstance(looked, Attributes):
         return file
     size = file.size if looked.size is None else looked.size
-    modified_at = file.modified_at if looked.modified_at is None else looked.modified_at
+    known = looked.modified_at if quirks.times else None
+    modified_at = file.modified_at if known is None else known
     return RemoteFile(file.path, size, modified_at)
 
 

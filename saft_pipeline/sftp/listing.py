@@ -1,8 +1,10 @@
 """Walking the server's folders, many at once, whatever it leaves out of its listings."""
 
 import stat
+import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.conversation import Conversation, Task, ask, ask_each, leave
@@ -18,6 +20,7 @@ from saft_pipeline.sftp.wire import Attributes, Entry, Handle, Names, Reply, Req
 READ_AHEADS = 64
 # The same entries may come again once or twice while others are renamed.
 _MOST_REPEATED = 3
+_ABOUT_ONE_TIME, _ABOUT_NOW = 60, 120  # seconds
 
 
 def find(session: Session, selection: Selection, within: float | None = None) -> Listing:
@@ -40,6 +43,26 @@ def find(session: Session, selection: Selection, within: float | None = None) ->
         problems.extend(folder.problems)
     unfit = sum(folder.unfit for folder in walk.folders.values())
     return Listing(sorted(files, key=lambda file: (file.modified_at, file.path)), problems, unfit)
+
+
+def without_times(found: Listing) -> Listing:
+    """Give a listing whose times say nothing."""
+    return Listing([replace(file, modified_at=0) for file in found.files], found.problems)
+
+
+def all_about_now(files: Sequence[RemoteFile]) -> bool:
+    """Tell whether files all have about one time, that of this look; clocks differ a little."""
+    times = [file.modified_at for file in files]
+    if len(files) < 3 or max(times) - min(times) > _ABOUT_ONE_TIME:
+        return False
+    return abs(time.time() - max(times)) < _ABOUT_NOW
+
+
+def moved(before: Reply, after: Reply) -> bool:
+    """Tell whether a file's time is another though it didn't grow."""
+    if not isinstance(before, Attributes) or not isinstance(after, Attributes):
+        return False
+    return before.size == after.size and before.modified_at != after.modified_at
 
 
 class _Walk:

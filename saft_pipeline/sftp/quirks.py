@@ -24,6 +24,7 @@ class Quirks:
     reads_past_end: bool = True
     types_by_stat: bool = True
     sizes: bool = True
+    times: bool = True
     removes: bool = True
     renames: bool = True
 
@@ -58,6 +59,10 @@ _SAYINGS = {
     "types_by_stat": "this server doesn't tell files from folders: its long names or OPENDIR do",
     "sizes": (
         "this server gives wrong sizes: such files are read to their end twice and must be the same"
+    ),
+    "times": (
+        "this server gives the time of each look as every file's: only another size tells that a "
+        "file changed"
     ),
     "removes": "this server says that it deletes files and doesn't: they stay on the server",
     "renames": "this server doesn't rename files, or only says so: they stay on the server",

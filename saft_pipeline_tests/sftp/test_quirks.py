@@ -1,9 +1,12 @@
 """Every quirk that servers are known to have: the right files, or the right words."""
 
 import hashlib
+import itertools
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +21,7 @@ from saft_pipeline.sftp.client import (
 )
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.session import AT_ONCE
+from saft_pipeline_tests.sftp.quirks import server as server_module
 from saft_pipeline_tests.sftp.quirks.connecting import quirky
 from saft_pipeline_tests.sftp.quirks.server import ANSWERS, Server
 
@@ -268,3 +272,24 @@ def test_a_read_that_is_never_answered_costs_that_file_alone(
 def _but_one(server: Server, body: bytes, answers: Callable[[Server, bytes], bytes]) -> bytes:
     opened, _ = server.held(body)
     return b"" if opened.path.endswith(b"/4.xml") else answers(server, body)
+
+
+def test_times_that_move_by_themselves_are_the_same_at_each_look(
+    root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, clock = hashes(root), itertools.count(time.time() - 60, 0.4)
+    monkeypatch.setattr(server_module, "time", SimpleNamespace(time=lambda: next(clock)))
+    with quirky(monkeypatch, "times are now") as (sftp, _):
+        assert {file.modified_at for file in sftp.list(str(root)).files} == {0}
+        assert any("the time of each look" in saying for saying in sftp.quirks.sayings)
+        assert all_of(sftp, root, spill) == expected
+
+
+def test_files_that_were_just_written_together_keep_their_times(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    for path in root.rglob("*.xml"):
+        os.utime(path, (now, now))
+    with quirky(monkeypatch) as (sftp, _):
+        assert {file.modified_at for file in sftp.list(str(root)).files} == {int(now)}
