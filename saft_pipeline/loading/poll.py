@@ -15,6 +15,7 @@ from typing import Literal
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.archives import split
+from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
 from saft_pipeline.loading.racy import LARGE_FILE, look_again
 from saft_pipeline.loading.servers import news
@@ -29,6 +30,7 @@ from saft_pipeline.store.store import Store
 _MOST_A_TICK = 5000
 _CLEAR_SECONDS = 10.0
 _MOST_TOLD = 10
+MANY_NAMES = 100_000
 
 Turn = Literal["waits", "never came", "was cancelled", "came"]
 
@@ -85,7 +87,14 @@ class Poll:
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
 
 
-def poll(look: Look, store: Store, *, turn_of: Callable[[str], Turn], elsewhere: int = 0) -> Poll:
+def poll(
+    look: Look,
+    store: Store,
+    *,
+    turn_of: Callable[[str], Turn],
+    last: LastListing,
+    elsewhere: int = 0,
+) -> Poll:
     """Bring the ledger up to what a look found, claim what is to be loaded now.
 
     Args:
@@ -93,20 +102,27 @@ def poll(look: Look, store: Store, *, turn_of: Callable[[str], Turn], elsewhere:
         store: the ledger.
         turn_of: of a claim whose lease ended, by its owner: whether its run still waits its turn,
             ended before its turn came, was cancelled, or had it (or was never there).
+        last: what was listed at the last look.
         elsewhere: how many files of other sources are taken and not yet loaded.
     """
     source, listing = look.source, look.listing
     if listing is None:
         return Poll(source, error=look.error)
     unreadable = [p for p in listing.problems if not (p.folder or p.told)]
-    seen = [*map(_seen, listing.files), *map(_unreadable, unreadable)]
+    changed, whole = last.news(listing)
+    seen = [*map(_seen, changed), *map(_unreadable, unreadable)]
     took = timedelta(seconds=time.monotonic() - look.began)
-    store.observe(source.source, seen, whole=listing.whole, age=took)
+    store.observe(source.source, seen, whole=whole, age=took)
     _keep_turns(source, store, turn_of)
     look_again(source, store)
     claims, counts = _take(source, store, elsewhere)
     backlog = store.backlog(source.source, source.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
+    if len(listing.files) >= MANY_NAMES:
+        problems.append(
+            f"{len(listing.files):,} files lie there, and each look lists them all: set AFTER_LOAD "
+            "to archive or delete, or move old ones away"
+        )
     if listing.unfit:
         files = "1 file doesn't" if listing.unfit == 1 else f"{listing.unfit:,} files don't"
         problems.append(f"{files} fit SFTP_PATTERN")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
+from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Looks
 from saft_pipeline.loading.poll import Poll, Turn, poll
 from saft_pipeline.loading.sources import count_traffic
@@ -109,6 +110,8 @@ class Rounds:
         self._looks = Looks()
         self._newest: dict[str, Poll] = {}
         self._adopted: set[str] = set()
+        self._last: dict[str, LastListing] = {}
+        self._store: Store | None = None
 
     def go(
         self,
@@ -126,6 +129,8 @@ class Rounds:
             SourceError: no source could be looked at, and of one it is login, host key or folder.
             StoreError: the ledger can't be had.
         """
+        if store is not self._store:  # another ledger knows nothing of what was listed before
+            self._store, self._adopted, self._last = store, set(), {}
         sources = settings.sources
         self._newest = {s.source: self._newest.get(s.source, Poll(s)) for s in sources}
         fresh = []
@@ -136,7 +141,12 @@ class Rounds:
             self._adopt(look.source, store)
             others = (p for n, p in self._newest.items() if n != name)
             elsewhere = sum(p.counts.get("running", 0) for p in others)
-            found = poll(look, store, turn_of=turn_of, elsewhere=elsewhere)
+            last = self._last.setdefault(name, LastListing())
+            try:
+                found = poll(look, store, turn_of=turn_of, last=last, elsewhere=elsewhere)
+            except BaseException:
+                last.forget()
+                raise
             self._newest[name] = found if found.error is None else self._failed(found)
             fresh.append(found)
         count_traffic(store, ticks=1)
