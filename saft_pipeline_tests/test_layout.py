@@ -60,6 +60,7 @@ ROOMS = sorted({room_of(path) for path in sources(PACKAGE)} - {"__init__"})
 ALL_BUT_DEFS = set(ROOMS) - {"defs", "definitions"}
 MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(("cli", "demo", "web", "worker"), ALL_BUT_DEFS),
+    "component": {"definitions", "settings"},
     "definitions": {"defs", "dagster_runtime", "alerts", "settings", "visible"},
     "defs": {
         *("dagster_runtime", "loading", "reports", "alerts"),
@@ -78,7 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         for room in ("saft", "sftp", "embedded_postgres", "retries", "durations", "visible")
     },
 }
-KNOW_DAGSTER = {"definitions", "defs", "dagster_runtime", "web", "cli", "demo"}
+KNOW_DAGSTER = {"component", "definitions", "defs", "dagster_runtime", "web", "cli", "demo"}
 PRIVATE = re.compile(r"dagster\._|dagster_(postgres|celery|shared)\b")
 
 

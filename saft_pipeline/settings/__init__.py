@@ -7,7 +7,6 @@ secret may lie in a file of its own: `API_TOKEN_FILE` names the file that holds 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -30,6 +28,7 @@ from saft_pipeline.durations import parse_duration
 from saft_pipeline.saft.rules.checks import NAMES
 from saft_pipeline.settings import sources_file
 from saft_pipeline.settings.contradictions import contradictions, explained, missing_of_sftp
+from saft_pipeline.settings.environment import read
 from saft_pipeline.settings.secret_files import secrets_in_files
 from saft_pipeline.sftp.model import SftpConfig
 
@@ -201,6 +200,17 @@ class Settings(BaseModel):
         copy._sources = (source,)
         return copy
 
+    def with_source(self, name: str, keys: Mapping[str, object]) -> Settings:
+        """The source of a table's `keys` alone, secrets too. Raises SettingsError."""
+        known = set(Settings.model_fields)
+        table = sources_file.table(name, keys, known, secrets=True)
+        found, problems = _source_of(self, table)
+        if problems or found is None:
+            raise SettingsError(_listing([f"{name}: {problem}" for problem in problems]))
+        copy = self.model_copy()
+        copy._sources = (found,)
+        return copy
+
     def without_limit(self) -> Settings:
         """The same, but every poll takes all that there is."""
         all_of_it = {"max_files_per_batch": 0}
@@ -305,7 +315,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     """
     if environ is None and dotenv is None and _in_use:
         return _in_use[-1]
-    named = {name: value for name, (value, _) in _read(environ, dotenv).items()}
+    named = {name: value for name, (value, _) in read(environ, dotenv).items()}
     known: dict[str, Any] = {k: v for k, v in named.items() if k in Settings.model_fields}
     in_files, problems = secrets_in_files(named, _secrets())
     try:
@@ -330,25 +340,8 @@ def variables() -> set[str]:
 def origins() -> dict[str, str]:
     """Where the value of each setting that is set comes from: `environment`, or the `.env`."""
     ours = variables()
-    read = {name.upper(): origin for name, (_, origin) in _read().items()}
-    return {name: origin for name, origin in sorted(read.items()) if name in ours}
-
-
-def _read(
-    environ: Mapping[str, str] | None = None, dotenv: Path | None = None
-) -> dict[str, tuple[str, str]]:
-    """What is set, by its name in lower case, and where."""
-    path = dotenv or Path(".env")
-    places = {
-        str(path.absolute()): dotenv_values(path),
-        "environment": os.environ if environ is None else environ,
-    }
-    return {
-        name.lower(): (value, place)
-        for place, values in places.items()
-        for name, value in values.items()
-        if value and name == name.upper()
-    }
+    found = {name.upper(): origin for name, (_, origin) in read().items()}
+    return {name: origin for name, origin in sorted(found.items()) if name in ours}
 
 
 _TRUST = ("sftp_known_hosts_path", "sftp_host_key_fingerprints")
@@ -363,17 +356,26 @@ def _sources_in(settings: Settings, path: Path) -> tuple[tuple[SourceSettings, .
         return (), [f"SOURCES_FILE: {error}"]
     places: dict[str, str] = {}
     for table in tables:
-        wrong = list(table.problems)
-        try:
-            source = SourceSettings(**_above(settings, table))
+        source, wrong = _source_of(settings, table)
+        if source is not None:
             sources.append(source)
-            wrong += [sources_file.key(problem) for problem in missing_of_sftp(source)]
             other = places.setdefault(source.address, source.source)
             wrong += [f"is the same folder as [{other}]"] if other != source.source else []
-        except ValidationError as error:
-            wrong += [sources_file.key(explained(each)) for each in error.errors()]
         problems += [f"SOURCES_FILE: [{table.name}] {problem}" for problem in wrong]
     return tuple(sources), problems
+
+
+def _source_of(
+    settings: Settings, table: sources_file.Table
+) -> tuple[SourceSettings | None, list[str]]:
+    """A source, and all that is wrong with its table."""
+    try:
+        source = SourceSettings(**_above(settings, table))
+    except ValidationError as error:
+        wrong = [sources_file.key(explained(each)) for each in error.errors()]
+        return None, [*table.problems, *wrong]
+    missing = [sources_file.key(problem) for problem in missing_of_sftp(source)]
+    return source, [*table.problems, *missing]
 
 
 def _above(settings: Settings, table: sources_file.Table) -> dict[str, Any]:

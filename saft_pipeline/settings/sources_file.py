@@ -43,7 +43,7 @@ def tables(path: Path, known: Collection[str]) -> list[Table]:
         raise ValueError(f"{path} is not TOML: {error}") from None
     if not document:
         raise ValueError(f"{path} has no table, as [name]")
-    return [_table(name, content, known) for name, content in document.items()]
+    return [table(name, content, known) for name, content in document.items()]
 
 
 def key(problem: str) -> str:
@@ -51,8 +51,9 @@ def key(problem: str) -> str:
     return re.sub(r"\b(?:SFTP_)?([A-Z_]{4,})\b", lambda found: found[1].lower(), problem)
 
 
-def _table(name: str, content: object, known: Collection[str]) -> Table:
-    if not isinstance(content, dict):
+def table(name: str, content: object, known: Collection[str], *, secrets: bool = False) -> Table:
+    """One source, from what its table says; with `secrets`, these may stand in it."""
+    if not isinstance(content, Mapping):
         return Table(name, {}, ["stands outside of a table: put it below a [name]"])
     problems = []
     if not _NAME.fullmatch(name):
@@ -60,17 +61,19 @@ def _table(name: str, content: object, known: Collection[str]) -> Table:
     given: dict[str, object] = {}
     for item, value in content.items():
         try:
-            given.update(_setting(item, value, known))
+            given.update(_setting(item, value, known, secrets=secrets))
         except ValueError as error:
             problems.append(f"{item}: {error}")
     return Table(name, given, problems)
 
 
-def _setting(item: str, value: object, known: Collection[str]) -> Iterator[tuple[str, object]]:
+def _setting(
+    item: str, value: object, known: Collection[str], *, secrets: bool
+) -> Iterator[tuple[str, object]]:
     """The setting that a key is. Raises ValueError: what is wrong with it."""
     name = item if item in _PLAIN else f"sftp_{item}"
     of_file = name.removesuffix("_file")
-    if name in _SECRETS:
+    if name in _SECRETS and not secrets:
         raise ValueError(f"a secret has no place here: name the file that holds it, {item}_file")
     if name != of_file and of_file in _SECRETS:
         yield of_file, secret_in(Path(str(value)).expanduser())

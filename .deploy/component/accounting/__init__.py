@@ -1,0 +1,1 @@
+"""A project with one component of saft_pipeline's."""
