@@ -20,24 +20,24 @@ class LastListing:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._whole_at: float | None = None
-        self._files: set[RemoteFile] = set()
+        self._files: dict[bytes, RemoteFile] = {}
         self._changed: dict[bytes, RemoteFile] = {}
 
     def news(self, listing: Listing) -> tuple[Sequence[RemoteFile], bool]:
         """The files that the ledger is to be told of, and whether they are all that there are."""
-        now = set(listing.files)
-        fresh = now - self._files
-        vanished = len(self._files) > len(now) - len(fresh)
+        fresh = [file for file in listing.files if self._files.get(file.path) != file]
+        new = sum(file.path not in self._files for file in fresh)
+        vanished = len(self._files) + new > len(listing.files)
         due = self._whole_at is None or self._clock() - self._whole_at >= WHOLE_EVERY
         if listing.whole and (due or vanished):
-            self._files, self._changed = now, {}
+            self._files, self._changed = {file.path: file for file in listing.files}, {}
             self._whole_at = self._clock()
             return listing.files, True
-        self._files |= fresh
+        self._files |= {file.path: file for file in fresh}
         self._changed |= {file.path: file for file in fresh}
         order = sorted(self._changed.values(), key=lambda file: (file.modified_at, file.path))
         return order, False
 
     def forget(self) -> None:
         """Compare the whole at the next look: what was listed did not reach the ledger."""
-        self._whole_at, self._files, self._changed = None, set(), {}
+        self._whole_at, self._files, self._changed = None, {}, {}
