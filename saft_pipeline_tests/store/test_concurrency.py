@@ -94,6 +94,8 @@ def test_an_owner_whose_file_was_taken_publishes_nothing(
     assert (outcome.status, outcome.transient) == ("lost", False)
     assert "another run took it" in (outcome.error or "")
     assert [len(found) for found in everything(url).values()] == [0, 0, 0, 0]
+    # Staging is keyed by the file, so that its new owner would find there what the other left.
+    assert rows(url, "select * from saft.staging_invoices") == []
     assert ledger(store, "a.xml").claimed_by == new
 
 
