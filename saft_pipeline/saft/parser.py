@@ -39,6 +39,7 @@ PlaceAfter = Callable[[int | None], tuple[int, int]]
 _MOST = 10_000_000  # bytes of a text: libxml2's limit
 _DEEPEST = 256  # likewise
 _END = re.compile(r"</(?:[^\s<>:/]+:)?AuditFile\s*>")
+_LINE = re.compile(r"\bline ([0-9]+)")
 _TAIL = 1 << 12
 # A root without its default namespace has elements whose names are read in half the time. The
 # attribute that it becomes tells the namespace all the same.
@@ -46,7 +47,7 @@ _DEFAULT_NAMESPACE = re.compile(
     r"(<AuditFile\s[^<>]*?)\bxmlns(?=\s*=\s*[\"'](?:urn|https?):[A-Za-z0-9:._/-]+[\"'])"
 )
 _RENAMED = "_mlns"
-_MARK = "_"
+_MARK = "<_/>"
 
 
 class _PrologEnded(Exception):  # noqa: N818 - no error of ours: it stops the parser
@@ -81,6 +82,7 @@ class Parser:
         self.namespace: str | None = None
         self.line = 1  # where what is fed next begins
         self.skipped_lines = 0  # of text that was read apart
+        self._first_skipped = self._skipped_from = self._skipped_to = 0
         self._place_after = place_after
         self._parser = etree.XMLPullParser(events=("start",), tag="{*}AuditFile", **OPTIONS)  # type: ignore[arg-type]
         self._head = ""  # all that was fed, while there is no root
@@ -113,9 +115,12 @@ class Parser:
     def skip(self, text: str) -> None:
         """Pass by what was read apart, and is whole elements."""
         lines = text.count("\n")
+        self._first_skipped = self._first_skipped or self.line
+        self._skipped_from = self._skipped_from or self._characters
         self.line += lines
         self.skipped_lines += lines
         self._characters += len(text)
+        self._skipped_to = self._characters
 
     def is_between_invoices(self) -> bool:
         """Whether what comes next stands in SalesInvoices, before the first Invoice.
@@ -124,8 +129,8 @@ class Parser:
         """
         if not self._in_sales_invoices(*DECLARED_TAGS):
             return False
-        self._parser.feed(f"<{_MARK}/>".encode())
-        return self._in_sales_invoices(_MARK)
+        self._parser.feed(_MARK.encode())
+        return self._in_sales_invoices(_MARK.strip("</>"))
 
     def _in_sales_invoices(self, *last: str) -> bool:
         element = self.root
@@ -207,13 +212,25 @@ class Parser:
         return IncompleteError(reason, line=line, column=column)
 
     def _refused(self, message: str, place: tuple[int, int]) -> SaftError:
-        line, column = place[0] + self.skipped_lines, place[1]
-        reason = message.split(", line ")[0].strip()
+        line, column = place
+        if self._skipped_to and line == self._first_skipped:
+            before, after = (
+                self._place_after(self._skipped_from),
+                self._place_after(self._skipped_to),
+            )
+            column += after[1] - before[1] - len(_MARK)
+        line += self.skipped_lines
+        reason = _LINE.sub(self._shifted, message.split(", line ")[0].strip())
         if limit := self._limit_of(reason):
             return ContentError(limit, line=line, column=column)
         if "\0" in self._tail:
             reason = f"NUL bytes in the text, as a broken disk or transfer leaves them ({reason})"
         return NotWellFormedError(f"not well-formed: {reason}", line=line, column=column)
+
+    def _shifted(self, line: re.Match[str]) -> str:
+        """A line of the tree as one of the file, in libxml2's words."""
+        number = int(line[1])
+        return f"line {number + self.skipped_lines if number >= self._first_skipped else number}"
 
     def _limit_of(self, reason: str) -> str | None:
         """What is too large where libxml2 says that something is."""

@@ -104,6 +104,22 @@ def test_refusal_has_its_place(at: int) -> None:
     assert f"GrossTotal of invoice FT A/{at} is '12,30'" in refusal
 
 
+@pytest.mark.parametrize("at", [3, 17, 29])
+@pytest.mark.parametrize("blanks", ["\n", ""])
+def test_tag_that_is_not_closed_has_its_place_and_that_of_its_beginning(
+    at: int, blanks: str
+) -> None:
+    invoices = many()
+    invoices[at] = invoices[at].replace("</Tax>", "")
+    text = document(sales(*invoices)).replace("\n", blanks)
+    invoices = [text.replace("\n", blanks) for text in invoices]
+    refusal = assert_same(text)[2]
+    begins = text.split("<Invoice>")[: at + 1]
+    line = "<Invoice>".join(begins).count("\n") + invoices[at].split("<Tax>")[0].count("\n") + 1
+    assert refusal
+    assert f"mismatch: Tax line {line} and Line" in refusal
+
+
 @pytest.mark.parametrize("change", ["", "Broa"])
 def test_repeated_invoice_is_seen_across_chunks(change: str) -> None:
     again = many()[2].replace("Broa", "Pão") if change else many()[2]
