@@ -56,6 +56,8 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
+# So many connections must have been closed one after the other, each at its first requests.
+_CUTS_THAT_TELL = 3
 # A little more: times on the wire are whole seconds.
 _A_SECOND = 1.1
 
@@ -263,7 +265,8 @@ class Sftp:
         if isinstance(error, ServerAdaptedError):
             bounds = Bounds.of(self._config.requests, self.quirks)
         elif session.was_closed and session.flight.cut():
-            self._cuts += 1
+            # One that was at work before it was lost may be the network's.
+            self._cuts = self._cuts + 1 if session.was_cut_early else 1
             bounds = session.flight.bounds
         else:
             raise error
@@ -275,9 +278,9 @@ class Sftp:
             raise error from refused
 
     def _learn(self) -> None:
-        """Keep what the work just done went through with; one cut alone may be the network's."""
+        """Keep what the work just done went through with; few cuts may be the network's."""
         flight = self._session.flight
-        if self._cuts > 1:
+        if self._cuts >= _CUTS_THAT_TELL:
             self.quirks.requests = flight.bounds.requests
         elif self._cuts:
             flight.bounds = Bounds.of(self._config.requests, self.quirks)

@@ -156,7 +156,7 @@ class Session:
         self.quirks = quirks or Quirks()
         self.flight: Flight[_Owner] = Flight(bounds or Bounds.of(AT_ONCE, self.quirks), self.quirks)
         self.limits = wire.USUAL_LIMITS
-        self.was_closed = False
+        self.was_closed = self.was_cut_early = False
         self.extensions = self._begin()
         if wire.LIMITS in self.extensions:
             run: _Run[None] = _Run(lambda: None, lambda: 1, 0)
@@ -298,6 +298,7 @@ class Session:
             yield
         except losses as error:
             self.was_closed = isinstance(error, EOFError | ConnectionError | SSHException)
+            self.was_cut_early = self.requests - len(self.flight) < self.flight.bounds.requests
             kind = type(error) if isinstance(error, ServerAdaptedError) else TransientSftpError
             self._lost = kind(
                 f"the connection to {self._peer} was lost {self._activity()}: {_why(error)}; "

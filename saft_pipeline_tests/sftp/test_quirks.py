@@ -293,3 +293,21 @@ def test_files_that_were_just_written_together_keep_their_times(
         os.utime(path, (now, now))
     with quirky(monkeypatch) as (sftp, _):
         assert {file.modified_at for file in sftp.list(str(root)).files} == {int(now)}
+
+
+def test_a_network_that_loses_connections_at_work_teaches_nothing_of_the_server(
+    root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the first connections is lost after some hundred answers."""
+    reads, lost = ANSWERS[wire.READ], itertools.count(1)
+
+    def lose(server: Server, body: bytes) -> bytes:
+        if server.answered > 120 and next(lost) < 5:
+            raise EOFError
+        return reads(server, body)
+
+    monkeypatch.setitem(ANSWERS, wire.READ, lose)
+    with quirky(monkeypatch) as (sftp, server):
+        assert all_of(sftp, root, spill) == hashes(root)
+        assert len(server.connections) > 2
+        assert sftp.quirks == Quirks()
