@@ -38,10 +38,10 @@ _ARGUMENTS = (
 
 
 @contextlib.contextmanager
-def demo() -> Iterator[tuple[str, Path]]:
-    """A demo whose samples are settled: the address of its page, and a report as a page."""
-    home, port = Path(tempfile.mkdtemp(prefix="saft-")), free_port(3000)
-    env = {**os.environ, "SAFT_HOME": str(home), "DAGSTER_PORT": str(port)}
+def demo() -> Iterator[tuple[str, str, Path]]:
+    """A demo whose samples are settled: Dagster's page, the status page, and a report as a page."""
+    home, port, ours = Path(tempfile.mkdtemp(prefix="saft-")), free_port(3000), free_port(8000)
+    env = {**os.environ, "SAFT_HOME": str(home), "DAGSTER_PORT": str(port), "API_PORT": str(ours)}
     process = subprocess.Popen([*_SAFT, "demo"], env=env, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stderr is not None
@@ -52,7 +52,7 @@ def demo() -> Iterator[tuple[str, Path]]:
         report, company = home / "report.html", BRANCHES[0].company.tax_registration_number
         words = ["report", "vat", "--company", company, "--html", str(report)]
         subprocess.run([*_SAFT, *words], env=env, check=True)
-        yield f"http://127.0.0.1:{port}", report
+        yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{ours}/", report
     finally:
         process.terminate()
         process.wait(timeout=60)
@@ -97,7 +97,8 @@ def take(driver: webdriver.Chrome, url: str, name: str, *, shows: str) -> None:
 def main() -> None:
     """Take all pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with demo() as (url, report), browser(1280, 1000) as driver:
+    with demo() as (url, status, report), browser(1280, 1000) as driver:
+        take(driver, status, "status", shows="connected")
         runs = ask(url, "{runsOrError(limit: 1) {... on Runs {results {runId}}}}")
         run = runs["runsOrError"]["results"][0]["runId"]
         statuses = "... on DefaultPartitionStatuses {failedPartitions materializedPartitions}"

@@ -106,7 +106,9 @@ def _reason(file: Mapping[str, Any], place: Place) -> str:
     say = place.say
     said = visible((file["error"] or "").removeprefix(file["path"] + ":"))
     links = {"run": place.run(file["run_id"])} if file["run_id"] else {}
-    links |= {name: place.asset(file, view) for name, view in _VIEWS.items()}
+    # A partition that failed has its reason among its events alone.
+    view = "partitions" if file["status"] == "loaded" else "events"
+    links |= {"partition": place.asset(file, view), "checks": place.asset(file, "checks")}
     shown = " · ".join(
         f'<a href="{escape(there)}">{say(name)}</a>' for name, there in links.items()
     )
@@ -117,9 +119,6 @@ def _reason(file: Mapping[str, Any], place: Place) -> str:
         more.append(f"{say('tried again by itself')} {moment(file['next_attempt_at'])}")
     told = f"<p>{escape(said)}</p>" if said else ""
     return f'{told}<small class="dim">{" · ".join([*more, shown])}</small>'
-
-
-_VIEWS = {"partition": "partitions", "checks": "checks"}
 
 
 def _retry(file: Mapping[str, Any], say: Words) -> str:
