@@ -1,4 +1,36 @@
-"""SAF-T (PT) invoices from an SFTP folder into Supabase, as Dagster assets."""
+"""SAF-T (PT) invoices from SFTP folders into Supabase, as Dagster assets.
+
+The walk of a file:
+
+1. `defs/sensors` ticks: `loading/rounds` looks at every source at once (`loading/looks`).
+2. `loading/poll` tells the ledger what is new (`store.observe`) and claims what is loaded now.
+3. `dagster_runtime/submission` makes each claim a run, and each file of it a partition.
+4. `defs/assets` begins: `loading/loader` fetches a group of files (`loading/sources`, `sftp/`).
+5. `loading/read` keeps the bytes (`artifacts/`), reads them (`saft/`), and spools rows.
+6. `saft/rules` finds what is wrong; BLOCK_ON and a source's `companies` keep files out.
+7. `defs/io_managers` stages each table's rows; the ledger's asset comes last and publishes all.
+8. `store/repeatable/21_publish.sql` makes a group's rows visible in one transaction.
+9. `defs/run_report` tells Dagster of each file, in batches (`dagster_runtime/file_events`).
+10. `loading/loader` clears the server (AFTER_LOAD), and notes why what failed has failed.
+
+The rooms: `defs` is what Dagster shows; `dagster_runtime` how it is run, stored and asked, and the
+only place for its private names; `loading` files on their way; `artifacts` what is kept of them;
+`store` the ledger and the tables; `embedded_postgres` a server of our own; `processes` what `saft
+up` keeps alive; `saft` the format and its rules; `sftp` the protocol; `alerts`, `reports`, `web`,
+`cli`, `demo` what their names say. Who may import whom is a table in `test_layout`.
+
+To add
+
+- a column: a migration in `store/migrations`, its place in `store/repeatable/20_publish_rows.sql`,
+  the element in `saft/fields`; descriptions and lineage follow (`store/catalog`,
+  `defs/table_schema`).
+- a check: a rule in `saft/rules`, its name in `saft/rules/checks`, its asset in
+  `defs/file_checks`.
+- a setting: a field in `settings`, a line in `.env.example`; of a source, its key follows.
+- a command: a module in `cli` with `register`, its name in `cli/app`.
+- a report: a module in `reports` with its question in `store/repeatable/51_reports.sql`; then
+  `cli/report` and `defs/report_assets`.
+"""
 
 from __future__ import annotations
 

@@ -50,6 +50,13 @@ _RUNS = 100
 _HASHES = 1_000
 """Artifacts that the ledger is asked for at once."""
 
+MOST_PARTITIONS = 100_000
+"""As many as Dagster advises; the oldest beyond go, however young they are."""
+_TOO_MANY = (
+    "partitions_def_name = :partitions and not right(partition, 12) = any(:open) and id <= ("
+    "select id from dynamic_partitions where partitions_def_name = :partitions "
+    "order by id desc offset :most limit 1)"
+)
 # The runs of our jobs, and those of `__ASSET_JOB` that touched our assets and no others: Dagster
 # tags each run that it launched with the code location. The rest is not ours to delete.
 _OLD_RUNS = (
@@ -96,14 +103,18 @@ class Pruned:
     partitions: int = 0
     artifacts: int = 0
     artifact_bytes: int = 0
+    beyond: int = 0
+    """Partitions that went though they are young: there are more than Dagster can show."""
     kept: str | None = None
     """Why nothing of Dagster's history went: it is not where we can tell ours from others'."""
 
     def summary(self) -> str:
         """`12 runs, 3,400 events, …`."""
+        young = f" ({self.beyond:,} beyond the {MOST_PARTITIONS:,} that Dagster advises)"
         return (
             f"{self.runs:,} runs, {self.events:,} events, {self.ticks:,} ticks, "
-            f"{self.partitions:,} partitions, {self.artifacts:,} artifacts "
+            f"{self.partitions:,} partitions{young if self.beyond else ''}, "
+            f"{self.artifacts:,} artifacts "
             f"({self.artifact_bytes / 1e6:,.1f} MB){f'; {self.kept}' if self.kept else ''}"
         )
 
@@ -149,6 +160,7 @@ def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
         "before": before.astimezone(UTC).replace(tzinfo=None),
         "finished": [s.value for s in dg.DagsterRunStatus if s not in UNFINISHED],
         "partitions": str(partitions.files.name),
+        "most": MOST_PARTITIONS,
         "open": open_keys,
         "kinds": [kind.value for kind in _KINDS],
     }
@@ -200,7 +212,9 @@ def _count(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> N
     pruned.runs = count("runs", _OLD_RUNS)
     pruned.events = count("event_logs", of_runs) + count("event_logs", _OLD["event_logs"])
     pruned.ticks = count("job_ticks", _OLD["job_ticks"])
-    pruned.partitions = count("dynamic_partitions", _OLD["dynamic_partitions"])
+    young = f"{_TOO_MANY} and not ({_OLD['dynamic_partitions']})"
+    pruned.beyond = count("dynamic_partitions", young)
+    pruned.partitions = pruned.beyond + count("dynamic_partitions", _OLD["dynamic_partitions"])
 
 
 def _delete(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> None:
@@ -208,7 +222,8 @@ def _delete(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> 
     gone = {table: _delete_rows(connection, table, where, told) for table, where in _OLD.items()}
     pruned.events += gone["event_logs"]
     pruned.ticks = gone["job_ticks"]
-    pruned.partitions = gone["dynamic_partitions"]
+    pruned.beyond = _delete_rows(connection, "dynamic_partitions", _TOO_MANY, told)
+    pruned.partitions = gone["dynamic_partitions"] + pruned.beyond
     for table in (*_OLD, "runs"):
         # Else the pages go on walking over what was deleted until autovacuum comes by.
         connection.execute(text(f"vacuum (analyze) {table}"))

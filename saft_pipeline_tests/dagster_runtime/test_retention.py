@@ -173,6 +173,22 @@ def test_an_old_partition_with_young_events_stays(instance: dg.DagsterInstance) 
     assert prune(instance, datetime.now(UTC) - DAY).partitions == 0
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_the_oldest_partitions_beyond_what_dagster_advises_go(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    monkeypatch.setattr(retention, "MOST_PARTITIONS", 2)
+    names = [f"{letter}~{letter * 12}" for letter in "abc"]
+    for name in names:
+        instance.add_dynamic_partitions(FILES, [name])
+    every = instance.get_dynamic_partitions(FILES)
+    pruned = prune(instance, datetime.now(UTC) - 3650 * DAY, dry_run=dry_run)
+    assert (pruned.partitions, pruned.beyond) == (len(every) - 2, len(every) - 2)
+    assert "beyond the 2 that Dagster advises" in pruned.summary()
+    left = instance.get_dynamic_partitions(FILES)
+    assert sorted(left) == (sorted(every) if dry_run else names[1:])
+
+
 def test_partitions_of_others_stay(instance: dg.DagsterInstance) -> None:
     instance.add_dynamic_partitions("shops", ["a"])
     prune(instance, soon())
