@@ -70,6 +70,11 @@ TEXTS = {
     "This VAT can't be compared with TaxPayable: documents with lines that have no Tax: {count}": (
         "Este IVA não pode ser comparado com o TaxPayable: documentos com linhas sem Tax: {count}"
     ),
+    "Documents under the cash VAT scheme: {count}; their VAT of {amount} is in this report by "
+    "InvoiceDate, but is owed when they are paid.": (
+        "Documentos em regime de IVA de caixa: {count}; o seu IVA de {amount} está neste relatório "
+        "pela data da fatura, mas só é devido quando são pagos."
+    ),
     "The largest differences, twenty at most: ask who issued them, or have them exported again.": (
         "As maiores diferenças, no máximo vinte: pergunte a quem os emitiu ou peça nova exportação."
     ),
@@ -124,6 +129,7 @@ LABELS = {
     "credit_note_date": "Data da nota de crédito",
     "credit_note_id": "Id da nota de crédito",
     "credit_note_no": "Nota de crédito",
+    "cash_vat_scheme": "IVA de caixa",
     "credited": "Creditado",
     "currency_amount": "Valor na moeda original",
     "currency_code": "Moeda original",

@@ -62,9 +62,14 @@ def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
     rates = _rates(found["rates"])
     table, exempt = by_rate(rates), _exemptions(rates)
     compared = reconciled(table, _months(found["months"]))
-    mismatches, untaxed = (
-        sum(int(month[name]) for month in found["months"]) for name in ("mismatches", "untaxed")
+    mismatches, untaxed, unpaid = (
+        sum(int(month[name]) for month in found["months"])
+        for name in ("mismatches", "untaxed", "cash_vat_documents")
     )
+    owed_later = sum((Decimal(month["cash_vat"]) for month in found["months"]), ZERO)
+    verdict = _untaxed(untaxed, language) if untaxed else _verdict(compared, mismatches, language)
+    if unpaid:
+        verdict = f"{verdict} {_cash_vat(unpaid, cents(owed_later), language)}"
     tables = [
         Table("rates", say("VAT by month, region and rate"), table, say(_RULES),
               ("taxable_base", "vat")),
@@ -79,7 +84,7 @@ def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
         "vat",
         say("VAT"),
         f"{selection.company} · {selection.days}",
-        _untaxed(untaxed, language) if untaxed else _verdict(compared, mismatches, language),
+        verdict,
         mismatches == 0,
         _figures(compared, table),
         {say("VAT by month and rate"): _chart(table, language)},
@@ -158,6 +163,15 @@ def _untaxed(documents: int, language: Language) -> str:
         "This VAT can't be compared with TaxPayable: documents with lines that have no Tax: {count}"
     )
     return f"{language.text(text, count=language.number(documents))}."
+
+
+def _cash_vat(documents: int, vat: Decimal, language: Language) -> str:
+    """Receipts are not in the tables: when these documents were paid is not known here."""
+    text = (
+        "Documents under the cash VAT scheme: {count}; their VAT of {amount} is in this report by "
+        "InvoiceDate, but is owed when they are paid."
+    )
+    return language.text(text, count=language.number(documents), amount=language.amount(vat))
 
 
 def _verdict(compared: pd.DataFrame, mismatches: int, language: Language) -> str:

@@ -63,6 +63,7 @@ _INVOICE = {
     "payment_amount": (),  # see SUMMED
     "withholding_tax_amount": (),
     "line_count": (),
+    "cash_vat_scheme": (),  # true if CashVATSchemeIndicator is 1, which is kept beside it
 }
 _LINE = {
     "line_number": ("LineNumber",),

@@ -24,6 +24,7 @@ _COMPANY, _NO, _HASH = _SLOT["company_id"], _SLOT["invoice_no"], _SLOT["hash"]
 _EXTRACT, _STATUS, _LINE_COUNT = (
     _SLOT[name] for name in ("hash_extract", "invoice_status", "line_count")
 )
+_CASH_VAT = _SLOT["cash_vat_scheme"]
 _DEBIT, _CREDIT = LINE_FIELDS.index("debit_amount"), LINE_FIELDS.index("credit_amount")
 _PRINTED = (0, 10, 20, 30)
 
@@ -137,6 +138,8 @@ class InvoiceDraft:
         values[_COMPANY] = company_id
         values[_EXTRACT] = _printed(values[_HASH])
         values[_LINE_COUNT] = str(len(self.lines))
+        if '"cash_vat_scheme_indicator":"1"' in self._extra_json:
+            values[_CASH_VAT] = "true"
         row = tuple(values)
         content = hash((row, self._extra_json, self._digest))
         return Invoice(row, self.lines, self.line, self._extra_json), content

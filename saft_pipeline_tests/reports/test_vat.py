@@ -233,6 +233,16 @@ def test_lines_without_tax_are_never_called_the_same_as_tax_payable(of: Of) -> N
     )
 
 
+def test_documents_under_the_cash_vat_scheme_are_told_with_their_vat(of: Of) -> None:
+    regime = "<SpecialRegimes><CashVATSchemeIndicator>1</CashVATSchemeIndicator></SpecialRegimes>"
+    cash = paper("FT A/2", taxed("200"), tax="46").replace("<SystemEntry", f"{regime}<SystemEntry")
+    report = of(paper("FT A/1", taxed("100"), tax="23"), cash)
+    assert report.verdict == (
+        "The documents' TaxPayable is the same as this VAT. Documents under the cash VAT scheme: "
+        "1; their VAT of 46.00 is in this report by InvoiceDate, but is owed when they are paid."
+    )
+
+
 def test_a_document_without_a_date_is_in_a_row_of_its_own(of: Of) -> None:
     text = paper("FT A/1", taxed("100")).replace("<InvoiceDate>2025-03-01</InvoiceDate>", "")
     assert "<InvoiceDate>" not in text

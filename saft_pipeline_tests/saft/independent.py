@@ -123,6 +123,9 @@ def invoice_of(element: etree._Element) -> Columns:
         "hash_extract": extract,
         "payment_amount": paid,
         "withholding_tax_amount": withheld,
+        "cash_vat_scheme": (
+            "true" if text_at(element, "SpecialRegimes/CashVATSchemeIndicator") == "1" else None
+        ),
         "line_count": str(len(element.findall(wild("Line")))),
     }
 

@@ -20,6 +20,8 @@ alter table saft.staging_companies
     drop column date_created, drop column invoice_file_id, drop column updated_at;
 alter table saft.staging_customers drop column date_created, drop column invoice_file_id;
 alter table saft.staging_invoices drop column id, drop column updated_at;
+-- Rows end with it, whatever columns came later.
+alter table saft.staging_invoices drop column content_hash, add column content_hash uuid;
 alter table saft.staging_invoice_lines drop column invoice_id;
 create index staging_companies_file on saft.staging_companies (ledger_id);
 create index staging_customers_file on saft.staging_customers (ledger_id);

@@ -192,13 +192,14 @@ begin
         id, company_id, invoice_no, atcud, hash, hash_control, hash_extract, period, invoice_date,
         invoice_type, invoice_status, invoice_status_date, status_reason, source_billing,
         system_entry_date, customer_id, tax_payable, net_total, gross_total, currency_code,
-        currency_amount, payment_amount, withholding_tax_amount, line_count, content_hash)
+        currency_amount, payment_amount, withholding_tax_amount, line_count,
+        cash_vat_scheme, content_hash)
     select l.invoice_id, s.company_id, s.invoice_no, s.atcud, s.hash, s.hash_control,
         s.hash_extract, s.period, s.invoice_date, s.invoice_type, s.invoice_status,
         s.invoice_status_date, s.status_reason, s.source_billing, s.system_entry_date,
         s.customer_id, s.tax_payable, s.net_total, s.gross_total, s.currency_code,
         s.currency_amount, s.payment_amount, s.withholding_tax_amount, s.line_count,
-        s.content_hash
+        s.cash_vat_scheme, s.content_hash
     from saft.staging_links l
     join saft.staging_invoices s using (ledger_id, seq)
     where l.ledger_id = any(ids) and l.is_new;
@@ -219,7 +220,7 @@ begin
         gross_total = s.gross_total, currency_code = s.currency_code,
         currency_amount = s.currency_amount, payment_amount = s.payment_amount,
         withholding_tax_amount = s.withholding_tax_amount, line_count = s.line_count,
-        content_hash = s.content_hash, updated_at = now()
+        cash_vat_scheme = s.cash_vat_scheme, content_hash = s.content_hash, updated_at = now()
     from saft.staging_links l
     join saft.staging_invoices s using (ledger_id, seq)
     where i.id = l.invoice_id and l.ledger_id = any(ids) and l.wins and not l.is_new;

@@ -6,7 +6,7 @@
 -- the control totals; their amounts here are 0, so that sums are right with and without the flag.
 create or replace view saft.signed_documents with (security_invoker = true) as
 select i.id as invoice_id, i.company_id, i.invoice_no, i.invoice_date, i.invoice_type, s.counted,
-    s.is_return,
+    s.is_return, coalesce(i.cash_vat_scheme, false) as is_cash_vat,
     case when not s.counted then 0 when s.is_return then -abs(i.net_total) else i.net_total end
         as net_total,
     case when not s.counted then 0 when s.is_return then -abs(i.tax_payable) else i.tax_payable end
@@ -170,7 +170,7 @@ begin
         select d.company_id, d.invoice_date, d.invoice_no, d.tax_payable, s.tax, s.stamp_duty,
             d.tax_payable is null or s.untaxed > 0
                 or abs(d.tax_payable - s.tax) > 0.005 + 0.01 * s.lines as is_mismatch,
-            s.untaxed > 0 as is_untaxed
+            s.untaxed > 0 as is_untaxed, d.is_cash_vat
         from (
             select t.invoice_id, sum(t.lines) as lines, sum(t.tax) as tax,
                 sum(t.untaxed) as untaxed,
@@ -185,7 +185,9 @@ begin
             select d.company_id, to_char(d.invoice_date, 'YYYY-MM') as month,
                 sum(d.documents) as documents, sum(d.tax_payable)::text as tax_payable,
                 sum(d.stamp_duty)::text as stamp_duty, sum(d.mismatch)::text as mismatch,
-                sum(d.mismatches) as mismatches, sum(d.untaxed) as untaxed
+                sum(d.mismatches) as mismatches, sum(d.untaxed) as untaxed,
+                sum(d.cash_vat_documents) as cash_vat_documents,
+                coalesce(sum(d.cash_vat), 0)::text as cash_vat
             from (
                 select c.company_id, c.invoice_date, count(*) as documents,
                     coalesce(sum(c.tax_payable), 0) as tax_payable,
@@ -193,7 +195,9 @@ begin
                     coalesce(sum(coalesce(c.tax_payable, 0) - c.tax)
                         filter (where c.is_mismatch), 0) as mismatch,
                     count(*) filter (where c.is_mismatch) as mismatches,
-                    count(*) filter (where c.is_untaxed) as untaxed
+                    count(*) filter (where c.is_untaxed) as untaxed,
+                    count(*) filter (where c.is_cash_vat) as cash_vat_documents,
+                    sum(c.tax - coalesce(c.stamp_duty, 0)) filter (where c.is_cash_vat) as cash_vat
                 from counted c
                 group by 1, 2
             ) d
