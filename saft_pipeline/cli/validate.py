@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +24,6 @@ from saft_pipeline.saft.rules.checks import CHECKS
 from saft_pipeline.saft.rules.registry import FIRST, LAST, RULES, Rule
 
 if TYPE_CHECKING:
-    from saft_pipeline.saft.records import Invoice
     from saft_pipeline.saft.rules.findings import Finding, Findings
     from saft_pipeline.saft.rules.signatures import Signatures
 
@@ -121,10 +120,9 @@ def _validated(
     """What is said of one file, and the status that it deserves."""
     from saft_pipeline.saft.rules.checker import Checker
 
-    rule: Callable[[Invoice], Iterable[Finding]] | None = (
-        signatures.signatures if signatures else None
+    checker = Checker(
+        only=wanted, signatures=lambda _: signatures.signatures if signatures else None
     )
-    checker = Checker(only=wanted, signatures=rule)
     file: dict[str, Any] = {"file": name, "version": None, "documents": 0}
     try:
         findings = _read(path, checker, file)

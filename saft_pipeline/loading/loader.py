@@ -51,6 +51,8 @@ class Loader:
         self._sources: dict[tuple[str, str], Source] = {}
         self._open: list[Load] = []
         self._artifacts = reader.artifacts
+        keys = settings.saft_public_keys
+        self._keys = {program: path.expanduser().read_bytes() for program, path in keys}
 
     def begin(self, files: Sequence[LedgerFile]) -> Group:
         """Fetch a group, record in the ledger what came, and have it read."""
@@ -58,7 +60,7 @@ class Loader:
         loads = self._fetched(files, pack)
         fresh = [load for load in loads if load.rejection is None and not self._is_known(load)]
         jobs = [
-            FileToRead(x.file.id, x.file.path, x.fetched, packed=x.pack == pack)
+            FileToRead(x.file.id, x.file.path, x.fetched, x.pack == pack, self._keys)
             for x in fresh
             if x.fetched
         ]
@@ -67,6 +69,7 @@ class Loader:
     def finish_reading(self, group: Group) -> Sequence[Load]:
         """The group's files, with what each says; of known bytes that is not read again."""
         for load, reading in zip(group.under_way, group.readings.result(), strict=True):
+            self._verify(reading)
             load.reading, load.rejection = (
                 reading,
                 reading.rejection or self._blocked(load, reading),
@@ -89,6 +92,20 @@ class Loader:
                     f"files of {', '.join(mine)} only: see `companies` in SOURCES_FILE"
                 )
                 load.rejection = Rejection(reason, "failed")
+
+    def _verify(self, reading: Reading) -> None:
+        """Signatures that go on from a document of an earlier file, whose Hash the tables have."""
+        if reading.key is None or reading.findings is None or not reading.unverified:
+            return
+        from saft_pipeline.saft.rules.signatures import Signatures, parsed
+
+        signatures = Signatures(parsed(reading.key, "SAFT_PUBLIC_KEYS"))
+        before = [each.before for each in reading.unverified]
+        hashes = self._store.hashes(reading.company_id or "", before)
+        for each in reading.unverified:
+            if (known := hashes.get(each.before)) is not None:
+                found = list(signatures.verify(each.values, each.line, known))
+                reading.findings.settle("signature_open", each.line, found)
 
     def _blocked(self, load: Load, reading: Reading) -> Rejection | None:
         """Bytes that were loaded before are in the tables: there is nothing to keep out."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.artifacts.packs import Pack
@@ -20,9 +20,12 @@ from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline.saft.reader import read
 from saft_pipeline.saft.records import Header, Invoice, Totals
 from saft_pipeline.saft.rules.checker import Checker
-from saft_pipeline.saft.rules.findings import Findings
+from saft_pipeline.saft.rules.findings import Finding, Findings
 from saft_pipeline.sftp.model import Fetched
 from saft_pipeline.store.spool import FileRows
+
+if TYPE_CHECKING:
+    from saft_pipeline.saft.rules.signatures import Open
 
 _log = logging.getLogger(__name__)
 
@@ -35,12 +38,16 @@ State = Literal["failed", "incomplete", "gone", "unreadable", "lost"]
 
 
 class FileToRead(NamedTuple):
-    """A file to read: its row in the ledger, its path there, its bytes, whether a pack keeps it."""
+    """A file to read: its row in the ledger, its path there, its bytes, whether a pack keeps it.
+
+    `keys` are the public keys (PEM) of programs, by certificate number or ProductID.
+    """
 
     ledger_id: int
     path: str
     fetched: Fetched
     packed: bool = False
+    keys: Mapping[str, bytes] = {}
 
 
 class Rejection(NamedTuple):
@@ -56,7 +63,8 @@ class Reading:
     """What a file says; of a refused one, what was read until then.
 
     `types` are its invoices by InvoiceType, `findings` what the rules found, None if it was not
-    read to its end, `seconds` is the price of reading.
+    read to its end, `seconds` is the price of reading. `key` is that of the program that made the
+    file, `unverified` its documents whose signature needs the one of a document in the tables.
     """
 
     rows: FileRows
@@ -67,6 +75,8 @@ class Reading:
     warnings: list[dict[str, Any]] = field(default_factory=list)
     findings: Findings | None = None
     rejection: Rejection | None = None
+    key: bytes | None = None
+    unverified: list[Open] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
@@ -126,7 +136,8 @@ def keep_raw(fetched: Fetched, artifacts: Artifacts | Pack) -> None:
 
 
 def _read_records(job: FileToRead, artifacts: Artifacts | Pack, reading: Reading) -> None:
-    checker = Checker(most=MOST_FINDINGS)
+    verifier = _Verifier(job.keys, reading)
+    checker = Checker(most=MOST_FINDINGS, signatures=verifier.of_program)
     with (
         job.fetched.open() as source,
         read(source, name=job.path) as document,
@@ -145,3 +156,25 @@ def _read_records(job: FileToRead, artifacts: Artifacts | Pack, reading: Reading
                 reading.totals = record
         reading.warnings = list(document.warnings)
     reading.findings = checker.finish(reading.warnings)
+    reading.unverified = verifier.unverified
+
+
+class _Verifier:
+    """Verifies signatures by the key of the program that made the file, if that is known."""
+
+    def __init__(self, keys: Mapping[str, bytes], reading: Reading) -> None:
+        self._keys = keys
+        self._reading = reading
+        self.unverified: list[Open] = []
+
+    def of_program(self, header: Header) -> Callable[[Invoice], Iterable[Finding]] | None:
+        """The rule, by SoftwareCertificateNumber or ProductID."""
+        facts = [header.extra.get(n) for n in ("software_certificate_number", "product_id")]
+        key = next((pem for name, pem in self._keys.items() if name in facts), None)
+        if key is None:
+            return None
+        from saft_pipeline.saft.rules.signatures import Signatures, parsed
+
+        signatures = Signatures(parsed(key, "SAFT_PUBLIC_KEYS"))
+        self._reading.key, self.unverified = key, signatures.open
+        return signatures.signatures

@@ -145,6 +145,11 @@ class Store:
         """Who holds files of `source` with a lease that has ended."""
         return list(self._transport.call("saft_expired_owners", {"source": source}))
 
+    def hashes(self, company_id: str, invoice_nos: Sequence[str]) -> dict[str, str]:
+        """The Hash of each of these documents that the tables have, by InvoiceNo."""
+        arguments = {"company_id": company_id, "invoice_nos": list(invoice_nos)}
+        return dict(self._transport.call("saft_hashes", arguments))
+
     def settle(
         self, owner: str, contents: Sequence[FetchedContent], saft_version: str
     ) -> list[Settled]:

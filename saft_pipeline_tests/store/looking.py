@@ -15,7 +15,7 @@ _CONTENT = {
     "postal_code, country, date_created from companies order by 1",
     "customers": "select company_id, customer_id, customer_tax_id, account_id, company_name, "
     "address_detail, city, postal_code, country, date_created from customers order by 1, 2",
-    "invoices": "select to_jsonb(i) - '{id,updated_at}'::text[] from invoices i "
+    "invoices": "select jsonb_strip_nulls(to_jsonb(i) - '{id,updated_at}'::text[]) from invoices i "
     "order by company_id, invoice_no",
     "invoice_lines": "select i.company_id, i.invoice_no, to_jsonb(l) - 'invoice_id' "
     "from invoice_lines l join invoices i on i.id = l.invoice_id order by 1, 2, l.line_number",

@@ -44,7 +44,8 @@ class Checker:
     """The same a record at a time, beside whatever else is done with it.
 
     `only` names the rules that are wanted. A rule never raises: what it can't read is a finding of
-    another rule, or refused by the reader. `signatures` is the rule that needs a key.
+    another rule, or refused by the reader. `signatures` gives the rule that needs
+    a key, for the program that made the file.
     """
 
     def __init__(
@@ -52,9 +53,9 @@ class Checker:
         *,
         most: int = 100,
         only: Collection[str] = RULES.keys(),
-        signatures: _OfInvoice | None = None,
+        signatures: Callable[[Header], _OfInvoice | None] | None = None,
     ) -> None:
-        self._signatures = (signatures,) if signatures else ()
+        self._signatures = signatures
         self._findings = Findings(most)
         self._only = only
         self._header = Header((), 0)
@@ -118,6 +119,7 @@ class Checker:
         self._regimes = Regimes(self._version)
         self._mandatory = mandatory.Mandatory(self._version, is_extract=is_extract)
         self._taxes = Taxes(self._masters.tax_table, has_codes=is_104)
+        verified = self._signatures(self._header) if self._signatures else None
         self._rules = (
             self._mandatory.mandatory,
             amounts,
@@ -128,7 +130,7 @@ class Checker:
             self._masters.known_customer,
             self._series.series,
             self._credits.credits,
-            *self._signatures,
+            *((verified,) if verified else ()),
         )
         self._of_lines = (
             self._mandatory.of_lines,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from saft_pipeline.saft.rules.registry import RULES, Severity
@@ -42,6 +43,16 @@ class Findings:
         self.counts[found.rule] += 1
         if self.counts[found.rule] <= self._most:
             self.kept.append(found)
+
+    def settle(self, rule: str, line: int, new: Iterable[Finding]) -> None:
+        """Take what is known now in place of what a rule found of the document at a line."""
+        for old in [f for f in self.kept if (f.rule, f.line) == (rule, line)]:
+            self.kept.remove(old)
+        self.counts[rule] -= 1
+        if self.counts[rule] <= 0:
+            del self.counts[rule]
+        for found in new:
+            self.add(found)
 
     def forget(self, rule: str) -> None:
         """Drop what a rule found: it turned out that it does not hold."""

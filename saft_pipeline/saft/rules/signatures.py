@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import invoice_number
 from saft_pipeline.saft.rules.slots import of_invoice
@@ -36,7 +36,8 @@ class KeyFileError(Exception):
 class Open(NamedTuple):
     """A document whose predecessor was not seen: with its Hash it can be verified."""
 
-    invoice: Invoice
+    values: Row
+    line: int
     before: str  # InvoiceNo
 
 
@@ -58,20 +59,19 @@ class Signatures:
         series, count = (invoice.values[0], parts[0]), int(parts[1])
         last = self._last.get(series)
         if last is not None and last[0] == count - 1:
-            yield from self.verify(invoice, last[1])
+            yield from self.verify(invoice.values, invoice.line, last[1])
         elif count == 1:
-            yield from self.verify(invoice, "")
+            yield from self.verify(invoice.values, invoice.line, "")
         else:
             before = f"{parts[0]}/{count - 1}"
             if len(self.open) < _MOST_OPEN:
-                self.open.append(Open(invoice, before))
+                self.open.append(Open(invoice.values, invoice.line, before))
             expected = f"the Hash of {before}, without which it can't be verified"
             yield finding("signature_open", invoice.line, number, expected, None)
         self._last[series] = (count, signature or "")
 
-    def verify(self, invoice: Invoice, before: str) -> Iterator[Finding]:
+    def verify(self, values: Row, line: int, before: str) -> Iterator[Finding]:
         """A document with the Hash of the one before it, empty for the first of a series."""
-        values = invoice.values
         signed = (values[_DATE], values[_ENTERED], values[_NUMBER], values[_GROSS], before)
         message = ";".join(part or "" for part in signed)
         try:
@@ -80,17 +80,22 @@ class Signatures:
         except (InvalidSignature, binascii.Error):
             expected = f"a signature of {message[: len(message) - len(before)]}{before[:8]}"
             found = f"{values[_HASH]}"[:40]
-            yield finding("signature", invoice.line, values[_NUMBER], expected, found)
+            yield finding("signature", line, values[_NUMBER], expected, found)
         else:
             self.verified += 1
 
 
 def public_key(path: Path) -> RSAPublicKey:
     """The key in a PEM file; KeyFileError if there is none, OSError if it can't be read."""
+    return parsed(path.read_bytes(), str(path))
+
+
+def parsed(pem: bytes, name: str) -> RSAPublicKey:
+    """The same of its bytes; `name` is what messages call it."""
     try:
-        key = load_pem_public_key(path.read_bytes())
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise KeyFileError(f"{path}: no public key in PEM: {error}") from None
+        key = load_pem_public_key(pem)
+    except (ValueError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{name}: it holds no public key in PEM") from None
     if not isinstance(key, RSAPublicKey):
-        raise KeyFileError(f"{path}: not an RSA key")
+        raise KeyFileError(f"{name}: not an RSA key")
     return key

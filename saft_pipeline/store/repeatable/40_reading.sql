@@ -75,3 +75,13 @@ begin
     into rows using files, invoices, after, "limit";
     return json_build_object('columns', columns, 'key', key, 'rows', coalesce(rows::json, '[]'));
 end $$;
+
+-- The Hash of each of these documents of a company, by InvoiceNo; those that are there.
+create or replace function public.saft_hashes(company_id text, invoice_nos text[]) returns jsonb
+language sql stable set search_path = ''
+as $$
+    select coalesce(jsonb_object_agg(i.invoice_no, i.hash), '{}')
+    from public.invoices i
+    where i.company_id = saft_hashes.company_id and i.hash is not null
+        and i.invoice_no = any(invoice_nos)
+$$;

@@ -68,7 +68,8 @@ def test_document_whose_predecessor_is_not_known_is_open(series: list[Invoice]) 
     signatures = Signatures(KEY.public_key())
     assert found(signatures, series[1]) == [("signature_open", "FT A/2")]
     (open_,) = signatures.open
-    assert (open_.before, list(signatures.verify(open_.invoice, series[0].values[HASH] or ""))) == (
+    before = series[0].values[HASH] or ""
+    assert (open_.before, list(signatures.verify(open_.values, open_.line, before))) == (
         "FT A/1",
         [],
     )
