@@ -29,6 +29,7 @@ from saft_pipeline.saft.rules.checks import NAMES
 from saft_pipeline.settings import sources_file
 from saft_pipeline.settings.contradictions import contradictions, explained, missing_of_sftp
 from saft_pipeline.settings.environment import read
+from saft_pipeline.settings.public_keys import PublicKeys
 from saft_pipeline.settings.secret_files import secrets_in_files
 from saft_pipeline.sftp.model import SftpConfig
 
@@ -69,7 +70,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error", "critical"] = "info"
     log_format: Literal["plain", "json"] = "plain"
     block_on: tuple[str, ...] = ()
-    saft_public_keys: tuple[tuple[str, Path], ...] = ()
+    saft_public_keys: PublicKeys = ()
     batch_size_companies: int = Field(1000, ge=1)
     batch_size_invoices: int = Field(500, ge=1)
     batch_size_lines: int = Field(2000, ge=1)
@@ -127,29 +128,6 @@ class Settings(BaseModel):
     @classmethod
     def _duration(cls, value: object) -> object:
         return parse_duration(value) if isinstance(value, str) else value
-
-    @field_validator("saft_public_keys", mode="before")
-    @classmethod
-    def _keys_of_programs(cls, value: object) -> object:
-        """`9999=/keys/a.pem,Programa/Empresa=/keys/b.pem`: certificate number or ProductID."""
-        if not isinstance(value, str):
-            return value
-        pairs = [pair.rpartition("=") for pair in value.split(",") if pair.strip()]
-        if not all(name.strip() and path.strip() for name, _, path in pairs):
-            raise ValueError("not PROGRAM=KEY.pem, or several of them with commas between")
-        return tuple((name.strip(), path.strip()) for name, _, path in pairs)
-
-    @field_validator("saft_public_keys")
-    @classmethod
-    def _are_keys(cls, value: tuple[tuple[str, Path], ...]) -> tuple[tuple[str, Path], ...]:
-        for _, path in value:
-            from saft_pipeline.saft.rules.signatures import KeyFileError, public_key
-
-            try:
-                public_key(path.expanduser())
-            except (OSError, KeyFileError) as error:
-                raise ValueError(str(error)) from None
-        return value
 
     @field_validator("block_on")
     @classmethod
