@@ -60,7 +60,6 @@ class Settings(BaseModel):
     sftp_archive_dir: str = "archive"
     sources_file: Path | None = None
     after_load: Literal["keep", "archive", "delete"] = "keep"
-
     poll_interval_seconds: int = Field(300, ge=1)
     max_files_per_batch: int = Field(50, ge=0)
     run_per_file_up_to: int = Field(10, ge=0)
@@ -75,7 +74,6 @@ class Settings(BaseModel):
     batch_size_invoices: int = Field(500, ge=1)
     batch_size_lines: int = Field(2000, ge=1)
     batch_size_links: int = Field(500, ge=1)
-
     supabase_db_url: SecretStr | None = None
     supabase_url: str | None = None
     supabase_key: SecretStr | None = None
