@@ -61,6 +61,12 @@ QUESTIONS = {
     "invoice_files_sha256": "select * from invoice_files where sha256 = 'x'",
     "invoice_files_company_id": "select * from invoice_files where company_id = 'x'",
     "invoice_files_run_id": "select * from invoice_files where run_id = 'x'",
+    "invoice_files_racy": "select * from invoice_files where source = 't' and racy order by id",
+    "invoice_files_attention": """
+        select * from invoice_files where status = 'failed' and is_current order by id""",
+    "invoice_files_empty": """
+        select * from invoice_files where is_current and status = 'loaded' and total_invoices = 0
+        order by id""",
     "invoice_files_first_seen_at": """
         select * from invoice_files where first_seen_at >= now() + interval '1 day'""",
     "invoice_file_links_invoice_id": "select * from invoice_file_links where invoice_id = 1",
