@@ -114,3 +114,13 @@ def test_the_repositorys_dagster_yaml_is_the_generated_one() -> None:
     assert yaml.safe_load((Path(__file__).parents[2] / "dagster.yaml").read_text()) == config(
         load({})
     )
+
+
+def test_a_home_whose_file_names_modules_that_moved_is_written_anew(tmp_path: Path) -> None:
+    settings = load({"SAFT_HOME": str(tmp_path)})
+    path = Path(prepare(settings)) / "dagster.yaml"
+    old = path.read_text().replace("saft_pipeline.dagster_runtime.storage", "saft_pipeline.gone")
+    path.write_text(old)
+    with open_instance(settings) as instance:
+        assert instance.get_runs() == []
+    assert yaml.safe_load(path.read_text()) == config(settings)
