@@ -14,10 +14,15 @@ What has no public way is here, with what breaks when it changes and the test th
 | `InProcessCodeLocation`, `WorkspaceProcessContext`, `…Origin`, `…LoadTarget` | submission,
   in_process | the definitions in this process; a run into the queue | the API launches nothing |
   test_runs |
+| `RegisteredCodeLocationOrigin`, `RemoteRepositoryOrigin`, the tag `.dagster/repository` |
+  location | where our definitions are; which runs are ours | the API refuses, alerts see no run |
+  test_neighbourhood |
 | `instance.ref.InstanceRef` | instance | parts replaced for one process | `saft poll` fails |
   test_instance |
 | `instigation.InstigatorTick`, `TickStatus`, `SensorInstigatorData`, `InstigatorSelector` |
   sensor_ticks | a tick now; finding it again | `POST /api/process-sftp` waits | test_sensor_ticks |
+| `store_event_batch` | storage, file_events | a backfill's plans at once; events elsewhere |
+  a backfill is slow; one warning a run | test_storage, test_run_report in defs |
 | `DagsterUserCodeUnreachableError`, `DagsterUserCodeProcessError`, `GRPC_INFO_TAG`,
   `dagster_shared.error.SerializableErrorInfo` | runs, in_process, celery_launcher | why something
   failed; ending a run | reasons are classes and traces | test_runs |

@@ -91,6 +91,6 @@ def _metadata(
         "dagster/column_schema": table_schema.schema(name, known),
         "dagster/column_lineage": table_schema.lineage(name, prefix),
         "dagster/table_name": f"public.{name}" if name in known.tables else None,
-        "dagster/uri": settings.address if name == FOLDER and settings.sftp_host else None,
+        "dagster/uri": settings.address if name == FOLDER and settings.sftp_username else None,
     }
     return {key: value for key, value in found.items() if value is not None}

@@ -26,7 +26,8 @@ TABLES = MADE[2:8]
 @pytest.fixture(scope="module")
 def nodes() -> dict[str, AssetNode]:
     """All assets, as Dagster knows them, by name."""
-    settings = load({"SFTP_HOST": "sftp.example.com", "ALERT_SILENT_AFTER": "36h"})
+    server = {"SFTP_HOST": "sftp.example.com", "SFTP_USERNAME": "acme"}
+    settings = load({**server, "SFTP_PASSWORD": "hunter2", "ALERT_SILENT_AFTER": "36h"})
     graph = build_defs(settings).resolve_asset_graph()
     return {node.key.to_user_string(): node for node in graph.asset_nodes}
 
@@ -84,8 +85,8 @@ def test_tables_and_reports_show_where_columns_come_from(
     assert isinstance(nodes[name].metadata["dagster/column_lineage"], dg.TableColumnLineage)
 
 
-def test_the_folder_shows_its_address_without_the_login(nodes: dict[str, AssetNode]) -> None:
-    assert nodes["sftp_folder"].metadata["dagster/uri"] == "sftp://sftp.example.com:22/."
+def test_the_folder_shows_its_address_without_the_password(nodes: dict[str, AssetNode]) -> None:
+    assert nodes["sftp_folder"].metadata["dagster/uri"] == "sftp://acme@sftp.example.com:22/."
 
 
 def test_without_a_server_the_folder_shows_no_address() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -237,7 +238,8 @@ def test_the_readmes_dagster_command_loads_a_known_partition(
     (typed,) = re.findall(r"`(dagster asset materialize [^`]+)`", readme)
     words = shlex.split(typed.replace("KEY", partition_of(the_file(store))))
     command = [sys.executable, "-m", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    env = {**os.environ, "DAGSTER_HOME": str(project.settings.dagster_home)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert the_file(store).status == "loaded"
 
