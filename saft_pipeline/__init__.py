@@ -9,7 +9,8 @@ The walk of a file:
 5. `loading/read` keeps the bytes (`artifacts/`), reads them (`saft/`), and spools rows.
 6. `saft/rules` finds what is wrong; BLOCK_ON and a source's `companies` keep files out.
 7. `defs/io_managers` stages each table's rows; the ledger's asset comes last and publishes all.
-8. `store/repeatable/21_publish.sql` makes a group's rows visible in one transaction.
+8. `store/repeatable/21_publish.sql` makes a group's rows visible in one transaction; which of two
+   versions of a row wins is in `20_publish_rows.sql`.
 9. `defs/run_report` tells Dagster of each file, in batches (`dagster_runtime/file_events`).
 10. `loading/loader` clears the server (AFTER_LOAD), and notes why what failed has failed.
 
@@ -21,15 +22,23 @@ up` keeps alive; `saft` the format and its rules; `sftp` the protocol; `alerts`,
 
 To add
 
-- a column: a migration in `store/migrations`, its place in `store/repeatable/20_publish_rows.sql`,
-  the element in `saft/fields`; descriptions and lineage follow (`store/catalog`,
-  `defs/table_schema`).
-- a check: a rule in `saft/rules`, its name in `saft/rules/checks`, its asset in
-  `defs/file_checks`.
-- a setting: a field in `settings`, a line in `.env.example`; of a source, its key follows.
-- a command: a module in `cli` with `register`, its name in `cli/app`.
-- a report: a module in `reports` with its question in `store/repeatable/51_reports.sql`; then
-  `cli/report` and `defs/report_assets`.
+- a column: a migration in `store/migrations` with its comment (and its checksum in `test_schema`),
+  its Portuguese label in `reports/portuguese`. Of rows: last of its table in `saft/fields`, since
+  staging has that order, and in `store/repeatable/20_publish_rows.sql`. Of the ledger, from the
+  Header: `LEDGER_FACTS` in `loading/file_load`, `10_staging.sql` and `21_publish.sql` beside it.
+  Descriptions and lineage follow (`store/catalog`, `defs/table_schema`).
+- a check: a rule in `saft/rules/registry` and where it is looked for in `saft/rules`; its name in
+  `saft/rules/checks`, its asset in `defs/file_checks` (else `invoices`), the lists in
+  `.env.example` and `.deploy/checks.md`.
+- a setting: a field in `settings`, a line in `.env.example`; a duration or list also in its
+  validator there. Of a source: its key in `component`, and, without `sftp_` before it, in
+  `settings/sources_file`.
+- a command: a module in `cli` with `register`, its name twice in `cli/app`, a line in README's
+  table of commands.
+- a report: a module in `reports`, its question in `store/repeatable/51_reports.sql` and
+  `store/reports`, its name in `reports/making` (web and `saft export` follow) and `cli/report`, its
+  words in `reports/portuguese`, the kinds of its columns in `reports/columns`. As an asset:
+  `defs/report_assets`, `REPORTS` in `dagster_runtime/names`, lineage in `defs/table_schema`.
 """
 
 from __future__ import annotations

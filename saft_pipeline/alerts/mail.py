@@ -1,4 +1,7 @@
-"""By e-mail, over SMTP (RFC 5321), with TLS where the server offers it (RFC 3207)."""
+"""By e-mail, over SMTP (RFC 5321), with TLS where the server offers it (RFC 3207).
+
+What a mail says is in message.py and digest.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`saft report`: VAT, sales and files, as a table, CSV, JSON, a spreadsheet or a page."""
+"""`saft report`: VAT, sales, files and gaps, as a table, CSV, JSON, a spreadsheet or a page."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import dagster as dg
 
+from saft_pipeline.loading.file_load import LEDGER_FACTS
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.records import HEADER_FACTS, ControlTotals
 from saft_pipeline.store.catalog import Catalog, Table
@@ -47,6 +48,10 @@ _MADE_FROM: dict[str, dict[str, tuple[str, ...]]] = {
     "invoice_files": {
         "company_id": ("companies:company_id",),
         "date_created": (f"{PARSED}:header.date_created",),
+        **{
+            fact: (f"{PARSED}:header.{fact if fact in HEADER_FACTS else f'extra.{fact}'}",)
+            for fact in LEDGER_FACTS
+        },
         "total_invoices": ("invoice_file_links:invoice_id",),
         "total_lines": ("invoice_lines:line_number",),
         **{
@@ -133,6 +138,9 @@ def _parsed(catalog: Catalog) -> Iterator[dg.TableColumn]:
             yield dg.TableColumn(f"{record}.{field}", "text", comments[f"{table}.{field}"])
     for fact in HEADER_FACTS:
         yield dg.TableColumn(f"header.{fact}", "text", f"Header/{_element(fact)}.")
+    for fact in LEDGER_FACTS:
+        if fact not in HEADER_FACTS:
+            yield dg.TableColumn(f"header.extra.{fact}", "text", comments[f"invoice_files.{fact}"])
     for side in _TOTALS:
         for name in ControlTotals._fields:
             meaning = comments[f"invoice_files.{side}_{name}"]

@@ -21,10 +21,11 @@ from saft_pipeline.store.spool import Spool
 
 TABLES = ("companies", "customers", "invoices", "invoice_lines")
 
-_LEDGER_FACTS = (
+LEDGER_FACTS = (
     *("start_date", "end_date", "tax_entity", "tax_accounting_basis"),
     *("software_certificate_number", "product_id"),
 )
+"""What the Header says of a file that the ledger has a column for, besides DateCreated."""
 GROUP_FILES = 100
 GROUP_BYTES = 32 << 20
 
@@ -92,7 +93,7 @@ class Load:
 
 
 def _facts(header: Header) -> dict[str, str]:
-    given = {name: header.extra.get(name) for name in _LEDGER_FACTS}
+    given = {name: header.extra.get(name) for name in LEDGER_FACTS}
     return {name: value for name, value in given.items() if isinstance(value, str)}
 
 

@@ -1,5 +1,5 @@
 """Reports over the tables, with pandas. Nothing here knows Dagster, nor how a report is asked for.
 
-`selection` says of what, `vat`, `sales` and `files` compute a `report.Report` each, `page` and
-`charts` show it. What has a million rows is added up by the store; pandas gets the sums.
+`selection` says of what, `vat`, `sales`, `files` and `gaps` compute a `report.Report` each, `page`
+and `charts` show it. What has a million rows is added up by the store; pandas gets the sums.
 """

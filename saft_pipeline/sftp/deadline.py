@@ -1,4 +1,7 @@
-"""A bound on the waits of paramiko that have none of their own."""
+"""A bound on the waits of paramiko that have none of their own, while a connection is made.
+
+The seconds are `sftp_timeout_seconds` of the settings; once it stands, `session` waits by them.
+"""
 
 import contextlib
 import threading

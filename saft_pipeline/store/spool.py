@@ -1,6 +1,7 @@
 """Rows on their way to staging, in the text form of Postgres' COPY.
 
-Rows of one file stay in memory while they are few, then go to a temporary file.
+Rows of one file stay in memory while they are few, then go to a temporary file. How many
+go in one write, the settings say (`BATCH_SIZE_*`, `Settings.batch_size`).
 """
 
 from __future__ import annotations
