@@ -19,15 +19,18 @@ from saft_pipeline.cli.output import (
     progress,
     say,
 )
-from saft_pipeline.saft.errors import SaftError
+from saft_pipeline.saft.errors import SaftError, SchemaError
 from saft_pipeline.saft.rules.checks import CHECKS
-from saft_pipeline.saft.rules.registry import FIRST, LAST, RULES, Rule
+from saft_pipeline.saft.rules.registry import FIRST, LAST, RULES, XSD, Rule
 
 if TYPE_CHECKING:
+    from saft_pipeline.saft.rules.checker import Checker
     from saft_pipeline.saft.rules.findings import Finding, Findings
     from saft_pipeline.saft.rules.signatures import Signatures
+    from saft_pipeline.saft.rules.xsd import Schemas
 
 _LIST = "list"
+_ALL = {**RULES, XSD.name: XSD}
 _PATTERNS = ("*.xml", "*.xml.gz", "*.zip")
 _OFTEN = 500  # records between two looks at the progress
 
@@ -52,6 +55,10 @@ def validate(
     rules: Annotated[
         str, typer.Option(metavar="NAMES", help="Rules or checks, with commas; list shows all.")
     ] = "",
+    xsd: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Judge by the schemas in it, too: SAFTPT1.04_01.xsd, …"),
+    ] = None,
 ) -> None:
     """Check files by every rule: status 1 if there are errors, 2 if one can't be read."""
     if rules == _LIST:
@@ -62,13 +69,14 @@ def validate(
     if not paths:
         raise CannotRunError("saft validate: which file? Or --rules list, for all rules")
     wanted = _wanted(rules)
-    signatures = _signatures(key)
+    signatures, schemas = _signatures(key), _schemas(xsd)
     told: list[dict[str, Any]] = []
     status = OK
     for path in _files(paths):
         try:
             for name, content in unpacked_here(path):
-                document, worst = _validated(name, content, wanted, signatures, as_json=as_json)
+                checker = _checker(wanted, signatures)
+                document, worst = _validated(name, content, checker, schemas, as_json=as_json)
                 told.append(document)
                 status = max(status, worst)
         except (ArchiveError, OSError) as error:
@@ -109,24 +117,36 @@ def _signatures(key: Path | None) -> Signatures | None:
         raise CannotRunError(f"--key {error}") from None
 
 
-def _validated(
-    name: str,
-    path: Path,
-    wanted: set[str],
-    signatures: Signatures | None,
-    *,
-    as_json: bool,
-) -> tuple[dict[str, Any], int]:
-    """What is said of one file, and the status that it deserves."""
+def _schemas(folder: Path | None) -> Schemas | None:
+    if folder is None:
+        return None
+    from saft_pipeline.saft.rules.xsd import Schemas
+
+    try:
+        return Schemas(folder)
+    except SchemaError as error:
+        raise CannotRunError(f"--xsd {error}") from None
+
+
+def _checker(wanted: set[str], signatures: Signatures | None) -> Checker:
     from saft_pipeline.saft.rules.checker import Checker
 
-    checker = Checker(
-        only=wanted, signatures=lambda _: signatures.signatures if signatures else None
-    )
+    return Checker(only=wanted, signatures=lambda _: signatures.signatures if signatures else None)
+
+
+def _validated(
+    name: str, path: Path, checker: Checker, schemas: Schemas | None, *, as_json: bool
+) -> tuple[dict[str, Any], int]:
+    """What is said of one file, and the status that it deserves."""
     file: dict[str, Any] = {"file": name, "version": None, "documents": 0}
     try:
+        if schemas:
+            schemas.require_small(path)
         findings = _read(path, checker, file)
+        for found in schemas.findings(path, file["version"]) if schemas else ():
+            findings.add(found)
     except SaftError as error:
+        error.name = name
         reason = str(error)
     except OSError as error:
         reason = f"{name}: {error.strerror}"
@@ -134,13 +154,13 @@ def _validated(
         file |= {"findings": [_entry(f) for f in findings.kept], "counts": dict(findings.counts)}
         if not as_json:
             _print(name, findings)
-        errors = any(RULES[name].severity == "error" for name in findings.counts)
+        errors = any(_ALL[name].severity == "error" for name in findings.counts)
         return file, FOUND if errors else OK
     say(reason)
     return {**file, "error": reason, "findings": [], "counts": {}}, COULD_NOT
 
 
-def _read(path: Path, checker: Any, file: dict[str, Any]) -> Findings:
+def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:
     from saft_pipeline.saft.reader import read
     from saft_pipeline.saft.records import Header, Invoice
 
@@ -154,12 +174,11 @@ def _read(path: Path, checker: Any, file: dict[str, Any]) -> Findings:
                 file["version"] = record.audit_file_version
             if count % _OFTEN == 0 and not bar.disable:
                 bar.update(task, completed=source.tell())
-        found: Findings = checker.finish(document.warnings)
-    return found
+        return checker.finish(document.warnings)
 
 
 def _entry(found: Finding) -> dict[str, Any]:
-    rule = RULES[found.rule]
+    rule = _ALL[found.rule]
     return {**found._asdict(), "check": rule.check, "source": rule.source}
 
 

@@ -52,5 +52,9 @@ class EncryptedSaftError(SaftError):
     """A SAF-T whose values were encrypted with CryptoSAF-T."""
 
 
+class SchemaError(SaftError):
+    """No verdict by a schema can be given: there is none, it is unusable, or the file too large."""
+
+
 class ContentError(SaftError):
     """Well-formed, but a value or the structure can't be taken as SAF-T (PT)."""

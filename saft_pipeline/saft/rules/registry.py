@@ -258,3 +258,9 @@ _ROWS: tuple[Rule, ...] = (
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {rule.name: rule for rule in _ROWS}
+
+XSD = Rule(
+    "xsd", "xsd", "error", "The file is valid by the schema of its AuditFileVersion.",
+    "the schema given",
+)  # fmt: skip
+"""None of those that every file is read with: who has the schemas asks for it (xsd.py)."""
