@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,7 +51,7 @@ def poll(
         from saft_pipeline.store.opening import open_store
 
     store = open_store(settings)
-    with local_runs(settings) as runs:
+    with local_runs(settings) as runs, _given_back(store, runs):
         done = _poll(settings, store, runs, drain=drain)
     store.close()
     done.seconds = round(time.perf_counter() - started, 3)
@@ -106,6 +108,20 @@ def _execute(done: Polled, store: Store, runs: LocalRuns, total: int) -> None:
             bar.advance(task)
     if stuck:
         raise CannotRunError(stuck[0])
+
+
+@contextmanager
+def _given_back(store: Store, runs: LocalRuns) -> Iterator[None]:
+    """Whatever ends the block early, the files of runs that never began are the next poll's."""
+    try:
+        yield
+    finally:
+        from saft_pipeline.dagster_runtime.runs import owner_of
+
+        for run in runs.waiting:
+            store.release(owner_of(run))
+            runs.instance.report_run_canceled(run, "saft poll was stopped before it began")
+        runs.waiting.clear()
 
 
 def _reason(runs: LocalRuns, run_id: str) -> list[str]:

@@ -16,7 +16,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob
 from dagster._core.definitions.run_request import InstigatorType
-from dagster._core.errors import DagsterUserCodeProcessError
+from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeProcessError
+from dagster._core.events import RunFailureReason
 from dagster._core.execution.api import execute_run
 from dagster._core.launcher import LaunchRunContext, RunLauncher
 from dagster._core.remote_representation.code_location import InProcessCodeLocation
@@ -99,6 +100,7 @@ class LocalRuns:
 
         Raises:
             TickFailedError: the sensor raised.
+            KeyboardInterrupt: SIGINT or SIGTERM came meanwhile.
         """
         sensor = self._repository.get_sensor(SENSOR)
         state = self._state(sensor)
@@ -114,6 +116,8 @@ class LocalRuns:
                 return tick_of(context.tick)
         except DagsterUserCodeProcessError as error:
             raise TickFailedError(plain(error.user_code_process_error_infos[0])) from None
+        except DagsterExecutionInterruptedError:
+            raise KeyboardInterrupt from None
 
     def _state(self, sensor: RemoteSensor) -> InstigatorState:
         state = self.instance.get_instigator_state(
@@ -129,12 +133,21 @@ class LocalRuns:
             )
         return state
 
-    def run_waiting(self) -> Iterator[str]:
-        """Execute the runs that wait; yields the id of each as it ends, well or badly."""
+    @property
+    def waiting(self) -> list[dg.DagsterRun]:
+        """The runs that wait, as the launcher keeps them."""
         launcher = self.instance.run_launcher
         assert isinstance(launcher, WaitingRuns)
-        while launcher.waiting:
-            run = launcher.waiting.pop(0)
+        return launcher.waiting
+
+    def run_waiting(self) -> Iterator[str]:
+        """Execute the runs that wait; yields the id of each as it ends, well or badly.
+
+        Raises:
+            KeyboardInterrupt: SIGINT or SIGTERM ended a run; the others wait on.
+        """
+        while self.waiting:
+            run = self.waiting.pop(0)
             self._execute(run)
             yield run.run_id
 
@@ -149,7 +162,10 @@ class LocalRuns:
 
     def _execute(self, run: dg.DagsterRun) -> None:
         with in_use(self._settings):
-            execute_run(self._job(), run, self.instance)
+            done = execute_run(self._job(), run, self.instance)
+        # Dagster takes a signal for an end of the run alone.
+        if any(map(_was_interrupted, done.all_events)):
+            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -174,6 +190,13 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
                     )
                 workspace = stack.enter_context(loaded(instance, location.name))
         yield LocalRuns(settings, instance, workspace)
+
+
+def _was_interrupted(event: dg.DagsterEvent) -> bool:
+    return (
+        event.is_job_failure
+        and event.job_failure_data.failure_reason is RunFailureReason.UNEXPECTED_TERMINATION
+    )
 
 
 def _tick_data(sensor: RemoteSensor) -> TickData:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import stamina
 
 from saft_pipeline.loading import looks, sources
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
@@ -37,7 +40,9 @@ def quirky_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd
     names = folder / "quirks"
     names.touch()
     command = f"{sys.executable} -m saft_pipeline_tests.sftp.quirks {names}"
-    with start_sshd(folder / "s", settings=[f"Subsystem sftp {command}"]) as sshd:
+    with start_sshd(
+        folder / "s", settings=[f"Subsystem sftp {command}", "LogLevel VERBOSE"]
+    ) as sshd:
         yield sshd, names
 
 
@@ -183,3 +188,58 @@ def test_a_login_that_worked_before_may_only_find_the_server_full(
 def _ledger_file(project: Project, content: bytes) -> LedgerFile:
     file = ledger_file("0.xml", len(content), EARLY, source=project.settings.sources[0].source)
     return replace(file, sha256=hashlib.sha256(content).hexdigest())
+
+
+@contextmanager
+def polling(project: Project) -> Iterator[subprocess.Popen[str]]:
+    """`saft poll` as a process."""
+    with subprocess.Popen(
+        [sys.executable, "-c", "from saft_pipeline.cli import main; main()", "poll"],
+        env={**os.environ, **project.env},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@stamina.retry(on=AssertionError, attempts=None, timeout=60, wait_initial=0.1, wait_max=0.1)
+def wait_for(condition: Callable[[], bool]) -> None:
+    assert condition()
+
+
+def sessions(quirky_sshd: tuple[Sshd, Path]) -> int:
+    return quirky_sshd[0].errors.count("Starting session: subsystem")
+
+
+def stopped(process: subprocess.Popen[str]) -> str:
+    """What it said until SIGTERM had ended it; the bound is far from the drip's minutes."""
+    process.terminate()
+    said = process.communicate(timeout=10)[1]
+    assert process.returncode == 130
+    return said
+
+
+@pytest.mark.parametrize("quirk", ["a byte at a time", "a name at a time"])
+def test_sigterm_ends_a_poll_whose_listing_drips(
+    project: Project, quirky_sshd: tuple[Sshd, Path], quirk: str
+) -> None:
+    before = sessions(quirky_sshd)
+    with server_with(project, quirky_sshd, quirk) as quirky, polling(quirky) as process:
+        wait_for(lambda: sessions(quirky_sshd) > before)
+        assert "Traceback" not in stopped(process)
+
+
+def test_sigterm_ends_a_poll_whose_fetch_drips_and_all_its_files_come_back(
+    project: Project, store: Store, quirky_sshd: tuple[Sshd, Path]
+) -> None:
+    for number in range(3):  # a run for each: none of the others begins
+        project.put(f"{number}.xml", b"<%d/>" % number + bytes(5_000), modified_at=EARLY)
+    before = sessions(quirky_sshd)
+    quirk = "a byte of a file at a time"
+    with server_with(project, quirky_sshd, quirk) as quirky, polling(quirky) as process:
+        wait_for(lambda: sessions(quirky_sshd) > before + 1)  # the look's, and a run's
+        assert "Traceback" not in stopped(process)
+    assert store.counts(quirky.settings.sources[0].source) == {"pending": 3}
