@@ -38,7 +38,8 @@ To add
 - a report: a module in `reports`, its question in `store/repeatable/51_reports.sql` and
   `store/reports`, its name in `reports/making` (web and `saft export` follow) and `cli/report`, its
   words in `reports/portuguese`, the kinds of its columns in `reports/columns`. As an asset:
-  `defs/report_assets`, `REPORTS` in `dagster_runtime/names`, lineage in `defs/table_schema`.
+  `defs/report_assets`, `REPORTS` in `dagster_runtime/names`, lineage in `defs/table_schema` with
+  the view (`52_views.sql`) whose comments say what its columns mean.
 """
 
 from __future__ import annotations
