@@ -52,7 +52,7 @@ class Schemas:
     def findings(self, path: Path, version: str | None) -> Iterator[Finding]:
         """What the schema of a version says of a file that the reader could read.
 
-        Raises SchemaError, OSError.
+        Raises SchemaError; OSError if the file is gone.
         """
         schema = self._of(version)
         if schema not in self._judges:
@@ -94,8 +94,8 @@ def _tree(path: Path) -> Element:
 def _judge(path: Path) -> _Judge:
     try:
         schema = etree.XMLSchema(etree.parse(path))
-    except etree.XMLSyntaxError as error:
-        raise SchemaError(f"{path} is no XML: {error.msg}") from None
+    except (etree.XMLSyntaxError, OSError) as error:
+        raise SchemaError(f"{path} can't be read: {error}") from None
     except etree.XMLSchemaParseError:
         return _judge_11(path)
 

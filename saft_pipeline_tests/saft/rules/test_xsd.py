@@ -102,10 +102,12 @@ def test_verdict_that_cannot_be_given_says_what_to_do(
         without.setitem(sys.modules, "xmlschema", None)
         done = saft("validate", file, "--xsd", folder)
         assert (done.status, "pip install 'saft_pipeline[xsd]'" in done.err) == (2, True)
+    (folder / "SAFTPT1.04_01.xsd").write_text("<xs:schema")
+    assert "SAFTPT1.04_01.xsd can't be read" in saft("validate", file, "--xsd", folder).err
     (folder / "SAFTPT1.04_01.xsd").rename(folder / "SAFTPT1.03_01.xsd")
     assert "get SAFTPT1.04_01.xsd" in saft("validate", file, "--xsd", folder).err
     monkeypatch.setattr(xsd, "MOST_BYTES", 1000)
-    assert "leave --xsd out" in saft("validate", file, "--xsd", folder).err
+    assert "schemas judge at most 1,000" in saft("validate", file, "--xsd", folder).err
 
 
 @pytest.mark.skipif(not (SHARED / "xsd").exists(), reason=f"no schemas at {SHARED}")
