@@ -6,13 +6,14 @@ configuration. Its processes are forked with Dagster and the definitions loaded.
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from saft_pipeline import settings
-from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.instance import environment, open_instance
 from saft_pipeline.dagster_runtime.names import LOCATION
 
 
@@ -35,5 +36,7 @@ def _app() -> Any:
     from saft_pipeline.dagster_runtime.celery_launcher import worker_app
 
     import_module(LOCATION)
+    # Its processes execute runs in the instance that dagster-celery asks the environment for.
+    os.environ.update(environment(given))
     with open_instance(given) as instance:
         return worker_app(instance)

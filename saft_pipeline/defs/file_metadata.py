@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -126,4 +127,6 @@ _COLUMNS = ("code", "line", "message")
 def _cell(value: object) -> str | int:
     if value is None:
         return ""
-    return value if isinstance(value, int) else visible(str(value))
+    if isinstance(value, int):
+        return value
+    return visible(value if isinstance(value, str) else json.dumps(value))

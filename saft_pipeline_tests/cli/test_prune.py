@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG
 from saft_pipeline.settings import load
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import Command
@@ -27,7 +28,8 @@ def run_id(saft_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A run that has just ended."""
     monkeypatch.setenv("SAFT_HOME", str(saft_home))
     with open_instance(load()) as instance:
-        run = dg.DagsterRun("load_files_job", "1" * 36, status=dg.DagsterRunStatus.SUCCESS)
+        ended, tags = dg.DagsterRunStatus.SUCCESS, {CLAIM_TAG: "claim-1"}
+        run = dg.DagsterRun("load_files_job", "1" * 36, status=ended, tags=tags)
         instance.add_run(run)
         yield run.run_id
         instance.delete_run(run.run_id)
@@ -40,7 +42,7 @@ def test_what_went_is_one_document(saft: Command) -> None:
     assert age.days == 0
     assert found == {
         "dry_run": False, "runs": 1, "events": 0, "ticks": 0, "partitions": 0, "artifacts": 0,
-        "artifact_bytes": 0,
+        "artifact_bytes": 0, "kept": None,
     }  # fmt: skip
 
 

@@ -116,7 +116,7 @@ def test_a_shared_run_tells_of_a_file_what_was_found_in_it(polled: Polled) -> No
     (found,) = evaluations(polled.runs.instance, run_id, partition).values()
     assert rows(found) == [
         {
-            "file": "sub/warned.xml", "line": "", "document": "sales_invoices.total_credit",
+            "file": "sub/warned.xml", "line": 21, "document": "sales_invoices.total_credit",
             "expected": "10.00", "found": "11.00", "severity": "error",
         }
     ]  # fmt: skip
@@ -194,10 +194,12 @@ def test_a_file_that_was_mended_passes_the_check_that_it_failed(
 ) -> None:
     monkeypatch.setenv("RUN_PER_FILE_UP_TO", "0")
     project.put("f.xml", wrong("FT K/1"), modified_at=1_750_000_000)
+    project.put("other.xml", one_invoice("FT K/2"), modified_at=1_750_000_000)
     poll(project, runs)
-    partition = partition_of(store.files()[0])
+    partition = partition_of(store.files(path="f.xml")[0])
     before = latest(runs.instance, "gross_total", partition)
     project.put("f.xml", one_invoice("FT K/1"), modified_at=1_750_000_060)
+    project.put("other.xml", one_invoice("FT K/3"), modified_at=1_750_000_060)
     found = evaluations(runs.instance, poll(project, runs), partition)
     assert (before.passed, {n: e.passed for n, e in found.items()}) == (
         False,

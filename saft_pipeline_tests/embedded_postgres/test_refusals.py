@@ -41,7 +41,7 @@ def test_missing_wheel_is_named_with_the_cure(bare: Path, monkeypatch: pytest.Mo
 
 def test_home_that_cannot_be_made_is_named_with_the_cure(bare: Path) -> None:
     (bare / "file").touch()
-    with pytest.raises(EmbeddedPostgresError, match=r"file/postgres.*SUPABASE_DB_URL"):
+    with pytest.raises(EmbeddedPostgresError, match=r"/file'.*SUPABASE_DB_URL"):
         EmbeddedPostgres(bare / "file").start()
 
 
