@@ -84,7 +84,7 @@ def test_an_asset_of_ones_own_is_given_the_rows_of_its_partition(polled: Polled)
             instance=polled.runs.instance,
             partition_key=polled.partition("good.xml"),
             resources={
-                "tables": TablesIOManager(pipeline=pipeline),
+                "saft_tables": TablesIOManager(pipeline=pipeline),
                 "io_manager": dg.mem_io_manager,
             },
         )
