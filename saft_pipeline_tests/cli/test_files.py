@@ -277,7 +277,7 @@ def test_status_knows_the_states_of_the_ledger() -> None:
 def test_status_of_an_empty_ledger_says_so(project: Project, store: Store, saft: Command) -> None:
     done = saft("status")
     assert (done.status, done.out) == (0, "")
-    assert done.err.endswith(": the ledger is empty\n")
+    assert done.err.endswith(":\nthe ledger is empty\n")
 
 
 def test_status_names_the_rest_of_a_long_list(

@@ -42,7 +42,7 @@ def test_what_went_is_one_document(saft: Command) -> None:
     assert age.days == 0
     assert found == {
         "dry_run": False, "runs": 1, "events": 0, "ticks": 0, "partitions": 0, "artifacts": 0,
-        "artifact_bytes": 0, "kept": None,
+        "artifact_bytes": 0, "kept": None, "beyond": 0,
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -58,8 +59,8 @@ def running(command: list[str], env: dict[str, str], log: Path) -> Iterator[None
             yield
         finally:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, 15)
-            process.wait(30)
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def until(what: Callable[[], bool], logs: Path) -> None:

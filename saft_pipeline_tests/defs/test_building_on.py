@@ -35,7 +35,8 @@ def saft_home() -> Iterator[Path]:
 @pytest.fixture
 def example() -> dg.Definitions:
     """What the README's Python defines."""
-    (block,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (block,) = (block for block in blocks if "build_defs" in block)
     names: dict[str, Any] = {}
     exec(compile(block, str(README), "exec"), names)
     found: dg.Definitions = names["defs"]

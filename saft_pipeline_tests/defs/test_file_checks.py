@@ -168,6 +168,7 @@ def test_the_page_shows_what_the_checks_of_an_asset_found(
     shown = {
         check["name"]: check["executionForLatestMaterialization"]["status"]
         for check in answer.data["assetNodeOrError"]["assetChecksOrError"]["checks"]
+        if check["name"] in ALL
     }
     expected = {spec.name for spec in SPECS if spec.asset_key == dg.AssetKey("invoices")}
     assert shown == dict.fromkeys(expected, "SUCCEEDED") | {"gross_total": "FAILED"}
