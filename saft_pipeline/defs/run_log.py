@@ -1,6 +1,7 @@
 """What a run says on stderr, from `LOG_LEVEL` up: a line for each file; the UI keeps the rest."""
 
 import logging
+import sys
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -17,6 +18,14 @@ class _Formatter(logging.Formatter):
         return visible(super().format(record))
 
 
+class _Stderr(logging.Handler):
+    """To what stderr is at that moment: that of a process's first run may be closed by now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        sys.stderr.write(f"{self.format(record)}\n")
+
+
 def _is_news(record: logging.LogRecord) -> bool:
     """Not what Dagster says of a failed step: a traceback of ours; reasons are told by file."""
     event = getattr(record, "dagster_meta", {}).get("dagster_event")
@@ -30,7 +39,7 @@ def run_logger(level: str) -> dg.LoggerDefinition:
     def to_stderr(_context: dg.InitLoggerContext) -> logging.Logger:
         _LOGGER.setLevel(level.upper())
         if not _LOGGER.handlers:
-            handler = logging.StreamHandler()
+            handler = _Stderr()
             handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
             handler.addFilter(_is_news)
             _LOGGER.addHandler(handler)
