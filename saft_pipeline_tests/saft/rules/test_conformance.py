@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from saft_pipeline.saft.rules.checker import Checker
+from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.registry import RULES
 from saft_pipeline_tests.saft.documents import reading
-from saft_pipeline_tests.saft.rules.conformance import Case, cases
+from saft_pipeline_tests.saft.rules.conformance import Case, cases, varied
 
 CASES = list(cases())
+VARIED = list(varied())
 # What no change to a base shows: a key is needed, ten thousand series, other bytes, a repetition.
 ELSEWHERE = {
     *("signature", "signature_open", "series_limit", "encoding", "repeated_invoice"),
@@ -18,12 +20,20 @@ ELSEWHERE = {
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 def test_what_is_found_in_a_document_is_what_the_set_says(case: Case) -> None:
+    assert sorted(f"{f.rule} {f.document}" for f in _found(case)) == case.finds
+
+
+@pytest.mark.parametrize("case", VARIED, ids=[case.name for case in VARIED])
+def test_what_is_found_in_a_varied_document_is_what_the_law_says(case: Case) -> None:
+    assert sorted(f"{f.severity} {f.rule} {f.document}" for f in _found(case)) == case.finds
+
+
+def _found(case: Case) -> list[Finding]:
     read = reading(case.content)
     checker = Checker()
     for record in read.records:
         checker.see(record)
-    found = checker.finish(read.warnings).kept
-    assert sorted(f"{f.rule} {f.document}" for f in found) == case.finds
+    return checker.finish(read.warnings).kept
 
 
 @pytest.mark.parametrize("rule", RULES)

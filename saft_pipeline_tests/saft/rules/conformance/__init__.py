@@ -1,10 +1,12 @@
 """An open conformance set: documents, and what each rule is to find in them.
 
-The documents are made of a base and changes (`cases.toml`), so that what matters is seen.
+The documents are made of a base and changes (`cases.toml`, by rule, and `varied.toml`, by what the
+law says of documents of all kinds), so that what matters is seen.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,10 @@ _HERE = Path(__file__).parent
 
 
 class Case(NamedTuple):
-    """A document, and all that is to be found in it, as "rule document", sorted."""
+    """A document, and all that is to be found in it, as "rule document", sorted.
+
+    In the varied cases "severity rule document", and `rule` is the law.
+    """
 
     name: str
     rule: str
@@ -32,13 +37,32 @@ def cases() -> Iterator[Case]:
             yield Case(f"{rule}-{number}", rule, content, sorted(variant["finds"]))
 
 
-def _patched(base: str, patches: list[str]) -> bytes:
+def varied() -> Iterator[Case]:
+    """The varied cases, in their order."""
+    for name, case in tomllib.loads((_HERE / "varied.toml").read_text("utf-8")).items():
+        content = _patched(case["base"], case.get("patch", []), turned=case.get("reversed", False))
+        for old, new in (replacement.split(" => ") for replacement in case.get("raw", [])):
+            content = content.replace(old.encode(), new.encode())
+        if "prefix" in case:
+            content = _prefixed(content, case["prefix"].encode())
+        yield Case(name, case["law"], content, sorted(case["finds"]))
+
+
+def _patched(base: str, patches: list[str], *, turned: bool = False) -> bytes:
     root = etree.fromstring((_HERE / f"base-{base}.xml").read_bytes())
     for patch in patches:
         _change(root, patch)
+    if turned:
+        sales = root.find(".//{*}SalesInvoices")
+        sales[3:] = reversed(sales[3:])
     version = root.findtext("{*}Header/{*}AuditFileVersion") or ""
     content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
-    return content.replace(f":PT_{base}_01".encode(), f":PT_{version}".encode())
+    return re.sub(rb":PT_\d\.\d\d_01", f":PT_{version}".encode(), content, count=1)
+
+
+def _prefixed(content: bytes, prefix: bytes) -> bytes:
+    named = re.sub(rb"<(/?)(\w)", rb"<\1" + prefix + rb":\2", content)
+    return named.replace(b" xmlns=", b" xmlns:" + prefix + b"=", 1)
 
 
 def _change(root: etree._Element, patch: str) -> None:
