@@ -24,6 +24,8 @@ class Documents:
     def __init__(self, header: Header) -> None:
         self._start = header.start_date or "0000"
         self._end = header.end_date or "9999"
+        year = header.fiscal_year or self._start[:4]
+        self._by_calendar = year == self._start[:4] and self._end[:4] in (year, "9999")
         self._right: set[tuple[str | None, ...]] = set()
 
     def documents(self, invoice: Invoice) -> Iterable[Finding]:
@@ -68,7 +70,7 @@ class Documents:
         if not self._start <= date <= self._end:
             expected = f"{self._start} to {self._end}, the file's period"
             yield _about(invoice, "period", expected, date)
-        if period is not None and int(period) != int(date[5:7]):
+        if self._by_calendar and period is not None and int(period) != int(date[5:7]):
             yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
 
 

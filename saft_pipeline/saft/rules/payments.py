@@ -22,6 +22,7 @@ _CENT, _HALF = Decimal("0.01"), Decimal("0.5")
 _RETAIL_LIMIT, _LIMIT = 1000, 100  # EUR: CIVA art. 40 n.º 1
 _mechanisms = re.compile(r'"payment_mechanism":"([^"]*)"').findall
 _withheld_as = re.compile(r'"withholding_tax_type":"([^"]*)"').findall
+_negative = re.compile(r'"(\w+_amount|exchange_rate)":"(-[^"]*)"').findall
 _is_currency = re.compile(r"[A-Z]{3}", re.ASCII).fullmatch
 
 
@@ -41,6 +42,9 @@ def payments(invoice: Invoice) -> Iterable[Finding]:
 
 def _all(invoice: Invoice) -> Iterator[Finding]:
     values = invoice.values
+    for name, amount in _negative(invoice.extra_json):
+        said = name.title().replace("_", "")
+        yield _about(invoice, "negative_amount", f"{said} of 0 or more", amount)
     if values[_PAID] is not None or values[_WITHHELD] is not None:
         yield from _settled(invoice)
     elif values[_TYPE] == "FR" and values[_STATUS] != "A":
