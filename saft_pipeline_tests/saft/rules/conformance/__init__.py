@@ -53,8 +53,7 @@ def _patched(base: str, patches: list[str], *, turned: bool = False) -> bytes:
     for patch in patches:
         _change(root, patch)
     if turned:
-        sales = root.find(".//{*}SalesInvoices")
-        sales[3:] = reversed(sales[3:])
+        _turn(root.findall(".//{*}Invoice"))
     version = root.findtext("{*}Header/{*}AuditFileVersion") or ""
     content: bytes = etree.tostring(root, xml_declaration=True, encoding="UTF-8")
     return re.sub(rb":PT_\d\.\d\d_01", f":PT_{version}".encode(), content, count=1)
@@ -63,6 +62,14 @@ def _patched(base: str, patches: list[str], *, turned: bool = False) -> bytes:
 def _prefixed(content: bytes, prefix: bytes) -> bytes:
     named = re.sub(rb"<(/?)(\w)", rb"<\1" + prefix + rb":\2", content)
     return named.replace(b" xmlns=", b" xmlns:" + prefix + b"=", 1)
+
+
+def _turn(documents: list[etree._Element]) -> None:
+    """Put the documents in the order from last to first."""
+    for document in reversed(documents[:-1]):
+        parent = document.getparent()
+        if parent is not None:
+            parent.append(document)
 
 
 def _change(root: etree._Element, patch: str) -> None:
