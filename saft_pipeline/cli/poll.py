@@ -89,7 +89,12 @@ def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> 
 
 
 def _tick(runs: LocalRuns) -> Tick:
+    from saft_pipeline.loading.rounds import GOES_ON
+
     tick = runs.tick()
+    while tick.cursor is None and GOES_ON in (tick.skip_reason or ""):
+        say(tick.skip_reason or "")
+        tick = runs.tick()
     if tick.cursor is None or (tick.skip_reason or "").startswith("tried again"):
         raise CannotRunError(
             tick.skip_reason or "the sensor did not finish its tick; poll again, or see: saft check"

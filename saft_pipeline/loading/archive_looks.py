@@ -16,7 +16,7 @@ from typing import Any
 
 from saft_pipeline.loading.archives import ArchiveError, Member, is_zip, members
 from saft_pipeline.settings import SourceSettings
-from saft_pipeline.sftp.client import Fetched, Listing, Problem, RemoteFile, Sftp
+from saft_pipeline.sftp.client import Fetched, Listing, Problem, RemoteFile, RemoteFiles, Sftp
 from saft_pipeline.sftp.paths import name_pattern, raw_path
 
 _OTHERS = (".7z", ".rar")
@@ -28,13 +28,13 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
     A zip that can't be taken is a problem with its reason, one without a member that fits is told
     once. What can't be looked into until `due` (monotonic time) is left for the next look.
     """
-    zips = [file for file in listing.files if is_zip(file.text)]
+    zips = [listing.files.at(path) for path in listing.files.paths if _is_zip(path)]
     if not zips:
         return listing
     index = _Index(source)
     new = [file for file in zips if index.found(file) is None]
     late = _look_into(new, source, sftp, index, due) if new else []
-    files = [file for file in listing.files if not is_zip(file.text)]
+    files = RemoteFiles(listing.files.at(p) for p in listing.files.paths if not _is_zip(p))
     problems = [*listing.problems, *late]
     packed: dict[RemoteFile, Sequence[str]] = {}
     for file in zips:
@@ -42,13 +42,10 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
         if found is None:
             continue
         packed[file] = [f"{file.text}/{member.path}" for member in found.members]
-        files += (
-            RemoteFile(raw_path(path), member.size, file.modified_at)
-            for path, member in zip(packed[file], found.members, strict=True)
-        )
+        for path, member in zip(packed[file], found.members, strict=True):
+            files.add(RemoteFile(raw_path(path), member.size, file.modified_at))
         problems += found.problems(file)
     index.keep(zips)
-    files.sort(key=lambda file: (file.modified_at, file.path))
     return replace(listing, files=files, problems=problems, packed=packed)
 
 
@@ -71,6 +68,10 @@ def _look_into(
             break
     for file in waiting.values():
         yield Problem(file.path, "not looked into yet: the next look goes on", folder=True)
+
+
+def _is_zip(path: bytes) -> bool:
+    return path[-4:].lower() == b".zip"
 
 
 def _wants(source: SourceSettings) -> Callable[[str], bool]:

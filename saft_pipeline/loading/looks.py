@@ -27,8 +27,9 @@ from saft_pipeline.sftp.errors import (
 from saft_pipeline.sftp.model import SftpConfig
 
 MOST_AT_ONCE = 32
-"""Threads; the servers that don't answer keep one each."""
-_LOOK_SECONDS = 40.0
+"""Threads, beside those that a round did not wait for to their end."""
+_LOOK_SECONDS = 40.0  # to connect, and to look into zips
+_LISTING_SECONDS = 900.0  # a folder of millions, or a server that drips
 _TRIES = 3
 _REFUSED_FOR = 3600.0  # seconds
 
@@ -83,10 +84,11 @@ class Looks:
     def round(self, sources: Sequence[SourceSettings], seconds: float) -> Iterator[Look]:
         """Look at all, whoever was looked at longest ago first; gives what ends in `seconds`."""
         until = time.monotonic() + seconds
+        late = len(self._under_way)
         idle = (each for each in sources if each.source not in self._under_way)
         waiting = deque(sorted(idle, key=lambda each: self._ended.get(each.source, 0.0)))
         while waiting or self._under_way:
-            while waiting and len(self._under_way) < MOST_AT_ONCE:
+            while waiting and len(self._under_way) < MOST_AT_ONCE + late:
                 self._begin(waiting.popleft())
             try:
                 look = self._done.get(timeout=max(0.0, until - time.monotonic()))
@@ -153,7 +155,7 @@ def _listing(source: SourceSettings) -> Listing:
                 pattern=source.sftp_pattern,
                 recursive=source.sftp_recursive,
                 exclude=source.sftp_archive_dir,
-                within=max(1.0, due - time.monotonic()),
+                within=_LISTING_SECONDS,
             )
-            return looked_into(listing, source, sftp, due)
+            return looked_into(listing, source, sftp, time.monotonic() + _LOOK_SECONDS)
     raise AssertionError("stamina raises after its last attempt")

@@ -5,6 +5,7 @@ What is new is decided against the ledger, never by a watermark. Nothing here kn
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,7 +23,8 @@ from saft_pipeline.loading.servers import news
 from saft_pipeline.loading.sources import SftpSource
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings, SourceSettings
-from saft_pipeline.sftp.client import Problem, RemoteFile
+from saft_pipeline.sftp.client import Listing, Problem, RemoteFile
+from saft_pipeline.sftp.paths import raw_path, text_path
 from saft_pipeline.store.model import Backlog, LedgerFile, Seen, file_key
 from saft_pipeline.store.store import Store
 
@@ -94,6 +96,7 @@ def poll(
     turn_of: Callable[[str], Turn],
     last: LastListing,
     elsewhere: int = 0,
+    until: float = math.inf,
 ) -> Poll:
     """Bring the ledger up to what a look found, claim what is to be loaded now.
 
@@ -104,20 +107,19 @@ def poll(
             ended before its turn came, was cancelled, or had it (or was never there).
         last: what was listed at the last look.
         elsewhere: how many files of other sources are taken and not yet loaded.
+        until: monotonic time at which telling the ledger is broken off; the next look goes on.
     """
     source, listing = look.source, look.listing
     if listing is None:
         return Poll(source, error=look.error)
-    unreadable = [p for p in listing.problems if not (p.folder or p.told)]
-    changed, whole = last.news(listing)
-    seen = [*map(_seen, changed), *map(_unreadable, unreadable)]
-    took = timedelta(seconds=time.monotonic() - look.began)
-    store.observe(source.source, seen, whole=whole, age=took)
+    _tell(look, listing, store, last, until)
     _keep_turns(source, store, turn_of)
     look_again(source, store)
     claims, counts = _take(source, store, elsewhere)
     backlog = store.backlog(source.source, source.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
+    if last.reached is not None:
+        problems.append("the ledger doesn't know all of the listing yet: the next look goes on")
     if len(listing.files) >= MANY_NAMES:
         problems.append(
             f"{len(listing.files):,} files lie there, and each look lists them all: set AFTER_LOAD "
@@ -128,6 +130,28 @@ def poll(
         problems.append(f"{files} fit SFTP_PATTERN")
     problems += [*_stale(backlog), *_clear_leftovers(source, store, listing.packed), *news(source)]
     return Poll(source, len(listing.files), counts, problems, claims, backlog)
+
+
+def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: float) -> None:
+    """Tell the ledger what is new in the listing, or all of it, as far as time lasts."""
+    source, took = look.source.source, timedelta(seconds=time.monotonic() - look.began)
+    bad = {p.text: p for p in listing.problems if not (p.folder or p.told)}
+    changed, whole = last.news(listing)
+    if changed or not whole:
+        seen = [*map(_seen, changed), *map(_unreadable, bad.values())]
+        store.observe(source, seen, whole=False, age=took)
+    if not whole:
+        return
+    paths = sorted({*map(text_path, listing.files.paths), *bad})
+
+    def seen_of(path: str) -> Seen:
+        problem = bad.get(path)
+        return _unreadable(problem) if problem else _seen(listing.files.at(raw_path(path)))
+
+    parts = store.observe_each(source, paths, seen_of, whole=True, age=took, above=last.reached)
+    for last.reached, _ in parts:  # how far this came
+        if time.monotonic() > until:
+            return
 
 
 def _keep_turns(source: SourceSettings, store: Store, turn_of: Callable[[str], Turn]) -> None:

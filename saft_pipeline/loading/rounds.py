@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ from saft_pipeline.store.store import Store
 
 ROUND_SECONDS = 45.0
 """A tick has 60 s in Dagster. Who was not reached in this time comes first in the next round."""
+
+GOES_ON = "it goes on"
+"""Said of a source whose look outlasts its round."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +137,7 @@ class Rounds:
             self._store, self._adopted, self._last = store, set(), {}
         sources = settings.sources
         self._newest = {s.source: self._newest.get(s.source, Poll(s)) for s in sources}
-        fresh = []
+        fresh, until = [], time.monotonic() + seconds
         for look in self._looks.round(sources if everyone else self._looks.due(sources), seconds):
             name = look.source.source
             if name not in self._newest:  # its table is gone meanwhile
@@ -143,7 +147,9 @@ class Rounds:
             elsewhere = sum(p.counts.get("running", 0) for p in others)
             last = self._last.setdefault(name, LastListing())
             try:
-                found = poll(look, store, turn_of=turn_of, last=last, elsewhere=elsewhere)
+                found = poll(
+                    look, store, turn_of=turn_of, last=last, elsewhere=elsewhere, until=until
+                )
             except BaseException:
                 last.forget()
                 raise
@@ -168,7 +174,7 @@ class Rounds:
     def _unreached(self, sources: Sequence[SourceSettings]) -> dict[str, str]:
         looking = {s.source: self._looks.since(s.source) for s in sources}
         return {
-            name: f"no answer for {format_duration(int(seconds))}; it goes on"
+            name: f"no answer for {format_duration(int(seconds))}; {GOES_ON}"
             for name, seconds in looking.items()
             if seconds is not None
         }

@@ -32,6 +32,7 @@ from saft_pipeline.sftp.model import (
     Loaded,
     Problem,
     RemoteFile,
+    RemoteFiles,
     SftpConfig,
 )
 from saft_pipeline.sftp.quirks import Quirks
@@ -48,6 +49,7 @@ __all__ = [
     "Problem",
     "Quirks",
     "RemoteFile",
+    "RemoteFiles",
     "Sftp",
     "SftpConfig",
     "connect",
@@ -149,15 +151,16 @@ class Sftp:
                 self._judge_times(root, found.files)
                 return found if self.quirks.times else listing.without_times(found)
 
-    def _judge_times(self, root: bytes, files: Sequence[RemoteFile]) -> None:
+    def _judge_times(self, root: bytes, files: RemoteFiles) -> None:
         """Find out whether files' times move with each look, where they all are about now.
 
         Those of a good server are never waited for: they are as they were listed.
         """
         if not (self.quirks.times and listing.all_about_now(files)):
             return
-        listed = [wire.Attributes(file.size, None, file.modified_at) for file in files[:3]]
-        looks = [wire.stat(paths.below(root, file.path)) for file in files[:3]]
+        some = files[:3]
+        listed = [wire.Attributes(file.size, None, file.modified_at) for file in some]
+        looks = [wire.stat(paths.below(root, file.path)) for file in some]
         about = "looking whether times move by themselves"
         before = self._session.do(ask_each(looks, 3), about)
         if all(map(listing.moved, listed, before)):

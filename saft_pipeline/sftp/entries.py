@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.sftp.faults import describe
-from saft_pipeline.sftp.model import Problem, RemoteFile
+from saft_pipeline.sftp.model import Problem, RemoteFile, RemoteFiles
 from saft_pipeline.sftp.wire import Attributes, Entry, Reply, Status
 
 # Deeper and larger than anybody's tree: a server whose folders or listings never end must not keep
-# us for ever, nor fill the memory (a million files take 250 MB beside their paths).
+# us for ever, nor fill the memory.
 MAX_DEPTH = 50
-MAX_ENTRIES = 1_000_000
+MAX_ENTRIES = 2_000_000
 MAX_BYTES = 256 << 20
 # What a database keeps as a file's size, and what file systems allow.
 _MOST_SIZE = 1 << 63
@@ -71,7 +71,7 @@ class Folder:
     """
 
     path: bytes
-    files: dict[bytes, RemoteFile] = field(default_factory=dict)
+    files: RemoteFiles = field(default_factory=RemoteFiles)
     folders: set[bytes] = field(default_factory=set)
     problems: list[Problem] = field(default_factory=list)
     refused: Status | None = None
@@ -132,7 +132,7 @@ class Folder:
         elif too_long := _too_long(path):
             self.reject(path, too_long)
         else:
-            self.files[path] = RemoteFile(path, size, modified_at)
+            self.files.add(RemoteFile(path, size, modified_at))
 
     def _add_folder(self, path: bytes) -> None:
         deep = path.count(b"/") >= MAX_DEPTH

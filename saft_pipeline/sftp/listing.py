@@ -12,7 +12,7 @@ from saft_pipeline.sftp.entries import Folder, Selection, kind_of, with_kind
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.flight import is_refusal
-from saft_pipeline.sftp.model import Listing, Problem, RemoteFile
+from saft_pipeline.sftp.model import Listing, RemoteFiles
 from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.session import OverdueError, Session
 from saft_pipeline.sftp.wire import Attributes, Entry, Handle, Names, Reply, Request, Status
@@ -36,26 +36,27 @@ def find(session: Session, selection: Selection, within: float | None = None) ->
         walk.go(None if within is None else session.clock() + within)
     except OverdueError:
         walk.break_off(within or 0)
-    files: list[RemoteFile] = []
-    problems: list[Problem] = []
-    for folder in walk.folders.values():
-        files.extend(folder.files.values())
-        problems.extend(folder.problems)
+    root, *others = walk.folders.values()
+    problems = [*root.problems]
+    for folder in others:
+        root.files.update(folder.files)
+        problems += folder.problems
     unfit = sum(folder.unfit for folder in walk.folders.values())
-    return Listing(sorted(files, key=lambda file: (file.modified_at, file.path)), problems, unfit)
+    return Listing(root.files, problems, unfit)
 
 
 def without_times(found: Listing) -> Listing:
     """Give a listing whose times say nothing."""
-    return Listing([replace(file, modified_at=0) for file in found.files], found.problems)
+    files = RemoteFiles(replace(file, modified_at=0) for file in found.files)
+    return replace(found, files=files)
 
 
-def all_about_now(files: Sequence[RemoteFile]) -> bool:
+def all_about_now(files: RemoteFiles) -> bool:
     """Tell whether files all have about one time, that of this look; clocks differ a little."""
-    times = [file.modified_at for file in files]
-    if len(files) < 3 or max(times) - min(times) > _ABOUT_ONE_TIME:
+    if len(files) < 3:
         return False
-    return abs(time.time() - max(times)) < _ABOUT_NOW
+    newest = max(files.times)
+    return newest - min(files.times) <= _ABOUT_ONE_TIME and abs(time.time() - newest) < _ABOUT_NOW
 
 
 def moved(before: Reply, after: Reply) -> bool:

@@ -1,10 +1,10 @@
 """What the client hands out: files, listings and what fetching them gave."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, overload
 
 from saft_pipeline.sftp import paths
 
@@ -52,6 +52,74 @@ class RemoteFile:
         return paths.text_path(paths.split(self.path)[1])
 
 
+class RemoteFiles(Sequence[RemoteFile]):
+    """Files of a listing, oldest first: paths and numbers, made into objects when asked for.
+
+    A path that is added again is kept once, as it was last. Of a million files it takes 150 MB.
+    """
+
+    def __init__(self, files: Iterable[RemoteFile] = ()) -> None:
+        self._known: dict[bytes, int] = {}
+        for file in files:
+            self.add(file)
+
+    def add(self, file: RemoteFile) -> None:
+        """Add a file, or say how it is now."""
+        self._known[file.path] = file.modified_at << _SIZE_BITS | file.size
+
+    def update(self, others: "RemoteFiles") -> None:
+        """Add other files."""
+        self._known |= others._known
+
+    @property
+    def paths(self) -> Iterable[bytes]:
+        """The paths, in no order."""
+        return self._known.keys()
+
+    @property
+    def times(self) -> Iterator[int]:
+        """When they were changed, in no order."""
+        return (number >> _SIZE_BITS for number in self._known.values())
+
+    def at(self, path: bytes) -> RemoteFile:
+        """The file with a path. Raises KeyError."""
+        number = self._known[path]
+        return RemoteFile(path, number & (1 << _SIZE_BITS) - 1, number >> _SIZE_BITS)
+
+    def news(self, before: "RemoteFiles") -> list[RemoteFile]:
+        """Those that were not there before, or were others; oldest first."""
+        old = before._known.get
+        return [
+            self.at(path)
+            for path in self._ordered(
+                path for path, number in self._known.items() if old(path) != number
+            )
+        ]
+
+    def lack(self, before: "RemoteFiles") -> bool:
+        """Tell whether one that was there before is not."""
+        return not before._known.keys() <= self._known.keys()
+
+    def _ordered(self, paths: Iterable[bytes]) -> list[bytes]:
+        return sorted(paths, key=lambda path: (self._known[path] >> _SIZE_BITS, path))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __iter__(self) -> Iterator[RemoteFile]:
+        return map(self.at, self._ordered(self._known))
+
+    @overload
+    def __getitem__(self, index: int) -> RemoteFile: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[RemoteFile]: ...
+    def __getitem__(self, index: int | slice) -> RemoteFile | list[RemoteFile]:
+        return list(self)[index]
+
+
+_SIZE_BITS = 63  # of a file's number, above which its time stands
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something in the listing that can't be taken; with `folder`, nor can what is below it.
@@ -78,7 +146,7 @@ class Listing:
     looks into those.
     """
 
-    files: Sequence[RemoteFile]
+    files: RemoteFiles
     problems: Sequence[Problem]
     unfit: int = 0
     packed: Mapping[RemoteFile, Sequence[str]] = field(default_factory=dict)

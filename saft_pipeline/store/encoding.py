@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -18,16 +19,16 @@ _TIMES = ("modified_at", "next_attempt_at", "lease_expires_at", "first_seen_at",
 
 
 def in_parts(
-    seen: Sequence[Seen],
-) -> Iterator[tuple[str | None, Sequence[Seen], str | None]]:
-    """Parts of a listing by path, and between which paths each has all: above one, up to the other.
+    paths: Sequence[str], after: str | None = None
+) -> Iterator[tuple[str | None, Sequence[str], str | None]]:
+    """Parts of sorted paths, and between which each has all: above one, up to the other.
 
-    Paths are in the order of their UTF-8, which is Postgres's collation "C".
+    The order is that of their UTF-8, which is Postgres's collation "C".
     """
-    ordered, after = sorted(seen, key=lambda s: s.path), None
-    for start in range(0, max(len(ordered), 1), PAGE):
-        part = ordered[start : start + PAGE]
-        until = part[-1].path if start + PAGE < len(ordered) else None
+    begin = bisect_right(paths, after) if after else 0
+    for start in range(begin, max(len(paths), begin + 1), PAGE):
+        part = paths[start : start + PAGE]
+        until = part[-1] if start + PAGE < len(paths) else None
         yield after, part, until
         after = until
 

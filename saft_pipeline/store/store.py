@@ -67,19 +67,39 @@ class Store:
             whole: nothing is missing from the listing, so that what it lacks is gone.
             age: how long ago the listing began: what happened since then it can't know.
         """
-        began = time.monotonic() - age.total_seconds()
+        by_path = {each.path: each for each in seen}
         total: Counter[str] = Counter()
-        for after, part, until in in_parts(seen):
+        for _, found in self.observe_each(
+            source, sorted(by_path), by_path.__getitem__, whole=whole, age=age
+        ):
+            total.update(found)
+        return Observation(**total)
+
+    def observe_each(
+        self,
+        source: str,
+        paths: Sequence[str],
+        seen_of: Callable[[str], Seen],
+        *,
+        whole: bool,
+        age: timedelta,
+        above: str | None = None,
+    ) -> Iterator[tuple[str | None, Mapping[str, int]]]:
+        """The same for sorted paths above one of them, in parts, each file made when it is sent.
+
+        Gives after each part up to which path the ledger knows the listing now (None: to its end).
+        """
+        began = time.monotonic() - age.total_seconds()
+        for after, part, until in in_parts(paths, above):
             arguments = {
                 "source": source,
-                "listed": copy_text([seen_row(s) for s in part]).decode() if part else "",
+                "listed": copy_text([seen_row(seen_of(p)) for p in part]).decode() if part else "",
                 "whole": whole,
                 "age_seconds": time.monotonic() - began,
                 "after": after,
                 "until": until,
             }
-            total.update(self._transport.call("saft_observe", arguments))
-        return Observation(**total)
+            yield until, self._transport.call("saft_observe", arguments)
 
     def adopt(self, source: str, former: Sequence[str]) -> int:
         """Go on under a source's new name with what the ledger has under the first known former

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saft_pipeline.loading.last_listing import WHOLE_EVERY, LastListing
-from saft_pipeline.sftp.model import Listing, Problem, RemoteFile
+from saft_pipeline.sftp.model import Listing, Problem, RemoteFile, RemoteFiles
 
 
 class Clock:
@@ -18,12 +18,14 @@ class Clock:
 
 
 def of(**files: int) -> Listing:
-    return Listing([RemoteFile(name.encode(), size, 1) for name, size in files.items()], [])
+    return Listing(
+        RemoteFiles(RemoteFile(name.encode(), size, 1) for name, size in files.items()), []
+    )
 
 
 def told(last: LastListing, listing: Listing) -> tuple[list[str], bool]:
     files, whole = last.news(listing)
-    return [file.text for file in files], whole
+    return [file.text for file in (listing.files if whole else files)], whole
 
 
 def test_the_first_listing_is_told_whole() -> None:
@@ -73,8 +75,20 @@ names = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 3))
 def test_a_ledger_that_is_told_the_news_knows_what_there_is(listings: list[dict[str, int]]) -> None:
     last, ledger = LastListing(), dict[str, int]()
     for files in listings:
-        news, whole = last.news(of(**files))
+        listing = of(**files)
+        news, whole = last.news(listing)
         if whole:
+            news = listing.files[:]
             ledger.clear()
         ledger |= {file.text: file.size for file in news}
         assert ledger == files
+
+
+def test_a_comparison_that_was_broken_off_goes_on_with_the_news_of_what_lies_before() -> None:
+    last = LastListing()
+    last.news(of(a=1, b=1))
+    last.reached = "a"
+    assert [f.text for f in last.news(of(a=2, b=1))[0]] == ["a"]
+    assert last.news(of(a=2, b=1))[1]
+    last.reached = None
+    assert not last.news(of(a=2, b=1))[1]

@@ -14,7 +14,7 @@ from saft_pipeline.loading.poll import Poll
 from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, load
-from saft_pipeline.sftp.model import Listing, Problem
+from saft_pipeline.sftp.model import Listing, Problem, RemoteFiles
 from saft_pipeline.store.model import CANCELLED, Failure
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, poll_once
@@ -309,7 +309,7 @@ def test_a_folder_that_cannot_be_read_is_told_and_is_no_file(
 ) -> None:
     problem = Problem(b"closed", "the folder can't be read", folder=True)
     monkeypatch.setattr(
-        "saft_pipeline_tests.fixtures.project.look", lambda _: Listing([], [problem])
+        "saft_pipeline_tests.fixtures.project.look", lambda _: Listing(RemoteFiles(), [problem])
     )
     assert look(project, store).problems == ["closed: the folder can't be read"]
     assert store.files() == []

@@ -12,10 +12,10 @@ from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.looks import Looks
 from saft_pipeline.loading.rounds import Round, Rounds
 from saft_pipeline.settings import Settings, SourceSettings
-from saft_pipeline.sftp.model import Listing, RemoteFile
+from saft_pipeline.sftp.model import Listing, RemoteFile, RemoteFiles
 from saft_pipeline.store.store import Store
 
-FOUND = Listing([RemoteFile(b"f.xml", 10, 1_750_000_000)], [])
+FOUND = Listing(RemoteFiles([RemoteFile(b"f.xml", 10, 1_750_000_000)]), [])
 
 
 def settings_of(*names: str, **values: object) -> Settings:

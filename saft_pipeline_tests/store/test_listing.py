@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -212,3 +213,21 @@ def test_the_ledger_finds_a_file_by_the_key_that_python_gives_it(store: Store, u
     assert store.files(keys=[file.key]) == [file]
     plan = "explain select from invoice_files where left(md5(source || ' ' || path), 12) = 'a'"
     assert rows(url, plan)
+
+
+def test_a_listing_told_in_parts_goes_on_where_it_was_broken_off(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoding, "PAGE", 2)
+    files = {name: File(name).seen for name in ["a.xml", "b.xml", "c.xml"]}
+
+    def tell(above: str | None) -> Iterator[str | None]:
+        parts = store.observe_each(
+            SOURCE, sorted(files), files.__getitem__, whole=True, age=timedelta(0), above=above
+        )
+        return (until for until, _ in parts)
+
+    assert next(tell(None)) == "b.xml"
+    assert store.counts() == {"pending": 2}
+    assert list(tell("b.xml")) == [None]
+    assert store.counts() == {"pending": 3}
