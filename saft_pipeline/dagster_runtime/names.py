@@ -47,6 +47,8 @@ AGAIN = "tried again at the next tick"
 CLAIM_TAG = "saft/claim"
 FILES_TAG = "saft/files"
 SOURCE_TAG = "saft/source"
+# And of one that has ended: how many of its files were not loaded, `1 of 37`.
+FAILED_TAG = "saft/failed"
 
 # Without it a run logs to stderr as Dagster likes, whatever LOG_LEVEL says.
 RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {LOGGER: {}}}

@@ -33,6 +33,7 @@ from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, Group, GroupRows, groups
 from saft_pipeline.loading.lease_renewal import lease_renewed
 from saft_pipeline.loading.loader import Loader, overlapped
+from saft_pipeline.settings.addresses import page_url
 from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import AFTER_ALL
 from saft_pipeline.store.store import Store
@@ -85,7 +86,9 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
     reader = saft.reader
     reader.expect(len(files))
     loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
-    report = RunReport(context, settings.block_on, reader.artifacts, _prefix(context))
+    report = RunReport(
+        context, settings.block_on, reader.artifacts, _prefix(context), page_url(settings)
+    )
 
     def publish(group: Group) -> None:
         _publish(context, loader, GroupRows(owner, loader.finish_reading(group)), report)

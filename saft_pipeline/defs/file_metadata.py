@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import dagster as dg
 
@@ -27,14 +28,16 @@ def of_asset(asset: str, load: Load, artifacts: Artifacts) -> dict[str, Any]:
     return {"dagster/row_count": rows}
 
 
-def of_failure(load: Load) -> dict[str, Any]:
-    """Why a file did not get into the tables."""
+def of_failure(load: Load, page: str | None = None) -> dict[str, Any]:
+    """Why a file did not get into the tables, what to do, and where `page` has a button for it."""
+    there = f"{page}files?path={quote(load.file.path, safe='')}"
     return {
+        "reason": visible(load.error or "unknown"),
+        "to do": _to_do(load),
+        **({"status page": dg.MetadataValue.url(there)} if page else {}),
         "path": one_line(load.file.path),
         "version": load.file.version,
         "attempt": load.file.attempts,
-        "reason": visible(load.error or "unknown"),
-        "to do": _to_do(load),
     }
 
 

@@ -61,7 +61,8 @@ def evaluation(
     if backlog.stale_incomplete:
         findings["incomplete"] = backlog.stale_incomplete
     words = ", ".join(f"{count:,} {state}" for state, count in findings.items())
-    metadata: dict[str, dg.TableMetadataValue | int] = {"findings": sum(findings.values())}
+    lost = sum(findings.values())
+    metadata: dict[str, dg.TableMetadataValue | int] = {"findings": lost}
     if findings:
         metadata["first findings"] = table(list(_first(store, settings, findings, backlog)))
     return dg.AssetCheckEvaluation(
@@ -69,9 +70,15 @@ def evaluation(
         check_name=CHECK,
         passed=not findings,
         metadata=metadata,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=_severity(lost, counts),
         description=f"{words}; `saft status` has them all" if findings else "nothing found",
     )
+
+
+def _severity(lost: int, counts: Mapping[str, int]) -> dg.AssetCheckSeverity:
+    """An error, which paints the folder red, only where more is lost than loaded."""
+    most = lost > counts.get("loaded", 0)
+    return dg.AssetCheckSeverity.ERROR if most else dg.AssetCheckSeverity.WARN
 
 
 def _first(

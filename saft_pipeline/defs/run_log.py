@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from saft_pipeline.loading.file_load import Load
+from saft_pipeline.store.model import holding
 from saft_pipeline.visible import visible
 
 _LOGGER = logging.getLogger("saft_pipeline.run")
@@ -56,7 +57,6 @@ def say_of(load: Load) -> None:
         _LOGGER.warning("%s %s", state, load.error or load.file.path)
         return
     rows = load.outcome.rows
-    invoices, lines = rows.get("invoice_file_links", 0), rows.get("invoice_lines", 0)
-    held = f"{invoices:,} invoices, {lines:,} lines" if invoices else "it holds no invoices"
+    held = holding(rows.get("invoice_file_links", 0), rows.get("invoice_lines", 0))
     seconds = (datetime.now(UTC) - load.file.first_seen_at).total_seconds()
     _LOGGER.info("loaded %s: %s, %.1f s", load.file.path, held, seconds)

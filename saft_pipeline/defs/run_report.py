@@ -1,6 +1,6 @@
 """What a run tells Dagster of each of its files: materializations, checks, failures, tags."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import dagster as dg
@@ -8,7 +8,7 @@ import dagster as dg
 from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.file_events import FileEvents
-from saft_pipeline.dagster_runtime.names import ASSETS, PUBLISHING
+from saft_pipeline.dagster_runtime.names import ASSETS, FAILED_TAG, PUBLISHING
 from saft_pipeline.defs import file_checks, file_metadata
 from saft_pipeline.defs.run_log import say_of
 from saft_pipeline.defs.run_tags import CommonTags
@@ -26,8 +26,11 @@ class RunReport:
         block_on: Collection[str],
         artifacts: Artifacts,
         prefix: Sequence[str],
+        page: str | None = None,
     ) -> None:
+        """`page`: the address of our own pages, for links to it."""
         self._context = context
+        self._page = page
         self._artifacts = artifacts
         alone = context.has_partition_key
         self._checks = file_checks.Evaluations(context.instance, block_on, prefix, alone=alone)
@@ -73,19 +76,34 @@ class RunReport:
             unfetched = [keys[load.file.id] for load in bad if not load.fetched]
             self._events.planned(_AFTER_READING, [keys[load.file.id] for load in bad])
             self._events.planned(["raw_xml"], unfetched)
-        self._events.observed(
-            PUBLISHING, [(keys[load.file.id], file_metadata.of_failure(load)) for load in rest]
-        )
+        self._observe(rest, keys)
         self._events.checked(self._checks.of([(keys[load.file.id], load) for load in loads]))
         self._events.store()
         for load in loads:
             self._tags.add(load)
             say_of(load)
 
+    def _observe(self, rest: Sequence[Load], keys: Mapping[int, str]) -> None:
+        """Why files were not loaded, at each asset whose page shows them as failed.
+
+        A partition's page has no place for it but among its events, one click away.
+        """
+        told = {load.file.id: file_metadata.of_failure(load, self._page) for load in rest}
+        for asset in ASSETS:
+            shown = [
+                load
+                for load in rest
+                if asset == PUBLISHING or (load in self._failed and not _has(asset, load))
+            ]
+            self._events.observed(asset, [(keys[x.file.id], told[x.file.id]) for x in shown])
+
     def finish(self) -> None:
         """Tag the run; end it as failed if a file failed, naming each with its reason."""
         with self._harmless():
-            if tags := self._tags.tags:
+            tags = self._tags.tags
+            if self._failed:
+                tags |= {FAILED_TAG: f"{len(self._failed)} of {self._total}"}
+            if tags:
                 self._context.instance.add_run_tags(self._context.run.run_id, tags)
             self._events.checked(self._checks.finish())
             self._events.store()
@@ -116,6 +134,11 @@ def _reason(load: Load) -> str:
     """Why a file failed; what reading says begins with its path already."""
     path, reason = load.file.path, load.error or "unknown"
     return reason if reason.startswith(path) else f"{path}: {reason}"
+
+
+def _has(asset: str, load: Load) -> bool:
+    """Whether a file that was not loaded has this asset all the same."""
+    return asset == "raw_xml" and load.fetched is not None
 
 
 def _partition(load: Load) -> str:

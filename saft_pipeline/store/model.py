@@ -18,6 +18,14 @@ Warnings = list[dict[str, Any]]
 _UNKNOWN = ControlTotals(None, None, None)
 
 
+def holding(invoices: int, lines: int) -> str:
+    """What a loaded file holds, for people: `1 invoice, 2 lines`."""
+    if not invoices:
+        return "it holds no invoices"
+    counts = {"invoice": invoices, "line": lines}
+    return ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
+
+
 def file_key(source: str, path: str) -> str:
     """The 12 hex digits that stand for a remote file, in Python and in the ledger's index."""
     text = f"{source} {path}".encode()

@@ -125,6 +125,11 @@ def test_a_run_with_a_broken_file_fails_and_says_where_it_is_broken(polled: Poll
     )
 
 
+def test_a_run_is_tagged_with_how_many_of_its_files_failed(polled: Polled) -> None:
+    run = run_of(polled.runs, polled.run.run_id)
+    assert run.tags["saft/failed"] == "2 of 6"
+
+
 def test_a_run_does_not_name_an_incomplete_file_as_failed(polled: Polled) -> None:
     assert "half.xml" not in reason_of(polled.runs, polled.run)
 

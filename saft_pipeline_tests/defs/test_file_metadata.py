@@ -78,9 +78,12 @@ def test_the_ledger_shows_the_first_warnings(polled: Polled) -> None:
     assert "11" in warning["message"]
 
 
-def test_a_failed_file_says_why_and_where(polled: Polled) -> None:
+@pytest.mark.parametrize("asset", ["parsed_json", "invoices", "invoice_files"])
+def test_a_failed_file_says_why_and_where_at_each_asset_that_it_has_not(
+    polled: Polled, asset: str
+) -> None:
     filters = dg.AssetRecordsFilter(
-        dg.AssetKey("invoice_files"), asset_partitions=[polled.partition("broken.xml")]
+        dg.AssetKey(asset), asset_partitions=[polled.partition("broken.xml")]
     )
     (record,) = polled.runs.instance.fetch_observations(filters, limit=1).records
     assert record.asset_observation
@@ -90,6 +93,7 @@ def test_a_failed_file_says_why_and_where(polled: Polled) -> None:
         "reason": "broken.xml:45:1: UnitPrice of invoice FT A/3 is '10,00', not a decimal number "
                   "such as 1234.56",
         "to do": "have it mended or exported again: a new upload is taken by itself",
+        "status page": "http://127.0.0.1:8000/files?path=broken.xml",
     }  # fmt: skip
 
 
