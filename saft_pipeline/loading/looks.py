@@ -31,6 +31,7 @@ MOST_AT_ONCE = 32
 _LOOK_SECONDS = 40.0  # to connect, and to look into zips
 _LISTING_SECONDS = 900.0  # a folder of millions, or a server that drips
 _TRIES = 3
+_LATE_SECONDS = 1.0
 _REFUSED_FOR = 3600.0  # seconds
 
 
@@ -82,16 +83,23 @@ class Looks:
         return None if began is None else time.monotonic() - began
 
     def round(self, sources: Sequence[SourceSettings], seconds: float) -> Iterator[Look]:
-        """Look at all, whoever was looked at longest ago first; gives what ends in `seconds`."""
+        """Look at all, whoever was looked at longest ago first; gives what ends in `seconds`.
+
+        Looks that outlasted an earlier round are waited for only where there is no other.
+        """
         until = time.monotonic() + seconds
-        late = len(self._under_way)
+        late = set(self._under_way)
         idle = (each for each in sources if each.source not in self._under_way)
         waiting = deque(sorted(idle, key=lambda each: self._ended.get(each.source, 0.0)))
+        alone = not waiting
         while waiting or self._under_way:
-            while waiting and len(self._under_way) < MOST_AT_ONCE + late:
+            while waiting and len(self._under_way) < MOST_AT_ONCE + len(late):
                 self._begin(waiting.popleft())
+            left = until - time.monotonic()
+            if not (waiting or alone or self._under_way.keys() - late):
+                left = min(left, _LATE_SECONDS)
             try:
-                look = self._done.get(timeout=max(0.0, until - time.monotonic()))
+                look = self._done.get(timeout=max(0.0, left))
             except Empty:
                 return
             del self._under_way[look.source.source]

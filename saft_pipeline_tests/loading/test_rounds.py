@@ -91,6 +91,19 @@ def test_what_a_slow_server_said_counts_in_the_next_round(store: Store, servers:
     assert "slow" in {each.source.source for each in go(rounds, store, settings).fresh}
 
 
+def test_who_was_late_before_is_not_waited_for_beside_others() -> None:
+    held = threading.Event()
+    sources = settings_of("slow", "alive").sources
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            looks, "look", lambda source: FOUND if source.source == "alive" else held.wait()
+        )
+        all_looks = Looks()
+        list(all_looks.round(sources, 0.5))
+        assert [each.source.source for each in all_looks.round(sources, 3600)] == ["alive"]
+    held.set()
+
+
 def test_who_was_looked_at_longest_ago_comes_first(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,100 @@
+"""Ticks over a folder that only grows: 200,000 names, then a million, of which 50 are new.
+
+The listing's time is that of a look alone, in the same process, just before: the best of three.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from saft_pipeline.store.migrate import migrate
+from saft_pipeline_tests.benchmarks.report import Ratio
+from saft_pipeline_tests.benchmarks.rig import Rig, rig
+
+_NAMES = (200_000, 1_000_000)
+_MOST_MEMORY, _MOST_SECONDS = 150.0, 1.0
+
+_TICKS = """
+import json, resource, sys, time
+from pathlib import Path
+from saft_pipeline import definitions, settings
+from saft_pipeline.dagster_runtime.in_process import local_runs
+from saft_pipeline.loading.looks import look
+from saft_pipeline.store.opening import open_store
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+folder, known = Path(sys.argv[1]), settings.load()
+store, said = open_store(known), {"first": []}
+(source,) = known.sources
+with local_runs(known) as runs:
+    runs.instance.get_runs(limit=1)
+    said["before"] = peak()
+    while True:
+        began = time.perf_counter()
+        tick = runs.tick()
+        said["first"].append(time.perf_counter() - began)
+        words = (tick.skip_reason or "") + (tick.cursor or "")
+        if "goes on" not in words:
+            break
+    said["told"] = words
+    said["listing"], said["ticks"] = [], []
+    for turn in range(1, 4):
+        for number in range(50):
+            (folder / f"new-{turn}-{number}.xml").write_bytes(b"<")
+        began = time.perf_counter()
+        look(source)
+        said["listing"].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        while sum(store.counts(source.source).values()) < int(sys.argv[2]) + 50 * turn:
+            runs.tick()
+        said["ticks"].append(time.perf_counter() - began)
+    said["after"] = peak()
+print(json.dumps(said))
+"""
+
+
+def run() -> Iterator[Ratio]:
+    """Both sizes, one after the other."""
+    with rig(redis=False) as near:
+        for names in _NAMES:
+            yield from _ticks(near, names)
+
+
+def _ticks(near: Rig, names: int) -> Iterator[Ratio]:
+    remote = near.remote_folder(f"names-{names}")
+    for number in range(names):
+        path = remote / f"FT{number % 90 + 10}Y2025_{number}-Gramido.xml"
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+        os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
+    url = near.database(f"names_{names}")
+    migrate(url)
+    home = Path(tempfile.mkdtemp(dir=near.folder))
+    given = {**near.settings(remote, url, home), "MAX_FILES_PER_BATCH": "1"}
+    environment = {n: v for n, v in {**os.environ, **given}.items() if v}
+    done = subprocess.run(
+        [sys.executable, "-c", _TICKS, str(remote), str(names)],
+        check=True, capture_output=True, text=True, env=environment, cwd=home,
+    )  # fmt: skip
+    said = json.loads(done.stdout.splitlines()[-1])
+    goal = names == _NAMES[0]
+    first = ", ".join(f"{each:.1f}" for each in said["first"])
+    listing, tick = min(said["listing"]), min(said["ticks"])
+    note = f"listing {listing:.1f} s, the first tick(s) {first} s"
+    more = tick - listing
+    yield Ratio(
+        f"{names:,} names, 50 new: a tick beyond its listing", more,
+        _MOST_SECONDS if goal else None, "s", most=True,
+        note=note,
+    )  # fmt: skip
+    yield Ratio(
+        f"{names:,} names: memory beyond imports", said["after"] - said["before"],
+        _MOST_MEMORY if goal else None, "MB", most=True,
+    )  # fmt: skip
