@@ -80,11 +80,13 @@ def test_a_zip_that_can_not_be_taken_has_its_reason(
 ) -> None:
     project.put("a.zip", zip_of(good=GOOD)[:-30])
     project.put("b.7z", b"7z")
+    project.put("c.rar", b"Rar!")
     project.put("note.txt", b"hello")
     saft("poll")
     reasons = {file.path: str(file.error) for file in store.files(state="unreadable")}
     assert "no whole zip" in reasons["a.zip"]
     assert "7z archives can't be read" in reasons["b.7z"]
+    assert "rar archives can't be read" in reasons["c.rar"]
 
 
 def test_what_nobody_wants_is_counted_and_told_once(
@@ -114,3 +116,14 @@ def test_local_zips_are_ingested_parsed_and_validated(
     assert states(store).keys() == {f"{path}/in/good.xml", f"{path}/in/other.xml"}
     files = saft("validate", str(path), "--json").json["files"]
     assert [file["file"] for file in files] == [f"{path}/in/good.xml", f"{path}/in/other.xml"]
+
+
+def test_local_gzipped_files_are_ingested_parsed_and_validated(
+    project: Project, store: Store, saft: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.xml.gz"
+    path.write_bytes(gzip.compress(GOOD.encode()))
+    assert saft("ingest", str(path), "--json").json["loaded"] == 1
+    assert '"record":"header"' in saft("parse", str(path)).out.replace(" ", "")
+    (file,) = saft("validate", str(path), "--json").json["files"]
+    assert file["file"] == str(path)

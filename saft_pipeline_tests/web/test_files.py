@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from saft_pipeline_tests.fixtures.project import POLLED, Polled, Project, broken, one_invoice
@@ -21,6 +23,12 @@ def test_a_state_chooses(looked: Api) -> None:
 def test_a_path_chooses(looked: Api) -> None:
     (file,) = looked.get("/api/files?path=sub/warned.xml")["files"]
     assert file["warnings"][0].keys() >= {"code", "message"}
+
+
+def test_a_source_chooses(looked: Api, polled: Polled) -> None:
+    (source,) = polled.project.settings.sources
+    assert len(looked.get(f"/api/files?source={quote(source.source)}")["files"]) == len(POLLED)
+    assert looked.get("/api/files?source=another")["files"] == []
 
 
 def test_pages_show_each_file_once(looked: Api) -> None:

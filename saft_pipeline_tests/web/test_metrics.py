@@ -58,6 +58,11 @@ def test_files_are_counted_by_state(found: dict[str, Metric]) -> None:
     assert states == {state: expected.get(state, 0) for state in STATES}
 
 
+def test_files_are_counted_by_source(found: dict[str, Metric], polled: Polled) -> None:
+    (source,) = polled.project.settings.sources
+    assert {s.labels["source"] for s in found["saft_files"].samples} == {source.source}
+
+
 def test_what_was_loaded_is_added_up(found: dict[str, Metric], polled: Polled) -> None:
     loaded = polled.store.files(state="loaded")
     assert value(found["saft_files_loaded"]) == 3
