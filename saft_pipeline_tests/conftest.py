@@ -17,6 +17,25 @@ pytest_plugins = [
     "saft_pipeline_tests.fixtures.project",
 ]
 
+# Files that take long, which would otherwise begin when the other processes have nothing left.
+FIRST = (
+    "dagster_runtime/test_neighbourhood.py",
+    "processes/test_supervisor.py",
+    "dagster_runtime/test_chart_shape.py",
+    "demo/test_run.py",
+    "loading/test_servers.py",
+    "web/test_tasks.py",
+    "defs/test_assets.py",
+    "dagster_runtime/test_celery_launcher.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest; all else in the order in which it was found."""
+    here = Path(__file__).parent
+    place = {here / name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(FIRST)))
+
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

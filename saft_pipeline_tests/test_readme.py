@@ -11,8 +11,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.settings import Settings
-from saft_pipeline_tests.fixtures.project import Command, Project, new_home, one_invoice
-from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -74,16 +73,6 @@ def test_every_program_keeps_decimals(
     values = [*found["frame"]["net_total"]]
     assert {type(value) for value in values} == {Decimal}
     assert values == [Decimal("10.00")]
-
-
-def test_the_demo_shows_its_samples_and_ends() -> None:
-    with new_home() as home:
-        demo = Project(home, {"SAFT_HOME": str(home), "DAGSTER_PORT": str(free_port())})
-        done = demo.saft("demo", "--exit", "--files", "4")
-    assert done.returncode == 0, done.stderr
-    assert "2 files loaded" in done.stderr
-    assert "report vat --company" in done.stderr
-    assert "Ctrl-C" not in done.stderr
 
 
 def test_the_blocks_of_commands_are_what_ci_runs_or_the_demo() -> None:

@@ -10,6 +10,9 @@ import pytest
 from saft_pipeline.store.schema import migrations
 from saft_pipeline_tests.fixtures.project import Command, Project
 
+# The database of these has no tables yet.
+pytestmark = pytest.mark.usefixtures("database_url")
+
 
 def tables(url: str) -> set[str]:
     listed = "select tablename from pg_tables where schemaname = 'public'"

@@ -179,7 +179,7 @@ def test_home_removed_under_a_running_server_gives_a_new_one(
 def test_lost_socket_folder_is_overcome(
     home: Path, server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pg_server, "SOCKET_LIMIT", 0.1)
+    monkeypatch.setattr(pg_server, "SOCKET_LIMIT", 1.0)
     shutil.rmtree(home / "postgres/run")
     assert value(server.url("postgres"), "select 1") == 1
 

@@ -69,7 +69,7 @@ def test_a_server_that_does_not_answer_holds_up_no_other(store: Store, servers: 
     dead = [f"dead-{n}" for n in range(10)]
     servers.held = {name: threading.Event() for name in dead}
     alive = [f"alive-{n}" for n in range(40)]
-    found = go(Rounds(), store, settings_of(*dead, *alive), seconds=20)
+    found = go(Rounds(), store, settings_of(*dead, *alive), seconds=5)
     assert {each.source.source for each in found.fresh} == set(alive)
     assert found.unreached.keys() == set(dead)
     assert "dead-3: no answer for" in found.summary()
