@@ -40,7 +40,8 @@ def build(opened: Services) -> Starlette:
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def document(_: Request) -> Response:
-        return JSONResponse(openapi.document())
+        guarded = bool(settings.api_token or settings.web_login)
+        return JSONResponse(openapi.document(guarded=guarded))
 
     async def docs(_: Request) -> Response:
         return openapi.page()

@@ -19,7 +19,9 @@ def _storable(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(_storable)]
+Name = Annotated[
+    str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})
+]
 """Text that a database and a file system can have."""
 
 

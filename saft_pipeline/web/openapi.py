@@ -21,8 +21,8 @@ _HEALTH = "Whether the SFTP server, the database and Dagster's daemon answer."
 _METRICS = "Figures for Prometheus; all names begin with `saft_`."
 
 
-def document() -> dict[str, Any]:
-    """The OpenAPI 3.1 document."""
+def document(*, guarded: bool = True) -> dict[str, Any]:
+    """The OpenAPI 3.1 document; `guarded`: nobody is answered without a login or a token."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
@@ -36,9 +36,12 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "login": {"type": "http", "scheme": "basic"},
+            },
         },
-        "security": [{"token": []}],
+        "security": [{"token": []}, {"login": []}] if guarded else [],
     }
 
 

@@ -81,3 +81,8 @@ def test_the_page_needs_no_other_site(page: str) -> None:
 
 def test_the_states_of_a_file_are_the_ledger_s() -> None:
     assert get_args(FileState) == STATES
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_login_is_asked_for_only_where_there_is_one(guarded: bool) -> None:
+    assert bool(openapi.document(guarded=guarded)["security"]) == guarded
