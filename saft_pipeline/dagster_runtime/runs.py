@@ -139,6 +139,8 @@ def cancel(instance: dg.DagsterInstance, location: Location, store: Store, run_i
         store.give_up(owner_of(run), run_id=run.run_id)
         return "taken out of the queue"
     if {GRPC_INFO_TAG, TASK_TAG} & run.tags.keys() and _told_to_stop(instance, run_id):
+        # At once: a process that has not come to its files yet ends without a word of them.
+        store.give_up(owner_of(run), run_id=run.run_id)
         return "told to stop; it ends within seconds"
     if _shows_life(store, run):
         raise NotCancelledError(

@@ -50,7 +50,8 @@ def page(report: Report, downloads: Mapping[str, str] | None = None) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="{report.language.code}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body><main>"
+        f'<title>{title}</title><link rel="icon" href="data:,">'
+        f"<style>{_STYLE}</style></head>\n<body><main>"
         f'<h1>{escape(report.title)}</h1><p class="about">{escape(report.about)}</p>\n'
         f"{_links(report, downloads or {})}{_body(report)}</main></body></html>\n"
     )

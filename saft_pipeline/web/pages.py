@@ -31,9 +31,11 @@ cursor:pointer}
 header{display:flex;flex-wrap:wrap;gap:6px 18px;align-items:center;padding:10px 20px;
 border-bottom:1px solid var(--line);background:var(--card)}
 header nav{display:flex;gap:16px;flex:1}header a{text-decoration:none}
-section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 18px;
-margin:16px 0;overflow-wrap:anywhere}
+section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:16px 20px;
+margin:16px 0;box-shadow:0 1px 2px #0000000d;overflow-wrap:anywhere}
 section h2{margin:0 0 10px}
+details.card{background:var(--card);border:1px solid var(--line);border-radius:10px;
+padding:10px 18px}details.card summary{cursor:pointer}
 .verdict{border-left:6px solid var(--good);padding:16px 20px}.verdict h1{font-size:24px;margin:0}
 .verdict.well h1{color:var(--good)}.verdict.look{border-left-color:var(--wait)}
 .verdict.look h1{color:var(--wait)}.verdict.wrong{border-left-color:var(--bad)}

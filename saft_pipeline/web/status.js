@@ -18,12 +18,22 @@
     }
   }
 
+  // What has the focus: by its id, or among those links of the same place by its number.
+  function focused() {
+    const each = document.activeElement;
+    if (!main.contains(each)) return () => null;
+    if (each.id) return () => document.getElementById(each.id);
+    const like = each.href ? `a[href="${CSS.escape(each.getAttribute("href"))}"]` : each.localName;
+    const place = [...main.querySelectorAll(like)].indexOf(each);
+    return () => main.querySelectorAll(like)[place];
+  }
+
   function replace(html) {
-    const id = document.activeElement && document.activeElement.id;
+    const again = focused();
     const open = [...main.querySelectorAll("details[open]")].map((each) => each.id);
     main.innerHTML = html;
     for (const each of open) document.getElementById(each)?.setAttribute("open", "");
-    if (id) document.getElementById(id)?.focus();
+    again()?.focus({ preventScroll: true });
     times();
   }
 

@@ -15,7 +15,7 @@ from saft_pipeline.web.file_table import Place, file_table, moment
 from saft_pipeline.web.health import CONNECTED
 from saft_pipeline.web.models import ActiveTask
 from saft_pipeline.web.snapshot import Snapshot
-from saft_pipeline.web.words import STATES, Words
+from saft_pipeline.web.words import MANY, STATES, Words
 
 _WANTING = ("failed", "unreadable", "gone")
 _SERVERS = {"sftp": "SFTP server", "supabase": "Database", "dagster": "Dagster"}
@@ -128,7 +128,7 @@ def _counts(ledger: Mapping[str, Any], say: Words) -> str:
     cells["empty"] = ledger.get("empty", 0)
     boxes = "".join(
         f'<a class="count {state}" href="/files?state={state}"><b>{say.number(n)}</b> '
-        f"{say(STATES[state])}</a>"
+        f"{say(MANY.get(state, STATES[state]) if n != 1 else STATES[state])}</a>"
         for state, n in cells.items()
         if n or state in ("failed", "running", "pending", "loaded")
     )
@@ -149,7 +149,8 @@ def _sources(ledger: Mapping[str, Any], say: Words) -> str:
         for name, counts in sorted(sources.items())
     )
     return (
-        f'<details id="sources" open><summary>{say("Source")}</summary><div class="scroll"><table>'
+        f'<details id="sources" class="card" open><summary>{say("Source")}</summary>'
+        '<div class="scroll"><table>'
         f"<thead><tr><th>{say('Source')}</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
         "</details>"
     )

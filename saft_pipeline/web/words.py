@@ -17,11 +17,22 @@ STATES = {
     "empty": "loaded, no invoices",
 }
 
+MANY = {state: f"{word} (many)" for state, word in STATES.items()}
+"""The same of several files, for languages that say it otherwise."""
+
 _PT = {
+    "failed (many)": "falharam",
+    "unreadable (many)": "ilegíveis",
+    "gone (many)": "desapareceram",
+    "incomplete (many)": "incompletos",
+    "loaded (many)": "carregados",
+    "loaded, no invoices (many)": "carregados, sem faturas",
     "failed": "falhou",
     "unreadable": "ilegível",
     "gone": "desapareceu",
     "incomplete": "incompleto",
+    "loading (many)": "a carregar",
+    "waiting (many)": "à espera",
     "loading": "a carregar",
     "waiting": "à espera",
     "loaded": "carregado",
@@ -127,6 +138,7 @@ class Words:
     def __call__(self, english: str, **values: object) -> str:
         """The text as HTML, with `{values}` filled in."""
         text = _PT.get(english, english) if self.lang == "pt" else english
+        text = text.removesuffix(" (many)")
         return escape(text.format(**values) if values else text)
 
     def number(self, value: float, places: int = 0) -> str:
