@@ -97,10 +97,11 @@ def take(driver: webdriver.Chrome, url: str, name: str, *, shows: str) -> None:
 def main() -> None:
     """Take all pictures."""
     FOLDER.mkdir(exist_ok=True)
-    with demo() as (url, status, report), browser(1280, 1000) as driver:
+    with demo() as (url, status, report), browser(1440, 900) as driver:
         take(driver, status, "status", shows="connected")
-        runs = ask(url, "{runsOrError(limit: 1) {... on Runs {results {runId}}}}")
-        run = runs["runsOrError"]["results"][0]["runId"]
+        take(driver, report.as_uri(), "report", shows="TaxPayable")
+        runs = ask(url, "{runsOrError {... on Runs {results {runId status}}}}")
+        ended = {run["status"]: run["runId"] for run in runs["runsOrError"]["results"]}
         statuses = "... on DefaultPartitionStatuses {failedPartitions materializedPartitions}"
         asset = '{assetNodeOrError(assetKey: {path: ["invoice_files"]}) {... on AssetNode {'
         found = ask(url, asset + "assetPartitionStatuses {" + statuses + "}}}}")
@@ -108,12 +109,11 @@ def main() -> None:
         page = f"{url}/assets/invoice_files?view="
         failed, good = partitions["failedPartitions"][0], partitions["materializedPartitions"][0]
         group = "locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
-        take(driver, f"{page}events&partition={failed}", "failed-file", shows="reason")
         take(driver, f"{page}partitions&partition={good}", "file", shows="warnings")
         check = f"{url}/assets/invoices?view=checks&checkDetail=gross_total"
         take(driver, check, "check", shows="first findings")
-        take(driver, f"{url}/runs/{run}", "run", shows="RUN_FAILURE")
-        take(driver, report.as_uri(), "report", shows="TaxPayable")
+        take(driver, f"{page}events&partition={failed}", "failed-file", shows="reason")
+        take(driver, f"{url}/runs/{ended['FAILURE']}", "run", shows="RUN_FAILURE")
         # Below that Dagster leaves the boxes empty.
         driver.set_window_size(1920, 1080)
         take(driver, f"{url}/{group}", "lineage", shows="invoice_file_links")
