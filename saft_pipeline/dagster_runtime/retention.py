@@ -137,11 +137,11 @@ def prune(
     try:
         ours = _ours(instance, settings)
         with _history(instance) as connection:
-            told = {**ours, **_parameters(before, open_keys)}
+            parameters = {**ours, **_parameters(before, open_keys)}
             if dry_run:
-                _count(connection, told, pruned)
+                _count(connection, parameters, pruned)
             else:
-                _delete(connection, told, pruned)
+                _delete(connection, parameters, pruned)
                 # Dagster remembers which partitions it saw materialized.
                 instance.wipe_asset_cached_status(find(instance, settings.dagster_location).keys)
     except _NotPrunableError as error:
@@ -203,10 +203,10 @@ def _history(instance: dg.DagsterInstance) -> Iterator[Connection]:
         yield connection
 
 
-def _count(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> None:
+def _count(connection: Connection, parameters: Mapping[str, Any], pruned: Pruned) -> None:
     def count(table: str, condition: str) -> int:
         statement = f"select count(*) from {table} where {condition}"  # noqa: S608 - constants
-        return _number(connection, statement, told)
+        return _number(connection, statement, parameters)
 
     of_runs = f"run_id in (select run_id from runs where {_OLD_RUNS})"  # noqa: S608 - constants
     pruned.runs = count("runs", _OLD_RUNS)
@@ -217,29 +217,31 @@ def _count(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> N
     pruned.partitions = pruned.beyond + count("dynamic_partitions", _OLD["dynamic_partitions"])
 
 
-def _delete(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> None:
-    _delete_runs(connection, told, pruned)
-    gone = {table: _delete_rows(connection, table, where, told) for table, where in _OLD.items()}
+def _delete(connection: Connection, parameters: Mapping[str, Any], pruned: Pruned) -> None:
+    _delete_runs(connection, parameters, pruned)
+    gone = {
+        table: _delete_rows(connection, table, where, parameters) for table, where in _OLD.items()
+    }
     pruned.events += gone["event_logs"]
     pruned.ticks = gone["job_ticks"]
-    pruned.beyond = _delete_rows(connection, "dynamic_partitions", _TOO_MANY, told)
+    pruned.beyond = _delete_rows(connection, "dynamic_partitions", _TOO_MANY, parameters)
     pruned.partitions = gone["dynamic_partitions"] + pruned.beyond
     for table in (*_OLD, "runs"):
         # Else the pages go on walking over what was deleted until autovacuum comes by.
         connection.execute(text(f"vacuum (analyze) {table}"))
 
 
-def _delete_runs(connection: Connection, told: Mapping[str, Any], pruned: Pruned) -> None:
+def _delete_runs(connection: Connection, parameters: Mapping[str, Any], pruned: Pruned) -> None:
     """Delete old runs and their events; a run goes last, so that it is found again if we die."""
     oldest = text(f"select run_id from runs where {_OLD_RUNS} order by id limit {_RUNS}")  # noqa: S608
-    while runs := [row[0] for row in connection.execute(oldest, told)]:
+    while runs := [row[0] for row in connection.execute(oldest, parameters)]:
         of_runs = {"runs": runs}
         pruned.events += _delete_rows(connection, "event_logs", "run_id = any(:runs)", of_runs)
         pruned.runs += _delete_rows(connection, "runs", "run_id = any(:runs)", of_runs)
 
 
 def _delete_rows(
-    connection: Connection, table: str, condition: str, told: Mapping[str, Any]
+    connection: Connection, table: str, condition: str, parameters: Mapping[str, Any]
 ) -> int:
     statement = (
         f"with gone as (delete from {table} where id = any(array("  # noqa: S608 - constants
@@ -247,13 +249,13 @@ def _delete_rows(
         "select count(*) from gone"
     )
     total = 0
-    while gone := _number(connection, statement, told):
+    while gone := _number(connection, statement, parameters):
         total += gone
     return total
 
 
-def _number(connection: Connection, statement: str, told: Mapping[str, Any]) -> int:
-    return int(connection.execute(text(statement), dict(told)).scalar_one())
+def _number(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> int:
+    return int(connection.execute(text(statement), dict(parameters)).scalar_one())
 
 
 def _old_artifacts(

@@ -113,8 +113,8 @@ def plain(error: SerializableErrorInfo) -> str:
     chain = [error]
     while chain[-1].cause:
         chain.append(chain[-1].cause)
-    told = next((each for each in chain if each.message.startswith("saft_pipeline.")), chain[-1])
-    return re.sub(r"^[\w.]+: ", "", told.message.strip())
+    cause = next((each for each in chain if each.message.startswith("saft_pipeline.")), chain[-1])
+    return re.sub(r"^[\w.]+: ", "", cause.message.strip())
 
 
 def cancel(instance: dg.DagsterInstance, location: Location, store: Store, run_id: str) -> str:

@@ -4,8 +4,8 @@
 server, the last one out stops it. Three locks in ``SAFT_HOME/postgres`` decide everything, and all
 are the kernel's (flock(2)), so that a process that is killed leaves none behind: *start* is held
 while the server is started or stopped, *users* is shared by all users, *server* is held by the
-server's own processes. Folders and accounts are in `embedded_place`, the server process in
-`embedded_server`, what survives our own death in `embedded_watch`.
+server's own processes. Folders and accounts are in `place`, the server process in
+`server`, what survives our own death in `watcher`.
 """
 
 import atexit

@@ -1,6 +1,6 @@
 """The two small programs around the embedded server; a script of the standard library alone.
 
-It is run by its path (``python -I -S embedded_watch.py ...``), so that neither the virtual
+It is run by its path (``python -I -S watcher.py ...``), so that neither the virtual
 environment nor the package is imported: 9 MB and 30 ms instead of a second.
 
 ``watch USERS_LOCK LOG HELD_FD COMMAND...``

@@ -1,19 +1,13 @@
-"""What names and last bytes of files tell before they are read."""
+"""What the names of files say before they are read."""
 
 from __future__ import annotations
 
 import re
 
 _BRANCH = re.compile(r"[A-Za-z]{2}[0-9]+Y[0-9]+_[0-9]+-(?!\.[xX][mM][lL]$)(.+?)(?:\.[xX][mM][lL])?")
-_END = re.compile(rb"</(?:[^\s<>:/]+:)?AuditFile\s*>")
 
 
 def branch_of(filename: str) -> str | None:
     """The branch in a name such as `FR202Y2025_7-Gramido.xml`; None for any other name."""
     match = _BRANCH.fullmatch(filename)
     return match[1] if match else None
-
-
-def is_complete(tail: bytes) -> bool:
-    """Whether a file's last bytes hold the closing tag of AuditFile, in any encoding we read."""
-    return _END.search(tail.replace(b"\0", b"")) is not None
