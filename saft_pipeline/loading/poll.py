@@ -142,7 +142,10 @@ def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: 
         store.observe(source, seen, whole=False, age=took)
     if not whole:
         return
-    paths = sorted({*map(text_path, listing.files.paths), *bad})
+    paths = [*map(text_path, listing.files.paths)]
+    if bad:
+        paths = [*{*paths, *bad}]
+    paths.sort()
 
     def seen_of(path: str) -> Seen:
         problem = bad.get(path)
