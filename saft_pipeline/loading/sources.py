@@ -43,9 +43,8 @@ from saft_pipeline.store.store import Store
 
 LOCAL = "file"
 _TRIES = 3
-_ANY_SIZE = 1 << 40
-"""Of a zip, which the ledger has no row for: it is asked of the server."""
-"""Bytes; of a larger file a copy is made."""
+_NO_SIZE = 0
+"""Of a zip, which the ledger has no row for: the server is asked, or it is read to its end."""
 
 
 @dataclass
@@ -182,7 +181,7 @@ class SftpSource:
         """A zip, fetched once for all of its members that a run asks for one after the other."""
         if self._zip is None or self._zip.file.text != name:
             self._let_go_of_zip()
-            remote = RemoteFile(raw_path(name), _ANY_SIZE, int(inside[0].modified_at.timestamp()))
+            remote = RemoteFile(raw_path(name), _NO_SIZE, int(inside[0].modified_at.timestamp()))
             (result,) = self._fetch_remote([remote], spill)
             if isinstance(result, FetchFailed):
                 return result

@@ -1,13 +1,12 @@
-"""Whether rows are right after half an hour of files, corrections, faults, quirks and kills."""
+"""Whether rows are right after half an hour of four sources, faults, quirks and kills."""
 
 from __future__ import annotations
 
-import dataclasses
 import random
 import sys
-import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,12 @@ from saft_pipeline_tests.benchmarks.soaking.processes import Memory
 from saft_pipeline_tests.benchmarks.soaking.producer import Producer
 from saft_pipeline_tests.benchmarks.soaking.rough_proxy import RoughProxy, rough
 from saft_pipeline_tests.benchmarks.soaking.trouble import Trouble
-from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.fixtures.sshd import Sshd, free_port, start_sshd
 
-_BURSTS = (1, 1, 1, 150)  # files that each producer puts up at a time
+_BURSTS = (1, 1, 1, 150)  # files that each producer puts up at a time, in a source of its own
 _SEED = 8
 _BLOW_EVERY = 15.0  # seconds, on average
+_QUIRK_EVERY = 8.0
 _DRAINED_WITHIN = 600.0
 _SETTINGS = {
     "POLL_INTERVAL_SECONDS": "5",
@@ -51,17 +51,18 @@ class Stage:
 
     folder: Folder
     installation: Installation
-    sftp: RoughProxy
+    sftp: Sequence[RoughProxy]
     database: RoughProxy
     trouble: Trouble
     url: str
-    quirks: Path
+    quirks: Sequence[Path]
 
     def calm(self) -> None:
         """No fault from now on; who gave up for a while is not waited for."""
-        self.quirks.write_text("")
-        self.sftp.calm()
-        self.database.calm()
+        for quirks in self.quirks:
+            quirks.write_text("")
+        for proxy in (*self.sftp, self.database):
+            proxy.calm()
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("select public.saft_retry()")
 
@@ -105,12 +106,15 @@ class Soak:
         for producer in producers:
             producer.start()
         chance = random.Random(_SEED)
-        due = time.monotonic()
+        due = odd = time.monotonic()
         while any(producer.is_at_work for producer in producers):
             stage.installation.revive()
             if time.monotonic() >= due:
                 stage.trouble.strike()
                 due = time.monotonic() + chance.expovariate(1 / _BLOW_EVERY)
+            if time.monotonic() >= odd:
+                stage.trouble.another_quirk(chance.choice(stage.quirks))
+                odd = time.monotonic() + chance.expovariate(1 / _QUIRK_EVERY)
             time.sleep(1)
         stage.installation.revive()
         for producer in producers:
@@ -120,30 +124,56 @@ class Soak:
 @contextmanager
 def _stage() -> Iterator[Stage]:
     with ExitStack() as stack:
-        scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="saft-quirks-"))
-        quirks = Path(scratch) / "quirks"
-        quirks.touch()
-        quirky = f"{sys.executable} -m saft_pipeline_tests.sftp.quirks {quirks}"
-        near = stack.enter_context(rig(redis=False, sftp=quirky))
+        near = stack.enter_context(rig(redis=False))
         url = near.database("saft")
         migrate(url)
+        servers = [stack.enter_context(_quirky(near.folder, n)) for n in range(len(_BURSTS))]
         kinds = ("RST", "FIN", "silence", "slow")
-        sftp = stack.enter_context(rough(near.sftp_port, *kinds, rate=0.35, longest=20))
+        sftp = [
+            stack.enter_context(rough(each.port, *kinds, rate=0.35, longest=20)) for each in servers
+        ]
         database = stack.enter_context(rough(near.postgres_port, "RST", "FIN", rate=0.25))
-        far = dataclasses.replace(near, sftp_port=sftp.port, postgres_port=database.port)
-        installation = _installation(far, url.replace(str(near.postgres_port), str(database.port)))
+        far = url.replace(str(near.postgres_port), str(database.port))
+        installation = _installation(near, far, dict(zip(servers, sftp, strict=True)))
         stack.callback(installation.end)
         trouble = Trouble(random.Random(_SEED))
         trouble.add_kills(installation, tree=1, postgres=1)
-        trouble.add_servers(installation, near.sshd, sftp, url)
-        trouble.add_quirks(quirks)
+        trouble.add_servers(installation, dict(zip(servers, sftp, strict=True)), url)
+        quirks = [_quirks_of(near.folder, n) for n in range(len(servers))]
         yield Stage(Folder(near.sshd.root), installation, sftp, database, trouble, url, quirks)
 
 
-def _installation(rig: Rig, url: str) -> Installation:
-    home = rig.folder / "home"
+def _quirks_of(folder: Path, number: int) -> Path:
+    return folder / f"quirks-{number}"
+
+
+@contextmanager
+def _quirky(folder: Path, number: int) -> Iterator[Sshd]:
+    """A server whose sessions have the quirks that are in its file then."""
+    _quirks_of(folder, number).touch()
+    program = f"{sys.executable} -m saft_pipeline_tests.sftp.quirks {_quirks_of(folder, number)}"
+    with start_sshd(folder / f"sshd-{number}", settings=[f"Subsystem sftp {program}"]) as server:
+        yield server
+
+
+def _installation(rig: Rig, url: str, servers: Mapping[Sshd, RoughProxy]) -> Installation:
+    """Each server is a source whose name is that of its producer's folder."""
+    home, file = rig.folder / "home", rig.folder / "sources.toml"
+    tables = []
+    for number, (server, proxy) in enumerate(servers.items()):
+        root = rig.sshd.root / str(number)
+        root.mkdir()
+        tables += [
+            f"[{number}]",
+            f"port = {proxy.port}",
+            f'private_key_path = "{server.key_path}"',
+            f'host_key_fingerprints = "{server.fingerprint}"',
+            f'remote_dir = "{root}"',
+        ]
+    file.write_text("\n".join(tables))
     ports = {"DAGSTER_PORT": str(free_port()), "API_PORT": str(free_port())}
-    return Installation(home, rig.settings(rig.sshd.root, url, home) | _SETTINGS | ports)
+    settings = rig.settings(rig.sshd.root, url, home) | {"SOURCES_FILE": str(file)}
+    return Installation(home, settings | _SETTINGS | ports)
 
 
 def _drain(stage: Stage) -> float:
@@ -167,11 +197,11 @@ def _met(stage: Stage) -> Iterator[Ratio]:
     yield Ratio("versions loaded", loaded, unit="", note=f"{len(rows)} were seen; {written}")
     yield Ratio("blows", trouble.met.total(), unit="", note=trouble.told)
     yield Ratio("of them kills -9", trouble.kills, unit="")
-    for name, proxy in (("SFTP", stage.sftp), ("database", stage.database)):
-        yield Ratio(f"faults on connections: {name}", proxy.met.total(), unit="", note=_told(proxy))
+    told = ", ".join(f"{n} {what}" for what, n in sorted(trouble.quirks.items()))
+    yield Ratio("quirks switched on", trouble.quirks.total(), unit="", note=told)
+    for name, proxies in (("SFTP", stage.sftp), ("database", [stage.database])):
+        met = sum((proxy.met for proxy in proxies), Counter[str]())
+        told = ", ".join(f"{n} {what}" for what, n in sorted(met.items()))
+        yield Ratio(f"faults on connections: {name}", met.total(), unit="", note=told)
     ended = stage.installation.ended
     yield Ratio("ends of saft up by itself", ended, unit="")
-
-
-def _told(proxy: RoughProxy) -> str:
-    return ", ".join(f"{n} {what}" for what, n in sorted(proxy.met.items()))

@@ -21,15 +21,15 @@ def sha256(content: bytes) -> str:
 class Remote:
     """A path: what lies there now (None: nothing), and the state that it is to end in.
 
-    `stamps` are the sizes and times (whole seconds) that it ever had: other bytes with the same
-    can't be told apart by a listing.
+    `stamps` are the times (whole seconds) that it ever had: other bytes with the same can't be
+    told apart by a listing without sizes.
     """
 
     path: Path
     content: bytes | None = None
     state: State = "gone"
     before: list[bytes] = field(default_factory=list)
-    stamps: set[tuple[int, int]] = field(default_factory=set)
+    stamps: set[int] = field(default_factory=set)
 
 
 class Folder:

@@ -11,11 +11,11 @@ import psycopg
 from psycopg.rows import class_row
 
 from saft_pipeline_tests.benchmarks.soaking.folder import Folder, Remote, sha256
-from saft_pipeline_tests.benchmarks.soaking.oracle import Version
+from saft_pipeline_tests.benchmarks.soaking.oracle import PATH, Version
 
-_QUERY = """
-select id, path, version, is_current, status, sha256, bytes_modified_at, next_attempt_at, loaded_at,
-    error
+_QUERY = f"""
+select id, {PATH}, version, is_current, status, sha256, bytes_modified_at, next_attempt_at,
+    loaded_at, error
 from public.invoice_files order by id
 """
 
@@ -39,7 +39,7 @@ class Row:
 def rows(url: str) -> list[Row]:
     """All versions, in the order in which they were seen."""
     with psycopg.connect(url, row_factory=class_row(Row)) as connection:
-        return connection.execute(_QUERY).fetchall()
+        return connection.execute(_QUERY.encode()).fetchall()
 
 
 def unsettled(folder: Folder, ledger: Sequence[Row]) -> Iterator[str]:

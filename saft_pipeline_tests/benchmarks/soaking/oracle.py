@@ -5,6 +5,7 @@ It shares nothing with the package: documents are read as trees, and who wins is
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,6 +28,8 @@ Rank = tuple[Any, ...]
 Key = tuple[Any, ...]
 Tables = dict[str, dict[Key, Columns]]
 
+PATH = "case when source like '%://%' then path else source || '/' || path end as path"
+"""What a named source has is told by the source's name and the path."""
 _KEYS = {
     "companies": ("company_id",),
     "customers": ("company_id", "customer_id"),
@@ -41,10 +44,10 @@ _QUERIES = {
     "invoices": "select * from invoices",
     "invoice_lines": "select i.company_id, i.invoice_no, l.* "
     "from invoice_lines l join invoices i on i.id = l.invoice_id",
-    "invoice_file_links": "select f.path, f.version, i.company_id, i.invoice_no "
+    "invoice_file_links": f"select {PATH}, f.version, i.company_id, i.invoice_no "
     "from invoice_file_links l join invoice_files f on f.id = l.invoice_file_id "
     "left join invoices i on i.id = l.invoice_id",
-    "invoice_files": "select path, version, company_id, total_invoices, total_lines "
+    "invoice_files": f"select {PATH}, version, company_id, total_invoices, total_lines "
     "from invoice_files where loaded_at is not null",
 }
 
@@ -70,7 +73,7 @@ class Document:
 
 def read(content: bytes) -> Document:
     """Read a whole file as a tree."""
-    root = etree.fromstring(content)
+    root = etree.fromstring(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
     created = text_at(root, "Header/DateCreated") or ""
     return Document(created, company_of(root), customers_of(root), invoices_of(root))
 

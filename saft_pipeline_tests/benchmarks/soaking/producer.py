@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
 import threading
@@ -9,11 +10,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from saft_pipeline.loading.archives import is_gzipped
 from saft_pipeline_tests.benchmarks.soaking.drafts import Draft, broken, draft, endless, large
 from saft_pipeline_tests.benchmarks.soaking.folder import Folder, Remote, State
+from saft_pipeline_tests.benchmarks.soaking.zips import Zips
 
-_NAMES = ("FR{n}Y2025_{n}-{b}.xml", "it's {n} {b}.XML", '"{n}" {b}.xml', "-{n}.xml", "ção {n}.xml")
-_NAME_WEIGHTS = (80, 5, 5, 5, 5)
+_NAMES = (
+    "FR{n}Y2025_{n}-{b}.xml", "FR{n}Y2025_{n}-{b}.xml.gz",
+    "it's {n} {b}.XML", '"{n}" {b}.xml', "-{n}.xml", "ção {n}.xml",
+)  # fmt: skip
+_NAME_WEIGHTS = (70, 10, 5, 5, 5, 5)
+_ZIPPED = 0.05  # of what is put up
 _PARTS = (".part", ".tmp", ".filepart")
 _LARGE_EVERY = 300  # files
 _BAD: dict[State, Callable[[bytes], bytes]] = {"failed": broken, "incomplete": endless}
@@ -39,6 +46,7 @@ class Producer:
             (40, self._correct), (15, self._redate), (12, self._rename), (10, self._copy),
             (13, self._delete), (10, self._revert),
         )  # fmt: skip
+        self._zips = Zips(folder, folder.root / str(number), self._chance, pool)
 
     def start(self) -> None:
         """Begin, in a thread."""
@@ -68,6 +76,9 @@ class Producer:
             raise self._error
 
     def _add(self, n: int) -> None:
+        if self._chance.random() < _ZIPPED:
+            self._folder.count(f"zip {self._zips.work()}")
+            return
         is_large = n % _LARGE_EVERY == _LARGE_EVERY // 2
         plan = (
             large(self._chance, 1000 * self._number + n)
@@ -80,9 +91,12 @@ class Producer:
         self._put(remote, plan, kind)
         self._folder.count("new")
 
-    def _fresh_path(self, branch: str) -> Path:
+    def _fresh_path(self, branch: str, like: Remote | None = None) -> Path:
+        """A path of no file yet; of one that is moved or copied, as well packed as it was."""
         self._marks += 1
         (form,) = self._chance.choices(_NAMES, _NAME_WEIGHTS)
+        if like:
+            form = _NAMES[is_gzipped(like.path.name)]
         path = self._folder.root / f"{self._number}" / branch
         path.mkdir(parents=True, exist_ok=True)
         return path / form.format(n=self._marks, b=branch)
@@ -112,11 +126,11 @@ class Producer:
         """The same bytes at another path only, with their time."""
         if remote.content is None:
             return False
-        moved = self._folder.add(self._fresh_path(plan.branch.name))
+        moved = self._folder.add(self._fresh_path(plan.branch.name, like=remote))
         when = int(remote.path.stat().st_mtime)
         self._folder.dated(moved.path, remote.content, when)
         moved.content, moved.state = remote.content, remote.state
-        moved.stamps.add((len(remote.content), when))
+        moved.stamps.add(when)
         remote.path.rename(moved.path)
         remote.content, remote.state = None, "gone"
         self._mine.append((moved, plan))
@@ -127,7 +141,7 @@ class Producer:
         if remote.content is None:
             return False
         self._folder.share(remote.content)
-        twin = self._folder.add(self._fresh_path(plan.branch.name))
+        twin = self._folder.add(self._fresh_path(plan.branch.name, like=remote))
         when = int(remote.path.stat().st_mtime)
         self._by_rename(twin, remote.content, remote.state, when)
         self._mine.append((twin, plan))
@@ -154,7 +168,9 @@ class Producer:
         self._marks += 1
         content = plan.render(self._chance, f"{self._number}.{self._marks}")
         content = _BAD.get(state, bytes)(content)
-        if self._chance.random() < 0.4:
+        if is_gzipped(remote.path.name):
+            content = gzip.compress(content)
+        if self._chance.random() < 0.4 and not is_gzipped(remote.path.name):
             self._in_place(remote, content, state)
         else:
             ages = self._chance.choices((0, -30 * _DAY, _DAY), (70, 20, 10))[0]
@@ -178,7 +194,7 @@ class Producer:
         """Write under a name that is left alone, then give it its own."""
         part = remote.path.with_name(remote.path.name + self._chance.choice(_PARTS))
         part.write_bytes(content)
-        when = self._distinct(remote, content, when)
+        when = self._distinct(remote, when)
         os.utime(part, (when, when))
         self._note(remote, content, state)
         self._folder.dated(remote.path, content, when)
@@ -192,14 +208,14 @@ class Producer:
         remote.content, remote.state = content, state
 
     def _set_time(self, remote: Remote, content: bytes, when: int) -> None:
-        when = self._distinct(remote, content, when)
+        when = self._distinct(remote, when)
         self._folder.dated(remote.path, content, when)
         os.utime(remote.path, (when, when))
 
     @staticmethod
-    def _distinct(remote: Remote, content: bytes, when: int) -> int:
+    def _distinct(remote: Remote, when: int) -> int:
         """The first time from `when` on that differs from all that a listing may have shown."""
-        while (len(content), when) in remote.stamps:
+        while when in remote.stamps:
             when += 1
-        remote.stamps.add((len(content), when))
+        remote.stamps.add(when)
         return when

@@ -6,7 +6,7 @@ import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -35,6 +35,7 @@ class Trouble:
 
     def __init__(self, chance: random.Random) -> None:
         self.met: Counter[str] = Counter()
+        self.quirks: Counter[str] = Counter()
         self._chance = chance
         self._blows: dict[str, tuple[int, Blow]] = {}
 
@@ -47,23 +48,20 @@ class Trouble:
         self._blows["kill embedded Postgres"] = postgres, installation.kill_postgres
 
     def add_servers(
-        self, installation: Installation, sshd: Sshd, sftp: RoughProxy, database_url: str
+        self, installation: Installation, servers: Mapping[Sshd, RoughProxy], database_url: str
     ) -> None:
         """What happens to servers."""
-        self._blows["SFTP down"] = 2, partial(self._down, sftp)
-        self._blows["sshd restarted"] = 2, partial(_restart, sshd)
+        self._blows["SFTP down"] = 2, lambda: self._down(self._chance.choice([*servers.values()]))
+        self._blows["sshd restarted"] = 2, lambda: _restart(self._chance.choice([*servers]))
         self._blows["database sessions ended"] = 3, partial(_terminate, database_url)
         history = partial(_terminate_history, installation.home)
         self._blows["history sessions ended"] = 2, history
 
-    def add_quirks(self, names: Path) -> None:
+    def another_quirk(self, names: Path) -> None:
         """The SFTP server behaves as others in the field do, from the next session on."""
-        self._blows["another quirk"] = 12, partial(self._another_quirk, names)
-
-    def _another_quirk(self, names: Path) -> bool:
         quirks = self._chance.choices(HARMLESS, k=self._chance.choice((0, 1, 1, 2)))
         names.write_text("\n".join(quirks))
-        return True
+        self.quirks.update(quirks or ["none"])
 
     def strike(self) -> None:
         """One blow."""

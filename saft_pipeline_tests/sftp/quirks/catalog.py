@@ -100,8 +100,10 @@ HARMLESS = [
     if not (behaviour.gone_once_read or behaviour.read_only or behaviour.huge)
     and behaviour.removes == behaviour.renames == "really"
     and not behaviour.odd_names
+    and behaviour.times
+    and not (behaviour.time_is_now or behaviour.stat_time_shift)
 ]
-"""Those that neither lose files nor leave anything on the server for good."""
+"""Those that lose no files, leave nothing on the server for good, and don't lie about times."""
 
 
 def behaviour_of(*names: str) -> Behaviour:
