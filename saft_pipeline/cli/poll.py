@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,6 +81,7 @@ def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> 
         done.pending = sum(each.get("pending", 0) for each in counts)
         elsewhere = sum(each.get("running", 0) for each in counts)
         if not drain or not (done.pending or elsewhere):
+            _say_what_stays(settings, store)
             return done
         if not done.pending:
             if not waited:
@@ -113,6 +115,17 @@ def _execute(done: Polled, store: Store, runs: LocalRuns, total: int) -> None:
             bar.advance(task)
     if stuck:
         raise CannotRunError(stuck[0])
+
+
+def _say_what_stays(settings: Settings, store: Store) -> None:
+    for source in settings.sources:
+        left = store.uncleared(source.source, timedelta(0)) if source.after_load != "keep" else []
+        if left:
+            say(
+                f"{len(left):,} loaded files stay on the server though AFTER_LOAD is "
+                f"{source.after_load}, {left[0].path} first: it is tried again by later polls; "
+                "saft check says whether this user may move and delete files"
+            )
 
 
 @contextmanager

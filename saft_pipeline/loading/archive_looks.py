@@ -56,7 +56,7 @@ def _look_into(
     spill = source.home / "spill"
     spill.mkdir(parents=True, exist_ok=True)
     waiting = {file.path: file for file in zips}
-    for result in sftp.fetch(source.sftp_remote_dir, zips, spill):
+    for result in sftp.fetch(source.sftp_remote_dir, zips, spill, within=_left(due)):
         file = waiting.pop(result.file.path)
         if isinstance(result, Fetched):
             index.note(file, _found(result, _wants(source)))
@@ -64,14 +64,16 @@ def _look_into(
                 result.content.unlink(missing_ok=True)
         else:
             yield Problem(file.path, result.reason, folder=True)
-        if time.monotonic() > due:
-            break
     for file in waiting.values():
         yield Problem(file.path, "not looked into yet: the next look goes on", folder=True)
 
 
 def _is_zip(path: bytes) -> bool:
     return path[-4:].lower() == b".zip"
+
+
+def _left(due: float) -> float:
+    return max(1.0, due - time.monotonic())
 
 
 def _wants(source: SourceSettings) -> Callable[[str], bool]:

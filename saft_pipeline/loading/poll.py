@@ -16,10 +16,11 @@ from typing import Literal
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.archives import split
+from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
 from saft_pipeline.loading.racy import LARGE_FILE, look_again
-from saft_pipeline.loading.servers import news
+from saft_pipeline.loading.servers import learnt, news
 from saft_pipeline.loading.sources import SftpSource
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings, SourceSettings
@@ -30,7 +31,8 @@ from saft_pipeline.store.store import Store
 
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
 _MOST_A_TICK = 5000
-_CLEAR_SECONDS = 10.0
+# What else the server is asked once it was looked at.
+_AFTER_A_LOOK = 10.0
 _MOST_TOLD = 10
 MANY_NAMES = 100_000
 
@@ -107,14 +109,16 @@ def poll(
             ended before its turn came, was cancelled, or had it (or was never there).
         last: what was listed at the last look.
         elsewhere: how many files of other sources are taken and not yet loaded.
-        until: monotonic time at which telling the ledger is broken off; the next look goes on.
+        until: monotonic time at which telling the ledger is broken off; the next look goes on. The
+            server is asked nothing more 10 s after it, or after now if that is sooner.
     """
     source, listing = look.source, look.listing
     if listing is None:
         return Poll(source, error=look.error)
     _tell(look, listing, store, last, until)
     _keep_turns(source, store, turn_of)
-    look_again(source, store)
+    due = min(until, time.monotonic()) + _AFTER_A_LOOK
+    look_again(source, store, due)
     claims, counts = _take(source, store, elsewhere)
     backlog = store.backlog(source.source, source.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
@@ -128,7 +132,8 @@ def poll(
     if listing.unfit:
         files = "1 file doesn't" if listing.unfit == 1 else f"{listing.unfit:,} files don't"
         problems.append(f"{files} fit SFTP_PATTERN")
-    problems += [*_stale(backlog), *_clear_leftovers(source, store, listing.packed), *news(source)]
+    stuck = _clear_leftovers(source, store, listing.packed, due)
+    problems += [*_stale(backlog), *stuck, *learnt(source)]
     return Poll(source, len(listing.files), counts, problems, claims, backlog)
 
 
@@ -179,21 +184,27 @@ def _stale(backlog: Backlog) -> Iterator[str]:
 
 
 def _clear_leftovers(
-    source: SourceSettings, store: Store, packed: Mapping[RemoteFile, Sequence[str]]
+    source: SourceSettings,
+    store: Store,
+    packed: Mapping[RemoteFile, Sequence[str]],
+    due: float,
 ) -> Iterator[str]:
     """Archive or delete what was loaded and not cleared away: who loaded it died, or couldn't."""
     if source.after_load == "keep":
         return
     left = [f for f in store.uncleared(source.source, _lease(source)) if not split(f.path)]
-    sftp = SftpSource(source, within=_CLEAR_SECONDS)
+    sftp = SftpSource(source, due)
     try:
         done = list(sftp.clear_away(left)) if left else []
         stuck = _clear_archives(source, store, sftp, packed)
+    except SourceError as error:
+        done, stuck = [], [str(error)]
     finally:
         sftp.close()
     store.mark_removed([file.id for file, problem in done if problem is None])
-    if stuck := [*stuck, *(problem for _, problem in done if problem)]:
-        yield f"{len(stuck):,} loaded files stay on the server: {stuck[0]}"
+    stuck += [problem for _, problem in done if problem]
+    words = [f"{len(stuck):,} loaded files stay on the server: {stuck[0]}"] if stuck else []
+    yield from news(source, "stays", words)
 
 
 def _clear_archives(
@@ -205,6 +216,8 @@ def _clear_archives(
     """Archive or delete the zips of which every member was loaded; why others of them stay."""
     stuck = []
     for archive, paths in packed.items():
+        if sftp.is_late:  # the next look goes on
+            break
         members = store.files(keys=[file_key(source.source, path) for path in paths])
         current = [file for file in members if file.is_current]
         if len(current) == len(paths) > 0 and all(f.status == "loaded" for f in current):

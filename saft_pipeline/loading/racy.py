@@ -18,20 +18,20 @@ from saft_pipeline.store.store import Store
 
 LARGE_FILE = 8 << 20
 """Bytes; a larger one is not read in passing."""
-_SECONDS = 10.0
 
 
-def look_again(source: SourceSettings, store: Store) -> None:
+def look_again(source: SourceSettings, store: Store, due: float) -> None:
     """Have those whose bytes are others by now taken again, as git does with its racy entries.
 
-    A large one is simply taken again; what isn't seen now is at the next look.
+    A large one is simply taken again; what isn't seen until `due` (monotonic time) is at the next
+    look.
     """
     racy = store.racy(source.source, timedelta(seconds=RACY_SECONDS))
     changed = [file.id for file in racy if file.size > LARGE_FILE]
     same = []
     small = {f.path: f for f in racy if f.size <= LARGE_FILE}
     with suppress(SftpError):
-        for result in hashed(source, [*small.values()]):
+        for result in hashed(source, [*small.values()], due):
             file = small[result.file.text]
             if isinstance(result, Fetched) and result.sha256 != file.sha256:
                 changed.append(file.id)
@@ -40,13 +40,11 @@ def look_again(source: SourceSettings, store: Store) -> None:
     store.looked_again(same, changed)
 
 
-def hashed(source: SourceSettings, files: Sequence[LedgerFile]) -> Iterator[Fetched | FetchFailed]:
+def hashed(
+    source: SourceSettings, files: Sequence[LedgerFile], due: float
+) -> Iterator[Fetched | FetchFailed]:
     """Read files for their hashes alone, as many as the time allows. Raises SftpError."""
-    due = time.monotonic() + _SECONDS
-    if files:
-        with connected(source, _SECONDS) as sftp:
-            wanted = [remote_file(file) for file in files]
-            for result in sftp.fetch(source.sftp_remote_dir, wanted, spill=None):
-                yield result
-                if time.monotonic() > due:
-                    return
+    if files and (left := due - time.monotonic()) > 0:
+        with connected(source, left) as sftp:
+            wanted, left = [remote_file(file) for file in files], due - time.monotonic()
+            yield from sftp.fetch(source.sftp_remote_dir, wanted, None, within=max(0.0, left))

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -58,13 +58,18 @@ def remember(settings: Settings, quirks: Quirks) -> None:
         _keep(settings, {**known, "quirks": asdict(quirks)})
 
 
-def news(settings: Settings) -> list[str]:
+def learnt(settings: Settings) -> list[str]:
     """What was learnt of the server since this was asked last."""
-    known, sayings = _known(settings), quirks_of(settings).sayings
-    new = [saying for saying in sayings if saying not in known.get("said", [])]
-    if sayings != known.get("said", []):
-        _keep(settings, {**known, "said": sayings})
-    return new
+    return news(settings, "said", quirks_of(settings).sayings)
+
+
+def news(settings: Settings, topic: str, sayings: Sequence[str]) -> list[str]:
+    """Which of the sayings on a topic weren't among the last ones: what stays is told once."""
+    known = _known(settings)
+    before = known.get(topic, [])
+    if [*sayings] != before:
+        _keep(settings, {**known, topic: [*sayings]})
+    return [saying for saying in sayings if saying not in before]
 
 
 def _known(settings: Settings) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def source_of(name: str, settings: Settings, beside: Source | None = None) -> So
         raise SourceError(f"{name} is none of the sources in use ({known}): see SOURCES_FILE")
     if isinstance(beside, SftpSource) and beside.is_alone:
         return beside
-    return SftpSource(source, beside if isinstance(beside, SftpSource) else None)
+    return SftpSource(source, beside=beside if isinstance(beside, SftpSource) else None)
 
 
 class LocalSource:
@@ -131,23 +131,29 @@ class LocalSource:
 class SftpSource:
     """The SFTP folder of the settings, over one connection, made anew when it is lost.
 
-    Within so many seconds what was begun is given up. May be used by two threads: they take turns.
-    Where the server allows no second connection that of the source `beside` is used.
+    When `due` (monotonic time) is past, what was begun is given up. May be used by two threads:
+    they take turns. Where the server allows no second connection that of the source `beside` is
+    used.
     """
 
     def __init__(
         self,
         settings: SourceSettings,
-        beside: SftpSource | None = None,
+        due: float | None = None,
         *,
-        within: float | None = None,
+        beside: SftpSource | None = None,
     ) -> None:
         self._settings = settings
         self._beside = beside
-        self._due = None if within is None else time.monotonic() + within
+        self._due = due
         self._sftp: Sftp | None = None
         self._zip: Fetched | None = None
         self._turn = threading.Lock()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time is up."""
+        return self._due is not None and time.monotonic() > self._due
 
     @property
     def is_alone(self) -> bool:
@@ -276,9 +282,12 @@ class SftpSource:
         """Archive or delete a zip, if it is still as it was listed; why it stays."""
         try:
             with source_errors():
-                ((_, error),) = self._clear([Loaded(archive, "", racy=False)])
+                done = list(self._clear([Loaded(archive, "", racy=False)]))
         except SourceError as failed:
             return str(failed)
+        if not done:
+            return f"{archive.text}: the server took too long"
+        error = done[0][1]
         return None if error is None or isinstance(error, FileGone) else str(error)
 
     def close(self) -> None:

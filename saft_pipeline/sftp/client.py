@@ -4,7 +4,6 @@
 settings; files are the `RemoteFile`s of a listing, relative to the folder that was listed.
 """
 
-import contextlib
 import logging
 import posixpath
 import time
@@ -162,26 +161,32 @@ class Sftp:
         listed = [wire.Attributes(file.size, None, file.modified_at) for file in some]
         looks = [wire.stat(paths.below(root, file.path)) for file in some]
         about = "looking whether times move by themselves"
-        before = self._session.do(ask_each(looks, 3), about)
+        before = self._session.do(ask_each(looks, 3), about, self._until())
         if all(map(listing.moved, listed, before)):
             time.sleep(_A_SECOND)
-            after = self._session.do(ask_each(looks, 3), about)
+            after = self._session.do(ask_each(looks, 3), about, self._until())
             self.quirks.times = not all(map(listing.moved, before, after))
 
     def fetch(
-        self, remote_dir: str, files: Sequence[RemoteFile], spill: Path | None
+        self,
+        remote_dir: str,
+        files: Sequence[RemoteFile],
+        spill: Path | None,
+        *,
+        within: float | None = None,
     ) -> Iterator[Fetched | FetchFailed]:
         """Read files, many at once and in any order; those over 1 MB into files in `spill`.
 
         Without `spill` they are only hashed, and their content is empty. Other methods may be
-        called between two results. Memory stays under about 20 MB, whatever
-        the number and size of the files.
+        called between two results. What isn't done `within` seconds isn't given. Memory stays
+        under about 20 MB, whatever the number and size of the files.
         """
-        root, self._due = paths.setting_path(remote_dir), None
+        root = paths.setting_path(remote_dir)
         return self._persist(
             {file.path: file for file in files},
-            lambda session, left: fetching.fetch(session, root, left, spill),
+            lambda session, left, until: fetching.fetch(session, root, left, spill, until),
             lambda result: result.file.path,
+            within,
         )
 
     def archive_all(
@@ -232,34 +237,44 @@ class Sftp:
         within: float | None,
     ) -> Iterator[removal.Cleared]:
         root = paths.setting_path(remote_dir)
-        self._due = due = _due(within)
 
-        def clear(session: Session, left: Sequence[Loaded]) -> Iterator[removal.Cleared]:
+        def clear(
+            session: Session, left: Sequence[Loaded], until: float | None
+        ) -> Iterator[removal.Cleared]:
             reader = fetching.Reader(lambda: session.limits.max_read, self.quirks, None)
             place = removal.Place(root, reader, wire.POSIX_RENAME in session.extensions)
-            until = None if due is None else session.clock() + _left(due)
             return removal.clear(session, left, lambda one: work(place, one), "clearing", until)
 
         by_path = {loaded.file.path: loaded for loaded in files}
-        with contextlib.suppress(OverdueError):
-            yield from self._persist(by_path, clear, lambda cleared: cleared[0].path)
+        return self._persist(by_path, clear, lambda cleared: cleared[0].path, within)
 
     def _persist(
         self,
         waiting: dict[bytes, Item],
-        work: Callable[[Session, Sequence[Item]], Iterator[Result]],
+        work: Callable[[Session, Sequence[Item], float | None], Iterator[Result]],
         path_of: Callable[[Result], bytes],
+        within: float | None,
     ) -> Iterator[Result]:
-        """Give what `work` makes of each file, over as many connections as that takes."""
+        """Give what `work` makes of each file, over as many connections as that takes.
+
+        What isn't done `within` seconds isn't given; `work` is told until when, by its session.
+        """
+        self._due = _due(within)
         while waiting:
-            session = self._session
+            session, until = self._session, self._until()
             try:
-                for result in work(session, [*waiting.values()]):
+                for result in work(session, [*waiting.values()], until):
                     del waiting[path_of(result)]
                     yield result
+            except OverdueError:
+                return
             except TransientSftpError as error:
                 self._go_on_after(error, session)
         self._learn()
+
+    def _until(self) -> float | None:
+        """When what is under way must be over, on the session's clock."""
+        return None if self._due is None else self._session.clock() + _left(self._due)
 
     def _go_on_after(self, error: TransientSftpError, session: Session) -> None:
         """Connect again if that may help, else raise the error."""
@@ -295,8 +310,7 @@ class Sftp:
             return posixpath.normpath(folder)
         questions = [wire.real_path(root), wire.real_path(folder)]
         about = f"looking for {paths.text_path(folder)}"
-        until = None if self._due is None else self._session.clock() + _left(self._due)
-        replies = self._session.do(ask_each(questions, 2), about, until)
+        replies = self._session.do(ask_each(questions, 2), about, self._until())
         start, end = map(_absolute, (root, folder), replies)
         return posixpath.relpath(end, start)
 

@@ -48,12 +48,17 @@ class Reader:
 
 
 def fetch(
-    session: Session, root: bytes, files: Sequence[RemoteFile], spill: Path | None
+    session: Session,
+    root: bytes,
+    files: Sequence[RemoteFile],
+    spill: Path | None,
+    until: float | None = None,
 ) -> Iterator[Fetched | FetchFailed]:
     """Read files, many at once, giving each as it is done; order is not kept.
 
     What was refused while others were open is tried again with fewer at once. Raises
-    TransientSftpError if the connection is lost; what was given before stays good.
+    TransientSftpError if the connection is lost, OverdueError at `until`; what was given before
+    stays good.
     """
     reader = Reader(lambda: session.limits.max_read, session.quirks, spill)
     refused: list[FetchFailed] = []
@@ -61,7 +66,7 @@ def fetch(
     while True:
         again = [failed.file for failed in refused] or files
         before, refused = len(refused), []
-        for result in _fetch_once(session, root, again, reader):
+        for result in _fetch_once(session, root, again, reader, until):
             if isinstance(result, FetchFailed) and result.refused:
                 refused.append(result)
             else:
@@ -74,7 +79,11 @@ def fetch(
 
 
 def _fetch_once(
-    session: Session, root: bytes, files: Sequence[RemoteFile], reader: Reader
+    session: Session,
+    root: bytes,
+    files: Sequence[RemoteFile],
+    reader: Reader,
+    until: float | None,
 ) -> Iterator[Fetched | FetchFailed]:
     waiting = iter(files)
 
@@ -85,7 +94,7 @@ def _fetch_once(
         weight = min(file.size, WINDOW)
         return Task(take(file, root, reader), f"reading {file.text}", weight, _discard)
 
-    return session.run(next_task, at_once=session.open_at_once, budget=BUDGET)
+    return session.run(next_task, at_once=session.open_at_once, budget=BUDGET, until=until)
 
 
 def _discard(result: Fetched | FetchFailed) -> None:

@@ -21,7 +21,8 @@ UNANSWERED = -1
 POSIX_RENAME = b"posix-rename@openssh.com"
 LIMITS = b"limits@openssh.com"
 
-MAX_PACKET = 1 << 20
+# Some give a whole folder in one answer, whatever its size (AWS Transfer: libssh2 #269).
+MAX_PACKET = 64 << 20
 MAX_READ = 256 * 1024
 MAX_HANDLES = 1000
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES = 1, 2, 4, 8

@@ -106,7 +106,7 @@ class Soak:
         for producer in producers:
             producer.start()
         chance = random.Random(_SEED)
-        due = odd = time.monotonic()
+        due = odd = time.monotonic() + _BLOW_EVERY
         while any(producer.is_at_work for producer in producers):
             stage.installation.revive()
             if time.monotonic() >= due:

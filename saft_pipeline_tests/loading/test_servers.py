@@ -19,7 +19,7 @@ import stamina
 from saft_pipeline.loading import looks, sources
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.poll import Poll
-from saft_pipeline.loading.servers import connected, news, quirks_of
+from saft_pipeline.loading.servers import connected, learnt, quirks_of
 from saft_pipeline.loading.sources import SftpSource, source_of
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Quirks
@@ -128,14 +128,30 @@ def test_what_is_learnt_is_kept_and_said_once(
         assert saying not in look(quirky, store, **env).problems
 
 
+def test_what_stays_on_the_server_is_told_once(
+    project: Project,
+    store: Store,
+    quirky_sshd: tuple[Sshd, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    env = {"SAFT_HOME": str(tmp_path), "AFTER_LOAD": "delete"}
+    drop(project, 1)
+    loaded = _ledger_file(project, b"<0/>")
+    monkeypatch.setattr(Store, "uncleared", lambda *_: [loaded])
+    with server_with(project, quirky_sshd, "removes only in words") as quirky:
+        words = [look(quirky, store, **env).problems for _ in range(2)]
+    assert [any("stay on the server" in p for p in each) for each in words] == [True, False]
+
+
 def test_a_memory_that_is_no_json_is_begun_anew(project: Project, tmp_path: Path) -> None:
     settings = load({**project.env, "SAFT_HOME": str(tmp_path)})
     (tmp_path / "servers.json").write_text("[")
     assert quirks_of(settings) == Quirks()
     with connected(settings) as sftp:
         sftp.quirks.requests = 8
-    assert news(settings) == ["this server allows 8 requests at once: 8 are used"]
-    assert news(settings) == []
+    assert learnt(settings) == ["this server allows 8 requests at once: 8 are used"]
+    assert learnt(settings) == []
 
 
 @pytest.mark.parametrize("error", [TooManyConnectionsError("full"), LoginRefusedError("no")])

@@ -1,5 +1,6 @@
 """Every quirk that servers are known to have: the right files, or the right words."""
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -15,6 +16,7 @@ from saft_pipeline.sftp.client import (
     Fetched,
     FetchFailed,
     Listing,
+    Loaded,
     Quirks,
     RemoteFile,
     Sftp,
@@ -98,6 +100,7 @@ RIGHT = [
     "sizes are zero",
     "sizes are 16 too many",
     "ends without a name",
+    "a folder in one answer",
     "silent at the end",
 ]
 
@@ -231,6 +234,21 @@ def test_of_a_listing_that_drips_name_by_name_what_came_by_the_deadline_is_taken
     assert not found.whole
     assert "wasn't over after 40 s" in found.problems[0].reason
     assert server.connections[0].now < 45
+
+
+@pytest.mark.parametrize("doing", ["open", "close", "stat", "mkdir", "rename"])
+def test_all_that_a_poll_asks_of_a_server_that_drips_from_some_request_on_ends_within_60_s(
+    doing: str, root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look, what is looked at again, and what is cleared away, each with its seconds."""
+    with quirky(monkeypatch, f"drips from {doing}") as (sftp, server):
+        with contextlib.suppress(TransientSftpError):
+            files = sftp.list(str(root), within=40).files
+            came = list(sftp.fetch(str(root), files, None, within=10))
+            loaded = [Loaded(one.file, one.sha256) for one in came if isinstance(one, Fetched)]
+            list(sftp.archive_all(str(root), loaded, "archive", within=10))
+        assert server.connections[0].drips
+        assert 1 < sum(pipe.now for pipe in server.connections) < 60
 
 
 @pytest.mark.parametrize("drip", ["a byte at a time", "a byte of a file at a time"])

@@ -100,6 +100,8 @@ def _terminate(url: str) -> bool:
 
 
 def _terminate_history(home: Path) -> bool:
+    if not (home / "postgres" / "data" / "postmaster.pid").exists():  # not begun yet, or killed
+        return False
     try:
         with EmbeddedPostgres(home) as server:
             return _terminate(server.url(DATABASE))

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from saft_pipeline.sftp import wire
+
 Refusal = Literal["denied", "failure", "close"]
 
 
@@ -33,10 +35,12 @@ class Behaviour:
     read_only: bool = False
     ends_with: Literal["EOF", "no name", "OK", "itself"] = "EOF"
     answers_at_end: bool = True
+    one_answer: bool = False
     huge: bool = False
     odd_names: bool = False
     strange_replies: bool = False
     drip: Literal["", "bytes", "names", "data"] = ""
+    drips_from: int | None = None
     claims: int = 0
 
 
@@ -83,6 +87,8 @@ QUIRKS: dict[str, Behaviour] = {
     "read-only": Behaviour(read_only=True),
     "ends without a name": Behaviour(ends_with="no name"),
     "ends with OK": Behaviour(ends_with="OK"),
+    # AWS Transfer (libssh2 #269): a whole folder in one answer, here of more than a megabyte.
+    "a folder in one answer": Behaviour(one_answer=True),
     "never ends": Behaviour(ends_with="itself"),
     "silent at the end": Behaviour(answers_at_end=False),
     "a size over 2^63": Behaviour(huge=True),
@@ -91,6 +97,11 @@ QUIRKS: dict[str, Behaviour] = {
     "a byte at a time": Behaviour(drip="bytes"),
     "a name at a time": Behaviour(drip="names"),
     "a byte of a file at a time": Behaviour(drip="data"),
+    "drips from open": Behaviour(drips_from=wire.OPEN),
+    "drips from close": Behaviour(drips_from=wire.CLOSE),
+    "drips from stat": Behaviour(drips_from=wire.STAT),
+    "drips from mkdir": Behaviour(drips_from=wire.MKDIR),
+    "drips from rename": Behaviour(drips_from=wire.RENAME),
     "claims 2^40 bytes": Behaviour(claims=1 << 40, drip="data"),
 }
 
@@ -101,6 +112,7 @@ HARMLESS = [
     and behaviour.removes == behaviour.renames == "really"
     and not behaviour.odd_names
     and behaviour.times
+    and behaviour.drips_from is None
     and not (behaviour.time_is_now or behaviour.stat_time_shift)
 ]
 """Those that lose no files, leave nothing on the server for good, and don't lie about times."""

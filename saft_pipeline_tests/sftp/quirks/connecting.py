@@ -27,13 +27,17 @@ class Pipe:
     now: float = 0.0
     out: bytearray = field(default_factory=bytearray)
     ended: bool = False
+    drips: bool = False
     packets: wire.Packets = field(default_factory=wire.Packets)
 
     def send(self, sent: bytes, /) -> int:
         if self.ended:
             raise BrokenPipeError
         try:
-            for answer in self.server.answers(list(self.packets.feed(sent))):
+            asked = list(self.packets.feed(sent))
+            first = self.server.behaviour.drips_from
+            self.drips = self.drips or first in [packet[0] for packet in asked]
+            for answer in self.server.answers(asked):
                 self.out += struct.pack(">I", len(answer)) + answer
         except EOFError:
             self.ended = True
@@ -45,7 +49,7 @@ class Pipe:
                 return b""
             self.now += self.timeout
             raise TimeoutError
-        if self.server.behaviour.drip == "bytes":
+        if self.drips or self.server.behaviour.drip == "bytes":
             self.now, size = self.now + 1, 1
         elif self.server.behaviour.drip:
             self.now, size = self.now + 1, 200

@@ -182,6 +182,7 @@ class Server:
             return self._end()
         opened.began = True
         most = 1 if self.behaviour.drip == "names" else _BATCH
+        most = len(opened.names) if self.behaviour.one_answer else most
         batch = opened.names[:most]
         if self.behaviour.ends_with != "itself":
             del opened.names[:most]
@@ -207,6 +208,8 @@ class Server:
         long_name = stat.filemode(found.st_mode).encode() + b" 1 a a 1 Jan 1 00:00 " + name
         if not self.behaviour.useful_long_names:
             long_name = name
+        if self.behaviour.one_answer:
+            long_name += bytes(100_000)
         attributes = struct.pack(">I", 0)
         if self.behaviour.attributes_in_listing:
             shift, mode = self.behaviour.listed_time_shift, self.behaviour.mode_in_listing
