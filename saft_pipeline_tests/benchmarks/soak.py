@@ -35,7 +35,7 @@ _SETTINGS = {
     "POLL_INTERVAL_SECONDS": "5",
     "MAX_FILES_PER_BATCH": "0",
     "RUN_PER_FILE_UP_TO": "3",
-    "LEASE_SECONDS": "20",
+    "LEASE_SECONDS": "60",
     "SFTP_TIMEOUT_SECONDS": "8",
 }
 

@@ -51,7 +51,7 @@ def test_a_racy_file_that_is_the_same_is_looked_at_once_and_not_taken_again(
     assert look(project, store).taken == 0
     asked: list[Sequence[LedgerFile]] = []
 
-    def ask(_: object, files: Sequence[LedgerFile]) -> Iterator[object]:
+    def ask(_: object, files: Sequence[LedgerFile], due: float) -> Iterator[object]:
         asked.append(files)
         return iter(())
 
