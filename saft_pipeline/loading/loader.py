@@ -24,6 +24,7 @@ from saft_pipeline.loading.sources import Arrival, Source, count_traffic, source
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
+from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.sftp.removal import RACY_SECONDS
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
@@ -252,16 +253,24 @@ class Loader:
 def overlapped(
     items: Iterable[Item], first: Callable[[Item], Made], second: Callable[[Made], object]
 ) -> None:
-    """`second(first(item))` for each item in order; the next `first` goes on meanwhile."""
+    """`second(first(item))` for each item in order; the next `first` goes on meanwhile.
+
+    A signal that ends this is not kept waiting by a server that `second` waits for.
+    """
     with ThreadPoolExecutor(1, "second") as pool:
         under_way: Future[object] | None = None
-        for item in items:
-            made = first(item)
+        try:
+            for item in items:
+                made = first(item)
+                if under_way is not None:
+                    under_way.result()
+                under_way = pool.submit(second, made)
             if under_way is not None:
                 under_way.result()
-            under_way = pool.submit(second, made)
-        if under_way is not None:
-            under_way.result()
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                OPEN_CONNECTIONS.abort()
+            raise
 
 
 def _as_fetched(file: LedgerFile, fetched: Fetched | None) -> LedgerFile:

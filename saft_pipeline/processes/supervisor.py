@@ -100,8 +100,8 @@ class Supervisor:
         code = self._code
         where = ["-w", str(self._workspace(code)), "--instance-ref", reference(self.settings)]
         python = [sys.executable, "-m"]
-        serve = ["dagster", "api", "grpc", "-m", LOCATION, "--socket", str(code)]
-        self._keep(_CODE_SERVER, [*python, *serve, "--location-name", LOCATION])
+        serve = ["api", "grpc", "-m", LOCATION, "--socket", str(code), "--location-name", LOCATION]
+        self._keep(_CODE_SERVER, [sys.executable, "-c", _CODE, *serve])
         self._wait(code.exists)
         self._keep("daemon", [*python, DAEMON_MODULE, "run", *where])
         self._keep("web-server", [sys.executable, "-c", _PAGE, str(code)])
@@ -241,6 +241,7 @@ def _address(settings: Settings) -> str:
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.dagster_port}"
 
 
+_CODE = "from saft_pipeline.cli.code_server import main; main()"
 _PAGE = "from saft_pipeline.web.dagster_page import main; main()"
 _SERVE = "import sys; sys.argv = ['saft', 'serve']; from saft_pipeline.cli import main; main()"
 

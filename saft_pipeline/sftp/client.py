@@ -280,6 +280,8 @@ class Sftp:
         """Connect again if that may help, else raise the error."""
         if session is not self._session:
             return  # lost and made anew meanwhile
+        if self._transport.aborted:
+            raise error
         if isinstance(error, ServerAdaptedError):
             bounds = Bounds.of(self._config.requests, self.quirks)
         elif session.was_closed and session.flight.cut():

@@ -19,6 +19,7 @@ from saft_pipeline.sftp.errors import HostKeyError, PermanentSftpError, Transien
 from saft_pipeline.sftp.flight import Bounds
 from saft_pipeline.sftp.host_key import HostKey
 from saft_pipeline.sftp.model import SftpConfig
+from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.session import Session
 from saft_pipeline.sftp.transport import Transport
@@ -129,6 +130,7 @@ def _connect(
     sock = _dial(config, deadline)
     transport = Transport(sock, default_window_size=_CHANNEL_WINDOW)
     try:
+        OPEN_CONNECTIONS.add(transport)
         _set_up(transport, config.timeout, algorithms, only=only)
         _shake_hands(transport, config, deadline)
     except BaseException:

@@ -44,13 +44,14 @@ class _AuthHandler(AuthOnlyHandler):
 class Transport(paramiko.ServiceRequestingTransport):  # type: ignore[name-defined,misc]
     """Asks for the service of logging in once, as strict servers want it.
 
-    `disconnected` is the reason that the server gave for ending the connection, and its words;
-    `offers` are the names of the algorithms that it has.
+    `aborted`: we ended it, as this process ends; `disconnected` is the reason that the server gave
+    for ending the connection, and its words; `offers` are the names of the algorithms that it has.
     """
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._may_log_in = threading.Event()
+        self.aborted = False
         self.disconnected: tuple[int, str] | None = None
         self.offers: dict[str, list[str]] = {}
         self._read_line = self.packetizer.readline

@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from saft_pipeline import __version__
 from saft_pipeline.artifacts.remote import artifacts_of
+from saft_pipeline.loading import loader as loader_module
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, GroupRows, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader, overlapped
@@ -57,6 +59,24 @@ def test_the_next_is_begun_while_one_is_finished() -> None:
 def test_a_failure_of_the_second_part_is_told() -> None:
     with pytest.raises(ZeroDivisionError):
         overlapped([1, 2, 3], lambda n: n, lambda n: 1 // (n - 1))
+
+
+def test_a_signal_is_not_kept_waiting_by_a_server_that_the_second_part_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_up = threading.Event()
+    connections = SimpleNamespace(abort=given_up.set)
+    monkeypatch.setattr(loader_module, "OPEN_CONNECTIONS", connections)
+
+    def first(number: int) -> int:
+        if number == 2:
+            raise KeyboardInterrupt
+        return number
+
+    met: list[bool] = []
+    with pytest.raises(KeyboardInterrupt):
+        overlapped([1, 2], first, lambda _: met.append(given_up.wait(30)))
+    assert met == [True]
 
 
 Loading = Callable[..., Sequence[Load]]

@@ -17,7 +17,7 @@ PARTS = {
     "supervisor": "/saft\0up",
     "daemon": "\0dagster._daemon\0run",
     "web server": "\0dagster_webserver\0",
-    "code server": "\0dagster\0api\0grpc\0",
+    "code server": "cli.code_server import main",
     "API": "'saft', 'serve'",
 }
 """What lasts as long as `saft up`, and how its command line tells it."""

@@ -1,0 +1,34 @@
+"""The connections of this process, which end at once when it is told to end."""
+
+import weakref
+
+from saft_pipeline.sftp.errors import TransientSftpError
+from saft_pipeline.sftp.transport import Transport
+
+
+class OpenConnections:
+    """Those that stand or are being made."""
+
+    def __init__(self) -> None:
+        self._open: weakref.WeakSet[Transport] = weakref.WeakSet()
+        self._ended = False
+
+    def add(self, transport: Transport) -> None:
+        """Note one before anything is waited for. Raises TransientSftpError if all have ended."""
+        if self._ended:
+            raise TransientSftpError("no connection is made any more: this process is ending")
+        self._open.add(transport)
+
+    def abort(self) -> None:
+        """End them, so that whoever waits for a server waits no longer; none is made anew."""
+        for transport in list(self._open):
+            transport.aborted = True
+            transport.close()
+
+    def end(self) -> None:
+        """End them, and let nobody begin another."""
+        self._ended = True
+        self.abort()
+
+
+OPEN_CONNECTIONS = OpenConnections()
