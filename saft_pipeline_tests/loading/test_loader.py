@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from saft_pipeline import __version__
 from saft_pipeline.artifacts.remote import artifacts_of
-from saft_pipeline.loading import loader as loader_module
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, GroupRows, Load
-from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader, overlapped
+from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader
 from saft_pipeline.loading.poll import Claim
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.saft import reader
@@ -35,48 +32,6 @@ from saft_pipeline_tests.fixtures.sshd import free_port
 
 EARLY = 1_750_000_000
 LEASE = timedelta(minutes=2)
-
-
-def test_overlapped_work_is_done_in_order() -> None:
-    done: list[int] = []
-    overlapped([1, 2, 3], lambda n: n * 10, done.append)
-    assert done == [10, 20, 30]
-
-
-def test_the_next_is_begun_while_one_is_finished() -> None:
-    begun = threading.Event()
-
-    def first(number: int) -> int:
-        if number == 2:
-            begun.set()
-        return number
-
-    met: list[bool] = []
-    overlapped([1, 2], first, lambda _: met.append(begun.wait(30)))
-    assert met == [True, True]
-
-
-def test_a_failure_of_the_second_part_is_told() -> None:
-    with pytest.raises(ZeroDivisionError):
-        overlapped([1, 2, 3], lambda n: n, lambda n: 1 // (n - 1))
-
-
-def test_a_signal_is_not_kept_waiting_by_a_server_that_the_second_part_waits_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    given_up = threading.Event()
-    connections = SimpleNamespace(abort=given_up.set)
-    monkeypatch.setattr(loader_module, "OPEN_CONNECTIONS", connections)
-
-    def first(number: int) -> int:
-        if number == 2:
-            raise KeyboardInterrupt
-        return number
-
-    met: list[bool] = []
-    with pytest.raises(KeyboardInterrupt):
-        overlapped([1, 2], first, lambda _: met.append(given_up.wait(30)))
-    assert met == [True]
 
 
 Loading = Callable[..., Sequence[Load]]
