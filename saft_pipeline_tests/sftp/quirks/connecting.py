@@ -62,6 +62,8 @@ class Pipe:
 
 
 class _NoTransport:
+    aborted = False
+
     def close(self) -> None:
         """There is none."""
 
