@@ -1,14 +1,14 @@
-"""Every SFTP server installed: the cycle on 1,000 tiny files and 50 MB, beside OpenSSH and rclone.
+"""Every SFTP server installed: the cycle on 1,000 tiny files and 50 MB, beside rclone and lftp.
 
-Ratios to OpenSSH's server are of our own client; those to rclone are on the same server.
+Ratios to OpenSSH's server are of our own client; those to rclone and lftp are on the same server.
 """
 
-import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from saft_pipeline.sftp.client import Fetched, Loaded, Quirks, connect
@@ -21,10 +21,10 @@ RUNS = 3
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds: 1,000 tiny files, the same by rclone (None where it can't log in), and 50 MB."""
+    """Seconds: 1,000 tiny files, the same by others (none where they can't log in), and 50 MB."""
 
     tiny: float
-    by_rclone: float | None
+    by_others: dict[str, float]
     large: float
     cleared: float
     quirks: Quirks
@@ -44,8 +44,8 @@ def run() -> Iterator[Ratio]:
         yield Ratio(f"{name}: 1,000 tiny files", usual.tiny / times.tiny, note=said)
         yield Ratio(f"{name}: 50 MB", usual.large / times.large)
         yield Ratio(f"{name}: archive and delete 1,000", usual.cleared / times.cleared)
-        if times.by_rclone is not None:
-            yield Ratio(f"{name}: 1,000 tiny files, over rclone", times.by_rclone / times.tiny, 1)
+        for other, took in times.by_others.items():
+            yield Ratio(f"{name}: 1,000 tiny files, over {other}", took / times.tiny, 1)
 
 
 def _measure(server: SftpServer, folder: Path) -> Times:
@@ -64,14 +64,14 @@ def _measure(server: SftpServer, folder: Path) -> Times:
             results = sftp.fetch(server.remote_dir, found.files, spill)
             loaded[:] = [Loaded(r.file, r.sha256) for r in results if isinstance(r, Fetched)]
 
-    by_rclone = None
-    if server.config.password:
-        mine, by_rclone = best_of(RUNS, tiny, lambda: _rclone(server, folder / "got"))
-    else:
-        (mine,) = best_of(RUNS, tiny)
+    others = _OTHERS if server.config.password else {}
+    mine, *theirs = best_of(
+        RUNS, tiny, *(partial(_copied, copy, server, folder) for copy in others.values())
+    )
     assert len(loaded) == FILES
+    by_others = dict(zip(others, theirs, strict=True))
     return Times(
-        mine, by_rclone, _large(server, quirks, spill), _clear(server, quirks, loaded), quirks
+        mine, by_others, _large(server, quirks, spill), _clear(server, quirks, loaded), quirks
     )
 
 
@@ -102,6 +102,16 @@ def _clear(server: SftpServer, quirks: Quirks, loaded: list[Loaded]) -> float:
     return seconds(clear)
 
 
+def _copied(copy: Callable[[SftpServer, Path], None], server: SftpServer, folder: Path) -> None:
+    """Have another program fetch all; what it fetched goes."""
+    into = folder / "got"
+    copy(server, into)
+    found = [*into.glob("*.xml")]
+    assert len(found) == FILES
+    for path in found:
+        path.unlink()
+
+
 def _rclone(server: SftpServer, into: Path) -> None:
     """What `rclone copy` makes of it, with as many transfers as we have requests."""
     config = server.config
@@ -112,6 +122,18 @@ def _rclone(server: SftpServer, into: Path) -> None:
     command = ["rclone", "copy", f"{remote},shell_type=none:{server.remote_dir}", str(into)]
     command += ["--include", "*.xml", "--transfers", "16", "--config", "/dev/null"]
     subprocess.run([*command, "--ignore-times"], check=True, capture_output=True)
-    with contextlib.suppress(OSError):
-        for path in into.glob("*.xml"):
-            path.unlink()
+
+
+def _lftp(server: SftpServer, into: Path) -> None:
+    """What `lftp mirror` makes of it, with as many transfers as rclone."""
+    config = server.config
+    ssh = "ssh -a -x -oStrictHostKeyChecking=no -oUserKnownHostsFile=/dev/null"
+    script = (
+        f"set sftp:connect-program '{ssh}'; set net:max-retries 2; "
+        f"open -u {config.username},{config.password} sftp://{config.host}:{config.port}; "
+        f"mirror --parallel=16 --include-glob *.xml {server.remote_dir} {into}; bye"
+    )
+    subprocess.run(["lftp", "--norc", "-c", script], check=True, capture_output=True)
+
+
+_OTHERS = {"rclone": _rclone, "lftp": _lftp}
