@@ -93,7 +93,7 @@ class Checker:
             yield from tax_numbers.customer(record)
             yield from mandatory.customer(record)
         elif isinstance(record, Other):
-            self._masters.add(record)
+            yield from self._masters.add(record)
             yield from mandatory.other(record)
         elif isinstance(record, Header):
             yield from self._of_header(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from saft_pipeline.saft.records import Header
@@ -10,6 +11,7 @@ from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.mandatory import element
 from saft_pipeline.saft.rules.slots import of_company
 
+_is_company_id = re.compile(r"(PT)?([0-9]{9})+|[^^]+ [0-9/]+").fullmatch
 _COUNTRY = of_company("country")[0]
 
 
@@ -24,6 +26,10 @@ def header(record: Header) -> Iterator[Finding]:
         yield finding("country", record.line, "Header", "Country PT", country)
     if isinstance(currency, str) and currency != "EUR":
         yield finding("country", record.line, "Header", "CurrencyCode EUR", currency)
+    company = record.extra.get("company_id")
+    if isinstance(company, str) and not _is_company_id(company):
+        expected = "nine digits, or a registry, a blank and its number"
+        yield finding("company_id", record.line, "Header", expected, company)
     basis = record.tax_accounting_basis
     if basis is not None and basis not in TAX_ACCOUNTING_BASES:
         expected = "C, E, F, I, P, R, S or T"
