@@ -163,6 +163,7 @@ def _validated(
 def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:
     from saft_pipeline.saft.reader import read
     from saft_pipeline.saft.records import Header, Invoice
+    from saft_pipeline.saft.rules.row_lines import with_row_lines
 
     with path.open("rb") as source, read(source, name=file["file"]) as document, progress() as bar:
         task = bar.add_task(path.name, total=path.stat().st_size)
@@ -174,7 +175,10 @@ def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:
                 file["version"] = record.audit_file_version
             if count % _OFTEN == 0 and not bar.disable:
                 bar.update(task, completed=source.tell())
-        return checker.finish(document.warnings)
+        findings = checker.finish(document.warnings)
+        source.seek(0)
+        findings.kept = with_row_lines(source, findings.kept)
+        return findings
 
 
 def _entry(found: Finding) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every row of the code lists and of the rates says who says so, and holds in days that make sense."""
+"""Every row of the code lists and of the rates has its source and days that make sense."""
 
 from __future__ import annotations
 
