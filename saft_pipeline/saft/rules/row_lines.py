@@ -24,7 +24,7 @@ def with_row_lines(source: BinaryIO, findings: Iterable[Finding]) -> list[Findin
     letters; what is not found there keeps the document's line.
     """
     found = list(findings)
-    wanted = {f.line: _about(f)[0] for f in found if f.line and _about(f)}
+    wanted = {f.line: about[0] for f in found if f.line and (about := _about(f))}
     if not wanted:
         return found
     where = dict(_places(source, wanted))
