@@ -6,6 +6,7 @@ told of or deleted in any of them.
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -78,14 +79,21 @@ def place(
 
 
 @pytest.fixture(autouse=True)
-def environment(
-    place: Neighbourhood, shared_project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def environment(place: Neighbourhood, shared_project: Project) -> Iterator[None]:
     """Each test sees the settings of the place."""
-    for key, value in shared_project.env.items():
-        monkeypatch.setenv(key, value)
-    if place.settings.dagster_instance:
-        monkeypatch.setenv("DAGSTER_INSTANCE", str(place.settings.dagster_instance))
+    with settings_of(place, shared_project):
+        yield
+
+
+@contextlib.contextmanager
+def settings_of(place: Neighbourhood, project: Project) -> Iterator[None]:
+    """The settings of the place, in this process's environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in project.env.items():
+            patch.setenv(key, value)
+        if place.settings.dagster_instance:
+            patch.setenv("DAGSTER_INSTANCE", str(place.settings.dagster_instance))
+        yield
 
 
 @pytest.fixture
@@ -115,21 +123,28 @@ def assert_loaded(place: Neighbourhood, ledger: Store, path: str) -> str:
     return file.run_id
 
 
+@pytest.fixture(scope="module")
+def sensed(place: Neighbourhood, shared_project: Project) -> tuple[str, dg.DagsterRun]:
+    """A file that the sensor found, and the run that it started for it."""
+    with settings_of(place, shared_project):
+        path = put(shared_project)
+        place.beat()
+        (run,) = place.work()
+    return path, run
+
+
 def test_started_by_the_sensor(
-    place: Neighbourhood, ledger: Store, shared_project: Project
+    place: Neighbourhood, ledger: Store, sensed: tuple[str, dg.DagsterRun]
 ) -> None:
-    path = put(shared_project)
-    place.beat()
-    assert [run.is_success for run in place.work()] == [True]
+    path, run = sensed
+    assert run.is_success
     assert_loaded(place, ledger, path)
 
 
 def test_started_by_the_pages_backfill(
-    place: Neighbourhood, ledger: Store, shared_project: Project
+    place: Neighbourhood, ledger: Store, sensed: tuple[str, dg.DagsterRun]
 ) -> None:
-    path = put(shared_project)
-    place.beat()
-    (first,) = place.work()
+    path, first = sensed
     (file,) = ledger.files(path=path)
     assets = [{"path": [name]} for name in ASSETS]
     answer = place.page(BACKFILL, keys=[partition_of(file)], assets=assets)
