@@ -66,16 +66,23 @@ def _is_near(invoice: Invoice) -> bool:
     slack = _NEAR
     for row in invoice.lines:
         credit, debit, percentage = row[_CREDIT], row[_DEBIT], row[_PERCENTAGE]
-        quantity, price = row[_QUANTITY], row[_PRICE]
+        quantity, price, given_off = row[_QUANTITY], row[_PRICE], row[_SETTLEMENT]
         if (credit is None) == (debit is None) or percentage is None or row[_TAX_BASE] is not None:
             return False
         if quantity is None or price is None:
             return False
         amount = float(credit or debit or 0)
-        count, rate = float(quantity), float(percentage)
-        if amount < 0 or count < 0 or rate < 0:
+        count, each, rate = float(quantity), float(price), float(percentage)
+        if amount < 0 or count < 0 or each < 0 or rate < 0:
             return False
-        if not -_NEAR < count * float(price) - amount < _NEAR:
+        over = count * each - amount
+        if given_off is not None:
+            off = float(given_off)
+            if off < 0:
+                return False
+            if over >= _NEAR:
+                over -= off
+        if not -_NEAR < over < _NEAR:
             return False
         if credit is None:
             amount = -amount
