@@ -30,8 +30,8 @@ class Seen:
 
     def _resize(self, size: int) -> None:
         self._mask = size - 1
-        self._keys = array("Q", bytes(8 * size))
-        self._columns = [array(code, bytes(8 * size)) for code in self._codes]
+        self._keys = array("Q", (_FREE,)) * size
+        self._columns = [array(code, (0,)) * size for code in self._codes]
 
     def _slot(self, key: int) -> int:
         keys, mask = self._keys, self._mask
