@@ -8,7 +8,7 @@ import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.sftp.client import Sftp
-from saft_pipeline.sftp.errors import PermanentSftpError
+from saft_pipeline.sftp.errors import FileStays, PermanentSftpError
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
     Command,
@@ -43,6 +43,19 @@ def test_one_poll_takes_one_batch(
     drop(project, 3)
     found = saft("poll", "--json").json
     assert (found["loaded"], found["pending"]) == (2, 1)
+
+
+def test_what_stays_on_the_server_is_said_at_once(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFTER_LOAD", "archive")
+    monkeypatch.setattr(
+        Sftp,
+        "archive_all",
+        lambda *args, **_: ((loaded.file, FileStays("read-only")) for loaded in args[2]),
+    )
+    drop(project, 1)
+    assert "1 loaded files stay on the server" in saft("poll").err
 
 
 def test_draining_takes_all_whatever_the_batch(
