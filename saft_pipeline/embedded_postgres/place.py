@@ -2,8 +2,8 @@
 
 **Root.** Postgres refuses to run as root. The server then runs as `postgres`, else as `nobody`, and
 owns only its cluster and its socket folder in ``SAFT_HOME/postgres``; everything else stays
-root's. Where that account can't get to the cluster or to the binaries (SAFT_HOME or the virtual
-environment below /root, say), no folder is opened to others: the server alone keeps one
+root's. SAFT_HOME is root's alone, so that account can't get to the cluster, nor to the binaries where the
+virtual environment is below /root, say: no folder is opened to others, the server alone keeps one
 capability, CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE, which is all that Docker leaves to root. This
 was preferred to a cluster in /var/lib, because the data then stay in SAFT_HOME, where backups,
 volumes and ``rm -r`` expect them, and to a user namespace, which containers forbid. Clients must
@@ -213,10 +213,12 @@ def binary(name: str) -> Path:
 def capability_for(place: Place, program: Path) -> int:
     """The capability that the server's account needs to get to its files; -1 for none.
 
-    What one is needed for gets closed to all but root, for with the capability the account is more
-    than others that share it. Raises EmbeddedPostgresError if there is none to give.
+    Of root's server always: a home that is open now is closed while the server runs, and Postgres
+    opens `pg_control` by its whole path at each checkpoint. The folder gets closed to all but
+    root, for with the capability the account is more than others that share it. Raises
+    EmbeddedPostgresError if there is none to give.
     """
-    if all(_reachable(path, place.uid, place.gid) for path in (place.root, program)):
+    if place.owner and all(_reachable(path, place.uid, place.gid) for path in (place.root, program)):
         return -1
     permitted = 0 if place.owner else _permitted_capabilities()
     for number in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE):
@@ -225,8 +227,8 @@ def capability_for(place: Place, program: Path) -> int:
             return number
     raise EmbeddedPostgresError(
         f"Postgres refuses to run as root, and uid {place.uid}, as which it would run, can't get "
-        f"to {place.root} or {program}: have both below folders that it may pass through (/opt, "
-        f"/var/lib), or run saft as an ordinary user; {CURE}"
+        f"to {place.root} or {program}: run saft as an ordinary user, or as root with "
+        f"CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE; {CURE}"
     )
 
 

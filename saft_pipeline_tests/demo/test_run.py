@@ -63,7 +63,6 @@ def test_the_demo_shows_its_samples_ends_and_reaches_no_server_of_the_settings(
     (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in given.items()))
     command = "from saft_pipeline.cli import main; main()"
     with tempfile.TemporaryDirectory(prefix="saft-") as home:
-        Path(home).chmod(0o711)  # for root the server is another user
         ours = {"SAFT_HOME": home, "DAGSTER_PORT": str(free_port())}
         done = subprocess.run(
             [sys.executable, "-c", command, "demo", "--exit", "--files", "8"],

@@ -43,10 +43,14 @@ def test_root_closes_nothing_and_opens_nothing(bare: Path) -> None:
 
 
 @as_root
-def test_root_needs_no_capability_where_the_account_may_pass(home: Path) -> None:
-    with EmbeddedPostgres(home):
-        status = Path(f"/proc/{postmaster(home)}/status").read_text()
-    assert "CapEff:\t0000000000000000" in status
+def test_a_home_that_is_closed_while_its_server_runs_stays_served(home: Path) -> None:
+    home.chmod(0o755)
+    with EmbeddedPostgres(home) as server:
+        home.chmod(0o700)
+        with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+            connection.execute("create table changed ()")
+            connection.execute("checkpoint")
+        assert value(server.url("postgres"), "select 1") == 1
 
 
 @as_root
