@@ -42,7 +42,7 @@ def report_channels(settings: Settings) -> list[Channel]:
     """Whom the monthly report is sent to, by the same server; nobody by default."""
     found: list[Channel] = []
     if settings.report_webhook_url:
-        found.append(Webhook(settings.report_webhook_url.get_secret_value()))
+        found.append(Webhook(settings.report_webhook_url.get_secret_value(), "REPORT_WEBHOOK_URL"))
     if settings.alert_smtp_url and settings.alert_email_from and settings.report_email_to:
         url = settings.alert_smtp_url.get_secret_value()
         found.append(Mail(url, settings.alert_email_from, settings.report_email_to))

@@ -23,12 +23,13 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 class Webhook:
-    """One webhook; its address is a secret."""
+    """One webhook; its address is a secret, `setting` the name of the one that holds it."""
 
     name = "webhook"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, setting: str = "ALERT_WEBHOOK_URL") -> None:
         self._url = url
+        self._setting = setting
 
     def send(self, message: Message) -> None:
         """Post a message; raises `AlertError`."""
@@ -41,7 +42,7 @@ class Webhook:
             with opener.open(request, timeout=_WITHIN):
                 pass
         except urllib.error.HTTPError as error:
-            raise AlertError(f"it answered {error.code}; check ALERT_WEBHOOK_URL") from None
+            raise AlertError(f"it answered {error.code}; check {self._setting}") from None
         except urllib.error.URLError as error:
             raise AlertError(f"it can't be reached: {error.reason}") from None
         except (OSError, http.client.HTTPException, ValueError) as error:

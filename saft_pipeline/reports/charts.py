@@ -7,15 +7,16 @@ pointer where the SVG stands in a page. Only lengths on the screen are floats.
 from __future__ import annotations
 
 import base64
+import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from html import escape
 from itertools import chain
 
 import pandas as pd
 
 from saft_pipeline.reports.language import Language
+from saft_pipeline.visible import visible
 
 _WIDTH, _HEIGHT = 960, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 12, 44, 36
@@ -60,11 +61,15 @@ def stacked_bars(
         index=lambda label: label if label == absent else language.shown(x, label), columns=names
     )
     axis = _Axis(bars)
-    head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=escape(language.label(value)))
+    head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=html.escape(language.label(value)))
     parts = (
         _legend(painted), axis.grid(language), _bars(bars, axis, painted, language), _labels(bars)
     )  # fmt: skip
     return "".join([head, *chain.from_iterable(parts), "</svg>"])
+
+
+def _escape(text: str) -> str:
+    return html.escape(visible(text))
 
 
 def image(svg: str, label: str) -> str:
@@ -82,8 +87,8 @@ def _pivot(frame: pd.DataFrame, x: str, stack: str, value: str, language: Langua
     absent = {c: _absent(c, language) for c in (x, stack)}
     others = language.text(_OTHERS)
     named = frame.assign(
-        x=frame[x].fillna(absent[x]).astype(str),
-        stack=frame[stack].fillna(absent[stack]).astype(str),
+        x=frame[x].where(frame[x].notna(), absent[x]).astype(str),
+        stack=frame[stack].where(frame[stack].notna(), absent[stack]).astype(str),
     )
     sizes = {str(name): abs(sum(rows[value])) for name, rows in named.groupby("stack", sort=False)}
     order = sorted(sizes, key=lambda name: -sizes[name])
@@ -92,7 +97,7 @@ def _pivot(frame: pd.DataFrame, x: str, stack: str, value: str, language: Langua
         named["stack"] = named["stack"].where(named["stack"].isin(order), others)
         order.append(others)
     sums = named.groupby(["x", "stack"], sort=True)[value].sum().astype(object).unstack("stack")
-    return sums[order].fillna(0)
+    return sums[order].where(sums[order].notna(), 0)
 
 
 class _Axis:
@@ -147,7 +152,7 @@ def _bars(
             top, foot = sorted((axis.y(start), axis.y(ends[side])))
             yield (
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{foot - top:.1f}" '
-                f'fill="{colour}"><title>{escape(f"{label}, {name}: {language.number(amount)}")}'
+                f'fill="{colour}"><title>{_escape(f"{label}, {name}: {language.number(amount)}")}'
                 "</title></rect>"
             )
 
@@ -180,5 +185,6 @@ def _painted(
 
 def _text(x: float, y: float, text: str, *, anchor: str) -> str:
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#374151">{escape(text)}</text>'
+        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#374151">'
+        f"{_escape(text)}</text>"
     )

@@ -6,13 +6,14 @@ It is made for the screen and for A4 paper: heads of tables are repeated on each
 from __future__ import annotations
 
 import base64
+import html
 import io
 from collections.abc import Mapping
-from html import escape
 
 from saft_pipeline.reports.columns import is_number
 from saft_pipeline.reports.report import Report, Table
 from saft_pipeline.reports.xlsx_file import XLSX_TYPE, write_report
+from saft_pipeline.visible import visible
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2937;background:#f3f4f6;margin:0}
@@ -63,6 +64,11 @@ def standalone(report: Report) -> str:
     write_report(report, book)
     data = base64.b64encode(book.getvalue()).decode()
     return page(report, {f"{report.name}.xlsx": f"data:{XLSX_TYPE};base64,{data}"})
+
+
+def escape(text: str) -> str:
+    """Text as a page shows it: nothing in it is markup or turns what follows around."""
+    return html.escape(visible(text))
 
 
 def _links(report: Report, downloads: Mapping[str, str]) -> str:

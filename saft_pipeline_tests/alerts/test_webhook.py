@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from saft_pipeline.alerts import webhook
+from saft_pipeline.alerts.channels import report_channels
 from saft_pipeline.alerts.message import AlertError, Message
 from saft_pipeline.alerts.webhook import Webhook
+from saft_pipeline.settings import load
 from saft_pipeline_tests.alerts.hook_server import Hook, hook_server
 from saft_pipeline_tests.fixtures.sshd import free_port
 
@@ -38,6 +40,13 @@ def test_the_text_is_posted_in_slacks_form(hook: Hook) -> None:
 def test_a_refusal_is_told_with_its_status(hook: Hook, status: int) -> None:
     hook.status = status
     assert said(hook.url) == f"it answered {status}; check ALERT_WEBHOOK_URL"
+
+
+def test_a_refusal_names_the_setting_that_holds_the_address(hook: Hook) -> None:
+    hook.status = 404
+    (way,) = report_channels(load({"REPORT_WEBHOOK_URL": hook.url}))
+    with pytest.raises(AlertError, match="check REPORT_WEBHOOK_URL"):
+        way.send(MESSAGE)
 
 
 def test_a_redirection_is_not_followed(hook: Hook) -> None:

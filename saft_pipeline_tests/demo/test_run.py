@@ -10,10 +10,15 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from saft_pipeline.demo.run import Demo
+from saft_pipeline.processes.supervisor import Supervisor
+from saft_pipeline_tests.fixtures.project import Polled
 from saft_pipeline_tests.fixtures.sshd import free_port
 
 
@@ -52,6 +57,16 @@ def settings_of(port: int) -> dict[str, str]:
         "SAFT_ARTIFACTS_URL": f"s3://127.0.0.1:{port}/x",
         "ALERT_WEBHOOK_URL": f"http://127.0.0.1:{port}/hook",
     }
+
+
+def test_what_dagster_shows_otherwise_than_the_ledger_is_a_surprise(polled: Polled) -> None:
+    nowhere, none = Path(), cast(Supervisor, None)
+    demo = Demo(none, nowhere, nowhere, {}, polled.store, [], polled.runs.instance)
+    good, bad = polled.file("good.xml"), polled.file("broken.xml")
+    assert list(demo._unshown([good, bad])) == []
+    told = list(demo._unshown([replace(good, status="failed"), replace(bad, status="loaded")]))
+    assert "good.xml: failed, with a materialization of companies" in told
+    assert "broken.xml: loaded, with no materialization of companies" in told
 
 
 @pytest.mark.timeout(400)

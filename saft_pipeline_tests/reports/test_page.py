@@ -47,6 +47,11 @@ def test_what_files_say_is_text(root: html.HtmlElement) -> None:
     assert verdict(root).text == HOSTILE
 
 
+def test_nothing_in_it_turns_letters_around_or_steers() -> None:
+    steering = replace(REPORT, about="gpj.\u202e\x1bFT.xml")
+    assert "gpj.\\u202e\\x1bFT.xml" in page(steering)
+
+
 def test_it_needs_nothing_else(root: html.HtmlElement) -> None:
     assert not list(root.iter("script", "link", "img", "iframe"))
     assert "url(" not in page(REPORT)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from saft_pipeline.store.store import Store
@@ -125,6 +128,26 @@ def test_a_broken_file_asked_for_by_its_path_has_failed(api: Api, project: Proje
     api.daemon.work(task)
     status = api.task(task)
     assert (status["state"], status["result"]["status"]) == ("FAILURE", "error")
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_what_takes_the_place_of_an_accepted_file_is_not_read(
+    api: Api, project: Project, store: Store, tmp_path: Path, kind: str
+) -> None:
+    task = entered(api, project, f"{kind}.xml", one_invoice("FT T/7"))
+    path = api.services.settings.home / "inbox" / f"{kind}.xml"
+    path.unlink()
+    if kind == "link":
+        (tmp_path / "secret").write_text("root:shadow:1")
+        path.symlink_to(tmp_path / "secret")
+    else:
+        os.mkfifo(path)
+    api.daemon.work(task)
+    path.unlink()
+    status = api.task(task)
+    (file,) = store.files()
+    assert (status["state"], file.sha256) == ("FAILURE", None)
+    assert "shadow" not in f"{status}{file.error}"
 
 
 def test_a_run_that_was_failed_from_outside_has_failed_with_what_was_said_of_it(
