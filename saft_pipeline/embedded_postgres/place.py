@@ -218,7 +218,9 @@ def capability_for(place: Place, program: Path) -> int:
     root, for with the capability the account is more than others that share it. Raises
     EmbeddedPostgresError if there is none to give.
     """
-    if place.owner and all(_reachable(path, place.uid, place.gid) for path in (place.root, program)):
+    if place.owner and all(
+        _reachable(path, place.uid, place.gid) for path in (place.root, program)
+    ):
         return -1
     permitted = 0 if place.owner else _permitted_capabilities()
     for number in (_CAP_DAC_READ_SEARCH, _CAP_DAC_OVERRIDE):
