@@ -2,12 +2,13 @@
 
 **Root.** Postgres refuses to run as root. The server then runs as `postgres`, else as `nobody`, and
 owns only its cluster and its socket folder in ``SAFT_HOME/postgres``; everything else stays
-root's. SAFT_HOME is root's alone, so that account can't get to the cluster, nor to the binaries where the
-virtual environment is below /root, say: no folder is opened to others, the server alone keeps one
-capability, CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE, which is all that Docker leaves to root. This
-was preferred to a cluster in /var/lib, because the data then stay in SAFT_HOME, where backups,
-volumes and ``rm -r`` expect them, and to a user namespace, which containers forbid. Clients must
-be root then (peer authentication), so that the account, which others may share, gains nothing.
+root's. SAFT_HOME is root's alone, so that account can't get to the cluster, nor to the binaries
+where the virtual environment is below /root, say: no folder is opened to others, the server alone
+keeps one capability, CAP_DAC_READ_SEARCH, or CAP_DAC_OVERRIDE, which is all that Docker leaves to
+root. This was preferred to a cluster in /var/lib, because the data then stay in SAFT_HOME, where
+backups, volumes and ``rm -r`` expect them, and to a user namespace, which containers forbid.
+Clients must be root then (peer authentication), so that the account, which others may share, gains
+nothing.
 A home that belongs to an ordinary user is served as that user, also when root asks.
 """
 
