@@ -28,8 +28,7 @@ from saft_pipeline.sftp.model import SftpConfig
 
 MOST_AT_ONCE = 32
 """Threads, beside those that a round did not wait for to their end."""
-_LOOK_SECONDS = 40.0  # to connect, and to look into zips
-_LISTING_SECONDS = 900.0  # a folder of millions, or a server that drips
+_LOOK_SECONDS = 40.0  # all of it: a server that drips must not hold a poll
 _TRIES = 3
 _LATE_SECONDS = 1.0
 _REFUSED_FOR = 3600.0  # seconds
@@ -163,7 +162,7 @@ def _listing(source: SourceSettings) -> Listing:
                 pattern=source.sftp_pattern,
                 recursive=source.sftp_recursive,
                 exclude=source.sftp_archive_dir,
-                within=_LISTING_SECONDS,
+                within=max(1.0, due - time.monotonic()),
             )
-            return looked_into(listing, source, sftp, time.monotonic() + _LOOK_SECONDS)
+            return looked_into(listing, source, sftp, due)
     raise AssertionError("stamina raises after its last attempt")

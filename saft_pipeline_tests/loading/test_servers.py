@@ -91,7 +91,6 @@ def test_a_poll_of_a_server_that_drips_ends_in_time_with_a_word_and_leaves_no_th
     words: str,
 ) -> None:
     monkeypatch.setattr(looks, "_LOOK_SECONDS", 4.0)
-    monkeypatch.setattr(looks, "_LISTING_SECONDS", 4.0)
     drop(project, 20)
     before = set(threading.enumerate())
     began = time.monotonic()
