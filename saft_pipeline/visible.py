@@ -4,6 +4,7 @@ is shown as its code.
 
 from __future__ import annotations
 
+import html
 import re
 
 # C0 but tab and line feed, DEL, C1; soft hyphen, marks of direction, line separators, half pairs.
@@ -20,3 +21,8 @@ def visible(text: str) -> str:
 def one_line(text: str) -> str:
     """The same for a place that has one line, such as a file's name in a list."""
     return visible(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def in_html(text: str) -> str:
+    """The same for a page or an SVG: nothing in it is markup either."""
+    return html.escape(visible(text))

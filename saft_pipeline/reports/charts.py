@@ -7,7 +7,6 @@ pointer where the SVG stands in a page. Only lengths on the screen are floats.
 from __future__ import annotations
 
 import base64
-import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -16,7 +15,7 @@ from itertools import chain
 import pandas as pd
 
 from saft_pipeline.reports.language import Language
-from saft_pipeline.visible import visible
+from saft_pipeline.visible import in_html
 
 _WIDTH, _HEIGHT = 960, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 12, 44, 36
@@ -61,15 +60,11 @@ def stacked_bars(
         index=lambda label: label if label == absent else language.shown(x, label), columns=names
     )
     axis = _Axis(bars)
-    head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=html.escape(language.label(value)))
+    head = _HEAD.format(width=_WIDTH, height=_HEIGHT, label=in_html(language.label(value)))
     parts = (
         _legend(painted), axis.grid(language), _bars(bars, axis, painted, language), _labels(bars)
     )  # fmt: skip
     return "".join([head, *chain.from_iterable(parts), "</svg>"])
-
-
-def _escape(text: str) -> str:
-    return html.escape(visible(text))
 
 
 def image(svg: str, label: str) -> str:
@@ -152,7 +147,7 @@ def _bars(
             top, foot = sorted((axis.y(start), axis.y(ends[side])))
             yield (
                 f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{foot - top:.1f}" '
-                f'fill="{colour}"><title>{_escape(f"{label}, {name}: {language.number(amount)}")}'
+                f'fill="{colour}"><title>{in_html(f"{label}, {name}: {language.number(amount)}")}'
                 "</title></rect>"
             )
 
@@ -186,5 +181,5 @@ def _painted(
 def _text(x: float, y: float, text: str, *, anchor: str) -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#374151">'
-        f"{_escape(text)}</text>"
+        f"{in_html(text)}</text>"
     )

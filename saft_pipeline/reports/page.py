@@ -6,14 +6,13 @@ It is made for the screen and for A4 paper: heads of tables are repeated on each
 from __future__ import annotations
 
 import base64
-import html
 import io
 from collections.abc import Mapping
 
 from saft_pipeline.reports.columns import is_number
 from saft_pipeline.reports.report import Report, Table
 from saft_pipeline.reports.xlsx_file import XLSX_TYPE, write_report
-from saft_pipeline.visible import visible
+from saft_pipeline.visible import in_html
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2937;background:#f3f4f6;margin:0}
@@ -47,13 +46,13 @@ def page(report: Report, downloads: Mapping[str, str] | None = None) -> str:
         report: what it shows.
         downloads: addresses (`data:` ones, too) of the same report, by the name of the file.
     """
-    title = escape(f"{report.title}: {report.about}")
+    title = in_html(f"{report.title}: {report.about}")
     return (
         f'<!DOCTYPE html>\n<html lang="{report.language.code}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{title}</title><link rel="icon" href="data:,">'
         f"<style>{_STYLE}</style></head>\n<body><main>"
-        f'<h1>{escape(report.title)}</h1><p class="about">{escape(report.about)}</p>\n'
+        f'<h1>{in_html(report.title)}</h1><p class="about">{in_html(report.about)}</p>\n'
         f"{_links(report, downloads or {})}{_body(report)}</main></body></html>\n"
     )
 
@@ -66,15 +65,10 @@ def standalone(report: Report) -> str:
     return page(report, {f"{report.name}.xlsx": f"data:{XLSX_TYPE};base64,{data}"})
 
 
-def escape(text: str) -> str:
-    """Text as a page shows it: nothing in it is markup or turns what follows around."""
-    return html.escape(visible(text))
-
-
 def _links(report: Report, downloads: Mapping[str, str]) -> str:
     links = "".join(
-        f'<a href="{escape(address)}" download="{escape(name)}">'
-        f"{escape(report.language.text('Download {name}', name=name))}</a>"
+        f'<a href="{in_html(address)}" download="{in_html(name)}">'
+        f"{in_html(report.language.text('Download {name}', name=name))}</a>"
         for name, address in downloads.items()
     )
     return f'<p class="download">{links}</p>\n' if links else ""
@@ -82,20 +76,21 @@ def _links(report: Report, downloads: Mapping[str, str]) -> str:
 
 def _body(report: Report) -> str:
     if report.is_empty:
-        return f'<p class="verdict look">{escape(report.summary)}</p>'
+        return f'<p class="verdict look">{in_html(report.summary)}</p>'
     look = "" if report.is_well else " look"
     figures = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
+        f"<div><dt>{in_html(name)}</dt><dd>{in_html(value)}</dd></div>"
         for name, value in report.shown_figures.items()
     )
     charts = "\n".join(
-        f'<section class="chart"><h2>{escape(name)}</h2>{svg}</section>'
+        f'<section class="chart"><h2>{in_html(name)}</h2>{svg}</section>'
         for name, svg in report.charts.items()
         if svg
     )
     tables = "\n".join(_table(report, table) for table in report.tables)
     return (
-        f'<p class="verdict{look}">{escape(report.summary)}</p>\n<dl class="figures">{figures}</dl>'
+        f'<p class="verdict{look}">{in_html(report.summary)}</p>\n'
+        f'<dl class="figures">{figures}</dl>'
         f"\n{charts}\n{tables}"
     )
 
@@ -103,14 +98,14 @@ def _body(report: Report) -> str:
 def _table(report: Report, table: Table) -> str:
     columns = list(table.frame.columns)
     label = report.language.label
-    head = "".join(f"<th{_side(c)}>{escape(label(c))}</th>" for c in columns)
+    head = "".join(f"<th{_side(c)}>{in_html(label(c))}</th>" for c in columns)
     rows = "\n".join(
         f"<tr>{''.join(_cell(report, c, v) for c, v in zip(columns, row, strict=True))}</tr>"
         for row in table.frame.itertuples(index=False, name=None)
     )
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
+    note = f'<p class="note">{in_html(table.note)}</p>' if table.note else ""
     return (
-        f"<section><h2>{escape(table.heading)}</h2><table><thead><tr>{head}</tr></thead>\n"
+        f"<section><h2>{in_html(table.heading)}</h2><table><thead><tr>{head}</tr></thead>\n"
         f"<tbody>{rows}</tbody>{_foot(report, table)}</table>{note}</section>"
     )
 
@@ -124,7 +119,7 @@ def _foot(report: Report, table: Table) -> str:
 
 
 def _cell(report: Report, column: str, value: object) -> str:
-    return f"<td{_side(column)}>{escape(report.language.shown(column, value))}</td>"
+    return f"<td{_side(column)}>{in_html(report.language.shown(column, value))}</td>"
 
 
 def _side(column: str) -> str:
