@@ -6,6 +6,11 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 # C0 but tab and line feed, DEL, C1; soft hyphen, marks of direction, line separators, half pairs.
 STEERING = re.compile(
@@ -26,3 +31,24 @@ def one_line(text: str) -> str:
 def in_html(text: str) -> str:
     """The same for a page or an SVG: nothing in it is markup either."""
     return html.escape(visible(text))
+
+
+@cache
+def templates(package: str) -> Environment:
+    """The pages in the folder `templates` of a package; each value is shown as by `in_html`."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    pages = Environment(
+        loader=PackageLoader(package),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    pages.filters["one_line"] = one_line
+    return pages
+
+
+def _shown(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -1,13 +1,12 @@
-"""A small chart of files by time, as SVG of our own."""
+"""A small chart of files by time: what each bar says, and how high it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from saft_pipeline.web.words import Words
-
-_WIDTH, _HEIGHT = 480, 90
 
 
 class Bar(NamedTuple):
@@ -17,28 +16,38 @@ class Bar(NamedTuple):
     files: int
     rows: int
 
-
-def chart(title: str, bars: Sequence[Bar], say: Words) -> str:
-    """The chart; each bar says its figures to who points at it, and all of them to a reader."""
-    most = max(max(bar.files for bar in bars), 1)
-    step = _WIDTH / len(bars)
-    drawn = "".join(
-        f'<rect x="{place * step + 1:.1f}" width="{step - 2:.1f}" rx="1" '
-        f'y="{_HEIGHT - (height := round(bar.files / most * (_HEIGHT - 4)) or 1)}" '
-        f'height="{height}"><title>{bar.label}: {_figures(bar, say)}</title></rect>'
-        for place, bar in enumerate(bars)
-    )
-    total = Bar("", sum(bar.files for bar in bars), sum(bar.rows for bar in bars))
-    return (
-        f'<figure><figcaption>{title}<br><span class="dim">{_figures(total, say)}; '
-        f"{say('most: {n}', n=say.number(most if total.files else 0))}</span></figcaption>"
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{title}: '
-        f'{_figures(total, say)}">{drawn}</svg>'
-        f'<div class="axis dim"><span>{bars[0].label}</span><span>{bars[-1].label}</span></div>'
-        "</figure>"
-    )
+    def figures(self, say: Words) -> str:
+        """What it says to who points at it."""
+        files, rows = say.number(self.files), say.number(self.rows)
+        return say("{files} files, {rows} rows", files=files, rows=rows)
 
 
-def _figures(bar: Bar, say: Words) -> str:
-    files, rows = say.number(bar.files), say.number(bar.rows)
-    return say("{files} files, {rows} rows", files=files, rows=rows)
+@dataclass(frozen=True)
+class Chart:
+    """Bars of equal width side by side; lengths are in units of the picture."""
+
+    title: str
+    bars: Sequence[Bar]
+    width: int = 480
+    height: int = 90
+
+    @property
+    def total(self) -> Bar:
+        """All bars as one, for who can't see the picture."""
+        return Bar("", sum(bar.files for bar in self.bars), sum(bar.rows for bar in self.bars))
+
+    @property
+    def most(self) -> int:
+        """The files of the highest bar."""
+        return max(bar.files for bar in self.bars)
+
+    @property
+    def step(self) -> float:
+        """From one bar to the next."""
+        return self.width / len(self.bars)
+
+    def drawn(self) -> Iterator[tuple[Bar, float, int]]:
+        """Each bar, its left side and its height; one without a file can still be pointed at."""
+        for place, bar in enumerate(self.bars):
+            height = round(bar.files / max(self.most, 1) * (self.height - 4)) or 1
+            yield bar, place * self.step + 1, height

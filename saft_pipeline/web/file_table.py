@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from saft_pipeline.dagster_runtime.names import PUBLISHING
 from saft_pipeline.dagster_runtime.partitions import partition_key
 from saft_pipeline.store.model import file_key
-from saft_pipeline.visible import one_line, visible
-from saft_pipeline.web.words import STATES, Words
+from saft_pipeline.web.words import Words
 
 _AGAIN = ("failed", "unreadable", "gone", "incomplete")
 
@@ -24,6 +22,20 @@ class _Keyed(NamedTuple):
     @property
     def key(self) -> str:
         return file_key(self.source, self.path)
+
+
+@dataclass(frozen=True)
+class ShownFile:
+    """What a row says of a file beyond what the ledger has; `links` by what they lead to."""
+
+    state: str
+    about: Sequence[str]
+    invoices: str
+    seconds: str
+    reason: str
+    notes: Sequence[str]
+    links: Mapping[str, str]
+    can_retry: bool
 
 
 @dataclass(frozen=True)
@@ -44,87 +56,40 @@ class Place:
             f"{self.dagster}/assets/{PUBLISHING}?view={view}&partition={quote(partition, safe='')}"
         )
 
+    def shown(self, file: Mapping[str, Any]) -> ShownFile:
+        """A file of the ledger as this reader is shown it."""
+        state, count, seconds = shown_state(file), file["total_invoices"], file.get("seconds")
+        return ShownFile(
+            state,
+            self._about(file),
+            "" if count is None else self.say.number(count),
+            "" if seconds is None else self.say.number(float(seconds), 1),
+            (file["error"] or "").removeprefix(file["path"] + ":"),
+            self._notes(file),
+            self._links(file),
+            state in _AGAIN,
+        )
 
-def moment(iso: str | None) -> str:
-    """A time; the script tells it as this browser's clock has it."""
-    if not iso:
-        return ""
-    shown = f"{iso[:16].replace('T', ' ')} UTC"
-    return f'<time datetime="{escape(iso)}">{escape(shown)}</time>'
+    def _about(self, file: Mapping[str, Any]) -> list[str]:
+        about = [file["source"]]
+        about += [f"{self.say('version')} {file['version']}"] if file["version"] > 1 else []
+        company = file.get("company_name") or file.get("company_id")
+        return about + ([company] if company else [])
 
+    def _notes(self, file: Mapping[str, Any]) -> list[str]:
+        say, warnings, tries = self.say, file["warnings"], file["attempts"]
+        count = warnings if isinstance(warnings, int) else len(warnings)
+        notes = [f"{say('warnings')}: {say.number(count)}"] if count else []
+        return notes + ([f"{say('try')} {tries}"] if tries > 1 else [])
 
-def file_table(
-    files: Sequence[Mapping[str, Any]], place: Place, *, nothing: str, again: bool = False
-) -> str:
-    """The table, or in a sentence that there is nothing; `again`: with a button to retry."""
-    say = place.say
-    if not files:
-        return f'<p class="dim">{say(nothing)}</p>'
-    heads = ("State", "File", "Invoices", "Seconds", "Reason")
-    head = "".join(f"<th>{say(name)}</th>" for name in heads)
-    rows = "".join(_row(file, place, again=again) for file in files)
-    return (
-        f'<table class="files"><thead><tr>{head}<th></th></tr></thead><tbody>{rows}</tbody></table>'
-    )
+    def _links(self, file: Mapping[str, Any]) -> dict[str, str]:
+        run = {"run": self.run(file["run_id"])} if file["run_id"] else {}
+        # A partition that failed has its reason among its events alone.
+        view = "partitions" if file["status"] == "loaded" else "events"
+        return run | {"partition": self.asset(file, view), "checks": self.asset(file, "checks")}
 
 
 def shown_state(file: Mapping[str, Any]) -> str:
     """The file's state; one that is loaded and holds no invoice has one of its own."""
     status = str(file["status"])
     return "empty" if status == "loaded" and file["total_invoices"] == 0 else status
-
-
-def _row(file: Mapping[str, Any], place: Place, *, again: bool) -> str:
-    say, state = place.say, shown_state(file)
-    seconds = file.get("seconds")
-    count = file["total_invoices"]
-    return (
-        f'<tr class="{state}"><td><span class="pill {state}">{say(STATES[state])}</span></td>'
-        f'<td class="file">{_name(file, say)}</td>'
-        f'<td class="n" data-label="{say("Invoices")}">'
-        f"{'' if count is None else say.number(count)}</td>"
-        f'<td class="n" data-label="{say("Seconds")}">'
-        f"{'' if seconds is None else say.number(float(seconds), 1)}</td>"
-        f'<td class="reason">{_reason(file, place)}</td>'
-        f"<td>{_retry(file, say) if again and state in _AGAIN else ''}</td></tr>"
-    )
-
-
-def _name(file: Mapping[str, Any], say: Words) -> str:
-    about = [one_line(file["source"])]
-    about += [f"{say('version')} {file['version']}"] if file["version"] > 1 else []
-    company = file.get("company_name") or file.get("company_id")
-    about += [one_line(company)] if company else []
-    return (
-        f"<strong>{escape(one_line(file['path']))}</strong>"
-        f'<br><span class="dim">{escape(" · ".join(about))} · '
-        f"{moment(file['loaded_at'] or file['first_seen_at'])}</span>"
-    )
-
-
-def _reason(file: Mapping[str, Any], place: Place) -> str:
-    say = place.say
-    said = visible((file["error"] or "").removeprefix(file["path"] + ":"))
-    links = {"run": place.run(file["run_id"])} if file["run_id"] else {}
-    # A partition that failed has its reason among its events alone.
-    view = "partitions" if file["status"] == "loaded" else "events"
-    links |= {"partition": place.asset(file, view), "checks": place.asset(file, "checks")}
-    shown = " · ".join(
-        f'<a href="{escape(there)}">{say(name)}</a>' for name, there in links.items()
-    )
-    warnings = file["warnings"] if isinstance(file["warnings"], int) else len(file["warnings"])
-    more = [f"{say('warnings')}: {say.number(warnings)}"] if warnings else []
-    more += [f"{say('try')} {file['attempts']}"] if file["attempts"] > 1 else []
-    if file["next_attempt_at"]:
-        more.append(f"{say('tried again by itself')} {moment(file['next_attempt_at'])}")
-    told = f"<p>{escape(said)}</p>" if said else ""
-    return f'{told}<small class="dim">{" · ".join([*more, shown])}</small>'
-
-
-def _retry(file: Mapping[str, Any], say: Words) -> str:
-    name = escape(one_line(file["path"]))
-    return (
-        f'<form method="post" action="/api/files/{file["id"]}/retry"><button class="small" '
-        f'id="retry-{file["id"]}" aria-label="{say("Retry")}: {name}">{say("Retry")}</button>'
-        "</form>"
-    )

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 import math
-from html import escape
 from urllib.parse import parse_qsl
 
 from starlette.requests import HTTPConnection
@@ -17,19 +16,10 @@ from saft_pipeline.settings import Settings
 from saft_pipeline.web.errors import ApiError
 from saft_pipeline.web.login import IDLE, Logins, Sessions, Throttle
 from saft_pipeline.web.pages import language, page
+from saft_pipeline.web.words import Words
 
 COOKIE = "saft_session"
 _PATHS = ("/login", "/logout")
-_WORDS = {
-    "en": ("Log in", "User", "Password", "Wrong user or password.", "Too many tries; wait {} s."),
-    "pt": (
-        "Entrar",
-        "Utilizador",
-        "Palavra-passe",
-        "Utilizador ou palavra-passe errados.",
-        "Demasiadas tentativas; espere {} s.",
-    ),
-}
 
 
 class LoginPage:
@@ -72,10 +62,12 @@ class LoginPage:
         user, there = given.get("user", ""), given.get("next", "/")
         try:
             if not await self._right(asked, user, given.get("password", "")):
-                return _form(asked, there, user, said=3, status=401)
+                return _form(asked, there, user, problem="Wrong user or password.", status=401)
         except ApiError as error:
             wait = (error.headers or {})["Retry-After"]
-            return _form(asked, there, user, said=4, wait=wait, status=429)
+            return _form(
+                asked, there, user, problem="Too many tries; wait {n} s.", n=wait, status=429
+            )
         answer = RedirectResponse(_local(there), 303)
         answer.set_cookie(
             COOKIE,
@@ -135,19 +127,17 @@ def _form(
     there: str,
     user: str = "",
     *,
-    said: int | None = None,
-    wait: str = "",
+    problem: str = "",
     status: int = 200,
+    **n: str,
 ) -> HTMLResponse:
-    lang = language(asked.headers.get("Accept-Language", ""))
-    words = _WORDS[lang]
-    told = f'<p role="alert" class="bad">{words[said].format(wait)}</p>' if said else ""
-    body = f"""<main class="narrow"><h1>saft_pipeline</h1>{told}
-<form method="post" action="/login">
-<input type="hidden" name="next" value="{escape(there)}">
-<label>{words[1]}<input name="user" value="{escape(user)}" autocomplete="username" required
- autofocus></label>
-<label>{words[2]}<input name="password" type="password" autocomplete="current-password"
- required></label>
-<button>{words[0]}</button></form></main>"""
-    return page(words[0], body, lang, status=status)
+    say = Words(language(asked.headers.get("Accept-Language", "")))
+    return page(
+        "login.html",
+        status=status,
+        say=say,
+        title=say("Log in"),
+        there=there,
+        user=user,
+        problem=say(problem, **n),
+    )

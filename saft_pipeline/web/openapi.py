@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from html import escape
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -14,6 +13,7 @@ from starlette.responses import HTMLResponse
 from saft_pipeline import __version__
 from saft_pipeline.web import models, pages
 from saft_pipeline.web.routes import ENDPOINTS, Endpoint
+from saft_pipeline.web.words import Words
 
 _MODE: Literal["serialization"] = "serialization"
 _REF = "#/components/schemas/{model}"
@@ -101,32 +101,16 @@ def _schemas() -> dict[str, Any]:
 def page() -> HTMLResponse:
     """The document for people."""
     described = document()
-    parts = [
-        f"<main><h1>saft_pipeline API {__version__}</h1>",
-        "<p>JSON. Send <code>Authorization: Bearer …</code> with the value of API_TOKEN. The same "
-        'for programs: <a href="/openapi.json">openapi.json</a>. <a href="/">Status</a></p>',
-    ]
-    for path, operations in described["paths"].items():
-        for method, operation in operations.items():
-            parts += _section(method.upper(), path, operation)
-    shapes = json.dumps(described["components"]["schemas"], indent=2, ensure_ascii=False)
-    body = "\n".join([*parts, f"<h2>Shapes</h2><pre>{escape(shapes)}</pre></main>"])
-    return pages.page("saft_pipeline API", body, "en")
-
-
-def _section(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]:
-    yield f"<section><h2><code>{method} {escape(path)}</code></h2>"
-    yield f"<p>{escape(operation['summary'])} {escape(operation['description'])}</p>"
-    yield f"<pre>{escape(_example(method, path, operation))}</pre><table class=plain>"
-    for parameter in operation.get("parameters", ()):
-        about = escape(parameter["description"])
-        yield f"<tr><td><code>{parameter['name']}</code><td>{parameter['in']}<td>{about}"
-    for taken in operation.get("requestBody", {}).get("content", {}).values():
-        yield f"<tr><td>takes<td>body<td><code>{_shape(taken)}</code>"
-    for status, answer in operation["responses"].items():
-        kinds = ", ".join(_shape(c) or kind for kind, c in answer["content"].items())
-        yield f"<tr><td>{status}<td>answer<td><code>{kinds}</code>"
-    yield "</table></section>"
+    return pages.page(
+        "docs.html",
+        say=Words("en"),
+        title="saft_pipeline API",
+        version=__version__,
+        paths=described["paths"],
+        shapes=json.dumps(described["components"]["schemas"], indent=2, ensure_ascii=False),
+        example=_example,
+        shape=_shape,
+    )
 
 
 def _example(method: str, path: str, operation: dict[str, Any]) -> str:

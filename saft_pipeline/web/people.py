@@ -16,7 +16,7 @@ from saft_pipeline.settings import Settings
 from saft_pipeline.store.model import STATES
 from saft_pipeline.web import pages, status_page
 from saft_pipeline.web.errors import ApiError
-from saft_pipeline.web.file_table import Place, file_table
+from saft_pipeline.web.file_table import Place
 from saft_pipeline.web.login_page import COOKIE
 from saft_pipeline.web.services import Services
 from saft_pipeline.web.snapshot import Snapshots
@@ -24,10 +24,6 @@ from saft_pipeline.web.words import STATES as STATE_WORDS
 from saft_pipeline.web.words import Words
 
 _PAGE = 100
-_NAV = (
-    "<header><strong>saft_pipeline</strong><nav>{links}</nav>"
-    '<span id="told" role="status"></span>{out}</header>'
-)
 
 
 class People:
@@ -46,7 +42,7 @@ class People:
             seen, place, settings.poll_interval_seconds, settings.max_concurrent_runs
         )
         if request.query_params.get("part") != "main":
-            return _whole(request, place, "Status", body, live=True)
+            return _whole(request, place, "Status", main=body, live=True)
         etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
         if request.headers.get("If-None-Match") == etag:
@@ -73,7 +69,16 @@ class People:
                 )
             )
         )
-        return _whole(request, place, "Files", _listing(rows, place, state or "", path or ""))
+        main = pages.rendered(
+            "files.html",
+            say=place.say,
+            place=place,
+            files=rows,
+            state=state,
+            next_page=_next_page(rows, state or "", path or ""),
+            STATES=STATE_WORDS,
+        )
+        return _whole(request, place, "Files", main=main, live=False)
 
     async def report(self, request: Request) -> Response:
         """A report as a page, CSV or a spreadsheet, of the company and days in the address."""
@@ -112,44 +117,20 @@ def routes(
     return [Route(path, answering(handle)) for path, handle in handlers.items()]
 
 
-def _whole(
-    request: Request, place: Place, title: str, body: str, *, live: bool = False
-) -> HTMLResponse:
-    say = place.say
-    there = {
-        "/": "Status",
-        "/files": "Files",
-        f"{place.dagster}/overview": "Dagster",
-        "/docs": "API",
-    }
-    links = "".join(f'<a href="{address}">{say(name)}</a>' for address, name in there.items())
-    out = (
-        '<form method="post" action="/logout" data-plain><button class="small">'
-        f"{say('Log out')}</button></form>"
-        if COOKIE in request.cookies
-        else ""
+def _whole(request: Request, place: Place, title: str, **values: Any) -> HTMLResponse:
+    return pages.page(
+        "people.html",
+        say=place.say,
+        place=place,
+        title=title,
+        logged_in=COOKIE in request.cookies,
+        **values,
     )
-    script = '<script src="/status.js" defer></script>'
-    main = f"<main{' aria-live=off' if live else ' data-still'}>{body}</main>"
-    head = _NAV.format(links=links, out=out)
-    return pages.page(f"{say(title)} · saft_pipeline", head + main + script, say.lang)
 
 
-def _listing(rows: list[Any], place: Place, state: str, path: str) -> str:
-    say = place.say
-    links = "".join(
-        f'<a class="count {name}" href="/files?state={name}"'
-        f"{' aria-current=page' if name == state else ''}>{say(word)}</a>"
-        for name, word in STATE_WORDS.items()
-    )
-    more = ""
-    if len(rows) == _PAGE:
-        query = {"state": state, "path": path, "before": str(rows[-1]["id"])}
-        address = f"/files?{urlencode({k: v for k, v in query.items() if v}, quote_via=quote)}"
-        more = f'<p><a href="{address}">{say("Next page")}</a></p>'
-    find = (
-        f'<form action="/files" class="find"><label>{say("Path")}<input name="path" id="find" '
-        f"required></label><button>{say('Find')}</button></form>"
-    )
-    table = file_table(rows, place, nothing="No files yet.", again=True)
-    return f'<h1>{say("Files")}</h1><nav class="counts">{links}</nav>{find}{table}{more}'
+def _next_page(rows: list[Any], state: str, path: str) -> str:
+    """The address of what follows, if there may be more."""
+    if len(rows) < _PAGE:
+        return ""
+    query = {"state": state, "path": path, "before": str(rows[-1]["id"])}
+    return f"/files?{urlencode({k: v for k, v in query.items() if v}, quote_via=quote)}"

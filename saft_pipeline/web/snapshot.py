@@ -29,7 +29,7 @@ _FRESH = 10.0
 _HEALTH_EVERY = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """One look; what could not be had is None, with the reason among `problems` by who failed."""
 

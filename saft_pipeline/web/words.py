@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from dataclasses import dataclass
 
 from saft_pipeline.web.pages import Language
 
@@ -17,22 +17,11 @@ STATES = {
     "empty": "loaded, no invoices",
 }
 
-MANY = {state: f"{word} (many)" for state, word in STATES.items()}
-"""The same of several files, for languages that say it otherwise."""
-
 _PT = {
-    "failed (many)": "falharam",
-    "unreadable (many)": "ilegíveis",
-    "gone (many)": "desapareceram",
-    "incomplete (many)": "incompletos",
-    "loaded (many)": "carregados",
-    "loaded, no invoices (many)": "carregados, sem faturas",
     "failed": "falhou",
     "unreadable": "ilegível",
     "gone": "desapareceu",
     "incomplete": "incompleto",
-    "loading (many)": "a carregar",
-    "waiting (many)": "à espera",
     "loading": "a carregar",
     "waiting": "à espera",
     "loaded": "carregado",
@@ -126,20 +115,38 @@ _PT = {
     "Find a file": "Procurar um ficheiro",
     "Path": "Caminho",
     "Find": "Procurar",
+    "Log in": "Entrar",
+    "User": "Utilizador",
+    "Password": "Palavra-passe",
+    "Wrong user or password.": "Utilizador ou palavra-passe errados.",
+    "Too many tries; wait {n} s.": "Demasiadas tentativas; espere {n} s.",
 }
+_PT_OF_MANY = {
+    "failed": "falharam",
+    "unreadable": "ilegíveis",
+    "gone": "desapareceram",
+    "incomplete": "incompletos",
+    "loaded": "carregados",
+    "loaded, no invoices": "carregados, sem faturas",
+}
+"""The same of several files, where that is said otherwise."""
 
 
+@dataclass(frozen=True)
 class Words:
     """A language: a text is named by its English wording."""
 
-    def __init__(self, lang: Language) -> None:
-        self.lang = lang
+    lang: Language
 
     def __call__(self, english: str, **values: object) -> str:
-        """The text as HTML, with `{values}` filled in."""
+        """The text, with `{values}` filled in."""
         text = _PT.get(english, english) if self.lang == "pt" else english
-        text = text.removesuffix(" (many)")
-        return escape(text.format(**values) if values else text)
+        return text.format(**values) if values else text
+
+    def counted(self, state: str, count: int) -> str:
+        """The word for the state of so many files."""
+        many = _PT_OF_MANY if self.lang == "pt" and count != 1 else {}
+        return many.get(state) or self(state)
 
     def number(self, value: float, places: int = 0) -> str:
         """With thousands apart."""
