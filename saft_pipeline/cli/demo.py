@@ -37,10 +37,10 @@ def demo(
     from saft_pipeline.processes.supervisor import Stop
 
     started = time.perf_counter()
-    told: set[tuple[int, str]] = set()
+    said: set[tuple[int, str]] = set()
     with Stop() as stop, running_demo(files, say, page=not leave) as show:
         while not (shown := show.look()).settled:
-            _tell_news(shown, told)
+            _tell_news(shown, said)
             if stop.asked:
                 raise KeyboardInterrupt
             if time.perf_counter() - started > 170:
@@ -48,23 +48,23 @@ def demo(
                     f"samples are not settled after 170 s; see the logs in {show.logs}"
                 )
             time.sleep(0.5)
-        _tell_news(shown, told)
+        _tell_news(shown, said)
         document = {**shown.summary, "seconds": round(time.perf_counter() - started, 1)}
         if not as_json:
             _tell(show, shown, leave=leave)
         while not (leave or stop.asked):
-            _tell_news(show.look(), told)
+            _tell_news(show.look(), said)
             time.sleep(1)
     sentence = "\n".join(shown.surprises) or "every sample came out as meant"
     finish(document, sentence, as_json=as_json, failed=bool(shown.surprises))
 
 
-def _tell_news(shown: Shown, told: set[tuple[int, str]]) -> None:
+def _tell_news(shown: Shown, said: set[tuple[int, str]]) -> None:
     """A line for each file that has come to its end since the last look."""
     for file in reversed(shown.files):
         news = (file.id, file.status)
-        if file.status not in ("pending", "running") and news not in told:
-            told.add(news)
+        if file.status not in ("pending", "running") and news not in said:
+            said.add(news)
             say(file_line(file))
 
 
@@ -107,5 +107,5 @@ def _look_on(*, leave: bool) -> str:
         f'psql "$({saft} db url)"': "the rows, if you have psql",
     }
     width = max(map(len, commands))
-    told = (f"  {command:{width}}   {what}" for command, what in commands.items())
-    return "\n".join([f"now{'' if leave else ', in another terminal'}:", *told])
+    lines = (f"  {command:{width}}   {what}" for command, what in commands.items())
+    return "\n".join([f"now{'' if leave else ', in another terminal'}:", *lines])

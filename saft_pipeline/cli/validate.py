@@ -70,22 +70,22 @@ def validate(
         raise CannotRunError("saft validate: which file? Or --rules list, for all rules")
     wanted = _wanted(rules)
     signatures, schemas = _signatures(key), _schemas(xsd)
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     status = OK
     for path in _files(paths):
         try:
             for name, content in unpacked_here(path):
                 checker = _checker(wanted, signatures)
                 document, worst = _validated(name, content, checker, schemas, as_json=as_json)
-                told.append(document)
+                results.append(document)
                 status = max(status, worst)
         except (ArchiveError, OSError) as error:
             reason = f"{path}: {getattr(error, 'strerror', None) or error}"
             say(reason)
-            told.append({"file": str(path), "error": reason, "findings": [], "counts": {}})
+            results.append({"file": str(path), "error": reason, "findings": [], "counts": {}})
             status = COULD_NOT
     if as_json:
-        print_json({"files": told})
+        print_json({"files": results})
     raise typer.Exit(status)
 
 

@@ -247,7 +247,7 @@ def _words(found: _Sum) -> str:
     path, first = found.first[0]
     where = "" if found.files == 1 else f" in {found.with_findings:,} of {found.files:,} files"
     blocked = f"; kept out of the tables by BLOCK_ON: {found.kept_out:,}" if found.kept_out else ""
-    about = of_reading.told(*first[2:])
+    about = of_reading.in_words(*first[2:])
     return f"findings: {found.findings:,}{where}; the first: {path}: {about}{blocked}"
 
 

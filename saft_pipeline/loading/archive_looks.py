@@ -82,22 +82,22 @@ def _wants(source: SourceSettings) -> Callable[[str], bool]:
 
 
 class _Found:
-    """What is in a zip, or why it can't be taken; `is_told` of one without a member that fits."""
+    """What is in a zip, or why it can't be taken; `noticed` of one without a member that fits."""
 
     def __init__(
-        self, members: Sequence[Member], reason: str | None = None, *, is_told: bool = False
+        self, members: Sequence[Member], reason: str | None = None, *, noticed: bool = False
     ) -> None:
         self.members = members
         self.reason = reason
-        self.is_told = is_told
+        self.noticed = noticed
 
     def problems(self, file: RemoteFile) -> Iterator[Problem]:
         """What there is to tell of it at this look."""
         if self.reason:
             yield Problem(file.path, self.reason)
-        elif not self.members and not self.is_told:
-            self.is_told = True
-            yield Problem(file.path, "no member of it fits SFTP_PATTERN: not ours", told=True)
+        elif not self.members and not self.noticed:
+            self.noticed = True
+            yield Problem(file.path, "no member of it fits SFTP_PATTERN: not ours", notice=True)
 
 
 def _found(fetched: Fetched, wants: Callable[[str], bool]) -> _Found:
@@ -140,14 +140,14 @@ class _Index:
 
     @staticmethod
     def _text(known: dict[str, _Found]) -> str:
-        return json.dumps({key: [f.members, f.reason, f.is_told] for key, f in known.items()})
+        return json.dumps({key: [f.members, f.reason, f.noticed] for key, f in known.items()})
 
 
 def _entries(path: Path) -> Iterator[tuple[str, _Found]]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for key, (listed, reason, is_told) in document.items():
-            yield key, _Found([Member(*each) for each in listed], reason, is_told=is_told)
+        for key, (listed, reason, noticed) in document.items():
+            yield key, _Found([Member(*each) for each in listed], reason, noticed=noticed)
     except (OSError, ValueError, TypeError, AttributeError):  # it is looked into again
         return
 

@@ -33,7 +33,7 @@ from saft_pipeline.store.store import Store
 _MOST_A_TICK = 5000
 # What else the server is asked once it was looked at.
 _AFTER_A_LOOK = 10.0
-_MOST_TOLD = 10
+_MOST_PROBLEMS = 10
 MANY_NAMES = 100_000
 
 Turn = Literal["waits", "never came", "was cancelled", "came"]
@@ -66,7 +66,7 @@ class Poll:
 
     def summary(self) -> str:
         """`12,406 listed, 12,351 loaded, 50 taken, 3 waiting, 1 incomplete, 1 failed; …`."""
-        return "; ".join([self.totals(), *self.told()])
+        return "; ".join([self.totals(), *self.first_problems()])
 
     def totals(self) -> str:
         """The figures in words, and how long what waits will take."""
@@ -81,11 +81,11 @@ class Poll:
             words.append(f"the rest in {polls:,} more polls (about {minutes:,.0f} min)")
         return ", ".join(words)
 
-    def told(self) -> list[str]:
+    def first_problems(self) -> list[str]:
         """The first of its problems, and how many more there are."""
-        more = len(self.problems) - _MOST_TOLD
+        more = len(self.problems) - _MOST_PROBLEMS
         rest = [f"and {more:,} more problems"] if more > 0 else []
-        return [*self.problems[:_MOST_TOLD], *rest]
+        return [*self.problems[:_MOST_PROBLEMS], *rest]
 
 
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
@@ -140,7 +140,7 @@ def poll(
 def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: float) -> None:
     """Tell the ledger what is new in the listing, or all of it, as far as time lasts."""
     source, took = look.source.source, timedelta(seconds=time.monotonic() - look.began)
-    bad = {p.text: p for p in listing.problems if not (p.folder or p.told)}
+    bad = {p.text: p for p in listing.problems if not (p.folder or p.notice)}
     changed, whole = last.news(listing)
     if changed or not whole:
         seen = [*map(_seen, changed), *map(_unreadable, bad.values())]

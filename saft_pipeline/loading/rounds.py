@@ -103,7 +103,7 @@ class Round:
             claims=[claim for each in self.fresh for claim in each.claims],
         )
         words = [f"{len(self.newest):,} sources: {total.totals()}", *self._why_not()]
-        words += [f"{e.source.source}: {p}" for e in self.fresh for p in e.told()]
+        words += [f"{e.source.source}: {p}" for e in self.fresh for p in e.first_problems()]
         return "; ".join(words)
 
 

@@ -114,10 +114,6 @@ class Lines(Sequence[Row]):
             if block:
                 yield block
 
-    def with_extra(self) -> Iterator[tuple[Row, Extra]]:
-        """Each line with what it holds beyond the columns."""
-        return ((row, _object(extra)) for row, extra in chain.from_iterable(self.blocks()))
-
     def __iter__(self) -> Iterator[Row]:
         if not self._packs and not self.numbered_by_position:
             return iter(self._rows)

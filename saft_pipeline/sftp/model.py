@@ -124,13 +124,13 @@ _SIZE_BITS = 63  # of a file's number, above which its time stands
 class Problem:
     """Something in the listing that can't be taken; with `folder`, nor can what is below it.
 
-    With `told`, it is worth a word and no more: nobody wants it.
+    With `notice`, it is worth a word and no more: nobody wants it.
     """
 
     path: bytes
     reason: str
     folder: bool = False
-    told: bool = False
+    notice: bool = False
 
     @property
     def text(self) -> str:

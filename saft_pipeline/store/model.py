@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from saft_pipeline.saft.records import ControlTotals
 
@@ -61,6 +61,18 @@ class Observation:
     changed: int
     returned: int
     gone: int
+
+
+class Wanted(TypedDict, total=False):
+    """Which rows of the ledger: all that is said holds of each; None says nothing."""
+
+    source: str | None
+    state: str | None
+    path: str | None
+    keys: list[str] | None
+    ids: list[int] | None
+    run_id: str | None
+    limit: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Unpack
 
 from saft_pipeline.store.encoding import (
     PAGE,
@@ -34,6 +34,7 @@ from saft_pipeline.store.model import (
     Publication,
     Seen,
     Settled,
+    Wanted,
 )
 from saft_pipeline.store.spool import TABLES, Spool, copy_text
 from saft_pipeline.store.transport import Transport
@@ -223,44 +224,15 @@ class Store:
         """How many files are in each state, by their newest version."""
         return dict(self._transport.call("saft_counts", {"source": source}))
 
-    def files(
-        self,
-        *,
-        source: str | None = None,
-        state: str | None = None,
-        path: str | None = None,
-        keys: Sequence[str] | None = None,
-        ids: Sequence[int] | None = None,
-        run_id: str | None = None,
-        limit: int | None = None,
-    ) -> list[LedgerFile]:
+    def files(self, **wanted: Unpack[Wanted]) -> list[LedgerFile]:
         """Ledger rows, newest first; older versions for a path, ids or a run too."""
-        pages = self.pages(
-            source=source, state=state, path=path, keys=keys, ids=ids, run_id=run_id, limit=limit
-        )
-        return [file for page in pages for file in page]
+        return [file for page in self.pages(**wanted) for file in page]
 
-    def pages(
-        self,
-        *,
-        source: str | None = None,
-        state: str | None = None,
-        path: str | None = None,
-        keys: Sequence[str] | None = None,
-        ids: Sequence[int] | None = None,
-        run_id: str | None = None,
-        limit: int | None = None,
-    ) -> Iterator[list[LedgerFile]]:
+    def pages(self, **wanted: Unpack[Wanted]) -> Iterator[list[LedgerFile]]:
         """The same, at most 10,000 at once: a ledger may be larger than memory."""
-        arguments: dict[str, Any] = {
-            "source": source,
-            "state": state,
-            "path": path,
-            "keys": None if keys is None else list(keys),
-            "ids": None if ids is None else list(ids),
-            "run_id": run_id,
-            "before": None,
-        }
+        limit = wanted.pop("limit", None)
+        arguments: dict[str, Any] = {**dict.fromkeys(Wanted.__annotations__), **wanted}
+        arguments["before"] = None
         left = math.inf if limit is None else limit
         while left > 0:
             arguments["limit"] = int(min(left, PAGE))

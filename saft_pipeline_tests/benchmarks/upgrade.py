@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from saft_pipeline_tests.benchmarks.report import Ratio
-from saft_pipeline_tests.fixtures.project import new_home, one_invoice
+from saft_pipeline_tests.fixtures.own_home import own_home
+from saft_pipeline_tests.fixtures.project import one_invoice
 
 _ROOT = Path(__file__).parents[2]
 _LANDED = ("7612d3c", "8073678")
@@ -26,7 +27,7 @@ _SAFT = "from saft_pipeline.cli import main; main()"
 def run() -> Iterator[Ratio]:
     """From each commit that was published."""
     for commit in _LANDED:
-        with tempfile.TemporaryDirectory(prefix="saft-upgrade-") as folder, new_home() as home:
+        with tempfile.TemporaryDirectory(prefix="saft-upgrade-") as folder, own_home() as home:
             note = _upgraded(commit, Path(folder), home)
         yield Ratio(f"{commit} upgrades in place", int(note == ""), 1, note=note)
 

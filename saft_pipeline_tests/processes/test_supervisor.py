@@ -22,7 +22,8 @@ from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.embedded_postgres.homes import eventually, postmaster, stopped
 from saft_pipeline_tests.fixtures import sshd
-from saft_pipeline_tests.fixtures.project import Project, new_home, one_invoice
+from saft_pipeline_tests.fixtures.own_home import own_home
+from saft_pipeline_tests.fixtures.project import Project, one_invoice
 
 PATIENCE = 90.0
 
@@ -98,7 +99,7 @@ def processes_with(text: str) -> list[int]:
 @pytest.fixture
 def history_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A SAFT_HOME whose queue of runs holds nothing of other tests."""
-    with new_home() as home:
+    with own_home() as home:
         monkeypatch.setenv("SAFT_HOME", str(home))
         yield str(home)
 

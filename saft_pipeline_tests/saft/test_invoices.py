@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import pytest
 
+from saft_pipeline.saft.records import Invoice
 from saft_pipeline_tests.saft.documents import (
     column,
     document,
@@ -18,6 +21,11 @@ from saft_pipeline_tests.saft.documents import (
     sales,
     totals_with,
 )
+
+
+def of_lines(found: Invoice) -> list[dict[str, Any]]:
+    """What each line holds beyond the columns."""
+    return [json.loads(f"{{{extra}}}") for block in found.lines.blocks() for _, extra in block]
 
 
 def test_elements_in_another_order_give_the_same() -> None:
@@ -66,7 +74,7 @@ def test_several_references_are_kept_and_the_first_fills_the_columns() -> None:
     refs = "".join(f"<References><Reference>FT A/{n}</Reference></References>" for n in (7, 8))
     found = invoice_with(lines=line(body=refs))
     assert of_line(found, "reference") == "FT A/7"
-    ((_, extra),) = found.lines.with_extra()
+    (extra,) = of_lines(found)
     assert extra["references"] == [{"reference": "FT A/7"}, {"reference": "FT A/8"}]
 
 
@@ -111,7 +119,7 @@ def test_what_has_no_column_is_kept() -> None:
     assert found.extra["ship_to"] == {"delivery_id": ["1", "2"], "address": {"city": "Faro"}}
     assert found.extra["document_totals"]["settlement"] == [{"settlement_amount": "3"}]
     assert found.extra["document_status"] == {"source_id": "ana"}
-    ((_, extra),) = found.lines.with_extra()
+    (extra,) = of_lines(found)
     assert extra == {
         "order_references": [{"originating_on": "E 1"}],
         "product_serial_number": {"serial_number": ["S1"]},
@@ -175,7 +183,7 @@ def test_many_lines_are_all_kept_in_order() -> None:
     lines = "".join(line(n, body="<ARCNo>x</ARCNo>" if n == 1700 else "") for n in range(1, 2501))
     found = invoice_with(lines=lines)
     assert [row[0] for row in found.lines] == [str(n) for n in range(1, 2501)]
-    assert [n for n, (_, extra) in enumerate(found.lines.with_extra(), 1) if extra] == [1700]
+    assert [n for n, extra in enumerate(of_lines(found), 1) if extra] == [1700]
     assert found.lines[2499][0] == "2500"
 
 

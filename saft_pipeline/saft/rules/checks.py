@@ -87,7 +87,7 @@ def first(check: Check, findings: Findings) -> list[Finding]:
     return [found for found in findings.kept if found.rule in check.rules]
 
 
-def told(document: str | None, expected: str | None, found: str | None) -> str:
+def in_words(document: str | None, expected: str | None, found: str | None) -> str:
     """`FT A/3: 12.31, expected 12.30`, in one line."""
     about = f"{document}: " if document else ""
     wanted = f", expected {expected}" if expected else ""
@@ -102,7 +102,7 @@ def blocked(path: str, findings: Findings, names: Collection[str]) -> str | None
             one = first(check, findings)[0]
             place = f"{path}:{one.line}" if one.line else path
             reasons.append(
-                f"{place}: check {check.name}: {told(*one[3:])} "
+                f"{place}: check {check.name}: {in_words(*one[3:])} "
                 f"(findings: {count:,}; BLOCK_ON names this check)"
             )
     return "\n".join(reasons) or None
@@ -119,7 +119,7 @@ def summaries(findings: Findings, warnings: Collection[Warning_]) -> Iterator[Wa
     for check in CHECKS if findings.counts else ():
         if check.name not in known and (count := amiss(check, findings)):
             one = first(check, findings)[0]
-            message = f"findings: {count:,}; the first: {told(*one[3:])}"
+            message = f"findings: {count:,}; the first: {in_words(*one[3:])}"
             severity = _worst(check, findings)
             yield {
                 "code": check.name,
