@@ -1,5 +1,6 @@
 """Connections to the real `sshd` for the tests of this folder."""
 
+import dataclasses
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,15 +24,20 @@ def sftp(config: SftpConfig) -> Iterator[Sftp]:
 
 
 @pytest.fixture(scope="session")
-def unprivileged() -> Iterator[Sshd]:
-    """A server that grants no more than file modes do: root's tests log in to it as nobody.
-
-    Its folders must be open to nobody, which pytest's own are not; a test uses names of its own.
-    """
+def unprivileged_server() -> Iterator[Sshd]:
+    """A server that grants no more than file modes do: root's tests log in to it as nobody."""
     with tempfile.TemporaryDirectory(prefix="saft-sshd-") as folder:
         Path(folder).chmod(0o755)
         with start_sshd(Path(folder) / "s", username="nobody" if os.geteuid() == 0 else None) as s:
             yield s
+
+
+@pytest.fixture
+def unprivileged(unprivileged_server: Sshd) -> Sshd:
+    """That server with an empty folder, open to nobody, which pytest's own are not."""
+    root = Path(tempfile.mkdtemp(dir=unprivileged_server.root))
+    root.chmod(0o755)
+    return dataclasses.replace(unprivileged_server, root=root)
 
 
 @pytest.fixture
