@@ -38,7 +38,9 @@ def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Out
     Raises RuntimeError, with what it said, when it fails or takes longer than `timeout`
     seconds; all its processes are then killed.
     """
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT), **given}
+    # Who keeps no bytecode compiles us at each start, and a library that came compiled never.
+    usual = {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": ""}
+    environment = {**os.environ, **usual, **given}
     # With orphans handed to this process, those that detach themselves are measured too.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory() as folder:
