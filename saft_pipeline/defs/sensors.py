@@ -69,7 +69,7 @@ def tick(
     return dg.SensorResult(
         run_requests=run_requests(context.instance, found.claims),
         skip_reason=None if found.claims else found.summary(),
-        cursor=json.dumps(figures),
+        cursor=json.dumps({**figures, "problems": found.problems()}),
         asset_events=[
             _observed(found, location.folder),
             *_checked(pipeline, found, location.folder),

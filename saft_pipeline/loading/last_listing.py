@@ -8,7 +8,7 @@ comparison that outlasts its tick goes on at the next look.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from saft_pipeline.sftp.model import Listing, RemoteFile, RemoteFiles
 
@@ -44,6 +44,10 @@ class LastListing:
         self._changed |= {file.path: file for file in fresh}
         order = sorted(self._changed.values(), key=lambda file: (file.modified_at, file.path))
         return order, self.reached is not None and listing.whole
+
+    def tell_again(self, paths: Iterable[bytes]) -> None:
+        """Note files that the ledger passed over in a whole comparison: they stay news."""
+        self._changed |= {path: self._files.at(path) for path in paths if path in self._files.paths}
 
     def forget(self) -> None:
         """Compare the whole at the next look: what was listed did not reach the ledger."""

@@ -157,7 +157,8 @@ def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: 
         return _unreadable(problem) if problem else _seen(listing.files.at(raw_path(path)))
 
     parts = store.observe_each(source, paths, seen_of, whole=True, age=took, above=last.reached)
-    for last.reached, _ in parts:  # how far this came
+    for last.reached, found in parts:  # how far this came
+        last.tell_again(map(raw_path, found["busy"]))
         if time.monotonic() > until:
             return
 

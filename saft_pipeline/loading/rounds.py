@@ -102,9 +102,15 @@ class Round:
             self.counts,
             claims=[claim for each in self.fresh for claim in each.claims],
         )
-        words = [f"{len(self.newest):,} sources: {total.totals()}", *self._why_not()]
-        words += [f"{e.source.source}: {p}" for e in self.fresh for p in e.first_problems()]
+        words = [f"{len(self.newest):,} sources: {total.totals()}", *self.problems()]
         return "; ".join(words)
+
+    def problems(self) -> list[str]:
+        """Who was not reached, and what was odd, each with its source if there are others."""
+        if len(self.newest) == 1:
+            return [*self._why_not(), *(p for e in self.fresh for p in e.first_problems())]
+        found = [f"{e.source.source}: {p}" for e in self.fresh for p in e.first_problems()]
+        return [*self._why_not(), *found]
 
 
 class Rounds:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Quirks, Sftp, connect
 
 _FILE = "servers.json"
-_writing = threading.Lock()
+_LOCK = "servers.lock"
 
 
 @contextmanager
@@ -43,19 +43,19 @@ def open_connection(settings: Settings, within: float | None = None) -> Sftp:
 def close_connection(settings: Settings, sftp: Sftp) -> None:
     """End it, and keep what was learnt."""
     sftp.close()
-    remember(settings, sftp.quirks)
+    remember(settings, sftp.learnt)
 
 
 def quirks_of(settings: Settings) -> Quirks:
     """What is known of the server of the settings."""
-    return Quirks.of(_known(settings).get("quirks", {}))
+    return Quirks.of(_known(settings, "quirks"))
 
 
-def remember(settings: Settings, quirks: Quirks) -> None:
-    """Keep what was learnt of it."""
-    known = _known(settings)
-    if asdict(quirks) != asdict(Quirks.of(known.get("quirks", {}))):
-        _keep(settings, {**known, "quirks": asdict(quirks)})
+def remember(settings: Settings, learnt: Mapping[str, Any]) -> None:
+    """Keep what a connection learnt of it, beside what others learnt meanwhile."""
+    if learnt:
+        with _alone(settings):
+            _keep(settings, {"quirks": {**_known(settings, "quirks"), **learnt}})
 
 
 def learnt(settings: Settings) -> list[str]:
@@ -65,31 +65,46 @@ def learnt(settings: Settings) -> list[str]:
 
 def news(settings: Settings, topic: str, sayings: Sequence[str]) -> list[str]:
     """Which of the sayings on a topic weren't among the last ones: what stays is told once."""
-    known = _known(settings)
-    before = known.get(topic, [])
-    if [*sayings] != before:
-        _keep(settings, {**known, topic: [*sayings]})
+    with _alone(settings):
+        before = list(_known(settings, "told").get(topic, []))
+        if [*sayings] != before:
+            _keep(settings, {"told": {**_known(settings, "told"), topic: [*sayings]}})
     return [saying for saying in sayings if saying not in before]
 
 
-def _known(settings: Settings) -> dict[str, Any]:
-    found = _all(settings.home / _FILE).get(settings.address, {})
-    return found if isinstance(found, dict) else {}
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """While no other thread or process changes what is known, where the file system has locks."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            settings.home.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((settings.home / _LOCK).open("a"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def _all(path: Path) -> dict[str, Any]:
+def _known(settings: Settings, what: str) -> dict[str, Any]:
+    return _within(_within(_all(settings), settings.address), what)
+
+
+def _all(settings: Settings) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads((settings.home / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):  # it is learnt again
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _keep(settings: Settings, known: dict[str, Any]) -> None:
-    path = settings.home / _FILE
-    with _writing, suppress(OSError):  # it is learnt again
-        path.parent.mkdir(parents=True, exist_ok=True)
+def _within(found: dict[str, Any], name: str) -> dict[str, Any]:
+    inner = found.get(name)
+    return inner if isinstance(inner, dict) else {}
+
+
+def _keep(settings: Settings, changed: Mapping[str, Any]) -> None:
+    path, every = settings.home / _FILE, _all(settings)
+    every[settings.address] = {**_within(every, settings.address), **changed}
+    with suppress(OSError):  # it is learnt again
         number, name = tempfile.mkstemp(prefix=_FILE, dir=path.parent)
         with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump({**_all(path), settings.address: known}, file, indent=1)
+            json.dump(every, file, indent=1)
         Path(name).replace(path)

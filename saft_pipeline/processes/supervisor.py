@@ -93,7 +93,7 @@ class Supervisor:
         """Start all, and wait until the page answers.
 
         Raises:
-            ChildDiedError: one of them ended, or the page doesn't come.
+            ChildDiedError: one of them ended by itself, or the page doesn't come.
         """
         if self._postgres:
             self._postgres.start()
@@ -145,6 +145,9 @@ class Supervisor:
     def _wait(self, ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _START_WITHIN
         while not ready():
+            for child in self._children:
+                if child.status is not None and child.status < 0:
+                    self._spawn(child)  # a signal ended it, for want of memory say
             self.check()
             if self.stopping():
                 raise KeyboardInterrupt

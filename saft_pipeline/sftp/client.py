@@ -8,10 +8,10 @@ import logging
 import posixpath
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from saft_pipeline.sftp import connection, entries, fetching, listing, paths, removal, wire
 from saft_pipeline.sftp.connection import host_key
@@ -86,6 +86,7 @@ class Sftp:
     def __init__(self, config: SftpConfig, quirks: Quirks) -> None:
         self._config = config
         self.quirks = quirks
+        self._known = replace(quirks)
         self._cuts = 0
         self._due: float | None = None
         self._transport, self._session = self._open(Bounds.of(config.requests, quirks))
@@ -108,6 +109,12 @@ class Sftp:
         opened = connection.open_session(config, self.quirks, bounds)
         TRAFFIC.add(CONNECTIONS)
         return opened
+
+    @property
+    def learnt(self) -> dict[str, Any]:
+        """The fields of `quirks` that aren't as they were given, with what they are."""
+        given, now = asdict(self._known), asdict(self.quirks)
+        return {name: value for name, value in now.items() if value != given[name]}
 
     def close(self) -> None:
         """End the session and the connection."""

@@ -73,7 +73,7 @@ class Store:
         for _, found in self.observe_each(
             source, sorted(by_path), by_path.__getitem__, whole=whole, age=age
         ):
-            total.update(found)
+            total.update({name: n for name, n in found.items() if name != "busy"})
         return Observation(**total)
 
     def observe_each(
@@ -85,10 +85,12 @@ class Store:
         whole: bool,
         age: timedelta,
         above: str | None = None,
-    ) -> Iterator[tuple[str | None, Mapping[str, int]]]:
+    ) -> Iterator[tuple[str | None, Mapping[str, Any]]]:
         """The same for sorted paths above one of them, in parts, each file made when it is sent.
 
-        Gives after each part up to which path the ledger knows the listing now (None: to its end).
+        Gives after each part up to which path the ledger knows the listing now (None: to its end),
+        and how many files are new and the like; `busy` are the paths of changed files that runs are
+        loading: they must be told again.
         """
         began = time.monotonic() - age.total_seconds()
         for after, part, until in in_parts(paths, above):

@@ -48,6 +48,15 @@ def test_what_changed_is_told_until_the_whole_is_compared() -> None:
     assert told(last, of(a=1, b=2, c=1)) == (["a", "b", "c"], True)
 
 
+def test_what_the_ledger_passed_over_in_a_whole_comparison_is_told_again() -> None:
+    last = LastListing()
+    last.news(of(a=1, b=1, c=1))
+    last.tell_again([b"b", b"gone"])
+    assert told(last, of(a=1, b=1, c=1)) == (["b"], False)
+    last.news(of(a=1, b=1))
+    assert told(last, of(a=1, b=1)) == ([], False)
+
+
 def test_where_a_file_vanished_the_whole_is_compared() -> None:
     last = LastListing()
     last.news(of(a=1, b=1))

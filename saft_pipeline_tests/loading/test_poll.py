@@ -10,7 +10,9 @@ import pytest
 
 from saft_pipeline.loading import looks
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
-from saft_pipeline.loading.poll import Poll
+from saft_pipeline.loading.last_listing import LastListing
+from saft_pipeline.loading.looks import Look
+from saft_pipeline.loading.poll import Poll, poll
 from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, load
@@ -195,6 +197,26 @@ def test_a_file_that_vanished_before_it_was_loaded_is_gone(project: Project, sto
     (project.folder / "1.xml").unlink()
     look(project, store, MAX_FILES_PER_BATCH="1")
     assert store.files(path="1.xml")[0].status == "gone"
+
+
+def test_what_changed_while_it_was_loaded_and_another_vanished_is_taken_afterwards(
+    project: Project, store: Store
+) -> None:
+    last = LastListing()
+
+    def look_on() -> Poll:
+        (source,) = project.settings.sources
+        found = Look(source, 0.0, looks.look(source))
+        return poll(found, store, turn_of=lambda _: "came", last=last)
+
+    drop(project, 2)
+    running = next(c for c in look_on().claims if c.files[0].path == "0.xml")
+    project.put("0.xml", "<another/>", modified_at=EARLY + 9)
+    (project.folder / "1.xml").unlink()
+    assert not look_on().claims
+    store.release(running.owner)
+    assert paths(look_on()) == [["0.xml"]]
+    assert store.files(path="0.xml")[0].size == len("<another/>")
 
 
 @pytest.mark.parametrize(

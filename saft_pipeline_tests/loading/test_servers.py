@@ -259,3 +259,44 @@ def test_sigterm_ends_a_poll_whose_fetch_drips_and_all_its_files_come_back(
         wait_for(lambda: sessions(quirky_sshd) > before + 1)  # the look's, and a run's
         assert "Traceback" not in stopped(process)
     assert store.counts(quirky.settings.sources[0].source) == {"pending": 3}
+
+
+_WRITER = """
+import sys
+from saft_pipeline.loading.servers import quirks_of, remember
+from saft_pipeline.settings import load
+
+settings, (name,) = load(), sys.argv[1:]
+for number in range(1, 101):
+    remember(settings, {name: number})
+    assert getattr(quirks_of(settings), name) == number
+"""
+
+
+def test_what_two_processes_learn_at_once_is_all_kept(project: Project, tmp_path: Path) -> None:
+    env = {**os.environ, **project.env, "SAFT_HOME": str(tmp_path)}
+    writers = [
+        subprocess.Popen([sys.executable, "-c", _WRITER, name], env=env)
+        for name in ("requests", "open_files", "connections")
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    settings = load({**project.env, "SAFT_HOME": str(tmp_path)})
+    assert quirks_of(settings) == Quirks(requests=100, open_files=100, connections=100)
+
+
+def test_polls_one_after_the_other_know_what_the_first_learnt_and_say_it_once(
+    project: Project, quirky_sshd: tuple[Sshd, Path]
+) -> None:
+    saying = "this server gives one handle for several open files"
+    told, connections = [], []
+    with server_with(project, quirky_sshd, "one handle for several") as quirky:
+        quirky.env["RUN_PER_FILE_UP_TO"] = "1"
+        for number in range(3):
+            for file in range(5):
+                project.put(f"{number}.{file}.xml", b"<%d/>" % file, modified_at=EARLY + number)
+            before = sessions(quirky_sshd)
+            with polling(quirky) as process:
+                told.append(process.communicate(timeout=60)[1].count(saying))
+            connections.append(sessions(quirky_sshd) - before)
+    assert connections == [3, 2, 2]  # the look's and the run's; of the first poll another to adapt
+    assert told == [0, 1, 0]  # by the first poll that looks once it is known

@@ -123,6 +123,19 @@ def test_a_killed_postgres_is_started_again(
     assert answers(place_of(home))
 
 
+def test_a_child_that_is_killed_while_others_start_is_started_again(
+    supervisor: Supervisor,
+) -> None:
+    supervisor._keep("daemon", ["sleep", "60"])
+    (child,) = supervisor._children
+    first = child.process
+    assert first
+    first.kill()
+    first.wait()
+    supervisor._wait(lambda: child.process is not first)
+    assert child.status is None
+
+
 def test_a_postgres_that_nothing_uses_is_not_started(project: Project, tmp_path: Path) -> None:
     elsewhere = {
         "DAGSTER_DB_URL": "postgresql://nobody@127.0.0.1:1/dagster",

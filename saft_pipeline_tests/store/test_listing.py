@@ -114,6 +114,15 @@ def test_a_file_being_loaded_is_left_alone(store: Store) -> None:
     assert (file.status, file.claimed_by, file.modified_at) == ("running", by, at(1))
 
 
+def test_of_files_being_loaded_those_that_changed_must_be_told_again(store: Store) -> None:
+    other = replace(FILE, path="other.xml")
+    claim(store, FILE, by=owner())
+    claim(store, other, by=owner())
+    seen = {FILE.path: replace(FILE, modified_at=at(2)).seen, other.path: other.seen}
+    parts = store.observe_each(SOURCE, sorted(seen), seen.__getitem__, whole=True, age=timedelta(0))
+    assert [found["busy"] for _, found in parts] == [[FILE.path]]
+
+
 @pytest.mark.parametrize("state", ["pending", "failed", "incomplete", "unreadable"])
 def test_what_a_whole_listing_lacks_is_gone(store: Store, state: str) -> None:
     observe(store, FILE)

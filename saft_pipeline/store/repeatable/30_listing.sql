@@ -23,7 +23,8 @@ select f.*, to_jsonb(f) - saft.internal_columns('invoice_files') as as_json
 from public.invoice_files f;
 
 -- What a listing changes in the ledger: `ledger_id` is the path's current row, `change` is new,
--- returned (after we archived or deleted it), changed (in size or time) or unreadable.
+-- returned (after we archived or deleted it), changed (in size or time), unreadable, or busy: changed,
+-- but a run is loading it.
 create type saft.sighting as (
     ledger_id bigint, path text, filename text, branch text, size bigint, modified_at timestamptz,
     status text, error text, change text);
@@ -42,8 +43,9 @@ $$;
 
 -- Bring the ledger up to what a part of a listing of `source` shows: its paths above `after` up to
 -- `until`. `whole` says that what it lacks of these is gone; `age_seconds` is how long ago the listing
--- began: what happened since then it can't know. Each file is looked up by its own: a planner whose
--- statistics are old would compare all with all.
+-- began: what happened since then it can't know. `busy` are the paths that must be told again once their
+-- runs are over. Each file is looked up by its own: a planner whose statistics are old would compare all
+-- with all.
 create or replace function public.saft_observe(
     source text, listed text, whole boolean, age_seconds double precision default 0,
     after text default null, until text default null)
@@ -76,15 +78,15 @@ begin
                 when f.removed_at is not null then
                     case when f.removed_at <= began and s.status <> 'unreadable'
                          then 'returned' end
-                when f.status = 'running' then null
-                when s.status = 'unreadable' then
+                when s.status = 'unreadable' and f.status <> 'running' then
                     case when f.status not in ('loaded', 'unreadable') then 'unreadable' end
                 -- Whether it is a new version, its bytes will tell. What reading it found may differ
                 -- from what listings say: they are compared with each other.
                 when (coalesce(f.listed_size, f.size),
                       coalesce(f.listed_modified_at, f.modified_at))
                         is distinct from (s.size, s.modified_at)
-                    or f.status in ('gone', 'unreadable') then 'changed'
+                    or f.status in ('gone', 'unreadable')
+                    then case when f.status = 'running' then 'busy' else 'changed' end
             end as change
         ) c
         where c.change is not null);
@@ -124,7 +126,8 @@ begin
             'listed', cardinality(listing), 'gone', gone,
             'new', count(*) filter (where s.change = 'new'),
             'changed', count(*) filter (where s.change = 'changed'),
-            'returned', count(*) filter (where s.change = 'returned'))
+            'returned', count(*) filter (where s.change = 'returned'),
+            'busy', coalesce(jsonb_agg(s.path) filter (where s.change = 'busy'), '[]'))
         from unnest(news) s);
 end $$;
 
