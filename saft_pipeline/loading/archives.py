@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from saft_pipeline.sftp.client import Fetched, RemoteFile
+from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.sftp.paths import text_path
 
 MOST_RATIO = 200

@@ -23,11 +23,12 @@ def read_customer(
     if number is None:
         totals.warnings.add("customer", "a Customer without CustomerID is left out", line)
         return None
-    same = totals.seen_customers.add(number, (row, extra_json))
-    if same is None:
+    content = hash((row, extra_json))
+    before = totals.seen_customers.add(number, content)
+    if before is None:
         totals.customers += 1
         return Customer((company_id, *row[1:]), line, extra_json)
-    differs = "the same" if same else "other"
+    differs = "the same" if before == (content,) else "other"
     message = f"CustomerID {number!r} again, with {differs} content: the first is taken"
     totals.warnings.add("repeated_customer", message, line)
     return None

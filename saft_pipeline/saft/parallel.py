@@ -138,8 +138,9 @@ class _Readers:
                 yield from map(to_json, part)
                 continue
             if len(self._sent) == _WORKERS:
-                yield self._collect()
-            self._send(part)
+                yield self._collect(part)
+            else:
+                self._send(part)
         yield from self._collect_all()
 
     def _send(self, chunk: Chunk) -> None:
@@ -147,11 +148,13 @@ class _Readers:
         worker.send(chunk)
         self._sent.append(_Sent(worker, chunk))
 
-    def _collect(self) -> bytes:
-        """The oldest chunk's lines."""
+    def _collect(self, following: Chunk | None = None) -> bytes:
+        """The oldest chunk's lines; its worker goes on at once, with what follows."""
         worker, chunk = self._sent.popleft()
-        self._idle.append(worker)
         part = worker.receive()
+        self._idle.append(worker)
+        if following:
+            self._send(following)
         if part and self._splitter.goes_on and self._totals.add_invoices(part.totals):
             self._splitter.skip(chunk)
             return part.lines

@@ -112,14 +112,13 @@ class Parser:
         self._characters += len(text)
         self.line += text.count("\n")
 
-    def skip(self, text: str) -> None:
+    def skip(self, characters: int, lines: int) -> None:
         """Pass by what was read apart, and is whole elements."""
-        lines = text.count("\n")
         self._first_skipped = self._first_skipped or self.line
         self._skipped_from = self._skipped_from or self._characters
         self.line += lines
         self.skipped_lines += lines
-        self._characters += len(text)
+        self._characters += characters
         self._skipped_to = self._characters
 
     def is_between_invoices(self) -> bool:

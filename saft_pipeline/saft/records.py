@@ -104,6 +104,10 @@ class Lines(Sequence[Row]):
 
         As many at a time as memory should hold.
         """
+        if not self._packs and not self.numbered_by_position:
+            if self._rows:
+                yield list(zip(self._rows, self._extras, strict=True))
+            return
         number = 1
         last = zip(self._rows, self._extras, strict=True)
         for both in (*map(self._unpacked, self._packs), last):

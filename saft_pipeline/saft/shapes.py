@@ -23,6 +23,7 @@ from saft_pipeline.saft.values import XML_BLANKS, Cleaned, StrayTextError, clean
 
 _MOST_SHAPES = 1000  # real files show some tens
 _LARGE = 300  # nodes of an element whose shape is not worth keeping
+_ALL = (slice(None),)
 _tag, _text, _tail = map(attrgetter, ("tag", "text", "tail"))
 
 Tags = tuple[str, ...]
@@ -156,7 +157,7 @@ class Kind:
         """
         elements, tags, children, texts = nodes
         shape = self._shape(tags, children)
-        return shape.found(_values(shape.cleaned, elements, texts, stray), elements)
+        return shape.found(_values(shape.cleaned, elements, texts, stray), elements, _ALL)
 
     def read_all(self, nodes: Nodes, stray: Stray) -> tuple[Found, list[Found]]:
         """The same without the inner elements, and the same of each of these."""
@@ -164,9 +165,8 @@ class Kind:
         how = self._compounds.get(nodes[1:3]) or self._new_compound(nodes)
         values = _values(how.cleaned, elements, texts, stray)
         own = reduce(add, [values[at] for at in how.own])
-        own_elements = reduce(add, [elements[at] for at in how.own])
-        inner = [shape.found(values[at], elements[at]) for at, shape in how.inner]
-        return how.shape.found(own, own_elements), inner
+        inner = [shape.found(values[at], elements, (at,)) for at, shape in how.inner]
+        return how.shape.found(own, elements, how.own), inner
 
     def read_inner(self, nodes: Nodes, stray: Stray) -> Found:
         """The same of an inner element that comes by itself."""
@@ -284,6 +284,7 @@ class _Shape:
         in_columns = {place for place, _ in filled + once} - kept_twice
         self._rest = [n.place for n in leaves if n.place and n.place not in in_columns]
         self._extra = Template(self._members, self._rest) if self._rest else None
+        self._is_odd = bool(self._misplaced or self._again or self._sums or self._alternatives)
 
     def _set_columns(self, kind: Kind, columns: Sequence[tuple[int, int]]) -> None:
         first: dict[int, int] = {}
@@ -294,20 +295,26 @@ class _Shape:
         # An absent column takes its None from behind the last node's value.
         self._pick = picker([first.get(slot, len(self.cleaned)) for slot in range(kind.width)])
 
-    def found(self, values: list[str | None], nodes: Sequence[Element]) -> Found:
-        """The columns, and the members of the JSON object of all else."""
-        if self._misplaced:
-            index, reason = self._misplaced
-            raise ElementError(reason, nodes[index])
+    def found(
+        self, values: list[str | None], elements: Sequence[Element], spans: Sequence[slice]
+    ) -> Found:
+        """The columns, and the members of the JSON object of all else.
+
+        `values` are those of the elements in these spans.
+        """
         values.append(None)
         row = self._pick(values)
-        if self._again or self._sums or self._alternatives:
-            row = self._settled(list(row), values, nodes)
+        if self._is_odd:
+            own = [element for span in spans for element in elements[span]]
+            row = self._settled(list(row), values, own)
         return row, self._extra.members(values) if self._extra else ""
 
     def _settled(
         self, row: list[str | None], values: Sequence[str | None], nodes: Sequence[Element]
     ) -> Row:
+        if self._misplaced:
+            index, reason = self._misplaced
+            raise ElementError(reason, nodes[index])
         for slot, index in self._again:
             value = values[index]
             if value is not None and row[slot] not in (None, value):

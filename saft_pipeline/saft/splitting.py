@@ -26,10 +26,12 @@ _MOST = 16  # times as many may wait for the end of an invoice
 
 
 class Chunk(NamedTuple):
-    """Whole invoices, and the line on which they begin."""
+    """Whole invoices in UTF-8, the line on which they begin, how many lines and characters."""
 
-    text: str
+    content: bytes
     line: int
+    lines: int
+    size: int
 
 
 class Splitter:
@@ -42,7 +44,7 @@ class Splitter:
         self._waiting = ""  # neither read nor cut
         self._line = 1  # where that begins
         self.goes_on = True  # whether chunks are read apart
-        self.wrapper = ""  # a start tag that declares what an invoice may use
+        self.wrapper = b""  # a start tag that declares what an invoice may use
 
     def parts(self) -> Iterator[Chunk | Iterator[Record]]:
         """Chunks, and records of what is between them, in their order."""
@@ -68,7 +70,7 @@ class Splitter:
         self._line = self._parser.line
         prefixes = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
         wrapper = etree.Element("SalesInvoices", nsmap=prefixes)
-        self.wrapper = etree.tostring(wrapper).decode().replace("/>", ">")
+        self.wrapper = etree.tostring(wrapper).replace(b"/>", b">")
 
     def _chunks(
         self, pieces: Iterator[tuple[str, bool]], tag: str
@@ -85,9 +87,9 @@ class Splitter:
                 return
 
     def _cut(self, at: int) -> Chunk:
-        chunk = Chunk(self._waiting[:at], self._line)
-        self._waiting = self._waiting[at:]
-        self._line += chunk.text.count("\n")
+        text, self._waiting = self._waiting[:at], self._waiting[at:]
+        chunk = Chunk(text.encode(), self._line, text.count("\n"), at)
+        self._line += chunk.lines
         return chunk
 
     def feed(self, text: str, *, last: bool = False) -> Iterator[Record]:
@@ -104,23 +106,23 @@ class Splitter:
 
     def skip(self, chunk: Chunk) -> None:
         """Pass by a chunk that was read apart."""
-        self._parser.skip(chunk.text)
+        self._parser.skip(chunk.size, chunk.lines)
 
     def read(self, chunk: Chunk) -> Iterable[Record]:
         """Read a chunk here."""
         section = tree_of(self.wrapper, chunk)
         if section is None or not self.goes_on:
             self.goes_on = False
-            return self.feed(chunk.text)
+            return self.feed(chunk.content.decode())
         self.skip(chunk)
         return self.walker.read_invoices(section, chunk.line)
 
 
-def tree_of(wrapper: str, chunk: Chunk) -> Element | None:
+def tree_of(wrapper: bytes, chunk: Chunk) -> Element | None:
     """An element that holds a chunk's invoices; None if it was cut where none begins."""
     parser = etree.XMLParser(**OPTIONS)  # type: ignore[arg-type]
     try:
-        return etree.fromstring(f"{wrapper}{chunk.text}</SalesInvoices>".encode(), parser)
+        return etree.fromstring(b"%b%b</SalesInvoices>" % (wrapper, chunk.content), parser)
     except etree.XMLSyntaxError:
         return None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from saft_pipeline.saft.fingerprints import Fingerprints
 from saft_pipeline.saft.records import ControlTotals, Totals
 from saft_pipeline.saft.sections import Section, control_totals
+from saft_pipeline.saft.seen import Seen
 from saft_pipeline.saft.warnings import Warnings
 
 
@@ -19,8 +19,9 @@ class RunningTotals:
     invoices: int = 0
     lines: int = 0
     customers: int = 0
-    seen_invoices: Fingerprints = field(default_factory=Fingerprints)
-    seen_customers: Fingerprints = field(default_factory=Fingerprints)
+    # Beside each is a hash of what it says.
+    seen_invoices: Seen = field(default_factory=lambda: Seen("q"))
+    seen_customers: Seen = field(default_factory=lambda: Seen("q"))
 
     def add_invoices(self, other: RunningTotals) -> bool:
         """Add those of invoices read apart; False, and nothing is added, if one was seen before."""

@@ -274,12 +274,12 @@ class Walker:
             message = f"invoice {number}: LineNumber missing or repeated, numbered by position"
             warnings.add("line_numbers", message, line)
         invoice, content = draft.finish(self._header_before(draft.element).values[0])
-        same = self.totals.seen_invoices.add(number, content)
-        if same is None:
+        before = self.totals.seen_invoices.add(number, content)
+        if before is None:
             self.totals.invoices += 1
             self.totals.lines += len(draft.lines)
             self._records.append(invoice)
-        elif same:
+        elif before == (content,):
             message = f"InvoiceNo {number!r} again, with the same content: taken once"
             warnings.add("repeated_invoice", message, line)
         else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from operator import itemgetter
 from typing import Literal
 
 from saft_pipeline.saft.records import Invoice, Row
@@ -27,6 +28,7 @@ _SIGNED_NAMES = (
     *("Quantity", "UnitPrice", "TaxBase", "DebitAmount", "CreditAmount", "TaxPercentage"),
     *("TaxAmount", "SettlementAmount"),
 )
+_near = itemgetter(_CREDIT, _DEBIT, _PERCENTAGE, _QUANTITY, _PRICE, _SETTLEMENT, _TAX_BASE)
 _NEAR = 0.005
 _NINE_DIGITS = 1e8  # from here on an amount may be a taxpayer's number
 _NO_SENSE = Decimal(10**9)
@@ -64,10 +66,8 @@ def _is_near(invoice: Invoice) -> bool:
         return False
     net = tax = 0.0
     slack = _NEAR
-    for row in invoice.lines:
-        credit, debit, percentage = row[_CREDIT], row[_DEBIT], row[_PERCENTAGE]
-        quantity, price, given_off = row[_QUANTITY], row[_PRICE], row[_SETTLEMENT]
-        if (credit is None) == (debit is None) or percentage is None or row[_TAX_BASE] is not None:
+    for credit, debit, percentage, quantity, price, given_off, base in map(_near, invoice.lines):
+        if (credit is None) == (debit is None) or percentage is None or base is not None:
             return False
         if quantity is None or price is None:
             return False

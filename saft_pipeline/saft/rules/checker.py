@@ -63,9 +63,8 @@ class Checker:
         self._series = AllSeries()
         self._credits = Credits()
         self._masters = Masters()
-        self._documents = Documents(self._header)
         self._regimes = Regimes(self._version)
-        self._mandatory = mandatory.Mandatory(self._version, is_extract=False)
+        self._mandatory = mandatory.of_documents(self._version, is_extract=False)
         self._taxes = Taxes({}, has_codes=True)
         self._rules: tuple[_OfInvoice, ...] = ()
         self._of_lines: tuple[_OfInvoice, ...] = ()
@@ -93,8 +92,9 @@ class Checker:
             yield from tax_numbers.customer(record)
             yield from mandatory.customer(record)
         elif isinstance(record, Other):
-            yield from self._masters.add(record)
-            yield from mandatory.other(record)
+            row = record.row
+            yield from self._masters.add(record, row)
+            yield from mandatory.other(record, row)
         elif isinstance(record, Header):
             yield from self._of_header(record)
         elif isinstance(record, Totals):
@@ -102,7 +102,6 @@ class Checker:
 
     def _of_header(self, header: Header) -> Iterator[Finding]:
         self._header, self._version = header, version_of(header.audit_file_version)
-        self._documents = Documents(header)
         yield from tax_numbers.company(header)
         yield from of_header.header(header)
         if self._version > "1.00":
@@ -117,14 +116,14 @@ class Checker:
             self._add(found)
         certificate = self._header.extra.get("software_certificate_number", "0")
         self._regimes = Regimes(self._version)
-        self._mandatory = mandatory.Mandatory(self._version, is_extract=is_extract)
+        self._mandatory = mandatory.of_documents(self._version, is_extract=is_extract)
         self._taxes = Taxes(self._masters.tax_table, has_codes=is_104)
         verified = self._signatures(self._header) if self._signatures else None
         self._rules = (
             self._mandatory.mandatory,
             amounts,
             Identifiers(has_atcud=is_104, certified=certificate != "0").identifiers,
-            self._documents.documents,
+            Documents(self._header).documents,
             self._regimes.regimes,
             payments,
             self._masters.known_customer,

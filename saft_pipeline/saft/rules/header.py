@@ -17,16 +17,17 @@ _COUNTRY = of_company("country")[0]
 
 def header(record: Header) -> Iterator[Finding]:
     """What the Header says of itself and of the file."""
-    for key, value in record.extra.items():
+    extra = record.extra
+    for key, value in extra.items():
         if isinstance(value, list):
             found = " and ".join(map(str, value))
             yield finding("header_repeated", record.line, "Header", f"one {element(key)}", found)
-    country, currency = record.values[_COUNTRY], record.extra.get("currency_code")
+    country, currency = record.values[_COUNTRY], extra.get("currency_code")
     if country is not None and country != "PT":
         yield finding("country", record.line, "Header", "Country PT", country)
     if isinstance(currency, str) and currency != "EUR":
         yield finding("country", record.line, "Header", "CurrencyCode EUR", currency)
-    company = record.extra.get("company_id")
+    company = extra.get("company_id")
     if isinstance(company, str) and not _is_company_id(company):
         expected = "nine digits, or a registry, a blank and its number"
         yield finding("company_id", record.line, "Header", expected, company)

@@ -8,8 +8,9 @@ are printed on the document.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from string import ascii_letters, digits
 
 from saft_pipeline.saft.records import Invoice
 from saft_pipeline.saft.rules.findings import Finding, finding
@@ -18,22 +19,29 @@ from saft_pipeline.saft.rules.slots import of_invoice
 _NUMBER, _ATCUD, _DATE = of_invoice("invoice_no atcud invoice_date")
 _HASH, _CONTROL, _EXTRACT = of_invoice("hash hash_control hash_extract")
 
-_is_number = re.compile(r"([^ ]+ [^/^ ]+)/([0-9]+)", re.ASCII).fullmatch
+_is_series = lru_cache(maxsize=1024)(re.compile(r"[^ ]+ [^/^ ]+").fullmatch)
 atcud_parts = re.compile(r"([A-Z0-9]{8,})-([0-9]+)", re.ASCII).fullmatch
-is_signature = re.compile(r"[A-Za-z0-9+/]{171}=", re.ASCII).fullmatch  # 1024 bits in base64
+_BASE64 = (ascii_letters + digits + "+/").encode()
 _is_control = re.compile(
     r"[0-9]+(?:\.[0-9]+)?|[0-9]+-[A-Z]{2}M [^ ]+/[0-9]+|[0-9]+-[A-Z]{2}D [^ ]+ [^/^ ]+/[0-9]+",
     re.ASCII,
 ).fullmatch
-_MOST_CONTROLS = 1_000
+_MOST_KNOWN = 1_000
+_NO_CODE = "\n"  # no ATCUD begins so
 _ATCUD_SINCE = "2023-01-01"
 
 
 @lru_cache(maxsize=64)  # several rules ask of the same one
 def invoice_number(text: str) -> tuple[str, str] | None:
     """The series and the number of an InvoiceNo; None if it has another form."""
-    match = _is_number(text)
-    return (match[1], match[2]) if match else None
+    series, _, number = text.rpartition("/")
+    is_number = number.isascii() and number.isdecimal() and _is_series(series)
+    return (series, number) if is_number else None
+
+
+def is_signature(text: str) -> bool:
+    """Whether it is base64 of the 1024 bits that a signature has."""
+    return len(text) == 172 and text[171] == "=" and text.encode().translate(None, _BASE64) == b"="
 
 
 class Identifiers:
@@ -43,20 +51,33 @@ class Identifiers:
         self._has_atcud = has_atcud  # 1.04
         self._certified = certified
         self._controls: set[str | None] = {None}  # right ones
-        self._code = "\n"  # of the last right ATCUD, with its hyphen
+        self._codes: dict[str, str] = {}  # of each series' last right ATCUD, with its hyphen
 
-    def identifiers(self, invoice: Invoice) -> Iterator[Finding]:
+    def identifiers(self, invoice: Invoice) -> Iterable[Finding]:
         """InvoiceNo, ATCUD, Hash and HashControl."""
         values = invoice.values
-        number = values[_NUMBER] or ""
-        parts = invoice_number(number)
+        parts, signature = invoice_number(values[_NUMBER] or ""), values[_HASH]
+        if (
+            parts is not None
+            and values[_CONTROL] in self._controls
+            and signature is not None
+            and is_signature(signature)
+            and (
+                not self._has_atcud
+                or values[_ATCUD] == self._codes.get(parts[0], _NO_CODE) + parts[1]
+            )
+        ):
+            return ()
+        return self._looked_at(invoice, parts)
+
+    def _looked_at(self, invoice: Invoice, parts: tuple[str, str] | None) -> Iterator[Finding]:
+        values = invoice.values
+        number, control = values[_NUMBER] or "", values[_CONTROL]
         if parts is None and number:
             form = "type, blank, series, /, number"
             yield finding("invoice_no", invoice.line, number, form, number)
-        atcud = values[_ATCUD]
-        if self._has_atcud and not (parts and atcud and atcud == self._code + parts[1]):
-            yield from self._atcud(invoice, parts[1] if parts else None)
-        control = values[_CONTROL]
+        if self._has_atcud:
+            yield from self._atcud(invoice, parts)
         if control not in self._controls:
             yield from self._control(invoice, control or "")
         if expected := self._hash(values[_HASH]):
@@ -64,18 +85,18 @@ class Identifiers:
             found = given and f"{given[:40]} (printed: {values[_EXTRACT] or 'nothing'})"
             yield finding("hash", invoice.line, number, expected, found)
 
-    def _atcud(self, invoice: Invoice, number: str | None) -> Iterator[Finding]:
+    def _atcud(self, invoice: Invoice, parts: tuple[str, str] | None) -> Iterator[Finding]:
         given, day = invoice.values[_ATCUD], invoice.values[_DATE] or ""
-        if expected := _atcud(given, number, day):
+        if expected := _atcud(given, parts[1] if parts else None, day):
             yield finding("atcud", invoice.line, invoice.values[_NUMBER], expected, given)
-        elif given:
-            self._code = given[: given.rfind("-") + 1]
+        elif given and "-" in given and parts and len(self._codes) < _MOST_KNOWN:
+            self._codes[parts[0]] = given[: given.rfind("-") + 1]
 
     def _control(self, invoice: Invoice, control: str) -> Iterator[Finding]:
         if not _is_control(control):
             number, expected = invoice.values[_NUMBER], "a HashControl such as 1"
             yield finding("hash_control", invoice.line, number, expected, control)
-        elif len(self._controls) < _MOST_CONTROLS:
+        elif len(self._controls) < _MOST_KNOWN:
             self._controls.add(control)
 
     def _hash(self, signature: str | None) -> str | None:

@@ -7,9 +7,10 @@ of it only what a document is worth nothing without is asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from operator import itemgetter
 
-from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Row
+from saft_pipeline.saft.records import Customer, Extra, Header, Invoice, Other, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_company, of_customer, of_invoice, of_line
 
@@ -83,6 +84,7 @@ _ELEMENTS = {
 }
 
 
+@lru_cache(maxsize=1024)
 def element(key: str) -> str:
     """The element that a key of `extra` comes from: `fiscal_year` is FiscalYear."""
     return _ELEMENTS.get(key) or "".join(part.title() for part in key.split("_"))
@@ -90,28 +92,28 @@ def element(key: str) -> str:
 
 def header(record: Header) -> Iterator[Finding]:
     """Of 1.01 and later; TaxRegistrationNumber is asked for by the reader."""
-    missing = [element(key) for key in _HEADER if not record.extra.get(key)]
+    extra = record.extra
+    missing = [element(key) for key in _HEADER if not extra.get(key)]
     if not record.audit_file_version:
         missing.append("AuditFileVersion")
-    found = zip(of_company(" ".join(c for c, _, _ in _COMPANY)), _COMPANY, strict=True)
-    missing += [name for slot, (_, name, _) in found if record.values[slot] is None]
+    found = zip(_company_of(record.values), _COMPANY, strict=True)
+    missing += [name for value, (_, name, _) in found if value is None]
     for name in missing:
         yield finding("mandatory", record.line, "Header", name, None)
 
 
-def other(record: Other) -> Iterator[Finding]:
-    """Product and TaxTableEntry."""
-    row = record.row
+def other(record: Other, row: Extra) -> Iterator[Finding]:
+    """What a Product or TaxTableEntry, whose row this is, has to say."""
     about = row.get("product_code") or row.get("tax_code")
     name = f"{element(record.kind)} {about}" if isinstance(about, str) else element(record.kind)
-    for key in _OTHERS.get(record.kind, ()):
-        if not row.get(key):
-            yield finding("mandatory_master", record.line, name, element(key), None)
+    missing = [element(key) for key in _OTHERS.get(record.kind, ()) if not row.get(key)]
     if record.kind == "tax_table_entry" and not {"tax_percentage", "tax_amount"} & row.keys():
-        expected = "TaxPercentage or TaxAmount"
+        missing.append("TaxPercentage or TaxAmount")
+    for expected in missing:
         yield finding("mandatory_master", record.line, name, expected, None)
 
 
+_company_of = itemgetter(*of_company(" ".join(column for column, _, _ in _COMPANY)))
 _customer_of = itemgetter(*of_customer(" ".join(column for column, _, _ in _CUSTOMER)))
 _ID = of_customer("customer_id")[0]
 
@@ -126,8 +128,14 @@ def customer(record: Customer) -> Iterator[Finding]:
         yield finding("mandatory_master", record.line, record.values[_ID], name, None)
 
 
+@lru_cache(maxsize=16)
+def of_documents(version: str, *, is_extract: bool) -> Mandatory:
+    """What documents of a version have to say; an extract for e-Fatura has less."""
+    return Mandatory(version, is_extract=is_extract)
+
+
 class Mandatory:
-    """The same of documents, for one version; an extract for e-Fatura has less."""
+    """The same of documents, for one version."""
 
     def __init__(self, version: str, *, is_extract: bool) -> None:
         wanted = [row for row in _INVOICE if row[2] <= version]

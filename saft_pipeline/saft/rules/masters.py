@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from saft_pipeline.saft.fingerprints import Fingerprints
-from saft_pipeline.saft.records import Customer, Invoice, Other
+from saft_pipeline.saft.records import Customer, Extra, Invoice, Other
 from saft_pipeline.saft.rules.codes import PRODUCT_TYPES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Key
+from saft_pipeline.saft.seen import Seen
 
 _NUMBER, _CUSTOMER = of_invoice("invoice_no customer_id")
 _PRODUCT = of_line("product_code")[0]
@@ -26,8 +26,7 @@ class Masters:
     """
 
     def __init__(self) -> None:
-        self._customers = Fingerprints()
-        self._products = Fingerprints()
+        self._customers, self._products = Seen(), Seen()
         self._has_customers = self._has_products = False
         self.tax_table: dict[Key, set[str]] = {}
         self.usual: set[str | None] = {None}  # ProductCodes that need no second look
@@ -43,26 +42,24 @@ class Masters:
         self._has_customers = True
         self._customers.add(record.values[_ID])
 
-    def add(self, record: Other) -> Iterator[Finding]:
-        """Note a Product or a TaxTableEntry."""
+    def add(self, record: Other, row: Extra) -> Iterator[Finding]:
+        """Note a Product or a TaxTableEntry, whose row this is."""
         if record.kind == "product":
             self._has_products = True
-            yield from self._product_of(record)
+            yield from self._product_of(record.line, row)
         elif record.kind == "tax_table_entry" and len(self.tax_table) < _MOST_RATES:
-            row = record.row
             rate = row.get("tax_percentage")
             key = (row.get("tax_type"), row.get("tax_country_region"), row.get("tax_code"))
             if isinstance(rate, str) and not any(isinstance(part, list) for part in key):
                 self.tax_table.setdefault(key, set()).add(rate)
 
-    def _product_of(self, record: Other) -> Iterator[Finding]:
-        code, kind = record.row.get("product_code"), record.row.get("product_type")
+    def _product_of(self, line: int, row: Extra) -> Iterator[Finding]:
+        code, kind = row.get("product_code"), row.get("product_type")
         for each in code if isinstance(code, list) else [code]:
-            if each is not None and each in self._products:
-                yield finding("repeated_product", record.line, f"Product {each}", "once", "again")
-            self._products.add(each)
+            if self._products.add(each) is not None and each is not None:
+                yield finding("repeated_product", line, f"Product {each}", "once", "again")
         if isinstance(kind, str) and kind not in PRODUCT_TYPES:
-            yield finding("product_type", record.line, f"Product {code}", "P, S, O, E or I", kind)
+            yield finding("product_type", line, f"Product {code}", "P, S, O, E or I", kind)
 
     def told_once(self) -> Iterator[Finding]:
         """That the file is an extract; asked when its first document comes."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.codes import PAYMENT_MECHANISMS, WITHHOLDING_TAX_TYPES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_invoice
@@ -23,21 +23,36 @@ _RETAIL_LIMIT, _LIMIT = 1000, 100  # EUR: CIVA art. 40 n.º 1
 _mechanisms = re.compile(r'"payment_mechanism":"([^"]*)"').findall
 _withheld_as = re.compile(r'"withholding_tax_type":"([^"]*)"').findall
 _negative = re.compile(r'"(\w+_amount|exchange_rate)":"(-[^"]*)"').findall
+_MECHANISM, _CURRENCY, _NEGATIVE = '"payment_mechanism":"', '"currency":', '":"-'
+_CLOSED = frozenset(f'{row.value}"' for row in PAYMENT_MECHANISMS.rows)
 _is_currency = re.compile(r"[A-Z]{3}", re.ASCII).fullmatch
 
 
 def payments(invoice: Invoice) -> Iterable[Finding]:
     """Currency, payments, withholding tax, FS and FR."""
-    values = invoice.values
-    if (
-        values[_PAID] is None
-        and values[_WITHHELD] is None
-        and values[_CODE] is None
-        and values[_TYPE] not in ("FR", "FS")
-        and '"currency":' not in invoice.extra_json
-    ):
-        return ()
-    return _all(invoice)
+    return () if _is_usual(invoice.values, invoice.extra_json) else _all(invoice)
+
+
+def _is_usual(values: Row, extra: str) -> bool:
+    """Whether there is nothing to look at, or all is paid as it should be: most often so."""
+    if values[_WITHHELD] is not None or values[_CODE] is not None or _CURRENCY in extra:
+        return False
+    kind, paid, gross = values[_TYPE], values[_PAID], values[_GROSS]
+    if kind == "FS" and (gross is None or float(gross) > _LIMIT):
+        return False
+    if paid is None:
+        return kind != "FR"
+    return paid == gross and _NEGATIVE not in extra and _has_known_mechanisms(extra)
+
+
+def _has_known_mechanisms(extra: str) -> bool:
+    at = extra.find(_MECHANISM)
+    while at >= 0:
+        at += len(_MECHANISM)
+        if extra[at : at + 3] not in _CLOSED:
+            return False
+        at = extra.find(_MECHANISM, at)
+    return True
 
 
 def _all(invoice: Invoice) -> Iterator[Finding]:
@@ -49,7 +64,7 @@ def _all(invoice: Invoice) -> Iterator[Finding]:
         yield from _settled(invoice)
     elif values[_TYPE] == "FR" and values[_STATUS] != "A":
         yield _about(invoice, "fr_unpaid", "a Payment", None)
-    if '"currency":' in invoice.extra_json or values[_CODE] is not None:
+    if _CURRENCY in invoice.extra_json or values[_CODE] is not None:
         yield from _currency(invoice)
     if values[_TYPE] == "FS":
         yield from _simplified(invoice)

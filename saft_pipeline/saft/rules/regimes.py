@@ -17,6 +17,7 @@ _INDICATORS = (
 )
 _odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').search
 _started = re.compile(r'"movement_start_time":"([^"]+)"').search
+_TOTALS, _SOURCE, _MOVED = '"document_totals":', '"source_id":', '"movement_start_time":'
 _MOST = 1_000
 
 
@@ -29,9 +30,12 @@ class Regimes:
         self._cash_vat = 0
 
     def regimes(self, invoice: Invoice) -> Iterable[Finding]:
-        """Most documents of a file say the same before their totals, which is looked at once."""
-        said = invoice.extra_json.partition('"document_totals":')[0]
-        return () if said in self._right else self._looked_at(invoice, said)
+        """Most documents of a file say the same beside their totals, which is looked at once."""
+        extra = invoice.extra_json
+        said = extra[: extra.find(_TOTALS)] + extra[extra.rfind(_SOURCE) :]
+        if said in self._right and _MOVED not in extra:
+            return ()
+        return self._looked_at(invoice, said)
 
     def _looked_at(self, invoice: Invoice, said: str) -> Iterator[Finding]:
         extra = invoice.extra_json
@@ -42,7 +46,7 @@ class Regimes:
         if '"cash_vat_scheme_indicator":"1"' in extra:
             is_usual = False
             self._cash_vat += 1
-        if '"movement_start_time":' in extra:
+        if _MOVED in extra:
             is_usual = False
             yield from _moved(invoice, extra)
         if is_usual and self._is_whole(said) and len(self._right) < _MOST:
@@ -59,7 +63,7 @@ class Regimes:
         """Whether all is there that `_missing` would look for."""
         if self._version < "1.02":
             return True
-        has_sources = extra_json.count('"source_id":') > 1
+        has_sources = extra_json.count(_SOURCE) > 1
         return has_sources and (self._version == "1.02" or extra_json.count('_indicator":') > 2)
 
     def _missing(self, extra: Extra) -> Iterator[str]:

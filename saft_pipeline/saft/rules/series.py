@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number
-from saft_pipeline.saft.rules.seen import Seen
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
+from saft_pipeline.saft.seen import Seen
 
 _NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_control")
 _DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date")
@@ -56,38 +56,50 @@ class AllSeries:
     def __init__(self) -> None:
         self._series: dict[str, _Series] = {}
         self._series_of_code: dict[str, str] = {}
-        self._signatures = Seen(_MOST_SIGNATURES)
+        self._signatures = Seen(most=_MOST_SIGNATURES)
         self._waiting: list[tuple[int, str | None, str]] = []
         self._left_out = 0
 
-    def series(self, invoice: Invoice) -> Iterator[Finding]:
+    def series(self, invoice: Invoice) -> Iterable[Finding]:
         """Order and chain: an invoice against the one before it in its series."""
-        parts = invoice_number(invoice.values[_NUMBER] or "")
+        values = invoice.values
+        parts = invoice_number(values[_NUMBER] or "")
         if parts is None or len(parts[1]) > 18:
-            return
+            return ()
         name, number = parts[0], int(parts[1])
         known = self._series.get(name)
         if known is None:
             if len(self._series) == _MOST_SERIES:
                 self._left_out += 1
-                return
+                return ()
             known = self._series[name] = _Series(number)
-        elif number == known.number + 1:
+        signature = values[_HASH]
+        is_repeated = (
+            signature not in _UNSIGNED and self._signatures.add((name, signature)) is not None
+        )
+        if number == known.number + 1 and not is_repeated and _follows(known, values):
+            known.ends[-1] = known.number = number
+            known.last = values
+            return ()
+        return self._looked_at(name, number, known, invoice, is_repeated=is_repeated)
+
+    def _looked_at(
+        self, name: str, number: int, known: _Series, invoice: Invoice, *, is_repeated: bool
+    ) -> Iterator[Finding]:
+        if number == known.number + 1:
             known.ends[-1] = number
-            if not _follows(known.last, invoice.values):
-                yield from _after(known, invoice)
-        else:
+            yield from _after(known, invoice)
+        elif known.last:
             known.starts.append(number)
             known.ends.append(number)
             if number > known.number:
                 yield from _in_time(known.last, invoice)
         if not (known.code and (invoice.values[_ATCUD] or "").startswith(known.code)):
             yield from self._same_code(name, known, invoice)
-        signature = invoice.values[_HASH]
-        if signature not in _UNSIGNED and not self._signatures.add((name, signature)):
+        if is_repeated:
             expected = "a signature that no document of the series before has"
-            about = invoice.values[_NUMBER]
-            yield finding("hash_repeated", invoice.line, about, expected, f"{signature}"[:40])
+            about, found = invoice.values[_NUMBER], invoice.values[_HASH]
+            yield finding("hash_repeated", invoice.line, about, expected, f"{found}"[:40])
         if known.last and known.last[_TYPE] != invoice.values[_TYPE]:
             yield from _same_type(known.last, invoice)
         known.number, known.last = number, invoice.values
@@ -163,10 +175,13 @@ def _answered(
             yield finding("reference", line, document, expected, reference)
 
 
-def _follows(before: Row, values: Row) -> bool:
+def _follows(known: _Series, values: Row) -> bool:
     """Whether there is nothing to say of it after the very document before it: most are so."""
+    before, code, atcud = known.last, known.code, values[_ATCUD]
     return (
-        before[_CONTROL] == values[_CONTROL]
+        (atcud is None or (code is not None and atcud.startswith(code)))
+        and before[_TYPE] == values[_TYPE]
+        and before[_CONTROL] == values[_CONTROL]
         and (before[_DATE] or "~") <= (values[_DATE] or "")
         and (before[_ENTERED] or "~") <= (values[_ENTERED] or "")
         and (before[_HASH] in _UNSIGNED) == (values[_HASH] in _UNSIGNED)

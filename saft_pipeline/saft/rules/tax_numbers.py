@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from saft_pipeline.saft.records import Customer, Header
 from saft_pipeline.saft.rules.codes import EU_MEMBERS, NIF_PREFIXES
@@ -17,6 +18,7 @@ _UNKNOWN = frozenset((None, "Desconhecido", "desconhecido", "DESCONHECIDO"))
 _PORTUGAL = frozenset(("PT", "pt", "PRT", "Portugal", "PORTUGAL"))
 
 
+@lru_cache(maxsize=4096)
 def is_nif(text: str) -> bool:
     """Whether a Portuguese taxpayer number has its nine digits and the right check digit."""
     from stdnum.pt import nif  # costs more to import than a small file takes to read
