@@ -17,7 +17,10 @@ _COLUMN = re.compile(r"^    (?!primary|unique|check)(\w+) (\w+)(.*)$", re.MULTIL
 _KEY = re.compile(r"^    primary key \((.+)\)", re.MULTILINE)
 _RENAME = re.compile(r"^alter table public\.(\w+) rename column (\w+) to (\w+);", re.MULTILINE)
 _ADDED = re.compile(r"^alter table public\.(\w+) add column (\w+) (\w+)(.*);", re.MULTILINE)
-_INDEX = re.compile(r"^create (?:unique )?index (\w+)\s+on public\.[^;]+;", re.MULTILINE)
+_INDEX = re.compile(
+    r"^(?:drop index public\.(\w+)|create (?:unique )?index (\w+)\s+on public\.[^;]+);",
+    re.MULTILINE,
+)
 _COMMENT = re.compile(r"^comment on \w+ public\.([\w.]+) is\s+'((?:[^']|'')*)';", re.MULTILINE)
 
 
@@ -59,8 +62,19 @@ def catalog() -> Catalog:
     sql = _renamed("\n".join([*(migration.text for migration in found), repeatable()]))
     comments = {name: text.replace("''", "'") for name, text in _COMMENT.findall(sql)}
     tables = {name: _table(name, body, comments) for name, body in _TABLE.findall(_whole(sql))}
-    indexes = {match[1]: match[0] for match in _INDEX.finditer(sql)}
-    return Catalog(tables, comments, indexes, found[-1].version)
+    return Catalog(tables, comments, _indexes(sql), found[-1].version)
+
+
+def _indexes(sql: str) -> dict[str, str]:
+    """Those that are left once all is done."""
+    left: dict[str, str] = {}
+    for match in _INDEX.finditer(sql):
+        dropped, made = match.groups()
+        if dropped:
+            del left[dropped]
+        else:
+            left[made] = match[0]
+    return left
 
 
 def _renamed(sql: str) -> str:

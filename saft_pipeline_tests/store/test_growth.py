@@ -97,3 +97,25 @@ def test_questions_take_no_more_work_in_a_longer_ledger(url: str, work: Work) ->
     # A BRIN index leads to a range of pages, some 1,500 rows, however long the table is.
     grown = {name: (short[name], n) for name, n in long.items() if n > 1.5 * short[name] + 2000}
     assert grown == {}
+
+
+_FAIL = """
+insert into invoice_files (source, path, filename, size, modified_at, status)
+select 'sftp://test:22/.', n || s, n, 1, '2020-01-01'::timestamptz + n * interval '1 s', s
+from generate_series({first}, {last}) n, unnest('{{failed,gone,incomplete,pending}}'::text[]) s;
+analyze;
+"""
+
+
+def test_the_page_takes_no_more_work_where_more_failed_and_waits(url: str, work: Work) -> None:
+    operations, found = Operations(PostgresTransport(url)), []
+    asked: dict[str, Callable[[], object]] = {
+        "overview": operations.overview,
+        "figures": operations.figures,
+        "running": lambda: operations.page(state="running", path=None, before=None, limit=20),
+    }
+    for first, last in ((1, _SHORT), (_SHORT + 1, _LONG)):
+        execute(url, _FAIL.format(first=first, last=last))
+        found.append({name: work(ask) for name, ask in asked.items()})
+    short, long = found
+    assert {name: n for name, n in long.items() if n > 1.5 * short[name] + 500} == {}

@@ -384,6 +384,7 @@ begin
             where (source is null or f.source = source)
                 and (sources is null or f.source = any(sources))
                 and (state is null or f.status = state)
+                and (state is distinct from 'running' or f.claimed_by is not null)
                 and (path is null or f.path = path)
                 and (keys is null or left(md5(f.source || ' ' || f.path), 12) = any(keys))
                 and (ids is null or f.id = any(ids))

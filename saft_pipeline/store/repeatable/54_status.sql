@@ -26,7 +26,7 @@ as $$
         cross join lateral (
             select f.id, wanted.place from public.invoice_files f
             where f.is_current and f.status = wanted.status
-                and f.status in ('failed', 'unreadable', 'gone', 'incomplete')
+                and f.status in ('pending', 'failed', 'unreadable', 'gone', 'incomplete')
             order by f.id desc limit most
         ) f
     )
@@ -44,13 +44,8 @@ as $$
             select count(*) from public.invoice_files f
             where f.is_current and f.status = 'loaded' and f.total_invoices = 0),
         'failed_since', (
-            select min(f.first_seen_at) from public.invoice_files f
-            where f.is_current and f.status in ('failed', 'unreadable', 'gone', 'incomplete')
-                and f.status <> 'incomplete'),
-        'oldest_pending', (
-            select f.first_seen_at from public.invoice_files f
-            where f.is_current and f.status <> 'loaded' and f.status = 'pending'
-            order by f.modified_at, f.id limit 1),
+            select min(saft.oldest(s)) from unnest('{failed,unreadable,gone}'::text[]) s),
+        'oldest_pending', saft.oldest('pending'),
         'hours', (
             select coalesce(jsonb_agg(to_jsonb(h) order by h.hour), '[]')
             from (
