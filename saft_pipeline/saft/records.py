@@ -75,11 +75,14 @@ class Lines(Sequence[Row]):
         self._packed = 0
         self.packed_size = 0  # bytes
         self.numbered_by_position = False
+        self.have_extras = False
 
     def append(self, row: Row, extra_json: str = "") -> None:
         """Add a line and what it holds beyond the columns, as members of a JSON object."""
         self._rows.append(row)
         self._extras.append(extra_json)
+        if extra_json:
+            self.have_extras = True
 
     def pack(self) -> None:
         """Store what was added until now compactly."""

@@ -116,7 +116,7 @@ def test_a_shared_run_tells_of_a_file_what_was_found_in_it(polled: Polled) -> No
     (found,) = evaluations(polled.runs.instance, run_id, partition).values()
     assert rows(found) == [
         {
-            "file": "sub/warned.xml", "line": 21, "document": "sales_invoices.total_credit",
+            "file": "sub/warned.xml", "line": 21, "document": "SalesInvoices/TotalCredit",
             "expected": "10.00", "found": "11.00", "severity": "error",
         }
     ]  # fmt: skip

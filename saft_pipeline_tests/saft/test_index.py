@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from saft_pipeline.saft.rules.checker import check as found_by_rules
+from saft_pipeline.saft.sections import DECLARED_TAGS
 from saft_pipeline_tests.saft.documents import column
 from saft_pipeline_tests.saft.test_corpus import CORPUS, LYING, REFUSED, found_in
 
@@ -94,7 +95,9 @@ def test_declared_totals_and_their_differences_are_the_same(entry: Entry) -> Non
         if "!" in check
     }  # fmt: skip
     said = {f.document for f in found_by_rules(found.records).kept if f.rule == "control_totals"}
-    assert {name for name in names.values() if f"sales_invoices.{name}" in said} == differing
+    assert {
+        name for tag, name in DECLARED_TAGS.items() if f"SalesInvoices/{tag}" in said
+    } == differing
     for check in entry["control_check"].replace(" vs ", "~").split():
         if "!" in check:
             computed = dict(zip("NDC", found.totals.computed, strict=True))[check[0]]

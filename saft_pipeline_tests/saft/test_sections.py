@@ -29,9 +29,9 @@ def test_control_totals_leave_out_cancelled_and_billed_invoices() -> None:
 @pytest.mark.parametrize(
     ("entries", "debit", "credit", "says"),
     [
-        (2, "0", "10", "number_of_entries is declared as 2, and is 1"),
-        (1, "5", "10", "total_debit is declared as 5, and is 0"),
-        (1, "0", "10.01", "total_credit is declared as 10.01, and is 10.00"),
+        (2, "0", "10", "NumberOfEntries is declared as 2, and is 1"),
+        (1, "5", "10", "TotalDebit is declared as 5, and is 0"),
+        (1, "0", "10.01", "TotalCredit is declared as 10.01, and is 10.00"),
     ],
 )
 def test_control_total_that_differs_is_found_with_both(
@@ -40,7 +40,7 @@ def test_control_total_that_differs_is_found_with_both(
     text = document(sales(invoice(), entries=entries, debit=debit, credit=credit))
     (finding,) = [f for f in findings(text) if f.rule == "control_totals"]
     assert f"{finding.document} is declared as {finding.found}, and is {finding.expected}" == (
-        f"sales_invoices.{says}"
+        f"SalesInvoices/{says}"
     )
     assert finding.line == reading(text).totals.section_lines["sales_invoices"]
 

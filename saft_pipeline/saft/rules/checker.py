@@ -10,7 +10,7 @@ from saft_pipeline.saft.rules import mandatory, tax_numbers
 from saft_pipeline.saft.rules.amounts import amounts
 from saft_pipeline.saft.rules.control_totals import control_totals
 from saft_pipeline.saft.rules.credits import Credits
-from saft_pipeline.saft.rules.documents import Documents
+from saft_pipeline.saft.rules.documents import Documents, orders
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.masters import Masters
@@ -136,6 +136,7 @@ class Checker:
             self._taxes.taxes,
             self._masters.known_products,
             self._series.references,
+            orders,
         )
 
     def _is_usual(self, invoice: Invoice) -> bool:
@@ -150,7 +151,7 @@ class Checker:
                 or None in needed(row)
             ):
                 return False
-        return values[_TYPE] != "NC"
+        return values[_TYPE] != "NC" and not invoice.lines.have_extras
 
     def finish(self, warnings: Iterable[Warning_] = ()) -> Findings:
         """The findings, with what only the whole file can show, and what the reader warned of."""

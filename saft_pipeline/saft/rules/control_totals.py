@@ -7,13 +7,12 @@ from decimal import Decimal
 
 from saft_pipeline.saft.records import Totals
 from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS
 
 _HALF = Decimal("0.5")
-_ELEMENTS = {
-    "number_of_entries": "NumberOfEntries",
-    "total_debit": "TotalDebit",
-    "total_credit": "TotalCredit",
-}
+_SECTIONS = {kind.key: tag for tag, kind in KINDS.items()}
+_ELEMENTS = {key: tag for tag, key in DECLARED_TAGS.items()}
+_OF_INVOICES = ("number_of_entries", "total_debit", "total_credit")
 
 
 def control_totals(totals: Totals) -> Iterator[Finding]:
@@ -29,13 +28,13 @@ def control_totals(totals: Totals) -> Iterator[Finding]:
             if given is None or expected is None:
                 continue
             if abs(Decimal(given) - Decimal(expected)) > _HALF.scaleb(-_digits(str(given))):
-                about = f"{section}.{name}"
+                about = f"{_SECTIONS[section]}/{_ELEMENTS[name]}"
                 yield finding("control_totals", line, about, str(expected), str(given))
     if totals.invoices:
-        for name, element in _ELEMENTS.items():
+        for name in _OF_INVOICES:
             if getattr(totals.declared, name) is None:
                 line = totals.section_lines.get("sales_invoices")
-                yield finding("mandatory", line, "SalesInvoices", element, None)
+                yield finding("mandatory", line, "SalesInvoices", _ELEMENTS[name], None)
 
 
 def _digits(amount: str) -> int:

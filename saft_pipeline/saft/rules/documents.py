@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from operator import itemgetter
 
 from saft_pipeline.saft.records import Header, Invoice
@@ -15,6 +17,7 @@ _TYPE, _STATUS, _SOURCE = of_invoice("invoice_type invoice_status source_billing
 _STATUS_DATE, _REASON = of_invoice("invoice_status_date status_reason")
 _MOST = 10_000
 _SECONDS = len("2025-01-31T23:59:59")
+_order_dates = re.compile(r'"order_date":"([^"]*)"').findall
 _coded_by = itemgetter(_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
 
 
@@ -72,6 +75,18 @@ class Documents:
             yield _about(invoice, "period", expected, date)
         if self._by_calendar and period is not None and int(period) != int(date[5:7]):
             yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
+
+
+def orders(invoice: Invoice) -> Iterator[Finding]:
+    """The dates of the documents that lines come from (OrderReferences)."""
+    date = invoice.values[_DATE]
+    if date is None or not invoice.lines.have_extras:
+        return
+    for row, extra in chain.from_iterable(invoice.lines.blocks()):
+        for ordered in _order_dates(extra):
+            if ordered > date:
+                about = f"{invoice.values[_NUMBER]} line {row[0]}"
+                yield finding("order_date", invoice.line, about, f"{date} or before", ordered)
 
 
 def _coded(invoice: Invoice) -> Iterator[Finding]:

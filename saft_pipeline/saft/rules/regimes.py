@@ -11,7 +11,7 @@ from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.mandatory import element
 from saft_pipeline.saft.rules.slots import of_invoice
 
-_NUMBER, _DATE = of_invoice("invoice_no invoice_date")
+_NUMBER, _DATE, _STATUS = of_invoice("invoice_no invoice_date invoice_status")
 _INDICATORS = (
     *("self_billing_indicator", "cash_vat_scheme_indicator", "third_parties_billing_indicator"),
 )
@@ -45,7 +45,7 @@ class Regimes:
             yield found
         if '"cash_vat_scheme_indicator":"1"' in extra:
             is_usual = False
-            self._cash_vat += 1
+            self._cash_vat += invoice.values[_STATUS] != "A"
         if _MOVED in extra:
             is_usual = False
             yield from _moved(invoice, extra)

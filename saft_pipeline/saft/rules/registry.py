@@ -124,8 +124,9 @@ _ROWS: tuple[Rule, ...] = (
     Rule("nif", "nif", "error", "The company's NIF has the right check digit.",
          "DL 14/2013, art. 2; python-stdnum"),
     Rule("customer_nif", "nif", "warning",
-         "The NIF of a Portuguese customer has the right check digit; where the country is not "
-         "known, every number of nine digits.", "DL 14/2013, art. 2; python-stdnum"),
+         "The NIF of a Portuguese customer is nine digits without blanks, the last of them the "
+         "check digit; where the country is not known, every number of nine digits.",
+         _P302 + "2.2.3; DL 14/2013, art. 2; python-stdnum"),
     Rule("nif_prefix", "nif", "warning", "A NIF begins with digits that are given out.",
          "DL 14/2013, art. 4; tax authority's table of prefixes"),
     Rule("vat_number", "nif", "info",
@@ -175,6 +176,9 @@ _ROWS: tuple[Rule, ...] = (
     Rule("period_month", "document_dates", "info",
          "Period is the month of InvoiceDate (where the fiscal year is the calendar's).",
          _P302 + "4.1.4.6"),
+    Rule("order_date", "document_dates", "warning",
+         "What a line was ordered by (OrderReferences) is not dated after InvoiceDate.",
+         _P302 + "4.1.4.19.2.2", _SINCE_101),
     Rule("movement_start", "document_dates", "warning",
          "Goods do not leave before the InvoiceDate of the document that goes with them.",
          "DL 147/2003, art. 4 n.º 4"),

@@ -14,6 +14,7 @@ from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer
 
 _ID, _NIF, _COUNTRY = of_customer("customer_id customer_tax_id country")
+_DIGITS = 9
 _UNKNOWN = frozenset((None, "Desconhecido", "desconhecido", "DESCONHECIDO"))
 _PORTUGAL = frozenset(("PT", "pt", "PRT", "Portugal", "PORTUGAL"))
 
@@ -46,7 +47,9 @@ def customer(record: Customer) -> Iterator[Finding]:
     number, country = record.values[_NIF], record.values[_COUNTRY]
     if not number:
         return
-    if country in _PORTUGAL or (country in _UNKNOWN and len(number) == 9 and number.isdecimal()):
+    if country in _PORTUGAL or (
+        country in _UNKNOWN and len(number) == _DIGITS and number.isdecimal()
+    ):
         yield from _portuguese(record, number)
     elif country in EU_MEMBERS and not _is_vat_number(country, number):
         expected = f"a VAT number of {country}"
@@ -56,6 +59,9 @@ def customer(record: Customer) -> Iterator[Finding]:
 def _portuguese(record: Customer, number: str) -> Iterator[Finding]:
     if not is_nif(number):
         yield finding("customer_nif", record.line, record.values[_ID], "a valid NIF", number)
+    elif len(number.removeprefix("PT")) != _DIGITS:
+        expected = "nine digits without blanks"
+        yield finding("customer_nif", record.line, record.values[_ID], expected, number)
     elif not has_prefix(number):
         expected = "digits that NIFs begin with"
         yield finding("nif_prefix", record.line, record.values[_ID], expected, number)

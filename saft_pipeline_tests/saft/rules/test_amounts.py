@@ -90,8 +90,8 @@ def test_line_has_one_side() -> None:
 def test_control_totals_that_differ_are_found() -> None:
     text = document(MASTERS, sales(invoice(), entries=2, credit="10.01"))
     assert [(f.document, f.expected, f.found) for f in findings(text)] == [
-        ("sales_invoices.number_of_entries", "1", "2"),
-        ("sales_invoices.total_credit", "10.00", "10.01"),
+        ("SalesInvoices/NumberOfEntries", "1", "2"),
+        ("SalesInvoices/TotalCredit", "10.00", "10.01"),
     ]
 
 

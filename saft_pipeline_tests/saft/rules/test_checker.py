@@ -57,7 +57,7 @@ def test_document_without_invoices_gives_no_finding() -> None:
         ("php-missing-invoice", "series_gap", "1T 1/4", None),
         ("php-repeated-invoice-internal-code", "series_type", "1T 1/2", "FR"),
         ("php-permissivo-error", "atcud", "1T 1/1", None),
-        ("rux-idemo-1.04", "control_totals", "working_documents.total_credit", "1475.85"),
+        ("rux-idemo-1.04", "control_totals", "WorkingDocuments/TotalCredit", "1475.85"),
     ],
 )
 def test_fault_that_a_file_of_the_corpus_is_named_after_is_found(

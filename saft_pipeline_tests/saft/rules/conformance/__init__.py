@@ -1,16 +1,17 @@
 """An open conformance set: documents, and what each rule is to find in them.
 
-The documents are made of a base and changes (`cases.toml`, by rule, and `varied.toml`, by what the
-law says of documents of all kinds), so that what matters is seen.
+The documents are made of a base and changes (`cases.toml`, by rule, and `varied.toml` and
+`audited.toml`, by what the law says of documents of all kinds), so that what matters is seen.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lxml import etree
 
@@ -39,13 +40,17 @@ def cases() -> Iterator[Case]:
 
 def varied() -> Iterator[Case]:
     """The varied cases, in their order."""
-    for name, case in tomllib.loads((_HERE / "varied.toml").read_text("utf-8")).items():
+    for name, case in chain.from_iterable(map(_items, ("varied.toml", "audited.toml"))):
         content = _patched(case["base"], case.get("patch", []), turned=case.get("reversed", False))
         for old, new in (replacement.split(" => ") for replacement in case.get("raw", [])):
             content = content.replace(old.encode(), new.encode())
         if "prefix" in case:
             content = _prefixed(content, case["prefix"].encode())
         yield Case(name, case["law"], content, sorted(case["finds"]))
+
+
+def _items(name: str) -> Iterable[tuple[str, dict[str, Any]]]:
+    return tomllib.loads((_HERE / name).read_text("utf-8")).items()
 
 
 def _patched(base: str, patches: list[str], *, turned: bool = False) -> bytes:
