@@ -20,12 +20,11 @@ from saft_pipeline import __version__
 from saft_pipeline.loading.file_load import Group, GroupRows, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
-from saft_pipeline.loading.sources import Arrival, Source, count_traffic, source_of
+from saft_pipeline.loading.sources import Arrival, Source, count_traffic, racy_from, source_of
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
 from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
-from saft_pipeline.sftp.removal import RACY_SECONDS
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 
@@ -129,7 +128,7 @@ class Loader:
                 if load.fetched is None and load.rejection is None:
                     load.rejection = _fault(load, error)
         came = [load for load in loads.values() if load.rejection is None]
-        self._record(came, pack, began - RACY_SECONDS)
+        self._record(came, pack, began)
         return list(loads.values())
 
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
@@ -147,11 +146,12 @@ class Loader:
             kind, reason = arrival.result.kind, arrival.result.reason
             load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
 
-    def _record(self, loads: Sequence[Load], pack: str, racy_from: float) -> None:
+    def _record(self, loads: Sequence[Load], pack: str, began: float) -> None:
+        racy = _racy_from(loads, began)
         small = {load.file.id for load in loads if load.fetched and is_small(load.fetched)}
         packs = dict.fromkeys(small, pack) if len(small) > 1 else {}
         contents = [
-            _content(x.file.id, x.fetched, packs.get(x.file.id), racy_from)
+            _content(x.file.id, x.fetched, packs.get(x.file.id), racy[x.file.source])
             for x in loads
             if x.fetched
         ]
@@ -273,6 +273,13 @@ def overlapped(
             raise
 
 
+def _racy_from(loads: Sequence[Load], began: float) -> dict[str, float]:
+    return {
+        source: racy_from([x.file for x in loads if x.file.source == source], began)
+        for source in {x.file.source for x in loads}
+    }
+
+
 def _as_fetched(file: LedgerFile, fetched: Fetched | None) -> LedgerFile:
     """The row as the ledger has it now that it was told what came."""
     if fetched is None:
@@ -294,9 +301,7 @@ def _failure(load: Load) -> Failure | None:
     return Failure(load.file.id, load.rejection.reason, load.rejection.state, after)
 
 
-def _content(
-    ledger_id: int, fetched: Fetched, pack: str | None, racy_from: float
-) -> FetchedContent:
+def _content(ledger_id: int, fetched: Fetched, pack: str | None, since: float) -> FetchedContent:
     file = fetched.file
-    modified, racy = datetime.fromtimestamp(file.modified_at, UTC), file.modified_at >= racy_from
+    modified, racy = datetime.fromtimestamp(file.modified_at, UTC), file.modified_at >= since
     return FetchedContent(ledger_id, fetched.sha256, file.size, modified, pack, racy)

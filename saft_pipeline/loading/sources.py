@@ -43,6 +43,7 @@ from saft_pipeline.store.store import Store
 
 LOCAL = "file"
 _TRIES = 3
+_CLOCKS_DIFFER = 86_400.0  # seconds at most, zones included
 _NO_SIZE = 0
 """Of a zip, which the ledger has no row for: the server is asked, or it is read to its end."""
 
@@ -263,7 +264,7 @@ class SftpSource:
     def _clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         waiting = {raw_path(f.path): f for f in files}
         try:
-            for remote, error in self._clear([_loaded(f) for f in files]):
+            for remote, error in self._clear(_loaded(files)):
                 there = error is not None and not isinstance(error, FileGone)
                 yield waiting.pop(remote.path), str(error) if there else None
         except TransientSftpError as error:
@@ -329,14 +330,31 @@ def _taken_out(
         return FetchFailed(remote, f"{file.path}: {error}", "broken")
 
 
-def _loaded(file: LedgerFile) -> Loaded:
+def racy_from(files: Sequence[LedgerFile], looked: float) -> float:
+    """Times from this one on may be borne by other bytes after a look; seconds of the epoch.
+
+    Files are of one source, `looked` is by our clock. The server's may be behind it: then its own
+    newest file tells how late it is there, if that is no longer ago than clocks and zones differ.
+    """
+    newest = max((file.modified_at.timestamp() for file in files), default=looked)
+    return (newest if looked - _CLOCKS_DIFFER < newest < looked else looked) - RACY_SECONDS
+
+
+def _loaded(files: Sequence[LedgerFile]) -> list[Loaded]:
     """What was loaded, as the server must still have it; a later version's first look isn't known.
 
     Its bytes decide if it was changed shortly before it was first seen, or at any time after.
     """
-    since = file.modified_at - file.first_seen_at
-    racy = file.version > 1 or since.total_seconds() > -RACY_SECONDS
-    return Loaded(remote_file(file), file.sha256 or "", racy)
+    since = racy_from(files, max(file.first_seen_at.timestamp() for file in files))
+    return [
+        Loaded(remote_file(f), f.sha256 or "", f.version > 1 or _changed_late(f, since))
+        for f in files
+    ]
+
+
+def _changed_late(file: LedgerFile, since: float) -> bool:
+    modified, seen = file.modified_at.timestamp(), file.first_seen_at.timestamp()
+    return modified >= since or modified > seen - RACY_SECONDS
 
 
 @contextmanager

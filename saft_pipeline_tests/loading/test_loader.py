@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -327,6 +328,22 @@ def test_a_file_that_changed_after_it_was_read_stays(
 
     def publish(*args: Any, **named: Any) -> Any:
         project.put("f.xml", one_invoice("FT E/1", "11.00") + " ")
+        return real(*args, **named)
+
+    monkeypatch.setattr(Store, "publish", publish)
+    load_all(AFTER_LOAD="delete")
+    assert names(project.folder) == ["f.xml"]
+
+
+def test_what_bears_size_and_time_of_what_was_read_stays_though_the_server_s_clock_is_behind(
+    project: Project, load_all: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = int(time.time()) - 3600
+    project.put("f.xml", one_invoice("FT E/1"), modified_at=theirs)
+    real = Store.publish
+
+    def publish(*args: Any, **named: Any) -> Any:
+        project.put("f.xml", one_invoice("FT E/2"), modified_at=theirs)
         return real(*args, **named)
 
     monkeypatch.setattr(Store, "publish", publish)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from saft_pipeline.loading import racy as module
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project
+from saft_pipeline_tests.loading.test_loader import loader_of, through
 from saft_pipeline_tests.loading.test_poll import EARLY, loaded_long_ago, look
 
 
@@ -74,9 +76,35 @@ def age(project: Project, modified_at: float) -> None:
     with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
         connection.execute(
             "update invoice_files set modified_at = to_timestamp(%(at)s),"
-            " listed_modified_at = to_timestamp(%(at)s)",
+            " listed_modified_at = to_timestamp(%(at)s), first_seen_at = to_timestamp(%(at)s)",
             {"at": int(modified_at)},
         )
+
+
+def test_the_server_s_newest_file_is_racy_though_its_clock_is_behind_ours(
+    project: Project, store: Store
+) -> None:
+    theirs = int(time.time()) - 3600
+    for name, when in (("new.xml", theirs), ("older.xml", theirs - 60)):
+        project.put(name, "<AuditFile/>", modified_at=when)
+    (claim,) = look(project, store, RUN_PER_FILE_UP_TO="0").claims
+    loader = loader_of(project.settings, store, claim.owner)
+    through(loader, store, claim)
+    loader.close()
+    assert [f.path for f in store.racy(source_of(project), timedelta(0))] == ["new.xml"]
+    assert look(project, store).taken == 0
+    assert len(store.racy(source_of(project), timedelta(0))) == 1, "looked at before 3 s were over"
+
+
+def test_a_server_whose_files_are_all_days_old_has_none_that_is_racy(
+    project: Project, store: Store
+) -> None:
+    project.put("old.xml", "<AuditFile/>", modified_at=int(time.time()) - 200_000)
+    (claim,) = look(project, store).claims
+    loader = loader_of(project.settings, store, claim.owner)
+    through(loader, store, claim)
+    loader.close()
+    assert store.racy(source_of(project), timedelta(0)) == []
 
 
 def test_files_that_were_never_loaded_go_before_those_that_changed(

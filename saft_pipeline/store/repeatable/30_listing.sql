@@ -132,7 +132,7 @@ begin
 end $$;
 
 -- Files whose time may have deceived us and can't any more, oldest first: `racy_seconds` is how long
--- a time may.
+-- a time may, by the server's clock or, since the file was loaded, by ours.
 create or replace function public.saft_racy(
     source text, racy_seconds double precision, "limit" integer default 100)
 returns jsonb
@@ -143,7 +143,8 @@ as $$
         select r.* from saft.ledger r
         where r.racy and r.source = saft_racy.source and r.is_current and r.removed_at is null
             and r.status in ('loaded', 'failed') and r.claimed_by is null
-            and r.modified_at < now() - make_interval(secs => racy_seconds)
+            and greatest(r.modified_at, r.first_seen_at, r.loaded_at)
+                < now() - make_interval(secs => racy_seconds)
         order by r.id
         limit "limit"
     ) f
