@@ -268,7 +268,7 @@ class Sftp:
         """
         self._due = _due(within)
         while waiting:
-            session, until = self._session, self._until()
+            session, until, before = self._session, self._until(), len(waiting)
             try:
                 for result in work(session, [*waiting.values()], until):
                     del waiting[path_of(result)]
@@ -276,22 +276,29 @@ class Sftp:
             except OverdueError:
                 return
             except TransientSftpError as error:
-                self._go_on_after(error, session)
+                self._go_on_after(error, session, progressed=len(waiting) < before)
         self._learn()
 
     def _until(self) -> float | None:
         """When what is under way must be over, on the session's clock."""
         return None if self._due is None else self._session.clock() + _left(self._due)
 
-    def _go_on_after(self, error: TransientSftpError, session: Session) -> None:
-        """Connect again if that may help, else raise the error."""
+    def _go_on_after(
+        self, error: TransientSftpError, session: Session, *, progressed: bool = False
+    ) -> None:
+        """Connect again if that may help, else raise the error.
+
+        Some servers end a session after so many requests: while files are done it goes on.
+        """
         if session is not self._session:
             return  # lost and made anew meanwhile
         if self._transport.aborted:
             raise error
         if isinstance(error, ServerAdaptedError):
             bounds = Bounds.of(self._config.requests, self.quirks)
-        elif session.was_closed and session.flight.cut():
+        elif session.was_closed and (
+            (progressed and not session.was_cut_early) or session.flight.cut()
+        ):
             # One that was at work before it was lost may be the network's.
             self._cuts = self._cuts + 1 if session.was_cut_early else 1
             bounds = session.flight.bounds

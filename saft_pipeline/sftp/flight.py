@@ -70,8 +70,9 @@ class Flight(Generic[Owner]):
         self._asked: dict[int, Asked[Owner]] = {}
         self._given_up: set[int] = set()
         self._held: dict[bytes, Owner | None] = {}
-        self._opening = 0
+        self._opening = self._closing = 0
         self._newest = 0
+        self._unclosed = 1 << 32  # the first CLOSE that was given up
         self._usual = bounds
         self._refused_open: int | None = None
         self._refused_look = False
@@ -83,6 +84,11 @@ class Flight(Generic[Owner]):
     def most_open(self) -> int:
         """How many files or folders may be open now."""
         return max(1, min(self.bounds.open_files, self.handles))
+
+    @property
+    def _open(self) -> int:
+        """How many are open, as far as answers tell."""
+        return len(self._held) + self._closing
 
     def owners(self) -> Iterator[Owner]:
         """Give who waits for answers, oldest first."""
@@ -101,13 +107,24 @@ class Flight(Generic[Owner]):
                 return
             self._sent = (self._sent + 1) & 0xFFFFFFFF
             asked.at = now
-            self._asked[self._sent] = asked
+            if self._is_waited_for(asked.request):
+                self._asked[self._sent] = asked
+            else:
+                self._given_up.add(self._sent)
             yield self._sent, asked.request
+
+    def _is_waited_for(self, request: Request) -> bool:
+        if request.kind != wire.CLOSE:
+            return True
+        # Once it is sent the server may give the handle again.
+        self._held.pop(wire.closed(request).value, None)
+        self._closing += self._quirks.answers_close
+        return self._quirks.answers_close
 
     def _next(self) -> Asked[Owner] | None:
         if self._queue:
             return self._queue.popleft()
-        if self._opens and len(self._held) + self._opening < self.most_open:
+        if self._opens and self._open + self._opening < self.most_open:
             self._opening += 1
             return self._opens.popleft()
         return None
@@ -122,6 +139,11 @@ class Flight(Generic[Owner]):
         if asked is None:
             return self._answered_late(number, reply)
         self._newest = max(self._newest, number)
+        if number > self._unclosed:
+            self._quirks.answers_close = False
+        return self._ended(asked, reply)
+
+    def _ended(self, asked: Asked[Owner], reply: Reply) -> Asked[Owner]:
         if asked.request.kind in _OPENS:
             self._opened(asked, reply)
         elif asked.request.kind == wire.CLOSE:
@@ -151,26 +173,28 @@ class Flight(Generic[Owner]):
             self._held[reply.value] = asked.owner
             if asked.owner is None:
                 self.add(wire.close(reply), None)
-        elif is_refusal(reply) and self._held:
-            self._refused_open = min(len(self._held), self._refused_open or len(self._held))
+        elif is_refusal(reply) and self._open:
+            self._refused_open = min(self._open, self._refused_open or self._open)
 
     def _closed(self, asked: Asked[Owner], reply: Reply) -> None:
+        self._closing -= 1
         if is_refusal(reply) and self._asked and not asked.again:
             # It may only have been one request too many.
             self._queue.append(Asked(asked.request, None, again=True))
-        else:
-            self._held.pop(wire.closed(asked.request).value, None)
 
     def give_up(self, now: float, patience: float) -> list[Asked[Owner]]:
-        """Give the requests that wait too long, though later ones were answered."""
+        """Give the requests that wait too long, though later ones were answered, or closes."""
         late = []
         for number, asked in self._asked.items():
             if now - asked.at < patience:
                 break
-            if number < self._newest:
-                late.append(number)
+            if asked.request.kind == wire.CLOSE:
+                self._unclosed = min(number, self._unclosed)
+            elif number > self._newest:
+                continue
+            late.append(number)
         self._given_up.update(late)
-        return [self.answered(number, Status(wire.UNANSWERED, "")) for number in late]
+        return [self._ended(self._asked.pop(n), Status(wire.UNANSWERED, "")) for n in late]
 
     def abandon(self, owners: set[Owner]) -> None:
         """Ask nothing more for them, drop the answers to come, close what they hold."""
@@ -204,7 +228,7 @@ class Flight(Generic[Owner]):
     def cut(self) -> bool:
         """Halve the bounds after the server closed the connection; tell whether they can be."""
         now = Bounds(
-            max(1, min(self.most_open, len(self._held) + self._opening) // 2),
+            max(1, min(self.most_open, self._open + self._opening) // 2),
             max(1, min(self.bounds.requests, len(self._asked)) // 2),
         )
         can = len(self._asked) > 1

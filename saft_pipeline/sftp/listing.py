@@ -153,7 +153,8 @@ def look_into(folder: Folder, selection: Selection, quirks: Quirks) -> Conversat
 def _read_entries(handle: Handle, folder: Folder, selection: Selection) -> Conversation[None]:
     """Sort the folder's entries into `folder`, until the server says that there are no more.
 
-    As OpenSSH's client does it, an answer without a name is the end, too.
+    As OpenSSH's client does it, an answer without a name is the end, too. Names may come after it:
+    answers may have another order than what they answer.
     """
     batches = _Batches()
     ended = False
@@ -163,10 +164,11 @@ def _read_entries(handle: Handle, folder: Folder, selection: Selection) -> Conve
         in_flight += len(requests)
         _, reply = yield requests
         in_flight -= 1
-        if isinstance(reply, Names) and reply.entries and not ended:
+        if isinstance(reply, Names) and reply.entries:
             selection.count(folder.path, reply.entries)
             folder.sort(reply.entries, selection)
-            if ended := batches.repeat(reply.entries):
+            if not ended and batches.repeat(reply.entries):
+                ended = True
                 folder.reject(folder.path, "its listing repeats itself without end", folder=True)
         elif not ended:
             ended = True

@@ -22,6 +22,7 @@ class Quirks:
     connections: int | None = None
     fstat: bool = True
     reads_past_end: bool = True
+    answers_close: bool = True
     types_by_stat: bool = True
     sizes: bool = True
     times: bool = True
@@ -56,6 +57,7 @@ _SAYINGS = {
         "this server doesn't tell size and time of an open file: they are asked for by its path"
     ),
     "reads_past_end": "this server never answers a read at the end of a file: none is sent",
+    "answers_close": "this server never says that a file is closed: it isn't waited for",
     "types_by_stat": "this server doesn't tell files from folders: its long names or OPENDIR do",
     "sizes": (
         "this server gives wrong sizes: such files are read to their end twice and must be the same"

@@ -92,7 +92,7 @@ def remove(place: Place, loaded: Loaded) -> Conversation[None]:
     source = paths.below(place.root, file.path)
     aside = _aside(source, loaded)
     looked, there = yield from ask_each([wire.stat(source), wire.lstat(aside)], 2)
-    if not isinstance(there, Attributes):  # else a try before this one came so far
+    if not (yield from _is_there(aside, there)):  # else a try before this one came so far
         yield from _check_loaded(place, source, looked, loaded, racy=False)
         if not (quirks.renames and (yield from _move(source, aside, loaded, quirks))):
             yield from _check_settled(place, source, loaded)
@@ -119,6 +119,9 @@ def archive(place: Place, loaded: Loaded, folder: bytes) -> Conversation[bytes]:
     # The one with the extension needs no right to link.
     rename = (wire.posix_rename if place.can_replace else wire.rename)(source, absolute)
     reply = yield from ask(rename)
+    if place.can_replace and _as_status(reply).code == wire.OP_UNSUPPORTED:
+        rename = wire.rename(source, absolute)  # it is named among the extensions, and isn't one
+        reply = yield from ask(rename)
     if _as_status(reply).code not in (wire.OK, wire.PERMISSION_DENIED, wire.OP_UNSUPPORTED):
         made = yield from _make_folders(paths.way(root, paths.split(absolute)[0]))
         reply = yield from ask(rename)
@@ -151,8 +154,7 @@ def _move(source: bytes, aside: bytes, loaded: Loaded, quirks: Quirks) -> Conver
     if reply.code in _CANT_RENAME:
         return False
     _check_done(reply, loaded.file, f"{loaded.file.text} can't be moved aside")
-    looked = yield from ask(wire.lstat(aside))
-    quirks.renames = isinstance(looked, Attributes)
+    quirks.renames = yield from _is_there(aside)
     return quirks.renames
 
 
@@ -160,9 +162,17 @@ def _delete(path: bytes, loaded: Loaded, quirks: Quirks) -> Conversation[None]:
     """Delete what lies at a path, and look whether it is gone."""
     text = loaded.file.text
     _check_done((yield from ask(wire.remove(path))), loaded.file, f"{text} can't be deleted")
-    if isinstance((yield from ask(wire.lstat(path))), Attributes):
+    if (yield from _is_there(path)):
         quirks.removes = False
         raise FileStays(f"{text} stays on the server, which says that it was deleted: {_ADVICE}")
+
+
+def _is_there(path: bytes, looked: Reply | None = None) -> Conversation[bool]:
+    """Tell whether anything has a path, by the answer to LSTAT, which some servers don't know."""
+    looked = looked or (yield from ask(wire.lstat(path)))
+    if isinstance(looked, Status) and looked.code != wire.NO_SUCH_FILE:
+        looked = yield from ask(wire.stat(path))
+    return isinstance(looked, Attributes)
 
 
 def _check_aside(place: Place, aside: bytes, source: bytes, loaded: Loaded) -> Conversation[None]:
@@ -234,8 +244,7 @@ def try_out(place: Place, folder: bytes) -> Conversation[None]:
     place.reader.quirks.renames = place.reader.quirks.removes = True
     for doing, request, path, there in steps:
         status = _as_status((yield from ask(request)))
-        looked = yield from ask(wire.lstat(path))
-        if status.code != wire.OK or isinstance(looked, Attributes) != there:
+        if status.code != wire.OK or (yield from _is_there(path)) != there:
             place.reader.quirks.renames = doing != "rename"
             yield from ask_each([wire.remove_folder(left) for left in (made, moved)], 1)
             raise PermanentSftpError(

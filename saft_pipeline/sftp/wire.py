@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-INIT, VERSION = 1, 2
+INIT, VERSION, _VERSION = 1, 2, 3
 OPEN, CLOSE, READ, LSTAT, FSTAT = 3, 4, 5, 7, 8
 OPENDIR, READDIR, REMOVE, MKDIR, RMDIR, REALPATH, STAT, RENAME = 11, 12, 13, 14, 15, 16, 17, 18
 STATUS, HANDLE, DATA, NAME, ATTRS = 101, 102, 103, 104, 105
@@ -25,6 +25,8 @@ LIMITS = b"limits@openssh.com"
 MAX_PACKET = 64 << 20
 MAX_READ = 256 * 1024
 MAX_HANDLES = 1000
+_LEAST_READ = 4096
+_MOST_WORDS = 500
 _HAS_SIZE, _HAS_OWNER, _HAS_MODE, _HAS_TIMES = 1, 2, 4, 8
 _HAS_EXTENDED = 0x80000000
 _FOR_READING = 1
@@ -115,7 +117,7 @@ def encode(number: int, request: Request) -> bytes:
 
 def init() -> bytes:
     """Give the packet that opens the session (SSH_FXP_INIT, version 3)."""
-    return struct.pack(">IBI", 5, INIT, 3)
+    return struct.pack(">IBI", 5, INIT, _VERSION)
 
 
 def open_file(path: bytes) -> Request:
@@ -203,7 +205,8 @@ def decode_limits(reply: Reply) -> Limits:
     if not isinstance(reply, Extended) or len(reply.value) < _LIMITS.size:
         return USUAL_LIMITS
     _, longest, _, handles = _LIMITS.unpack_from(reply.value)
-    return Limits(min(longest or MAX_READ, MAX_READ), min(handles or MAX_HANDLES, MAX_HANDLES))
+    longest = max(min(longest or MAX_READ, MAX_READ), _LEAST_READ)  # it may give less than asked
+    return Limits(longest, min(handles or MAX_HANDLES, MAX_HANDLES))
 
 
 def decode_version(packet: bytes) -> set[bytes]:
@@ -213,6 +216,8 @@ def decode_version(packet: bytes) -> set[bytes]:
     """
     if len(packet) < 5 or packet[0] != VERSION:
         raise GarbledError("its first bytes aren't SFTP")
+    if (version := _UINT32.unpack_from(packet, 1)[0]) > _VERSION:
+        raise GarbledError(f"it answers in version {version}, though asked for {_VERSION}")
     names, position = set(), 5
     while position < len(packet):
         name, position = _take_string(packet, position)
@@ -308,7 +313,7 @@ def _decode_status(packet: bytes) -> Status:
     code: int = _UINT32.unpack_from(packet, 5)[0]
     if len(packet) < 13:  # some servers send no message
         return Status(code, "")
-    return Status(code, _take_string(packet, 9)[0].decode("utf-8", "replace"))
+    return Status(code, _take_string(packet, 9)[0][:_MOST_WORDS].decode("utf-8", "replace"))
 
 
 def _decode_data(packet: bytes) -> Data:

@@ -102,6 +102,11 @@ RIGHT = [
     "ends without a name",
     "a folder in one answer",
     "silent at the end",
+    "answers backwards",
+    "lstat unsupported",
+    "never answers a close",
+    "closes after 150 answers",
+    "no types and 1 open file",
 ]
 
 
@@ -122,6 +127,7 @@ SAYINGS = {
     "8 requests": "allows 4 requests at once: 4 are used",
     "fstat refused": "doesn't tell size and time of an open file",
     "silent at the end": "never answers a read at the end",
+    "never answers a close": "never says that a file is closed",
     "no types at all": "doesn't tell files from folders",
     "sizes are zero": "wrong sizes",
     "sizes are 16 too many": "wrong sizes",
@@ -311,6 +317,43 @@ def test_files_that_were_just_written_together_keep_their_times(
         os.utime(path, (now, now))
     with quirky(monkeypatch) as (sftp, _):
         assert {file.modified_at for file in sftp.list(str(root)).files} == {int(now)}
+
+
+def test_files_come_though_sessions_end_again_and_again(
+    root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More often than the requests at once could be halved, which teaches nothing."""
+    for number in range(100, 700):
+        write(root / "many" / f"{number}.xml", b"<%d/>" % number)
+    with quirky(monkeypatch, "closes after 150 answers") as (sftp, server):
+        assert all_of(sftp, root, spill) == hashes(root)
+        assert len(server.connections) > 10
+        assert sftp.quirks == Quirks()
+
+
+def test_limits_of_nothing_don_t_make_every_byte_a_request(
+    root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with quirky(monkeypatch, "reads of one byte by its limits") as (sftp, server):
+        assert all_of(sftp, root, spill) == hashes(root)
+        assert server.connections[0].server.answered < 2000
+
+
+def test_of_a_megabyte_of_words_some_are_kept(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        quirky(monkeypatch, "a megabyte of words") as (sftp, _),
+        pytest.raises(TransientSftpError, match="no no no") as caught,
+    ):
+        sftp.list(str(root))
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_server_of_another_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        pytest.raises(PermanentSftpError, match="answers in version 4, though asked for 3"),
+        quirky(monkeypatch, "version 4"),
+    ):
+        pass
 
 
 def test_a_network_that_loses_connections_at_work_teaches_nothing_of_the_server(

@@ -63,6 +63,25 @@ def test_what_was_loaded_goes(root: Path, how: str, monkeypatch: pytest.MonkeyPa
 
 
 @BOTH
+@pytest.mark.parametrize("quirk", ["lstat unsupported", "posix-rename in words"])
+def test_what_was_loaded_goes_from_a_server_that_lacks_a_request(
+    root: Path, how: str, quirk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with quirky(monkeypatch, quirk) as (sftp, _):
+        assert do(sftp, root, put(root), how) is None
+        assert sftp.quirks == Quirks()
+    assert contents(root) == ([OLD] if how == "archive" else [])
+
+
+def test_what_a_server_without_lstat_says_it_deleted_is_looked_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with quirky(monkeypatch, "lstat unsupported", "removes only in words") as (sftp, _):
+        assert isinstance(do(sftp, root, put(root), "remove"), FileStays)
+    assert contents(root) == [OLD]
+
+
+@BOTH
 def test_other_bytes_of_the_same_size_and_time_stay_in_their_place(
     root: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,14 @@ class Behaviour:
     drip: Literal["", "bytes", "names", "data"] = ""
     drips_from: int | None = None
     claims: int = 0
+    version: int = 3
+    lstat: bool = True
+    posix_rename: Literal["none", "only in words"] = "none"
+    answers_close: bool = True
+    backwards: bool = False
+    most_answers: int | None = None
+    longest_read: int | None = None
+    words: bytes = b""
 
 
 GOOD = Behaviour()
@@ -102,6 +110,18 @@ QUIRKS: dict[str, Behaviour] = {
     "drips from stat": Behaviour(drips_from=wire.STAT),
     "drips from mkdir": Behaviour(drips_from=wire.MKDIR),
     "drips from rename": Behaviour(drips_from=wire.RENAME),
+    # What the draft allows: answers in another order than requests.
+    "answers backwards": Behaviour(backwards=True),
+    "lstat unsupported": Behaviour(lstat=False),
+    "posix-rename in words": Behaviour(posix_rename="only in words"),
+    "never answers a close": Behaviour(answers_close=False),
+    "closes after 150 answers": Behaviour(most_answers=150),
+    "reads of one byte by its limits": Behaviour(longest_read=1),
+    "no types and 1 open file": Behaviour(
+        mode_in_listing=False, mode_in_stat=False, useful_long_names=False, open_files=1
+    ),
+    "version 4": Behaviour(version=4),
+    "a megabyte of words": Behaviour(words=b"no " * 350_000, open_files=0),
     "claims 2^40 bytes": Behaviour(claims=1 << 40, drip="data"),
 }
 
@@ -113,6 +133,8 @@ HARMLESS = [
     and not behaviour.odd_names
     and behaviour.times
     and behaviour.drips_from is None
+    and behaviour.version == 3
+    and not behaviour.words
     and not (behaviour.time_is_now or behaviour.stat_time_shift)
 ]
 """Those that lose no files, leave nothing on the server for good, and don't lie about times."""

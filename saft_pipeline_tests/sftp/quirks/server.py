@@ -45,10 +45,16 @@ class Server:
 
     def answers(self, requests: Sequence[bytes]) -> Iterator[bytes]:
         """Answer requests that came together; those over the limit are refused."""
+        answers = self._in_order(requests)
+        yield from reversed(list(answers)) if self.behaviour.backwards else answers
+
+    def _in_order(self, requests: Sequence[bytes]) -> Iterator[bytes]:
         for place, packet in enumerate(requests):
             self.answered += 1
+            if self.answered > (self.behaviour.most_answers or self.answered):
+                raise EOFError
             if packet[0] == wire.INIT:
-                yield bytes([wire.VERSION]) + struct.pack(">I", 3)
+                yield self._version()
                 continue
             answer = self._answer(packet, place)
             if answer == _SERVER_ENDS:
@@ -60,6 +66,20 @@ class Server:
                 if self.behaviour.strange_replies and self.answered > 5:
                     number = b"\xff\xff\xff\xff"
                 yield answer[:1] + number + answer[1:]
+
+    def _version(self) -> bytes:
+        version = bytes([wire.VERSION]) + struct.pack(">I", self.behaviour.version)
+        if self.behaviour.posix_rename != "none":
+            version += string(wire.POSIX_RENAME) + string(b"1")
+        if self.behaviour.longest_read is not None:
+            version += string(wire.LIMITS) + string(b"1")
+        return version
+
+    def extended(self, body: bytes) -> bytes:
+        most = self.behaviour.longest_read
+        if most is None or take_string(body)[0] != wire.LIMITS:
+            return status(wire.OP_UNSUPPORTED)
+        return bytes([wire.EXTENDED_REPLY]) + struct.pack(">QQQQ", most, most, most, 0)
 
     def _answer(self, packet: bytes, place: int) -> bytes:
         if self.behaviour.requests is not None and place >= self.behaviour.requests:
@@ -76,7 +96,7 @@ class Server:
     def _refusal(self) -> bytes:
         if self.behaviour.refusal == "close":
             return _SERVER_ENDS
-        return status(_REFUSALS[self.behaviour.refusal])
+        return status(_REFUSALS[self.behaviour.refusal], self.behaviour.words)
 
     def _new_handle(self, opened: Open) -> bytes:
         most = self.behaviour.open_files
@@ -128,7 +148,7 @@ class Server:
         self.open = [(n, other) for n, other in self.open if other is not opened]
         if opened.file:
             opened.file.close()
-        return status(wire.OK)
+        return status(wire.OK) if self.behaviour.answers_close else b""
 
     def fstat(self, body: bytes) -> bytes:
         opened, _ = self.held(body)
@@ -145,6 +165,8 @@ class Server:
         return self._attributes(take_string(body)[0], follow=True)
 
     def lstat(self, body: bytes) -> bytes:
+        if not self.behaviour.lstat:
+            return status(wire.OP_UNSUPPORTED)
         return self._attributes(take_string(body)[0], follow=False)
 
     def _attributes(self, path: bytes, *, follow: bool) -> bytes:
@@ -270,5 +292,5 @@ ANSWERS: dict[int, Callable[[Server, bytes], bytes]] = {
     wire.MKDIR: Server.make_folder,
     wire.RMDIR: Server.remove_folder,
     wire.REALPATH: Server.real_path,
-    wire.EXTENDED: lambda _server, _body: status(wire.OP_UNSUPPORTED),
+    wire.EXTENDED: Server.extended,
 }
