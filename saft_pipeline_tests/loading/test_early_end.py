@@ -19,12 +19,7 @@ from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice, poll_once
 from saft_pipeline_tests.fixtures.sshd import Sshd, free_port
 from saft_pipeline_tests.loading.test_loader import EARLY, loader_of
-from saft_pipeline_tests.loading.test_servers import (  # noqa: F401
-    quirky_sshd,
-    server_with,
-    sessions,
-    wait_for,
-)
+from saft_pipeline_tests.loading.test_servers import server_with, sessions, wait_for
 
 
 def test_abandoned_files_have_failed_with_the_reason(project: Project, store: Store) -> None:

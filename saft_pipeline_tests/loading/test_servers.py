@@ -27,23 +27,10 @@ from saft_pipeline.sftp.errors import LoginRefusedError, TooManyConnectionsError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, ledger_file, poll_once
-from saft_pipeline_tests.fixtures.sshd import Sshd, start_sshd
+from saft_pipeline_tests.fixtures.sshd import Sshd
 from saft_pipeline_tests.loading.test_sources import contents
 
 EARLY = 1_750_000_000
-
-
-@pytest.fixture(scope="module")
-def quirky_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sshd, Path]]:
-    """A real sshd whose SFTP server has the quirks that a file names."""
-    folder = tmp_path_factory.mktemp("quirky")
-    names = folder / "quirks"
-    names.touch()
-    command = f"{sys.executable} -m saft_pipeline_tests.sftp.quirks {names}"
-    with start_sshd(
-        folder / "s", settings=[f"Subsystem sftp {command}", "LogLevel VERBOSE"]
-    ) as sshd:
-        yield sshd, names
 
 
 @contextmanager
