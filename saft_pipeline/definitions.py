@@ -8,13 +8,19 @@ import dagster as dg
 from saft_pipeline import settings as settings_module
 from saft_pipeline.alerts.channels import channels, report_channels
 from saft_pipeline.dagster_runtime.environment import undo_dotenv
-from saft_pipeline.dagster_runtime.names import FOLDER, LOGGER, RESOURCE, TABLES_IO_MANAGER
+from saft_pipeline.dagster_runtime.names import (
+    FOLDER,
+    LOGGER,
+    PUBLISHING,
+    RESOURCE,
+    TABLES_IO_MANAGER,
+)
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.asset_specs import described
 from saft_pipeline.defs.assets import folder, load_files
 from saft_pipeline.defs.digest_schedule import build_digest_schedule
 from saft_pipeline.defs.folder_check import build_folder_check
-from saft_pipeline.defs.gaps_check import build_gaps_check
+from saft_pipeline.defs.gaps_check import build_gaps_check, build_gaps_schedule
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.jobs import build_job
 from saft_pipeline.defs.monthly_report import build_monthly_report
@@ -63,6 +69,7 @@ def build_defs(
         jobs=[build_job(loading, across_files)],
         schedules=[
             build_prune_schedule(logger),
+            build_gaps_schedule(across_files, dg.AssetKey([*prefix, PUBLISHING])),
             build_monthly_report(logger, wanted=bool(report_channels(known))),
             build_digest_schedule(known),
         ],

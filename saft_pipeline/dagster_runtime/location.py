@@ -21,6 +21,7 @@ from dagster._core.remote_origin import (
 from saft_pipeline.dagster_runtime.names import (
     ASSETS,
     CLAIM_TAG,
+    CONTINUITY_JOB,
     FOLDER,
     JOB,
     LOCATION,
@@ -83,7 +84,7 @@ class Location:
         label = run.tags.get(REPOSITORY_TAG)
         if label not in (None, self.label):
             return False
-        if run.job_name in (JOB, PRUNE_JOB, MONTHLY_JOB):
+        if run.job_name in (JOB, PRUNE_JOB, MONTHLY_JOB, CONTINUITY_JOB):
             return label is not None or CLAIM_TAG in run.tags
         chosen = set(run.asset_selection or ())
         return run.job_name.startswith(ASSET_JOB) and bool(chosen) and chosen <= set(self.keys)

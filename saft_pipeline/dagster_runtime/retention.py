@@ -31,6 +31,8 @@ from saft_pipeline.dagster_runtime.location import (
 from saft_pipeline.dagster_runtime.names import (
     ALERTS,
     CLAIM_TAG,
+    CONTINUITY_JOB,
+    CONTINUITY_SCHEDULE,
     JOB,
     MONTHLY_JOB,
     MONTHLY_SCHEDULE,
@@ -172,12 +174,13 @@ def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
         location = find(instance, settings.dagster_location)
     except NoLocationError as error:
         raise _NotPrunableError(str(error)) from None
-    instigators = (SENSOR, ALERTS, REPORTS_SENSOR, PRUNE_SCHEDULE, MONTHLY_SCHEDULE)
+    schedules = (PRUNE_SCHEDULE, MONTHLY_SCHEDULE, CONTINUITY_SCHEDULE)
+    instigators = (SENSOR, ALERTS, REPORTS_SENSOR, *schedules)
     return {
         "location_tag": REPOSITORY_TAG,
         "location": location.label,
         "tags": [REPOSITORY_TAG, CLAIM_TAG],
-        "jobs": [JOB, PRUNE_JOB, MONTHLY_JOB],
+        "jobs": [JOB, PRUNE_JOB, MONTHLY_JOB, CONTINUITY_JOB],
         "asset_job": ASSET_JOB,
         "assets": [key.to_string() for key in location.keys],
         "instigators": [location.selector_id(name) for name in instigators],

@@ -1,6 +1,7 @@
 """The asset check of `invoices` over all files: what is missing across files and months.
 
-It asks the tables, whenever somebody executes it; `saft report gaps` has all that it finds.
+It asks the tables, once a night if files were loaded since, and whenever somebody executes it;
+`saft report gaps` has all that it finds.
 """
 
 from __future__ import annotations
@@ -10,6 +11,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from saft_pipeline.dagster_runtime.names import (
+    CONTINUITY,
+    CONTINUITY_JOB,
+    CONTINUITY_SCHEDULE,
+    RUN_CONFIG,
+)
 from saft_pipeline.defs.file_checks import FindingRow, table
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.read import MOST_FINDINGS
@@ -17,15 +24,13 @@ from saft_pipeline.loading.read import MOST_FINDINGS
 if TYPE_CHECKING:
     from saft_pipeline.reports.report import Report
 
-CHECK = "continuity"
-
 
 def build_gaps_check(invoices: dg.AssetKey) -> dg.AssetChecksDefinition:
     """The check, of the asset of invoices."""
 
     @dg.asset_check(
         asset=invoices,
-        name=CHECK,
+        name=CONTINUITY,
         description="Across files and months: no number of a series and no month is missing, a "
         "validation code is that of one series, and nothing is credited more than once.",
     )
@@ -49,6 +54,45 @@ def build_gaps_check(invoices: dg.AssetKey) -> dg.AssetChecksDefinition:
         )
 
     return continuity
+
+
+def build_gaps_schedule(
+    check: dg.AssetChecksDefinition, tables: dg.AssetKey
+) -> dg.ScheduleDefinition:
+    """The schedule and its job; `tables` is what files come into last."""
+    job = dg.define_asset_job(
+        CONTINUITY_JOB,
+        selection=dg.AssetSelection.checks(check),
+        config=RUN_CONFIG,
+        executor_def=dg.in_process_executor,
+        description="Looks for what is missing, or contradicts itself, across files and months.",
+    )
+
+    @dg.schedule(
+        name=CONTINUITY_SCHEDULE,
+        job=job,
+        cron_schedule="50 3 * * *",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="At 3:50 UTC, if files were loaded since it looked last.",
+    )
+    def continuity_nightly(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | dg.SkipReason:
+        if loaded_since_looked_at(context.instance, tables):
+            return dg.RunRequest()
+        return dg.SkipReason("no file was loaded since it looked last")
+
+    return continuity_nightly
+
+
+def loaded_since_looked_at(instance: dg.DagsterInstance, tables: dg.AssetKey) -> bool:
+    """Whether a file came into the tables after the check's job began last and ended well."""
+    loaded = instance.get_latest_materialization_event(tables)
+    if loaded is None:
+        return False
+    ended = dg.RunsFilter(job_name=CONTINUITY_JOB, statuses=[dg.DagsterRunStatus.SUCCESS])
+    looks = instance.get_run_records(ended, limit=1)
+    return not looks or loaded.timestamp > (looks[0].start_time or 0)
 
 
 def _first(report: Report) -> Iterator[tuple[str, FindingRow]]:
