@@ -156,8 +156,8 @@ def _reason(runs: LocalRuns, run_id: str) -> list[str]:
 
 def _count(done: Polled, store: Store, run_id: str) -> int:
     files = store.files(run_id=run_id)
-    for file in reversed(files):
-        say(file_line(file))
+    if files:
+        say("\n".join(map(file_line, reversed(files))))
     done.loaded += sum(f.status == "loaded" for f in files)
     done.failed += sum(f.status in ("failed", "gone", "unreadable") for f in files)
     done.incomplete += sum(f.status == "incomplete" for f in files)

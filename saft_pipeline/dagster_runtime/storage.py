@@ -72,6 +72,11 @@ def _insert(table: str, types: Mapping[str, str]) -> str:
 _INSERT = text(f"{_insert('event_logs', _TYPES)} returning id")
 _INSERT_CHECKS = text(f"{_insert('asset_check_executions', _CHECK_TYPES)} on conflict do nothing")
 
+_INSERT_PARTITIONS = text(
+    "insert into dynamic_partitions (partitions_def_name, partition) "
+    "select :name, key from unnest(cast(:keys as text[])) as key on conflict do nothing"
+)
+
 
 class BatchedEventLog(PostgresEventLogStorage):
     """The event log, with a cheaper way in for the many events of a run over many files."""
@@ -164,6 +169,15 @@ class BatchedEventLog(PostgresEventLogStorage):
         """Leave out that a run means to evaluate each check: it says nothing, and is not free."""
         if event.dagster_event_type is not _CHECKS_PLANNED:
             super().store_event(event)
+
+    def add_dynamic_partitions(
+        self, partitions_def_name: str, partition_keys: Sequence[str]
+    ) -> None:
+        """Add those that are new, thousands at once, in one statement."""
+        self._check_partitions_table()
+        with self.index_connection() as connection:
+            named = {"name": partitions_def_name, "keys": list(partition_keys)}
+            connection.execute(_INSERT_PARTITIONS, named)
 
     def dispose(self) -> None:
         """Close the connections, too: a pool holds some, which Dagster's own storage doesn't."""

@@ -239,10 +239,11 @@ def _take(
     files = store.claim(owner, lease=_lease(source), source=source.source, limit=limit)
     counts = store.counts(source.source)
     few = counts.get("running", 0) + elsewhere <= source.run_per_file_up_to
-    claims = [Claim(_new_owner(), part) for part in _split(files, source, few=few)]
-    if claims:
-        parts = {claim.owner: [f.id for f in claim.files] for claim in claims}
-        store.hand_over(owner, parts, _lease(source))
+    parts = list(_split(files, source, few=few))
+    # The first keeps what was claimed: each further hand over writes its rows once more.
+    claims = [Claim(_new_owner() if n else owner, part) for n, part in enumerate(parts)]
+    if handed := {claim.owner: [f.id for f in claim.files] for claim in claims[1:]}:
+        store.hand_over(owner, handed, _lease(source))
     return claims, counts
 
 

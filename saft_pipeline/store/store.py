@@ -148,7 +148,7 @@ class Store:
         return int(self._transport.call("saft_hand_over", arguments))
 
     def renew(self, owner: str, lease: timedelta) -> int:
-        """Extend a claim; how many files. May be called from another thread at any time."""
+        """Extend a claim; how many files it has. May be called from another thread at any time."""
         arguments = {"owner": owner, "lease_seconds": lease.total_seconds()}
         return int(self._transport.call("saft_renew", arguments))
 

@@ -81,23 +81,25 @@ begin
         where f.claimed_by in (select jsonb_object_keys(parts)));
 end $$;
 
--- Extend a claim; how many files. A file that is being published at this moment is passed over:
+-- Extend a claim; how many files it has. A file that is being published at this moment is passed over:
 -- while it is locked nobody else can claim it either.
 create or replace function public.saft_renew(owner text, lease_seconds double precision) returns integer
 language plpgsql set search_path = ''
 as $$
 #variable_conflict use_variable
 declare
-    renewed integer;
+    ends constant timestamptz := now() + make_interval(secs => lease_seconds);
+    held integer;
 begin
-    update public.invoice_files f
-    set lease_expires_at = now() + make_interval(secs => lease_seconds)
+    -- What was claimed or renewed just now is left as it is: thousands of rows would be written anew.
+    update public.invoice_files f set lease_expires_at = ends
     where f.id in (
-        select held.id from public.invoice_files held
-        where held.claimed_by = owner
+        select mine.id from public.invoice_files mine
+        where mine.claimed_by = owner
+            and abs(extract(epoch from mine.lease_expires_at - ends)) > abs(lease_seconds) / 5
         for no key update skip locked);
-    get diagnostics renewed = row_count;
-    return renewed;
+    select count(*) into held from public.invoice_files f where f.claimed_by = owner;
+    return held;
 end $$;
 
 -- Put what `owner` holds back to what it was before the claim; how many files.
