@@ -1,16 +1,16 @@
 """Where our definitions are in an instance, which may be another team's, with its own beside ours.
 
-Each tick of a sensor of ours knows the code location that it is in, and what our assets' keys begin
-with in it; it leaves that in the instance. Names alone, of a sensor or a job, may be others' too.
+The daemon notes each sensor that it has seen, with the code location that it is in: that shows
+under which name our definitions were loaded there, alone or merged with others.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
+from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.definitions.selector import InstigatorSelector
 from dagster._core.remote_origin import (
     RegisteredCodeLocationOrigin,
@@ -27,6 +27,7 @@ from saft_pipeline.dagster_runtime.names import (
     LOCATION,
     MONTHLY_JOB,
     PRUNE_JOB,
+    PUBLISHING,
     REPORTS,
     SENSOR,
 )
@@ -37,10 +38,6 @@ REPOSITORY_TAG = ".dagster/repository"
 """The tag that Dagster gives to a run that was launched for a code location: `label`."""
 ASSET_JOB = "__ASSET_JOB"
 """How the name begins of a run that the page, a backfill or `dagster asset` launched."""
-
-
-_NOTED = "saft_pipeline: code locations"
-"""Among what the instance keeps for its daemons."""
 
 
 class NoLocationError(SettingsError):
@@ -94,31 +91,13 @@ class Location:
 
 
 def of_sensor(context: dg.SensorEvaluationContext, prefix: Sequence[str]) -> Location:
-    """Where a sensor of ours is that ticks now; the instance keeps it for who looks with `find`."""
+    """Where a sensor of ours is that ticks now."""
     origin = context.code_location_origin
-    here = Location(
+    return Location(
         name=origin.location_name if origin else LOCATION,
         repository=context.repository_name or Location.repository,
         prefix=tuple(prefix),
     )
-    note(context.instance, here)
-    return here
-
-
-def note(instance: dg.DagsterInstance, here: Location) -> None:
-    """Leave word in the instance that our definitions are in this location, too."""
-    known = noted(instance)
-    if here not in known:
-        others = [each for each in known if each.label != here.label]
-        said = json.dumps([asdict(each) for each in (*others, here)])
-        instance.daemon_cursor_storage.set_cursor_values({_NOTED: said})
-
-
-def noted(instance: dg.DagsterInstance) -> list[Location]:
-    """The locations in which our sensors have ticked."""
-    said = instance.daemon_cursor_storage.get_cursor_values({_NOTED}).get(_NOTED) or "[]"
-    found = [Location(**{**each, "prefix": tuple(each["prefix"])}) for each in json.loads(said)]
-    return sorted(found, key=lambda location: location.label)
 
 
 def find(instance: dg.DagsterInstance, wanted: str | None = None) -> Location:
@@ -127,7 +106,11 @@ def find(instance: dg.DagsterInstance, wanted: str | None = None) -> Location:
     Raises:
         NoLocationError: there is none, or more than one and none is wanted.
     """
-    found = noted(instance)
+    return replace(_found(instance, wanted), prefix=_prefix(instance))
+
+
+def _found(instance: dg.DagsterInstance, wanted: str | None) -> Location:
+    found = _seen(instance)
     named = [location for location in found if location.name == (wanted or LOCATION)]
     if named or (len(found) == 1 and wanted is None):
         return (named or found)[0]
@@ -140,8 +123,30 @@ def find(instance: dg.DagsterInstance, wanted: str | None = None) -> Location:
             "DAGSTER_LOCATION"
         )
     raise NoLocationError(
-        f"the sensor {SENSOR} has not ticked in this Dagster"
+        f"Dagster's daemon has not seen the sensor {SENSOR}"
         f"{f' in the code location {wanted}' if wanted else ''}: start it with `saft up`, or with "
-        f"a daemon and a workspace.yaml that loads {LOCATION}; its first tick makes it known"
+        f"a workspace.yaml that loads {LOCATION}"
         + (f"; it is in {names} (DAGSTER_LOCATION)" if names else "")
     )
+
+
+def _seen(instance: dg.DagsterInstance) -> list[Location]:
+    """The locations in which the daemon has seen our sensor."""
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
+    origins = [s.origin.repository_origin for s in states if s.instigator_name == SENSOR]
+    found = {Location(o.code_location_origin.location_name, o.repository_name) for o in origins}
+    return sorted(found, key=lambda location: location.label)
+
+
+def _prefix(instance: dg.DagsterInstance) -> tuple[str, ...]:
+    """What our assets' keys begin with, as the newest run of our job that ended has them."""
+    ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    newest = dg.RunsFilter(job_name=JOB, statuses=ended)
+    for record in instance.get_run_records(newest, limit=1):
+        planned = instance.all_logs(
+            record.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+        )
+        for key in (entry.get_dagster_event().asset_key for entry in planned):
+            if key and key.path[-1] == PUBLISHING:
+                return tuple(key.path[:-1])
+    return ()

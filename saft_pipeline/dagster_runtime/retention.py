@@ -8,7 +8,7 @@ deleted in small transactions, which lock nothing but the rows that go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,10 +25,8 @@ from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.location import (
     ASSET_JOB,
     REPOSITORY_TAG,
-    Location,
     NoLocationError,
     find,
-    noted,
 )
 from saft_pipeline.dagster_runtime.names import (
     ALERTS,
@@ -56,14 +54,8 @@ _HASHES = 1_000
 
 MOST_PARTITIONS = 100_000
 """As many as Dagster advises; the oldest beyond go, however young they are."""
-# With other locations of ours in the instance, those of files that this ledger knows; `known` is
-# null where there are none.
-_PARTITIONS = (
-    "partitions_def_name = :partitions and not right(partition, 12) = any(:open) "
-    "and (cast(:known as text[]) is null or right(partition, 12) = any(:known))"
-)
 _TOO_MANY = (
-    f"{_PARTITIONS} and id <= ("  # noqa: S608 - constants
+    "partitions_def_name = :partitions and not right(partition, 12) = any(:open) and id <= ("
     "select id from dynamic_partitions where partitions_def_name = :partitions "
     "order by id desc offset :most limit 1)"
 )
@@ -90,8 +82,9 @@ _OLD = {
     "select from event_logs e where e.id = event_id)",
     "asset_check_executions": "asset_key = any(:assets) and create_timestamp < :before "
     "and not exists (select from runs r where r.run_id = asset_check_executions.run_id)",
-    "dynamic_partitions": f"{_PARTITIONS} and create_timestamp < :before and not exists ("  # noqa: S608
-    "select from event_logs e where e.asset_key = any(array(select asset_key from asset_keys)) "
+    "dynamic_partitions": "partitions_def_name = :partitions and create_timestamp < :before "
+    "and not right(partition, 12) = any(:open) and not exists ("
+    "select from event_logs e where e.asset_key = any(:assets) "
     "and e.dagster_event_type = any(:kinds) and e.partition = dynamic_partitions.partition "
     "and e.timestamp >= :before)",
 }
@@ -147,7 +140,6 @@ def prune(
         ours = _ours(instance, settings)
         with _history(instance) as connection:
             parameters = {**ours, **_parameters(before, open_keys)}
-            parameters["known"] = _known(connection, parameters, watch, noted(instance))
             if dry_run:
                 _count(connection, parameters, pruned)
             else:
@@ -174,21 +166,6 @@ def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
         "open": open_keys,
         "kinds": [kind.value for kind in _KINDS],
     }
-
-
-def _known(
-    connection: Connection, parameters: Mapping[str, Any], watch: Watch, where: Sequence[Location]
-) -> list[str] | None:
-    """The partitions that are of our ledger, by the file's key; None if all of them are."""
-    if len(where) < 2:
-        return None
-    keys = "select distinct right(partition, 12) from dynamic_partitions "
-    rows = connection.execute(text(f"{keys} where partitions_def_name = :partitions"), parameters)
-    every = (row[0] for row in rows)
-    known: list[str] = []
-    while some := list(islice(every, _ROWS)):
-        known += watch.known_keys(some)
-    return known
 
 
 def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:

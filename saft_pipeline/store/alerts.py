@@ -69,10 +69,6 @@ class Watch:
         """`file_key` of every file that a run has or may have at any moment."""
         return list(self._transport.call("saft_open_keys", {}))
 
-    def known_keys(self, keys: Sequence[str]) -> list[str]:
-        """Those of `keys` that are of files in the ledger."""
-        return list(self._transport.call("saft_known_keys", {"keys": list(keys)}))
-
     def recent_hashes(self, hashes: Sequence[str], since: datetime) -> set[str]:
         """Those that are of bytes seen or loaded since then, or yet to be loaded."""
         arguments = {"hashes": list(hashes), "since": since.isoformat()}

@@ -21,12 +21,13 @@ from dagster._core.scheduler.instigation import (
 )
 
 from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
-from saft_pipeline.dagster_runtime.names import SENSOR
 
 THEIRS = "their_location"
 
 
-def sensor_of(instance: dg.DagsterInstance, location: str, sensor: str) -> InstigatorState:
+def seen_by_daemon(
+    instance: dg.DagsterInstance, location: str, sensor: str = "sftp_folder"
+) -> InstigatorState:
     """Note that a sensor is in a location, as the daemon does when it first looks."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__")
     origin = RemoteInstigatorOrigin(repository, sensor)
@@ -55,7 +56,7 @@ def run_of_theirs(
 
 def tick_of_theirs(instance: dg.DagsterInstance) -> None:
     """A tick of a sensor of theirs that is called like ours, and an observation without a run."""
-    state = sensor_of(instance, THEIRS, SENSOR)
+    state = seen_by_daemon(instance, THEIRS, "their_sensor")
     instance.create_tick(
         TickData(
             instigator_origin_id=state.instigator_origin_id,

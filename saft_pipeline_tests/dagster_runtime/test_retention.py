@@ -20,7 +20,7 @@ from saft_pipeline.dagster_runtime import partitions, retention
 from saft_pipeline.dagster_runtime.event_json import MATERIALIZED, FileEvent, Serializer, Step
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.location import Location, note
+from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import SENSOR
 from saft_pipeline.dagster_runtime.retention import Pruned
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
@@ -30,6 +30,7 @@ from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.opening import open_watch
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.dagster_runtime.neighbours import seen_by_daemon
 from saft_pipeline_tests.fixtures.own_home import HISTORY, execute, forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
 from saft_pipeline_tests.store.looking import content
@@ -254,8 +255,8 @@ def test_checks_and_tags_of_events_that_went_go(instance: dg.DagsterInstance) ->
 
 
 def step_of_ours(instance: dg.DagsterInstance) -> None:
-    """A run of our job that ended, in an instance where our sensor has ticked."""
-    note(instance, Location("saft_pipeline.definitions"))
+    """A run of our job that ended, in an instance whose daemon has seen our sensor."""
+    seen_by_daemon(instance, "saft_pipeline.definitions")
     tags = {"saft/claim": "claim-1"}
     ended = dg.DagsterRunStatus.SUCCESS
     instance.add_run(dg.DagsterRun("load_files_job", str(uuid.uuid4()), status=ended, tags=tags))

@@ -10,15 +10,6 @@ as $$
         and (f.status in ('pending', 'running') or f.next_attempt_at is not null)
 $$;
 
--- Which of these keys are of files in the ledger: an instance may have partitions of another one.
-create or replace function public.saft_known_keys(keys text[]) returns jsonb
-language sql stable set search_path = ''
-as $$
-    select coalesce(jsonb_agg(distinct left(md5(f.source || ' ' || f.path), 12)), '[]')
-    from public.invoice_files f
-    where left(md5(f.source || ' ' || f.path), 12) = any(keys)
-$$;
-
 -- Which of these hashes are of bytes that were seen or loaded since then, or are yet to be loaded.
 create or replace function public.saft_recent_hashes(hashes text[], since timestamptz) returns jsonb
 language sql stable set search_path = ''
