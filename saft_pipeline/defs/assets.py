@@ -95,7 +95,7 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
 
     try:
         with lease_renewed(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
-            overlapped(groups(files), loader.fetch, loader.record, publish)
+            overlapped(groups(files), loader.begin, publish)
     except SourceError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None

@@ -98,14 +98,6 @@ def _facts(header: Header) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Came:
-    """What a fetch gave of a group's files; `began` in epoch seconds."""
-
-    loads: Sequence[Load]
-    began: float
-
-
-@dataclass(frozen=True)
 class Group:
     """Files that share a fetch and a publish, and what reading those that came will give."""
 

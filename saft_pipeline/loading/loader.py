@@ -9,17 +9,15 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from saft_pipeline import __version__
-from saft_pipeline.loading.file_load import Came, Group, GroupRows, Load
+from saft_pipeline.loading.file_load import Group, GroupRows, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
 from saft_pipeline.loading.sources import Arrival, Source, count_traffic, racy_from, source_of
@@ -35,6 +33,7 @@ MAX_ATTEMPTS = 6
 _EMPTY = hashlib.sha256().hexdigest()
 
 Item = TypeVar("Item")
+Made = TypeVar("Made")
 _STATE_OF: dict[str, State] = {"gone": "gone", "changed": "incomplete", "unreadable": "unreadable"}
 
 
@@ -50,16 +49,15 @@ class Loader:
         self._owner = owner
         self._run_id = run_id
         self._sources: dict[tuple[str, str], Source] = {}
-        self._open: dict[int, Load] = {}
+        self._open: list[Load] = []
         self._artifacts = reader.artifacts
         keys = settings.saft_public_keys
         self._keys = {program: path.expanduser().read_bytes() for program, path in keys}
 
-    def record(self, came: Came) -> Group:
-        """Tell the ledger what came of a group, and have it read."""
-        pack, loads = secrets.token_hex(16), came.loads
-        fetched = [load for load in loads if load.rejection is None]
-        self._record(fetched, pack, came.began)
+    def begin(self, files: Sequence[LedgerFile]) -> Group:
+        """Fetch a group, record in the ledger what came, and have it read."""
+        pack = secrets.token_hex(16)
+        loads = self._fetched(files, pack)
         fresh = [load for load in loads if load.rejection is None and not self._is_known(load)]
         jobs = [
             FileToRead(x.file.id, x.file.path, x.fetched, x.pack == pack, self._keys)
@@ -116,12 +114,11 @@ class Loader:
         reason = blocked(load.file.path, reading.findings, self._settings.block_on)
         return Rejection(reason, "failed") if reason else None
 
-    def fetch(self, files: Sequence[LedgerFile]) -> Came:
-        """Fetch a group of files."""
+    def _fetched(self, files: Sequence[LedgerFile], pack: str) -> list[Load]:
         spill = self._settings.home / "spill"
         spill.mkdir(parents=True, exist_ok=True)
         loads = {file.id: Load(file) for file in files}
-        self._open.update({id(load): load for load in loads.values()})
+        self._open += loads.values()
         began = time.time()
         try:
             for arrival in self._arrivals(files, spill):
@@ -130,7 +127,9 @@ class Loader:
             for load in loads.values():
                 if load.fetched is None and load.rejection is None:
                     load.rejection = _fault(load, error)
-        return Came(list(loads.values()), began)
+        came = [load for load in loads.values() if load.rejection is None]
+        self._record(came, pack, began)
+        return list(loads.values())
 
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         for name in dict.fromkeys(f.source for f in files):
@@ -221,19 +220,19 @@ class Loader:
 
     def _note_broken(self) -> None:
         """Files that were found broken and not noted yet: no end of the run hides why."""
-        held = list(self._open.values())
-        found = [load for load in held if load.rejection and not load.rejection.transient]
+        found = [load for load in self._open if load.rejection and not load.rejection.transient]
         self._note_failures(found)
 
     def discard(self, loads: Sequence[Load]) -> None:
         """Let go of what was fetched and read of a group."""
         for load in loads:
             load.discard()
-            self._open.pop(id(load), None)
+        done = {id(load) for load in loads}
+        self._open = [load for load in self._open if id(load) not in done]
 
     def close(self) -> None:
         """Let go of everything, and close the connections to where files came from."""
-        self.discard(list(self._open.values()))
+        self.discard(self._open)
         for source in self._sources.values():
             source.close()
         self._sources.clear()
@@ -252,45 +251,26 @@ class Loader:
 
 
 def overlapped(
-    items: Iterable[Item], first: Callable[[Item], Any], *later: Callable[[Any], Any]
+    items: Iterable[Item], first: Callable[[Item], Made], second: Callable[[Made], object]
 ) -> None:
-    """Each item through all stages, in order; each stage goes on with the next item meanwhile.
+    """`second(first(item))` for each item in order; the next `first` goes on meanwhile.
 
-    No stage is ahead of the one after it by more than one item. A signal that ends this is not
-    kept waiting by a server that a stage waits for.
+    A signal that ends this is not kept waiting by a server that `second` waits for.
     """
-    with ExitStack() as stack:
-        pools = [stack.enter_context(ThreadPoolExecutor(1, "stage")) for _ in later]
-        under_way: deque[Future[Any]] = deque()
+    with ThreadPoolExecutor(1, "second") as pool:
+        under_way: Future[object] | None = None
         try:
             for item in items:
                 made = first(item)
-                if len(under_way) == len(later):
-                    under_way.popleft().result()
-                under_way.append(_through(made, later, pools))
-            while under_way:
-                under_way.popleft().result()
+                if under_way is not None:
+                    under_way.result()
+                under_way = pool.submit(second, made)
+            if under_way is not None:
+                under_way.result()
         except BaseException as error:
-            for pool in pools:
-                pool.shutdown(wait=False, cancel_futures=True)
             if not isinstance(error, Exception):
                 OPEN_CONNECTIONS.abort()
             raise
-
-
-def _through(
-    made: Any, stages: Sequence[Callable[[Any], Any]], pools: Sequence[ThreadPoolExecutor]
-) -> Future[Any]:
-    """What the last stage will give for what the first has made."""
-    before: Future[Any] = Future()
-    before.set_result(made)
-    for stage, pool in zip(stages, pools, strict=True):
-        before = pool.submit(_after, before, stage)
-    return before
-
-
-def _after(before: Future[Any], stage: Callable[[Any], Any]) -> Any:
-    return stage(before.result())
 
 
 def _racy_from(loads: Sequence[Load], began: float) -> dict[str, float]:

@@ -1,7 +1,6 @@
 """Two parts of the work, one of which goes on while the next of the other is begun."""
 
 import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -50,18 +49,3 @@ def test_a_signal_is_not_kept_waiting_by_a_server_that_the_second_part_waits_for
     with pytest.raises(KeyboardInterrupt):
         overlapped([1, 2], first, lambda _: met.append(given_up.wait(30)))
     assert met == [True]
-
-
-def test_all_stages_work_at_the_same_time() -> None:
-    met = threading.Barrier(3)
-
-    def waiting_for_the_others(at: int) -> Callable[[int], int]:
-        def stage(number: int) -> int:
-            if number == at:
-                met.wait(30)
-            return number
-
-        return stage
-
-    overlapped([1, 2, 3], *map(waiting_for_the_others, (3, 2, 1)))
-    assert not met.broken
