@@ -68,7 +68,7 @@ def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> N
     except ArchiveError as error:
         raise CannotRunError(f"{file}: {error}") from None
     except OSError as error:
-        raise CannotRunError(f"{file}: {error.strerror}") from None
+        raise CannotRunError(f"{file}: {error.strerror or error}") from None
 
 
 def ingest(

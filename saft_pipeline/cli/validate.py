@@ -6,7 +6,7 @@ import gc
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _LIST = "list"
 _ALL = {**RULES, XSD.name: XSD}
 _PATTERNS = ("*.xml", "*.xml.gz", "*.zip")
+_STDIN = Path("/dev/stdin")
 _OFTEN = 500  # records between two looks at the progress
 
 
@@ -48,7 +49,9 @@ def spelled_out(arguments: list[str]) -> list[str]:
 
 
 def validate(
-    paths: Annotated[list[Path] | None, typer.Argument(help="SAF-T (PT) files.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="SAF-T (PT) files, or folders of them; - is stdin.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     key: Annotated[
         Path | None, typer.Option(help="The producer's public key (PEM): verify signatures.")
@@ -94,9 +97,12 @@ def validate(
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from sorted(file for p in _PATTERNS for file in path.rglob(p))
+            found = sorted(file for p in _PATTERNS for file in path.rglob(p))
+            if not found:
+                raise CannotRunError(f"{path}: no {', '.join(_PATTERNS)} is in this folder")
+            yield from found
         else:
-            yield path
+            yield _STDIN if str(path) == "-" else path
 
 
 def _wanted(names: str) -> set[str]:
@@ -151,7 +157,7 @@ def _validated(
         error.name = name
         reason = str(error)
     except OSError as error:
-        reason = f"{name}: {error.strerror}"
+        reason = f"{name}: {error.strerror or error}"
     else:
         file |= {"findings": [_entry(f) for f in findings.kept], "counts": dict(findings.counts)}
         if not as_json:
@@ -167,8 +173,8 @@ def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:
     from saft_pipeline.saft.records import Header, Invoice
     from saft_pipeline.saft.rules.row_lines import with_row_lines
 
-    with path.open("rb") as source, read(source, name=file["file"]) as document, progress() as bar:
-        task = bar.add_task(path.name, total=path.stat().st_size)
+    with _opened(path) as source, read(source, name=file["file"]) as document, progress() as bar:
+        task = bar.add_task(path.name, total=document.size)
         for count, record in enumerate(document):
             checker.see(record)
             if isinstance(record, Invoice):
@@ -181,6 +187,17 @@ def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:
         source.seek(0)
         findings.kept = with_row_lines(source, findings.kept)
         return findings
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A file that can be read twice: of a pipe it is a copy."""
+    from saft_pipeline.saft.reader import copied
+
+    opened = path.open("rb")
+    if opened.seekable():
+        return opened
+    with opened:
+        return copied(opened)
 
 
 def _entry(found: Finding) -> dict[str, Any]:

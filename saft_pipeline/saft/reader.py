@@ -34,13 +34,14 @@ def read(source: BinaryIO | Path, *, name: str) -> Document:
     opened: BinaryIO = source.open("rb") if isinstance(source, Path) else source
     if opened.seekable():
         return Document(opened, name=name, owned=opened is not source)
-    copy = _copied(opened)
+    copy = copied(opened)
     if opened is not source:
         opened.close()
     return Document(copy, name=name, owned=True)
 
 
-def _copied(source: BinaryIO) -> BinaryIO:
+def copied(source: BinaryIO) -> BinaryIO:
+    """What is left of a stream, in a temporary file that can be read again from its beginning."""
     import shutil  # these take as long to import as a tiny file takes to read
     import tempfile
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,20 @@ def test_rules_are_chosen_by_their_names_or_those_of_checks(saft: Command, tmp_p
 def test_all_rules_are_listed_with_their_sources(saft: Command) -> None:
     listed = saft("validate", "--rules").out
     assert all(f"  {rule.name} (" in listed and rule.source in listed for rule in RULES.values())
+
+
+def test_pipe_is_checked_like_a_file(saft: Command, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.xml"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=(CONTENT["status_date-1"],))
+    writer.start()
+    said = saft("validate", pipe)
+    writer.join()
+    assert (said.status, said.out.count("\n")) == (0, 1)
+    assert said.out.startswith(f"{pipe}:107: warning status_date FT A/1")
+
+
+def test_folder_without_files_is_no_good_answer(saft: Command, tmp_path: Path) -> None:
+    said = saft("validate", tmp_path)
+    assert said.status == 2
+    assert f"{tmp_path}: no *.xml" in said.err
