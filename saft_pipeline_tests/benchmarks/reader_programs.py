@@ -5,6 +5,8 @@ Each prints one JSON document: its peak of resident memory in megabytes (10^6 by
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import sys
@@ -64,9 +66,15 @@ GIGABYTE = 1_000_000_000
 def invoices(size: int) -> Iterator[bytes]:
     """So many bytes of invoices."""
     yield _HEAD + _SALES
-    one = len(_invoice(10**6))
-    yield from map(_invoice, range(size // one))
+    one = len(_signed(10**6))
+    yield from map(_signed, range(1, size // one))
     yield _END
+
+
+def _signed(number: int) -> bytes:
+    """An invoice with a signature of its own."""
+    signature = base64.b64encode(hashlib.shake_128(b"%d" % number).digest(128))
+    return _invoice(number).replace(b"<Hash>0<", b"<Hash>%b<" % signature)
 
 
 def _invoice(number: int) -> bytes:
@@ -192,14 +200,18 @@ def rules_share(path: Path) -> float:
 
 
 def large(name: str) -> None:
-    """Read one of LARGE to NDJSON, which is thrown away."""
+    """Read one of LARGE to NDJSON, which is thrown away, with all rules."""
     from saft_pipeline.saft.ndjson import blocks
     from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.rules.checker import Checker
 
+    checker = Checker()
     with read(cast(BinaryIO, Generated(LARGE[name])), name=name) as document:
         for record in document:
             for _ in blocks(record):
                 pass
+            checker.see(record)
+    checker.finish()
 
 
 def peak_megabytes() -> float:
