@@ -28,6 +28,7 @@ WORKING = (
     dg.DagsterRunStatus.CANCELING,
 )
 UNFINISHED = (*WAITING, *WORKING)
+_OURS = re.compile(r"saft_pipeline\.")
 _SHOWN = 8  # characters of a run's id on Dagster's page
 
 
@@ -110,11 +111,21 @@ def reason(instance: dg.DagsterInstance, run_id: str) -> str:
 
 def plain(error: SerializableErrorInfo) -> str:
     """What an error of ours says, else the root of all, without class and without a traceback."""
+    chain = _chain(error)
+    cause = next((each for each in chain if _OURS.match(each.message)), chain[-1])
+    return re.sub(r"^[\w.]+: ", "", cause.message.strip())
+
+
+def is_own(error: SerializableErrorInfo) -> bool:
+    """Whether we raised it with a reason, rather than that something is wrong in a program."""
+    return any(_OURS.match(each.message) or each.cls_name == "Failure" for each in _chain(error))
+
+
+def _chain(error: SerializableErrorInfo) -> list[SerializableErrorInfo]:
     chain = [error]
     while chain[-1].cause:
         chain.append(chain[-1].cause)
-    cause = next((each for each in chain if each.message.startswith("saft_pipeline.")), chain[-1])
-    return re.sub(r"^[\w.]+: ", "", cause.message.strip())
+    return chain
 
 
 def cancel(instance: dg.DagsterInstance, location: Location, store: Store, run_id: str) -> str:

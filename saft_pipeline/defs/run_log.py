@@ -1,11 +1,13 @@
 """What a run says on stderr, from `LOG_LEVEL` up: a line for each file; the UI keeps the rest."""
 
+import copy
 import logging
 import sys
 from datetime import UTC, datetime
 
 import dagster as dg
 
+from saft_pipeline.dagster_runtime.runs import is_own, plain
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.store.model import holding
 from saft_pipeline.visible import visible
@@ -16,6 +18,9 @@ _LOGGER = logging.getLogger("saft_pipeline.run")
 class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """As the format has it, with nothing that would steer a terminal."""
+        if reason := _own_reason(record):
+            record = copy.copy(record)
+            record.msg, record.args = f"run {record.dagster_meta['run_id']} failed: {reason}", ()  # type: ignore[attr-defined]
         return visible(super().format(record))
 
 
@@ -27,10 +32,25 @@ class _Stderr(logging.Handler):
         sys.stderr.write(f"{self.format(record)}\n")
 
 
+def _event(record: logging.LogRecord) -> dg.DagsterEvent | None:
+    event: dg.DagsterEvent | None = getattr(record, "dagster_meta", {}).get("dagster_event")
+    return event
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    """Not what Dagster says of a failed step: a traceback of ours; reasons are told by file."""
-    event = getattr(record, "dagster_meta", {}).get("dagster_event")
+    """Not what Dagster says of a failed step: that of its run says it again."""
+    event = _event(record)
     return not (event and event.is_step_failure)
+
+
+def _own_reason(record: logging.LogRecord) -> str | None:
+    """Why a run failed, if we said it ourselves: files have had their lines, nobody a traceback."""
+    event = _event(record)
+    step = getattr(event and event.event_specific_data, "first_step_failure_event", None)
+    error = getattr(step and step.event_specific_data, "error", None)
+    if error is None or not is_own(error):
+        return None
+    return plain(error).partition("\n")[0]
 
 
 def run_logger(level: str) -> dg.LoggerDefinition:

@@ -1,0 +1,229 @@
+"""Runs under `saft up` that are ended in their middle: only what was not finished is marked."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.store.model import CANCELLED
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.own_home import own_home
+from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice, partition_of
+from saft_pipeline_tests.fixtures.sshd import free_port
+
+_EARLY = 1_750_000_000
+_BROKEN = "007.xml"
+_GROUPS = 3  # of 100 files; the second is held while it is published
+_KEY = 14
+# What publishing the second group waits for, as it would for a lock of somebody else's.
+_HOLD = f"""
+create function public.hold() returns trigger language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock({_KEY});
+    return new;
+end $$;
+create trigger hold before update on public.invoice_files for each row
+    when (old.path = '150.xml' and old.status = 'running' and new.status = 'loaded')
+    execute function public.hold();
+"""
+_TERMINATE = """
+mutation($id: String!) { terminateRun(runId: $id) { __typename ... on PythonError { message } } }
+"""
+_BACKFILL = """
+mutation($assets: [AssetKeyInput!]!, $keys: [String!]!) {
+  launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $keys}) {
+    __typename ... on PythonError { message }
+  }
+}
+"""
+_RUNS = "{ runsOrError { ... on Runs { results { runId status } } } }"
+
+
+Says = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A `saft up` whose one run has loaded a group and is held in the next."""
+
+    process: subprocess.Popen[bytes]
+    page: str
+    holder: psycopg.Connection[tuple[object, ...]]
+
+    def wait_for_page(self) -> None:
+        """Until Dagster's page answers."""
+
+        def answers() -> bool:
+            try:
+                return bool(self.asked("{ version }"))
+            except (httpx.HTTPError, ValueError):
+                return False
+
+        _wait_for(answers)
+
+    def asked(self, query: str, **variables: object) -> Any:
+        """What Dagster's page answers."""
+        body = {"query": query, "variables": variables}
+        return httpx.post(f"{self.page}/graphql", json=body, timeout=60).json()["data"]
+
+    def run(self) -> dict[str, str]:
+        """The newest run: its `runId` and `status`."""
+        return dict(self.asked(_RUNS)["runsOrError"]["results"][0])
+
+    def let_go(self) -> None:
+        """Have what is held go on, when the run was told long enough ago to have heard it."""
+        time.sleep(5)
+        self.holder.execute("select pg_advisory_unlock(%s)", (_KEY,))
+
+    def is_waited_for(self) -> bool:
+        """Whether the run came to what is held."""
+        waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
+        return self.holder.execute(waiting).fetchone() != (0,)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with own_home() as home:
+        yield home
+
+
+@pytest.fixture
+def files(project: Project) -> None:
+    for number in range(100 * _GROUPS):
+        text = one_invoice(f"FT H/{number + 1}") if number != 7 else broken("FT H/8")
+        project.put(f"{number:03}.xml", text, modified_at=_EARLY + number)
+
+
+@pytest.fixture
+def up(project: Project, home: Path, files: None, store: Store) -> Iterator[Held]:
+    """What loads the second group is held; nothing need come to it."""
+    with psycopg.connect(project.env["SUPABASE_DB_URL"], autocommit=True) as holder:
+        holder.execute(_HOLD)
+        holder.execute("select pg_advisory_lock(%s)", (_KEY,))
+        with _up(project, home) as (process, page):
+            yield Held(process, page, holder)
+            holder.execute("select pg_advisory_unlock_all()")
+
+
+@pytest.fixture
+def held(up: Held) -> Held:
+    """The sensor's run."""
+    _wait_for(up.is_waited_for)
+    return up
+
+
+@pytest.fixture
+def loaded_before(project: Project, store: Store, home: Path, files: None) -> dict[str, Says]:
+    """All files were loaded before, but the broken one; what the ledger says of each."""
+    project.saft("poll", SAFT_HOME=str(home), MAX_FILES_PER_BATCH="0")
+    return _says(store)
+
+
+@pytest.fixture
+def backfill(loaded_before: dict[str, Says], up: Held, store: Store) -> Held:
+    """A backfill of all of them."""
+    keys = [partition_of(file) for file in store.files(limit=1000)]
+    up.wait_for_page()
+    answer = up.asked(_BACKFILL, assets=[{"path": [name]} for name in ASSETS], keys=keys)
+    assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
+    _wait_for(up.is_waited_for)
+    return up
+
+
+@contextmanager
+def _up(project: Project, home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    port = free_port()
+    ports = {"DAGSTER_PORT": str(port), "API_PORT": str(free_port())}
+    more = {"SAFT_HOME": str(home), "MAX_FILES_PER_BATCH": "0", **ports}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from saft_pipeline.cli import main; main()", "up"],
+        env={**os.environ, **project.env, **more},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process, f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(120)
+
+
+def _wait_for(done: Callable[[], bool]) -> None:
+    for _ in range(900):
+        if done():
+            return
+        time.sleep(0.2)
+    raise AssertionError("it never came")
+
+
+def _states(store: Store) -> dict[str, set[str]]:
+    """Paths by state, but of the broken one."""
+    states: dict[str, set[str]] = {}
+    for file in store.files(limit=1000):
+        if file.path != _BROKEN:
+            states.setdefault(file.status, set()).add(file.path)
+    return states
+
+
+def _first(groups: int) -> set[str]:
+    return {f"{number:03}.xml" for number in range(100 * groups)} - {_BROKEN}
+
+
+def _says(store: Store) -> dict[str, Says]:
+    return {file.path: (file.status, file.error) for file in store.files(limit=1000)}
+
+
+def _broken_says(store: Store) -> str:
+    (file,) = store.files(path=_BROKEN)
+    assert file.status == "failed"
+    return file.error or ""
+
+
+def test_who_terminates_a_run_at_the_page_marks_only_what_was_not_finished(
+    held: Held, store: Store
+) -> None:
+    held.asked(_TERMINATE, id=held.run()["runId"])
+    held.let_go()
+    _wait_for(lambda: held.run()["status"] == "CANCELED")
+    states = _states(store)
+    assert states["loaded"] >= _first(1)
+    assert states["failed"] == _first(_GROUPS) - states["loaded"] != set()
+    assert {f.error for f in store.files(state="failed", limit=1000)} == {
+        CANCELLED,
+        _broken_says(store),
+    }
+    assert "UnitPrice of invoice FT H/8" in _broken_says(store)
+
+
+def test_sigterm_puts_off_what_was_not_finished_and_marks_nothing(held: Held, store: Store) -> None:
+    held.process.terminate()
+    held.let_go()
+    held.process.wait(120)
+    states = _states(store)
+    assert states["loaded"] >= _first(1)
+    assert states == {
+        "loaded": states["loaded"],
+        "pending": _first(_GROUPS) - states["loaded"],
+    }
+    assert "UnitPrice of invoice FT H/8" in _broken_says(store)
+
+
+def test_who_terminates_a_backfill_takes_nothing_from_what_was_loaded_or_failed_before(
+    loaded_before: dict[str, Says], backfill: Held, store: Store
+) -> None:
+    assert {says for path, says in loaded_before.items() if path != _BROKEN} == {("loaded", None)}
+    backfill.asked(_TERMINATE, id=backfill.run()["runId"])
+    backfill.let_go()
+    _wait_for(lambda: backfill.run()["status"] == "CANCELED")
+    assert _says(store) == loaded_before
