@@ -50,14 +50,12 @@ def quiet(settings: Settings) -> Settings:
 
 
 def file_line(file: LedgerFile) -> str:
-    """What became of a file: `loaded Porto/FT_1.xml: 24 invoices, 31 lines, 0.4 s`."""
+    """What became of a file: `loaded Porto/FT_1.xml: 24 invoices, 31 lines`."""
     from saft_pipeline.store.model import holding
 
-    if file.status != "loaded" or file.loaded_at is None:
+    if file.status != "loaded":
         return f"{file.status}: {file.error or file.path}"
-    seconds = (file.loaded_at - file.first_seen_at).total_seconds()
-    held = holding(file.total_invoices or 0, file.total_lines or 0)
-    return f"loaded {file.path}: {held}, {seconds:.1f} s"
+    return f"loaded {file.path}: {holding(file.total_invoices or 0, file.total_lines or 0)}"
 
 
 def progress() -> Progress:

@@ -3,7 +3,6 @@
 import copy
 import logging
 import sys
-from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -78,5 +77,4 @@ def say_of(load: Load) -> None:
         return
     rows = load.outcome.rows
     held = holding(rows.get("invoice_file_links", 0), rows.get("invoice_lines", 0))
-    seconds = (datetime.now(UTC) - load.file.first_seen_at).total_seconds()
-    _LOGGER.info("loaded %s: %s, %.1f s", load.file.path, held, seconds)
+    _LOGGER.info("loaded %s: %s", load.file.path, held)

@@ -70,7 +70,7 @@
     try {
       const answer = await fetch(form.action, { method: "POST" });
       const said = await answer.json();
-      told.textContent = said.message || said.error.message;
+      told.textContent = answer.ok ? form.dataset.done : said.error.message;
       told.className = answer.ok ? "good" : "bad";
     } catch (error) {
       told.textContent = String(error);
