@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from saft_pipeline.dagster_runtime.partitions import partition_key
 from saft_pipeline.store.model import file_key
 from saft_pipeline.web.words import Words
 
+_LINE = re.compile(r"^ ?([0-9]+)(?::[0-9]+)?: ")
 _AGAIN = ("failed", "unreadable", "gone", "incomplete")
 
 
@@ -64,11 +66,16 @@ class Place:
             self._about(file),
             "" if count is None else self.say.number(count),
             "" if seconds is None else self.say.number(float(seconds), 1),
-            (file["error"] or "").removeprefix(file["path"] + ":"),
+            self._reason(file),
             self._notes(file),
             self._links(file),
             state in _AGAIN,
         )
+
+    def _reason(self, file: Mapping[str, Any]) -> str:
+        """Why it was not loaded, with the line in words; its column helps nobody to find it."""
+        said = (file["error"] or "").removeprefix(file["path"] + ":")
+        return _LINE.sub(lambda at: f"{self.say('line')} {at[1]}: ", said)
 
     def _about(self, file: Mapping[str, Any]) -> list[str]:
         about = [file["source"]]

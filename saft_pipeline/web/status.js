@@ -7,7 +7,7 @@
   const lang = document.documentElement.lang;
   const ago = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" });
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-  let etag = "", wait = 2000, timer = 0;
+  let etag = "", wait = 2000, timer = 0, pressed = false;
 
   function times() {
     for (const each of document.querySelectorAll("time[datetime]")) {
@@ -37,9 +37,16 @@
     times();
   }
 
+  // Whether somebody fills in a form, is about to click, or marks text to copy it.
+  function busy() {
+    const marked = getSelection();
+    return pressed || document.querySelector("main :is(input, select):focus") ||
+      (!marked.isCollapsed && main.contains(marked.anchorNode));
+  }
+
   async function look() {
     clearTimeout(timer);
-    if (document.hidden || document.querySelector("main :is(input, select):focus")) {
+    if (document.hidden || busy()) {
       timer = setTimeout(look, 2000);
       return;
     }
@@ -49,8 +56,11 @@
       const answer = await fetch(address, { headers: { "If-None-Match": etag } });
       if (answer.status === 401) { location.reload(); return; }
       if (answer.status === 200) {
-        etag = answer.headers.get("ETag") || "";
-        replace(await answer.text());
+        const html = await answer.text();
+        if (!busy()) {
+          etag = answer.headers.get("ETag") || "";
+          replace(html);
+        }
       } else if (answer.status !== 304) throw new Error(String(answer.status));
       wait = 2000;
       document.body.classList.remove("stale");
@@ -80,6 +90,12 @@
     etag = "";
     look();
   });
+  for (const name of ["pointerdown", "keydown"]) {
+    document.addEventListener(name, () => { pressed = true; });
+  }
+  for (const name of ["pointerup", "pointercancel", "keyup", "blur"]) {
+    addEventListener(name, () => { pressed = false; });
+  }
   document.addEventListener("visibilitychange", () => { if (!document.hidden) look(); });
   setInterval(times, 1000);
   times();

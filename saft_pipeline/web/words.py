@@ -108,6 +108,7 @@ _PT = {
     "Read by this page": "Lido por esta página",
     "done": "feito",
     "version": "versão",
+    "line": "linha",
     "API": "API",
     "1 file": "1 ficheiro",
     "{n} files": "{n} ficheiros",
