@@ -25,6 +25,8 @@ T = TypeVar("T")
 _EVERY = 1.0
 _SHARE = 10
 """A look takes at most one tenth of the time: a slow database is asked less often."""
+_LONGEST_PAUSE = 15.0
+"""One that did not answer is soon asked again, so that the page recovers with it."""
 _FRESH = 10.0
 _HEALTH_EVERY = 5.0
 
@@ -75,7 +77,8 @@ class Snapshots:
             self._last = Snapshot(datetime.now(UTC), None, (), (), None, told, self._health)
         finally:
             self._looked = time.monotonic()
-            self._due = self._looked + max(_EVERY, _SHARE * (self._looked - began))
+            pause = max(_EVERY, _SHARE * (self._looked - began))
+            self._due = self._looked + min(pause, _LONGEST_PAUSE)
             self._looking = None
 
     def _gathered(self) -> Snapshot:

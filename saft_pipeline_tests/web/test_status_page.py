@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from importlib import resources
 
 import httpx
 import pytest
 
 from saft_pipeline.settings import load
+from saft_pipeline.web.words import Words
 from saft_pipeline_tests.fixtures.project import Polled
 from saft_pipeline_tests.web.serving import Api, serving
 
@@ -42,6 +44,13 @@ def test_counts_are_those_of_the_ledger(page: str) -> None:
 def test_each_file_leads_to_its_run_and_partition(page: str, polled: Polled) -> None:
     assert f"/runs/{polled.run.run_id}" in page
     assert f"partition={polled.partition('good.xml').replace('~', '~')}" in page
+
+
+def test_all_that_templates_say_is_known_in_portuguese() -> None:
+    folder = resources.files("saft_pipeline.web") / "templates"
+    texts = [f.read_text() for f in folder.iterdir() if f.name.endswith(".html")]
+    said = {text for each in texts for text in re.findall(r'say\("([^"]+)"', each)}
+    assert {text for text in said if Words("pt")(text) == text} == set()
 
 
 def test_the_page_speaks_portuguese(looked: Api) -> None:
