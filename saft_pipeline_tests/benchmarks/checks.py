@@ -37,13 +37,13 @@ Files = Iterator[Sequence[Path]]
 class _NoChecker:
     """In the place of the rules: finds nothing."""
 
-    def __init__(self, *, most: int) -> None:
+    def __init__(self, *, most: int, **_: object) -> None:
         self._findings = Findings(most)
 
     def see(self, record: Record) -> None:
         pass
 
-    def finish(self) -> Findings:
+    def finish(self, _: object = ()) -> Findings:
         return self._findings
 
 
@@ -99,6 +99,8 @@ def _run(store: Store, runs: LocalRuns, paths: Sequence[Path]) -> Callable[[], N
 
     def run() -> None:
         runs.execute(request)
+        states = {file.status for file in store.files(ids=ids)}
+        assert states == {"loaded"}, f"what failed is no measure: {states}"
 
     return run
 
