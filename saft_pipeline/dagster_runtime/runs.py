@@ -17,7 +17,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime.location import Location
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, SOURCE_TAG
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
 from saft_pipeline.store.store import Store
 
@@ -58,6 +58,14 @@ def records(
         return []
     found = instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids)), ascending=True)
     return [record for record in found if location.owns(record.dagster_run)]
+
+
+def queued(instance: dg.DagsterInstance, source: str) -> int:
+    """How many runs of one source wait in the queue; 0 where there is none, as of `saft poll`."""
+    if not isinstance(instance.run_coordinator, dg.QueuedRunCoordinator):
+        return 0
+    statuses = [dg.DagsterRunStatus.QUEUED]
+    return instance.get_runs_count(dg.RunsFilter(statuses=statuses, tags={SOURCE_TAG: source}))
 
 
 def waits(run: dg.DagsterRun) -> bool:

@@ -9,7 +9,7 @@ import dagster as dg
 from saft_pipeline.dagster_runtime.location import Location, of_sensor
 from saft_pipeline.dagster_runtime.names import AGAIN, CANNOT_POLL, CLAIM_TAG, JOB, SENSOR
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
-from saft_pipeline.dagster_runtime.runs import end_dead_runs, waits
+from saft_pipeline.dagster_runtime.runs import end_dead_runs, queued, waits
 from saft_pipeline.dagster_runtime.submission import run_requests
 from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.resources import Pipeline
@@ -56,6 +56,7 @@ def tick(
             settings,
             pipeline.store,
             turn_of=lambda owner: _turn(context.instance, owner),
+            waiting=lambda source: queued(context.instance, source),
             # Who asked for this tick wants to see every source, whenever it was looked at.
             everyone=context.last_tick_completion_time is None,
         )

@@ -88,6 +88,8 @@ class Poll:
         return [*self.problems[:_MOST_PROBLEMS], *rest]
 
 
+MOST_WAITING = 8
+"""Runs of a source that may wait their turn when more of its files are taken."""
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
 
 
@@ -98,6 +100,7 @@ def poll(
     turn_of: Callable[[str], Turn],
     last: LastListing,
     elsewhere: int = 0,
+    waiting: int = 0,
     until: float = math.inf,
 ) -> Poll:
     """Bring the ledger up to what a look found, claim what is to be loaded now.
@@ -109,6 +112,7 @@ def poll(
             ended before its turn came, was cancelled, or had it (or was never there).
         last: what was listed at the last look.
         elsewhere: how many files of other sources are taken and not yet loaded.
+        waiting: how many runs of this source wait their turn.
         until: monotonic time at which telling the ledger is broken off; the next look goes on. The
             server is asked nothing more 10 s after it, or after now if that is sooner.
     """
@@ -119,7 +123,7 @@ def poll(
     _keep_turns(source, store, turn_of)
     due = min(until, time.monotonic()) + _AFTER_A_LOOK
     look_again(source, store, due)
-    claims, counts = _take(source, store, elsewhere)
+    claims, counts = _take(source, store, elsewhere, room=waiting < MOST_WAITING)
     backlog = store.backlog(source.source, source.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
     if last.reached is not None:
@@ -129,6 +133,8 @@ def poll(
             f"{len(listing.files):,} files lie there, and each look lists them all: set AFTER_LOAD "
             "to archive or delete, or move old ones away"
         )
+    if waiting >= MOST_WAITING:
+        problems.append(f"{waiting:,} runs wait their turn: no more files are taken until fewer do")
     if listing.unfit:
         files = "1 file doesn't" if listing.unfit == 1 else f"{listing.unfit:,} files don't"
         problems.append(f"{files} fit SFTP_PATTERN")
@@ -231,9 +237,14 @@ def _clear_archives(
 
 
 def _take(
-    source: SourceSettings, store: Store, elsewhere: int
+    source: SourceSettings, store: Store, elsewhere: int, *, room: bool
 ) -> tuple[list[Claim], dict[str, int]]:
-    """The claims of this look, and how many files are in each state with them."""
+    """The claims of this look, and how many files are in each state with them.
+
+    Without room files gather for a larger run: a queue of small ones would only grow.
+    """
+    if not room:
+        return [], store.counts(source.source)
     owner = _new_owner()
     limit = source.max_files_per_batch or _MOST_A_TICK
     files = store.claim(owner, lease=_lease(source), source=source.source, limit=limit)

@@ -129,10 +129,13 @@ class Rounds:
         store: Store,
         *,
         turn_of: Callable[[str], Turn],
+        waiting: Callable[[str], int] = lambda _: 0,
         everyone: bool = True,
         seconds: float = ROUND_SECONDS,
     ) -> Round:
         """Look at the sources that are due, or at `everyone`, and claim what is to be loaded.
+
+        `waiting` tells how many runs of a source wait their turn.
 
         Raises:
             TransientSourceError: no source could be reached.
@@ -154,7 +157,13 @@ class Rounds:
             last = self._last.setdefault(name, LastListing())
             try:
                 found = poll(
-                    look, store, turn_of=turn_of, last=last, elsewhere=elsewhere, until=until
+                    look,
+                    store,
+                    turn_of=turn_of,
+                    last=last,
+                    elsewhere=elsewhere,
+                    waiting=waiting(name),
+                    until=until,
                 )
             except BaseException:
                 last.forget()

@@ -12,7 +12,7 @@ from dagster._core.test_utils import create_run_for_test
 from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime import runs
-from saft_pipeline.dagster_runtime.in_process import LocalRuns
+from saft_pipeline.dagster_runtime.in_process import LocalRuns, local_runs
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, JOB
@@ -72,6 +72,15 @@ def expire(store: Store) -> None:
 
 def test_a_queued_run_is_under_way(instance: dg.DagsterInstance, queued: str) -> None:
     assert queued in {r.dagster_run.run_id for r in runs.unfinished(instance, Location())}
+
+
+def test_queued_runs_are_counted_by_source_where_there_is_a_queue(
+    project: Project, instance: dg.DagsterInstance, queued: str
+) -> None:
+    assert runs.queued(instance, "file") == 1
+    assert runs.queued(instance, "another") == 0
+    with local_runs(project.settings) as local:
+        assert runs.queued(local.instance, "file") == 0
 
 
 def test_a_launched_run_is_one_of_the_job_for_the_file_s_partition(

@@ -12,7 +12,7 @@ from saft_pipeline.loading import looks
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
-from saft_pipeline.loading.poll import Poll, poll
+from saft_pipeline.loading.poll import MOST_WAITING, Poll, poll
 from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, load
@@ -55,6 +55,24 @@ def test_one_file_more_and_all_share_a_run(project: Project, store: Store) -> No
     drop(project, 4)
     found = look(project, store, RUN_PER_FILE_UP_TO="3")
     assert paths(found) == [["0.xml", "1.xml", "2.xml", "3.xml"]]
+
+
+def test_while_many_runs_wait_no_more_files_are_taken(project: Project, store: Store) -> None:
+    drop(project, 3)
+    (source,) = project.settings.sources
+    found = [
+        poll(
+            Look(source, 0.0, looks.look(source)),
+            store,
+            turn_of=lambda _: "came",
+            last=LastListing(),
+            waiting=waiting,
+        )
+        for waiting in (MOST_WAITING, MOST_WAITING - 1)
+    ]
+    assert [each.taken for each in found] == [0, 3]
+    assert found[0].counts["pending"] == 3
+    assert "8 runs wait their turn" in found[0].summary()
 
 
 def test_files_share_a_run_while_many_taken_earlier_wait(project: Project, store: Store) -> None:
