@@ -16,6 +16,9 @@ _KINDS = {
     "MAC": "server_mac_algo_list",
 }
 
+# What the two ends tell each other in the list of key exchanges beside these.
+_NO_ALGORITHMS = ("kex-strict-", "ext-info-")
+
 
 class _AuthHandler(AuthOnlyHandler):
     """Makes the event that waits for the answer before it asks: an answer may come at once."""
@@ -90,5 +93,8 @@ class Transport(paramiko.ServiceRequestingTransport):  # type: ignore[name-defin
 
     def _really_parse_kex_init(self, message: paramiko.Message, **more: Any) -> dict[str, Any]:
         parsed: dict[str, Any] = super()._really_parse_kex_init(message, **more)
-        self.offers = {kind: list(parsed[field]) for kind, field in _KINDS.items()}
+        self.offers = {
+            kind: [name for name in parsed[field] if not name.startswith(_NO_ALGORITHMS)]
+            for kind, field in _KINDS.items()
+        }
         return parsed

@@ -191,6 +191,11 @@ def test_another_service_on_the_port_is_permanent(config: SftpConfig, greeting: 
     [
         (["HostKeyAlgorithms ssh-rsa"], PermanentSftpError, "only ssh-rsa with SHA-1"),
         (["KexAlgorithms diffie-hellman-group1-sha1"], PermanentSftpError, "no SSH algorithm"),
+        (
+            ["KexAlgorithms sntrup761x25519-sha512@openssh.com"],
+            PermanentSftpError,
+            "key exchange: it has sntrup761x25519-sha512@openssh.com; we have",
+        ),
         (["Subsystem sftp /bin/false"], TransientSftpError, "server closed it"),
         (["Subsystem sftp /bin/date"], PermanentSftpError, "doesn't speak SFTP"),
         (["Subsystem nothing internal-sftp"], PermanentSftpError, "offers no SFTP"),
