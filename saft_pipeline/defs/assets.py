@@ -32,7 +32,8 @@ from saft_pipeline.defs.run_report import RunReport
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import TABLES, Group, GroupRows, groups
 from saft_pipeline.loading.lease_renewal import lease_renewed
-from saft_pipeline.loading.loader import Loader, overlapped
+from saft_pipeline.loading.loader import Loader
+from saft_pipeline.loading.stages import in_stages
 from saft_pipeline.settings.addresses import page_url
 from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import AFTER_ALL
@@ -90,12 +91,17 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
         context, settings.block_on, reader.artifacts, _prefix(context), page_url(settings)
     )
 
-    def publish(group: Group) -> None:
-        _publish(context, loader, GroupRows(owner, loader.finish_reading(group)), report)
+    def publish(group: Group) -> GroupRows:
+        return _publish(context, GroupRows(owner, loader.finish_reading(group)))
+
+    def tell(rows: GroupRows) -> None:
+        loader.settle(rows)
+        report.add(rows.group)
+        loader.discard(rows.group)
 
     try:
         with lease_renewed(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
-            overlapped(groups(files), loader.begin, publish)
+            in_stages(groups(files), loader.fetch, loader.read, publish, tell)
     except SourceError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None
@@ -130,15 +136,9 @@ def _interrupted(
         store.release(owner)
 
 
-def _publish(
-    context: dg.AssetExecutionContext, loader: Loader, rows: GroupRows, report: RunReport
-) -> None:
-    """Hand a group's rows to the IO manager, table by table; report what became of its files."""
+def _publish(context: dg.AssetExecutionContext, rows: GroupRows) -> GroupRows:
+    """Hand a group's rows to the IO manager, table by table, which publishes them."""
     tables: TablesIOManager = context.resources.saft_tables
-    try:
-        for table in (*TABLES, LINKS, PUBLISHING):
-            tables.handle_output(output_context(context, table), rows)
-        loader.settle(rows)
-        report.add(rows.group)
-    finally:
-        loader.discard(rows.group)
+    for table in (*TABLES, LINKS, PUBLISHING):
+        tables.handle_output(output_context(context, table), rows)
+    return rows

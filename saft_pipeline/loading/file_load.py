@@ -27,7 +27,7 @@ LEDGER_FACTS = (
 )
 """What the Header says of a file that the ledger has a column for, besides DateCreated."""
 GROUP_FILES = 100
-GROUP_BYTES = 32 << 20
+GROUP_BYTES = 16 << 20
 
 
 @dataclass
@@ -95,6 +95,14 @@ class Load:
 def _facts(header: Header) -> dict[str, str]:
     given = {name: header.extra.get(name) for name in LEDGER_FACTS}
     return {name: value for name, value in given.items() if isinstance(value, str)}
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """Files that were fetched together, which `began` then (epoch)."""
+
+    loads: Sequence[Load]
+    began: float
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from saft_pipeline import __version__
-from saft_pipeline.loading.file_load import Group, GroupRows, Load
+from saft_pipeline.loading.file_load import Arrived, Group, GroupRows, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
 from saft_pipeline.loading.sources import Arrival, Source, count_traffic, racy_from, source_of
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
-from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 
@@ -32,13 +29,11 @@ MAX_ATTEMPTS = 6
 
 _EMPTY = hashlib.sha256().hexdigest()
 
-Item = TypeVar("Item")
-Made = TypeVar("Made")
 _STATE_OF: dict[str, State] = {"gone": "gone", "changed": "incomplete", "unreadable": "unreadable"}
 
 
 class Loader:
-    """The stages, for the files claimed by one owner in one run."""
+    """The stages, for the files claimed by one owner in one run; each may have its own thread."""
 
     def __init__(
         self, settings: Settings, store: Store, reader: FileReader, *, owner: str, run_id: str
@@ -49,15 +44,32 @@ class Loader:
         self._owner = owner
         self._run_id = run_id
         self._sources: dict[tuple[str, str], Source] = {}
-        self._open: list[Load] = []
+        self._open: dict[int, Load] = {}
         self._artifacts = reader.artifacts
         keys = settings.saft_public_keys
         self._keys = {program: path.expanduser().read_bytes() for program, path in keys}
 
-    def begin(self, files: Sequence[LedgerFile]) -> Group:
-        """Fetch a group, record in the ledger what came, and have it read."""
-        pack = secrets.token_hex(16)
-        loads = self._fetched(files, pack)
+    def fetch(self, files: Sequence[LedgerFile]) -> Arrived:
+        """The bytes of a group's files, or why they could not be had. Raises SourceError."""
+        spill = self._settings.home / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
+        loads = {file.id: Load(file) for file in files}
+        self._open.update((id(load), load) for load in loads.values())
+        began = time.time()
+        try:
+            for arrival in self._arrivals(files, spill):
+                self._arrived(loads[arrival.file.id], arrival)
+        except OSError as error:  # a full disk: what came is whole
+            for load in loads.values():
+                if load.fetched is None and load.rejection is None:
+                    load.rejection = _fault(load, error)
+        return Arrived(list(loads.values()), began)
+
+    def read(self, arrived: Arrived) -> Group:
+        """Record in the ledger what came of a group, and have it read."""
+        loads, pack = arrived.loads, secrets.token_hex(16)
+        came = [load for load in loads if load.rejection is None]
+        self._record(came, pack, arrived.began)
         fresh = [load for load in loads if load.rejection is None and not self._is_known(load)]
         jobs = [
             FileToRead(x.file.id, x.file.path, x.fetched, x.pack == pack, self._keys)
@@ -114,23 +126,6 @@ class Loader:
         reason = blocked(load.file.path, reading.findings, self._settings.block_on)
         return Rejection(reason, "failed") if reason else None
 
-    def _fetched(self, files: Sequence[LedgerFile], pack: str) -> list[Load]:
-        spill = self._settings.home / "spill"
-        spill.mkdir(parents=True, exist_ok=True)
-        loads = {file.id: Load(file) for file in files}
-        self._open += loads.values()
-        began = time.time()
-        try:
-            for arrival in self._arrivals(files, spill):
-                self._arrived(loads[arrival.file.id], arrival)
-        except OSError as error:  # a full disk: what came is whole
-            for load in loads.values():
-                if load.fetched is None and load.rejection is None:
-                    load.rejection = _fault(load, error)
-        came = [load for load in loads.values() if load.rejection is None]
-        self._record(came, pack, began)
-        return list(loads.values())
-
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         for name in dict.fromkeys(f.source for f in files):
             of_source = [f for f in files if f.source == name]
@@ -178,10 +173,7 @@ class Loader:
         return True
 
     def settle(self, rows: GroupRows) -> None:
-        """Take in what publishing made of a group: what was not loaded failed, the rest may go.
-
-        May go on in another thread while the next group is fetched and read.
-        """
+        """Take in what publishing made of a group: what was not loaded failed, the rest may go."""
         for load, outcome in zip(rows.loads, rows.outcomes, strict=True):
             load.outcome = outcome
             if outcome.status != "loaded":
@@ -220,19 +212,18 @@ class Loader:
 
     def _note_broken(self) -> None:
         """Files that were found broken and not noted yet: no end of the run hides why."""
-        found = [load for load in self._open if load.rejection and not load.rejection.transient]
+        found = [x for x in [*self._open.values()] if x.rejection and not x.rejection.transient]
         self._note_failures(found)
 
     def discard(self, loads: Sequence[Load]) -> None:
         """Let go of what was fetched and read of a group."""
         for load in loads:
             load.discard()
-        done = {id(load) for load in loads}
-        self._open = [load for load in self._open if id(load) not in done]
+            self._open.pop(id(load), None)
 
     def close(self) -> None:
         """Let go of everything, and close the connections to where files came from."""
-        self.discard(self._open)
+        self.discard([*self._open.values()])
         for source in self._sources.values():
             source.close()
         self._sources.clear()
@@ -248,29 +239,6 @@ class Loader:
     def _note_failures(self, loads: Sequence[Load]) -> None:
         failures = [f for load in loads if (f := _failure(load))]
         self._store.fail(self._owner, failures, run_id=self._run_id)
-
-
-def overlapped(
-    items: Iterable[Item], first: Callable[[Item], Made], second: Callable[[Made], object]
-) -> None:
-    """`second(first(item))` for each item in order; the next `first` goes on meanwhile.
-
-    A signal that ends this is not kept waiting by a server that `second` waits for.
-    """
-    with ThreadPoolExecutor(1, "second") as pool:
-        under_way: Future[object] | None = None
-        try:
-            for item in items:
-                made = first(item)
-                if under_way is not None:
-                    under_way.result()
-                under_way = pool.submit(second, made)
-            if under_way is not None:
-                under_way.result()
-        except BaseException as error:
-            if not isinstance(error, Exception):
-                OPEN_CONNECTIONS.abort()
-            raise
 
 
 def _racy_from(loads: Sequence[Load], began: float) -> dict[str, float]:

@@ -31,7 +31,9 @@ class FileReader:
 
     def __init__(self, artifacts: Artifacts) -> None:
         self.artifacts = artifacts
-        self._asking = ThreadPoolExecutor(1, "reader")
+        # What is asked next is there when an answer has been sent: the process never waits.
+        self._asking = ThreadPoolExecutor(1, "asking")
+        self._answers = ThreadPoolExecutor(1, "answers")
         self._process: _Process | None = None
 
     def expect(self, count: int) -> None:
@@ -42,16 +44,18 @@ class FileReader:
     def read(self, jobs: Sequence[FileToRead], pack: str | None = None) -> Future[list[Reading]]:
         """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""
         if self._process is not None and all(is_small(job.fetched) for job in jobs):
-            return self._asking.submit(self._ask, self._process, jobs, pack)
+            asked = self._asking.submit(self._process.ask, self.artifacts, jobs, pack)
+            return self._answers.submit(self._answer, self._process, asked, jobs, pack)
         done: Future[list[Reading]] = Future()
         done.set_result(read_files(jobs, self.artifacts, pack))
         return done
 
-    def _ask(
-        self, process: _Process, jobs: Sequence[FileToRead], pack: str | None
+    def _answer(
+        self, process: _Process, asked: Future[None], jobs: Sequence[FileToRead], pack: str | None
     ) -> list[Reading]:
         try:
-            return process.ask(self.artifacts, jobs, pack)
+            asked.result()
+            return process.answer()
         except _LOST:  # killed, most likely
             self.close()
             return read_files(jobs, self.artifacts, pack)
@@ -74,11 +78,12 @@ class _Process:
                 command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL
             )
 
-    def ask(
-        self, artifacts: Artifacts, jobs: Sequence[FileToRead], pack: str | None
-    ) -> list[Reading]:
+    def ask(self, artifacts: Artifacts, jobs: Sequence[FileToRead], pack: str | None) -> None:
         """Have files read; raises EOFError or OSError when it is gone."""
         self._connection.send((artifacts, jobs, pack))
+
+    def answer(self) -> list[Reading]:
+        """What was read of the files that were asked for first; raises like `ask`."""
         answer: list[Reading] = self._connection.recv()
         return answer
 

@@ -36,7 +36,7 @@ def test_who_cancels_hides_no_file_s_own_reason(project: Project, store: Store) 
     settings = load({**project.env, "RUN_PER_FILE_UP_TO": "0"})
     (claim,) = poll_once(settings, store, turn_of=lambda _: "came").claims
     loader = loader_of(settings, store, claim.owner)
-    loader.finish_reading(loader.begin(claim.files))
+    loader.finish_reading(loader.read(loader.fetch(claim.files)))
     loader.give_up()
     loader.close()
     why = {f.path: f.error or "" for f in store.files(state="failed")}

@@ -60,7 +60,7 @@ def loader_of(settings: Settings, store: Store, owner: str) -> Loader:
 
 
 def through(loader: Loader, store: Store, claim: Claim) -> Sequence[Load]:
-    rows = GroupRows(claim.owner, loader.finish_reading(loader.begin(claim.files)))
+    rows = GroupRows(claim.owner, loader.finish_reading(loader.read(loader.fetch(claim.files))))
     for table in TABLES:
         store.stage(rows.spools(table))
     rows.outcomes = store.publish(
