@@ -12,6 +12,8 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
+from math import isfinite
 from typing import Any
 
 import dagster as dg
@@ -139,8 +141,15 @@ class _Form:
     def filled(self, values: Sequence[str | float]) -> str:
         text = [self._parts[0]]
         for part, place in zip(self._parts[1:], self._order, strict=True):
-            text += (json.dumps(values[place]), part)
+            text += (_dumped(values[place]), part)
         return "".join(text)
+
+
+def _dumped(value: str | float) -> str:
+    """What `json.dumps` gives, without the making of an encoder: half of the price of an event."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    return repr(value) if isfinite(value) else json.dumps(value)
 
 
 def _values(event: FileEvent) -> list[Any]:

@@ -14,11 +14,12 @@ from typing import Any
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry, serialize_value
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import create_pg_engine
-from sqlalchemy import make_url, text
+from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from saft_pipeline import settings
@@ -63,6 +64,13 @@ _CHECK_TYPES = {
     "evaluation_event_storage_id": "bigint",
 }
 
+_ASSET_TYPES = {
+    "asset_key": "text",
+    "last_materialization": "text",
+    "last_run_id": "text",
+    "last_materialization_timestamp": "timestamptz",
+}
+
 
 def _insert(table: str, types: Mapping[str, str]) -> str:
     columns = ", ".join(f"cast(:{name} as {kind}[])" for name, kind in types.items())
@@ -76,6 +84,10 @@ _INSERT_PARTITIONS = text(
     "insert into dynamic_partitions (partitions_def_name, partition) "
     "select :name, key from unnest(cast(:keys as text[])) as key on conflict do nothing"
 )
+_INSERT_ASSETS = text(
+    f"{_insert('asset_keys', _ASSET_TYPES)} on conflict (asset_key) do update set "
+    + ", ".join(f"{c} = coalesce(excluded.{c}, asset_keys.{c})" for c in [*_ASSET_TYPES][1:])
+)
 
 
 class BatchedEventLog(PostgresEventLogStorage):
@@ -87,22 +99,38 @@ class BatchedEventLog(PostgresEventLogStorage):
         """Store events of one step, of any assets and kinds, in one statement."""
         if not events:
             return
+        names = {asset: AssetKey(asset).to_string() for asset in {e.asset for e in events}}
         columns = {
             "run_id": [step.run_id] * len(events),
             "event": [serializer.text(event) for event in events],
             "dagster_event_type": [event.kind.value for event in events],
             "timestamp": [_naive_utc(event.timestamp) for event in events],
             "step_key": [step.step_key] * len(events),
-            "asset_key": [AssetKey(event.asset).to_string() for event in events],
+            "asset_key": [names[event.asset] for event in events],
             "partition": [event.partition for event in events],
         }
         with self.index_transaction() as connection:
             ids = [int(found[0]) for found in connection.execute(_INSERT, columns)]
-            # The table of assets keeps something of the newest event of each kind.
             numbered = zip(events, ids, strict=True)
             newest = {(event.asset, event.kind): (n, event) for event, n in numbered}
-            for event_id, event in sorted(newest.values(), key=itemgetter(0)):
-                self._store_asset_event(connection, event.entry(step), event_id)
+            said = sorted(newest.values(), key=itemgetter(0))
+            self._store_assets(connection, [(n, names[e.asset], e.entry(step)) for n, e in said])
+
+    def _store_assets(
+        self, connection: Connection, events: Sequence[tuple[int, str, EventLogEntry]]
+    ) -> None:
+        """The table of assets keeps something of the newest event of each kind: in one statement.
+
+        Each event with its id and the name of its asset, in the order of ids.
+        """
+        has_columns = self.has_secondary_index(ASSET_KEY_INDEX_COLS)
+        kept: dict[str, dict[str, Any]] = {}
+        for event_id, name, event in events:
+            values = self._get_asset_entry_values(event, event_id, has_columns)
+            kept.setdefault(name, {}).update(values)
+        rows = [{"asset_key": name, **kept[name]} for name in sorted(kept)]
+        columns = {column: [row.get(column) for row in rows] for column in _ASSET_TYPES}
+        connection.execute(_INSERT_ASSETS, columns)
 
     def store_check_events(self, events: Sequence[CheckEvent], step: Step) -> None:
         """Store what checks found, in two statements."""

@@ -53,6 +53,7 @@ RAW = ("raw_xml",)
 )
 @example([FileEvent(OBSERVED, ("raw_xml",), "@saft:0@", {"n": 7_700_000_000_002}, 7_700_000_001.5)])
 @example([FileEvent(MATERIALIZED, ("raw_xml",), "p", {"n": 0}, float(n)) for n in (1, 1e22)])
+@example([FileEvent(MATERIALIZED, ("raw_xml",), "p", {"n": float("inf")}, 1.0)])
 def test_dagster_reads_an_event_as_it_is(given_events: list[FileEvent]) -> None:
     serializer = Serializer(STEP)
     for event in given_events:
