@@ -14,6 +14,7 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from saft_pipeline.alerts.message import AlertError, Message
+from saft_pipeline.visible import visible
 
 _WITHIN = 10.0
 """Seconds for each answer of the server."""
@@ -52,11 +53,11 @@ class Mail:
         mail = EmailMessage()
         mail["From"] = self._sender
         mail["To"] = ", ".join(self._recipients)
-        mail["Subject"] = message.title[:_LONGEST_SUBJECT]
+        mail["Subject"] = visible(" ".join(message.title.split()))[:_LONGEST_SUBJECT]
         mail["Date"] = formatdate()
         mail["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2])
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        mail.set_content(message.text)
+        mail.set_content(visible(message.text))
         for name, content in message.attachments.items():
             kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
             main, _, sub = kind.partition("/")

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 from saft_pipeline.alerts.message import AlertError, Message
+from saft_pipeline.visible import visible
 
 _WITHIN = 10.0
 """Seconds; a tick of Dagster's has 60 for all channels together."""
@@ -33,7 +34,7 @@ class Webhook:
 
     def send(self, message: Message) -> None:
         """Post a message; raises `AlertError`."""
-        body = json.dumps({"text": message.text.translate(_ESCAPES)}).encode()
+        body = json.dumps({"text": visible(message.text).translate(_ESCAPES)}).encode()
         try:
             request = urllib.request.Request(  # noqa: S310 - http or https, say the settings
                 self._url, body, {"Content-Type": "application/json"}

@@ -77,11 +77,12 @@ def _escaped(match: re.Match[str]) -> str:
 
 def print_json_rows(head: Mapping[str, Any], name: str, rows: Iterable[Any]) -> None:
     """The same of `head` and, as its last member `name`, of rows as they come."""
-    start = json.dumps(head, ensure_ascii=False, indent=2, default=_text)
+    start = STEERING.sub(_escaped, json.dumps(head, ensure_ascii=False, indent=2, default=_text))
     sys.stdout.write(f'{start.removesuffix("}").rstrip()},\n  "{name}": [')
     comma = ""
     for row in rows:
-        sys.stdout.write(f"{comma}\n    {json.dumps(row, ensure_ascii=False, default=_text)}")
+        text = json.dumps(row, ensure_ascii=False, default=_text)
+        sys.stdout.write(f"{comma}\n    {STEERING.sub(_escaped, text)}")
         comma = ","
     sys.stdout.write("\n  ]\n}\n")
 

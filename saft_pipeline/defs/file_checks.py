@@ -20,6 +20,7 @@ from saft_pipeline.loading.read import MOST_FINDINGS
 from saft_pipeline.saft.rules import checks as of_reading
 from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.saft.rules.registry import READING, Severity
+from saft_pipeline.visible import visible
 
 CONFLICT = "conflict"
 ROWS = "row_counts"
@@ -248,14 +249,17 @@ def _words(found: _Sum) -> str:
     where = "" if found.files == 1 else f" in {found.with_findings:,} of {found.files:,} files"
     blocked = f"; kept out of the tables by BLOCK_ON: {found.kept_out:,}" if found.kept_out else ""
     about = of_reading.in_words(*first[2:])
-    return f"findings: {found.findings:,}{where}; the first: {path}: {about}{blocked}"
+    return visible(f"findings: {found.findings:,}{where}; the first: {path}: {about}{blocked}")
+
+
+def _cell(value: str | int | None) -> str | int:
+    return visible(value) if isinstance(value, str) else value or ""
 
 
 def table(found: Sequence[tuple[str, FindingRow]]) -> dg.TableMetadataValue:
     """The first findings, each with the path of its file."""
     rows = ((path, f.line, f.document, f.expected, f.found, f.severity) for path, f in found)
     records = [
-        dg.TableRecord({k: "" if v is None else v for k, v in zip(_COLUMNS, row, strict=True)})
-        for row in rows
+        dg.TableRecord({k: _cell(v) for k, v in zip(_COLUMNS, row, strict=True)}) for row in rows
     ]
     return dg.TableMetadataValue(records, _SCHEMA)

@@ -112,7 +112,7 @@ def _holds(load: Load) -> dict[str, str]:
     if reading is None or reading.company_id is None:
         return {}
     documents = ", ".join(f"{count:,} {kind}" for kind, count in sorted(reading.types.items()))
-    branch = f", {load.file.branch}" if load.file.branch else ""
+    branch = f", {one_line(load.file.branch)}" if load.file.branch else ""
     return {"holds": f"{documents or 'no documents'} of NIF {reading.company_id}{branch}"}
 
 

@@ -20,6 +20,7 @@ from saft_pipeline.dagster_runtime.names import (
 from saft_pipeline.defs.file_checks import FindingRow, table
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.read import MOST_FINDINGS
+from saft_pipeline.visible import visible
 
 if TYPE_CHECKING:
     from saft_pipeline.reports.report import Report
@@ -49,7 +50,7 @@ def build_gaps_check(invoices: dg.AssetKey) -> dg.AssetChecksDefinition:
         return dg.AssetCheckResult(
             passed=report.is_well,
             severity=dg.AssetCheckSeverity.WARN,
-            description="nothing found" if report.is_well else report.verdict,
+            description="nothing found" if report.is_well else visible(report.verdict),
             metadata=metadata,
         )
 

@@ -7,14 +7,16 @@ loading their inputs, which may be millions of rows. pandas is imported at work 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from saft_pipeline.dagster_runtime.names import REPORTS, REPORTS_SENSOR
 from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.visible import visible
 
 if TYPE_CHECKING:
     from saft_pipeline.reports.report import Report, Table
@@ -87,8 +89,8 @@ def _result(report: Report, *, newest: str) -> dg.MaterializeResult[None]:
     table = report.table
     return dg.MaterializeResult(
         metadata={
-            "chart": dg.MetadataValue.md("\n\n".join(charts) or report.summary),
-            "verdict": report.summary,
+            "chart": dg.MetadataValue.md("\n\n".join(charts) or _without_markup(report.summary)),
+            "verdict": visible(report.summary),
             **report.shown_figures,
             table.heading: _table(table, newest),
             "dagster/row_count": len(table.frame),
@@ -96,10 +98,19 @@ def _result(report: Report, *, newest: str) -> dg.MaterializeResult[None]:
     )
 
 
+def _without_markup(text: str) -> str:
+    """Names in it make no links and load no images: CommonMark escapes punctuation by a slash."""
+    return re.sub(r"([\\`*_{}\[\]()<>#!|&~])", r"\\\1", visible(text))
+
+
+def _cell(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) else "" if value is None else value
+
+
 def _table(table: Table, newest: str) -> dg.TableMetadataValue:
     """The first hundred rows, the newest month or day first; `saft report` has all."""
     ordered = table.frame.sort_values(newest, ascending=False, kind="stable").head(_MOST_ROWS)
     columns = [dg.TableColumn(str(name)) for name in ordered.columns]
     rows = replace(table, frame=ordered).records()
-    records = [dg.TableRecord({k: "" if v is None else v for k, v in row.items()}) for row in rows]
+    records = [dg.TableRecord({k: _cell(v) for k, v in row.items()}) for row in rows]
     return dg.TableMetadataValue(records, dg.TableSchema(columns))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from saft_pipeline.loading.file_load import Load
+from saft_pipeline.visible import one_line
 
 COMPANY, BRANCH, DOCUMENT_TYPES = "saft/company", "saft/branch", "saft/document_types"
 
@@ -27,4 +28,4 @@ class CommonTags:
     def tags(self) -> dict[str, str]:
         """Those that are the same for all files, and known."""
         alone = {tag: values for tag, values in self._values.items() if len(values) == 1}
-        return {tag: value for tag, (value,) in alone.items() if value}
+        return {tag: one_line(value) for tag, (value,) in alone.items() if value}

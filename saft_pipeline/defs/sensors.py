@@ -19,6 +19,7 @@ from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import STATES
+from saft_pipeline.visible import visible
 
 REFUSED = "refused"
 """Of an observation of the folders: which can't be looked at until somebody mends something."""
@@ -63,17 +64,17 @@ def tick(
     except SettingsError as error:
         # Nobody looks at a skipped tick, and it goes on until somebody mends the settings.
         context.log.warning("nothing can be polled: %s", error)
-        return dg.SensorResult(skip_reason=f"{CANNOT_POLL}: {error}")
+        return dg.SensorResult(skip_reason=visible(f"{CANNOT_POLL}: {error}"))
     except (TransientSourceError, TransientStoreError, BrokerError) as error:
-        return dg.SensorResult(skip_reason=f"{AGAIN}: {error}")
+        return dg.SensorResult(skip_reason=visible(f"{AGAIN}: {error}"))
     figures = found.figures()
     return dg.SensorResult(
         run_requests=run_requests(context.instance, found.claims),
-        skip_reason=None if found.claims else found.summary(),
+        skip_reason=None if found.claims else visible(found.summary()),
         cursor=json.dumps({**figures, "problems": found.problems()}),
         asset_events=[
             _observed(found, location.folder),
-            *_checked(pipeline, found, location.folder),
+            *_checked(context, pipeline, found, location.folder),
         ],
     )
 
@@ -91,16 +92,17 @@ def _observed(found: Round, folder: dg.AssetKey) -> dg.AssetObservation:
 def _record(found: Poll) -> dg.TableRecord:
     cells: dict[str, str | int | float | bool | None] = {"source": found.source.source}
     cells |= {"listed": found.listed} | {state: found.counts.get(state, 0) for state in STATES}
-    return dg.TableRecord({**cells, "problem": str(found.error or "")})
+    return dg.TableRecord({**cells, "problem": visible(str(found.error or ""))})
 
 
 def _checked(
-    pipeline: Pipeline, found: Round, folder: dg.AssetKey
+    context: dg.SensorEvaluationContext, pipeline: Pipeline, found: Round, folder: dg.AssetKey
 ) -> list[dg.AssetCheckEvaluation]:
     """Whether all of the folders is loaded; what was claimed is launched even if nobody knows."""
     try:
         return [evaluation(pipeline.store, pipeline.settings, found.counts, found.backlog, folder)]
-    except StoreError:
+    except StoreError as error:
+        context.log.warning("the folder's check is as old as the last tick that made it: %s", error)
         return []
 
 

@@ -23,19 +23,21 @@ LARGE_FILE = 8 << 20
 def look_again(source: SourceSettings, store: Store, due: float) -> None:
     """Have those whose bytes are others by now taken again, as git does with its racy entries.
 
-    A large one is simply taken again; what isn't seen until `due` (monotonic time) is at the next
-    look.
+    A large one is simply taken again, and so is one that can't be read, so that it is told why;
+    what isn't seen until `due` (monotonic time) is at the next look.
     """
     racy = store.racy(source.source, timedelta(seconds=RACY_SECONDS))
     changed = [file.id for file in racy if file.size > LARGE_FILE]
-    same = []
+    same: list[int] = []
     small = {f.path: f for f in racy if f.size <= LARGE_FILE}
     with suppress(SftpError):
         for result in hashed(source, [*small.values()], due):
             file = small[result.file.text]
-            if isinstance(result, Fetched) and result.sha256 != file.sha256:
+            if isinstance(result, Fetched):
+                (same if result.sha256 == file.sha256 else changed).append(file.id)
+            elif result.kind == "unreadable":
                 changed.append(file.id)
-            elif isinstance(result, Fetched) or result.kind == "gone":
+            elif result.kind != "transient":  # listings tell of what is gone or changed
                 same.append(file.id)
     store.looked_again(same, changed)
 

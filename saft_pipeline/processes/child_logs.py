@@ -35,34 +35,11 @@ class Logs(Protocol):
         """All children have ended."""
 
 
-class LogFiles:
-    """A file for each child, appended to."""
+class _Read:
+    """What children say, line by line, with nothing that would steer a terminal."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.where = f"see {folder}"
-
-    @contextmanager
-    def of(self, name: str) -> Iterator[BinaryIO]:
-        """The child's file."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / f"{name}.log").open("ab") as log:
-            yield log
-
-    def close(self) -> None:
-        """Nothing is held open."""
-
-
-class LogLines:
-    """Every line of every child, with its name, on one stream."""
-
-    where = "its last words are above"
-
-    def __init__(self, form: Format, out: TextIO = sys.stderr) -> None:
-        self._form = form
-        self._out = out
+    def __init__(self) -> None:
         self._threads: list[threading.Thread] = []
-        self._guard = threading.Lock()
 
     @contextmanager
     def of(self, name: str) -> Iterator[BinaryIO]:
@@ -83,6 +60,43 @@ class LogLines:
                 self.say(name, visible(text))
 
     def say(self, name: str, message: str) -> None:
+        """Keep one line."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Wait for the last words."""
+        for thread in self._threads:
+            thread.join(timeout=2)
+        self._threads.clear()
+
+
+class LogFiles(_Read):
+    """A file for each child, appended to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        self.where = f"see {folder}"
+
+    def say(self, name: str, message: str) -> None:
+        """Append one line."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / f"{name}.log").open("a", encoding="utf-8") as log:
+            log.write(f"{message}\n")
+
+
+class LogLines(_Read):
+    """Every line of every child, with its name, on one stream."""
+
+    where = "its last words are above"
+
+    def __init__(self, form: Format, out: TextIO = sys.stderr) -> None:
+        super().__init__()
+        self._form = form
+        self._out = out
+        self._guard = threading.Lock()
+
+    def say(self, name: str, message: str) -> None:
         """Write one line."""
         if not message:
             return
@@ -95,12 +109,6 @@ class LogLines:
         with self._guard:
             self._out.write(text + "\n")
             self._out.flush()
-
-    def close(self) -> None:
-        """Wait for the last words."""
-        for thread in self._threads:
-            thread.join(timeout=2)
-        self._threads.clear()
 
 
 def _level(message: str) -> str:

@@ -135,3 +135,11 @@ def test_a_server_that_says_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(mail, "_WITHIN", 0.1)
     assert "timed out" in said(silent_port)
+
+
+def test_names_from_outside_make_no_header_and_steer_no_reader(plain: Mailbox) -> None:
+    message = Message("IVA: Café\nBcc: all@example.test\x1b[2J", "of Café\u202e")
+    Mail(f"smtp://localhost:{plain.port}", "saft@example.test", RECIPIENTS).send(message)
+    (sent,) = plain.mails
+    assert (sent["Subject"], sent["Bcc"]) == (r"IVA: Café Bcc: all@example.test\x1b[2J", None)
+    assert sent.get_content().strip() == r"of Café\u202e"

@@ -69,3 +69,8 @@ def test_a_server_that_says_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(webhook, "_WITHIN", 0.1)
     assert said(f"http://127.0.0.1:{silent_port}/s3cret") == "it gave no answer: TimeoutError"
+
+
+def test_names_from_outside_steer_no_reader(hook: Hook) -> None:
+    Webhook(hook.url).send(Message("", "of Caf\x1b[2J\u202e"))
+    assert hook.posted == [{"text": r"of Caf\x1b[2J\u202e"}]

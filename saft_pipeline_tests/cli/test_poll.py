@@ -36,6 +36,18 @@ def test_the_figures_are_those_of_the_contract(project: Project, saft: Command) 
     assert found == {"listed": 4, "loaded": 2, "failed": 1, "pending": 0, "incomplete": 1}
 
 
+@pytest.mark.parametrize("way", ["poll", "ingest"])
+def test_two_product_codes_in_a_product_keep_no_file_out(
+    project: Project, store: Store, saft: Command, way: str
+) -> None:
+    kind = "<ProductType>P</ProductType>"
+    text = one_invoice("FT I/1").replace(kind, f"{kind}<ProductCode>P0</ProductCode>")
+    path = project.put("two.xml", text)
+    done = saft("poll") if way == "poll" else saft("ingest", path)
+    assert (done.status, text.count("<ProductCode>P0")) == (0, 1)
+    assert [(f.status, f.total_lines) for f in store.files()] == [("loaded", 1)]
+
+
 def test_one_poll_takes_one_batch(
     project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+import dagster as dg
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
@@ -61,3 +65,18 @@ def test_a_traceback_is_for_faults_of_a_program(
     said = run(project, runs, capsys)
     assert ("Stack Trace" in said) is traced
     assert str(error) in said
+
+
+def test_dagster_s_history_holds_nothing_that_steers(
+    project: Project, runs: LocalRuns, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.put("FR202Y2025_7-Gra\x1b[2J\u202e.xml", one_invoice("FT L/9", "11.00"))
+    assert "Gra" in run(project, runs, capsys)
+    (newest,) = runs.instance.get_run_records(limit=1)
+    run_id = newest.dagster_run.run_id
+    told = [dg.serialize_value(entry) for entry in runs.instance.all_logs(run_id)]
+    told.append(json.dumps(newest.dagster_run.tags))
+    assert any(r"Gra\\x1b[2J\\u202e" in each for each in told)
+    # JSON has the character itself as its code after one backslash.
+    raw = re.compile(r"(?<!\\)\\u(001b|202e)")
+    assert [each for each in told if raw.search(each)] == []

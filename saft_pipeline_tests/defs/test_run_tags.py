@@ -74,3 +74,7 @@ def test_the_run_bears_them_if_its_file_failed(project: Project, runs: LocalRuns
     run = runs.instance.get_run_by_id(run_id)
     assert run
     assert (run.is_success, run.tags["saft/branch"]) == (False, "Gramido")
+
+
+def test_a_branch_of_a_name_that_steers_is_shown_by_its_codes() -> None:
+    assert tags(load(None, "Gra\u202emido\x1b"))["saft/branch"] == r"Gra\u202emido\x1b"

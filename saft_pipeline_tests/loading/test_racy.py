@@ -13,6 +13,8 @@ import psycopg
 import pytest
 
 from saft_pipeline.loading import racy as module
+from saft_pipeline.loading.sources import remote_file
+from saft_pipeline.sftp.client import FetchFailed
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project
@@ -94,6 +96,20 @@ def test_the_server_s_newest_file_is_racy_though_its_clock_is_behind_ours(
     assert [f.path for f in store.racy(source_of(project), timedelta(0))] == ["new.xml"]
     assert look(project, store).taken == 0
     assert len(store.racy(source_of(project), timedelta(0))) == 1, "looked at before 3 s were over"
+
+
+def test_a_racy_file_that_can_t_be_read_keeps_no_other_from_being_looked_at(
+    project: Project, store: Store, racy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    age(project, racy.stat().st_mtime - 10)
+    os.utime(racy, (racy.stat().st_mtime - 10,) * 2)
+
+    def refused(_: object, files: Sequence[LedgerFile], due: float) -> Iterator[FetchFailed]:
+        for file in files:
+            yield FetchFailed(remote_file(file), "permission denied", "unreadable")
+
+    monkeypatch.setattr(module, "hashed", refused)
+    assert look(project, store).taken == 1
 
 
 def test_a_server_whose_files_are_all_days_old_has_none_that_is_racy(

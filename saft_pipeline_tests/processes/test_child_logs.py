@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from saft_pipeline.processes.child_logs import Format, LogFiles, LogLines, Logs
 
 
@@ -60,3 +62,14 @@ def test_a_file_is_appended_to(tmp_path: Path) -> None:
     for _ in range(2):
         run(LogFiles(tmp_path / "logs"), "print('again')")
     assert (tmp_path / "logs" / "daemon.log").read_text() == "again\nagain\n"
+
+
+@pytest.mark.parametrize("kind", ["files", "lines"])
+def test_nothing_that_steers_a_terminal_is_kept(tmp_path: Path, kind: str) -> None:
+    program = r"print('a\x1b[2J\u202e.xml')"
+    if kind == "lines":
+        (line,) = lines_of("plain", program)
+    else:
+        run(LogFiles(tmp_path), program)
+        line = (tmp_path / "daemon.log").read_text()
+    assert line.strip().endswith(r"a\x1b[2J\u202e.xml")
