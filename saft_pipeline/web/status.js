@@ -6,6 +6,7 @@
   const told = document.getElementById("told");
   const lang = document.documentElement.lang;
   const ago = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" });
+  const LONGEST = 40000; // ms: more than the server waits for its database
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   let etag = "", wait = 2000, timer = 0, pressed = false;
 
@@ -53,7 +54,9 @@
     try {
       const address = new URL(location.href);
       address.searchParams.set("part", "main");
-      const answer = await fetch(address, { headers: { "If-None-Match": etag } });
+      const answer = await fetch(address, {
+        headers: { "If-None-Match": etag }, signal: AbortSignal.timeout(LONGEST),
+      });
       if (answer.status === 401) { location.reload(); return; }
       if (answer.status === 200) {
         const html = await answer.text();

@@ -107,6 +107,7 @@ _PT = {
     "All files": "Todos os ficheiros",
     "Read by this page": "Lido por esta página",
     "done": "feito",
+    "no answer; trying again": "sem resposta; a tentar de novo",
     "version": "versão",
     "line": "linha",
     "API": "API",
