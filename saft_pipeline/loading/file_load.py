@@ -93,7 +93,8 @@ class Load:
 
 
 def _facts(header: Header) -> dict[str, str]:
-    given = {name: header.extra.get(name) for name in LEDGER_FACTS}
+    extra = header.extra  # made anew each time
+    given = {name: extra.get(name) for name in LEDGER_FACTS}
     return {name: value for name, value in given.items() if isinstance(value, str)}
 
 

@@ -169,7 +169,10 @@ class _Verifier:
 
     def of_program(self, header: Header) -> Callable[[Invoice], Iterable[Finding]] | None:
         """The rule, by SoftwareCertificateNumber or ProductID."""
-        facts = [header.extra.get(n) for n in ("software_certificate_number", "product_id")]
+        if not self._keys:
+            return None
+        extra = header.extra
+        facts = [extra.get(n) for n in ("software_certificate_number", "product_id")]
         key = next((pem for name, pem in self._keys.items() if name in facts), None)
         if key is None:
             return None
