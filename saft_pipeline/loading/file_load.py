@@ -26,7 +26,8 @@ LEDGER_FACTS = (
     *("software_certificate_number", "product_id"),
 )
 """What the Header says of a file that the ledger has a column for, besides DateCreated."""
-GROUP_FILES = 100
+FIRST_GROUP_FILES = 50
+GROUP_FILES = 200
 GROUP_BYTES = 16 << 20
 
 
@@ -143,13 +144,16 @@ class GroupRows:
 
 
 def groups(files: Sequence[LedgerFile]) -> Iterator[list[LedgerFile]]:
-    """Cut files into groups that share one fetch and one publish; a large file goes alone."""
+    """Cut files into groups that share one fetch and one publish; a large file goes alone.
+
+    They grow: with the first all stages have work soon, later ones spare round trips.
+    """
     group: list[LedgerFile] = []
-    size = 0
+    size, most = 0, FIRST_GROUP_FILES
     for file in files:
-        if group and (len(group) == GROUP_FILES or size + file.size > GROUP_BYTES):
+        if group and (len(group) == most or size + file.size > GROUP_BYTES):
             yield group
-            group, size = [], 0
+            group, size, most = [], 0, min(2 * most, GROUP_FILES)
         group.append(file)
         size += file.size
     if group:

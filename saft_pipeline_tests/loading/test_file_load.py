@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saft_pipeline.loading.file_load import GROUP_BYTES, GROUP_FILES, groups
+from saft_pipeline.loading.file_load import FIRST_GROUP_FILES, GROUP_BYTES, GROUP_FILES, groups
 from saft_pipeline_tests.fixtures.project import ledger_file
 
 
@@ -17,11 +17,14 @@ def test_no_files_make_no_group() -> None:
 
 
 def test_a_group_has_no_more_files_than_one_publish_should() -> None:
-    assert [len(group) for group in sizes(*[1] * (2 * GROUP_FILES + 1))] == [
-        GROUP_FILES,
-        GROUP_FILES,
-        1,
-    ]
+    counts = [len(group) for group in sizes(*[1] * (3 * GROUP_FILES))]
+    assert max(counts) == GROUP_FILES
+    assert sum(counts) == 3 * GROUP_FILES
+
+
+def test_groups_grow_from_one_that_all_stages_have_soon() -> None:
+    counts = [len(group) for group in sizes(*[1] * GROUP_FILES)]
+    assert counts[:2] == [FIRST_GROUP_FILES, 2 * FIRST_GROUP_FILES]
 
 
 def test_a_group_has_no_more_bytes_than_memory_should() -> None:
