@@ -94,6 +94,12 @@ def test_what_was_told_is_not_told_again(url: str, watch: Watch) -> None:
     assert alert_keys(watch) == []
 
 
+def test_files_of_one_age_are_told_of_by_their_paths(url: str, watch: Watch) -> None:
+    ids = {path: known(url, path, "gone") for path in ("c.xml", "a.xml", "b.xml")}
+    expected = [f"file {ids[path]}" for path in ("a.xml", "b.xml", "c.xml")]
+    assert alert_keys(watch) == expected
+
+
 def test_each_channel_is_told(url: str, watch: Watch) -> None:
     ledger_id = known(url, "a.xml", "failed")
     watch.mark_sent("webhook", alert_keys(watch))

@@ -62,7 +62,7 @@ begin
     select coalesce(jsonb_agg(jsonb_build_object(
             'alert_key', c.alert_key, 'kind', c.kind, 'subject', c.subject, 'reason', c.reason,
             'seconds', c.seconds)
-        order by c.kind, c.seconds desc), '[]')
+        order by c.kind, c.seconds desc, c.subject, c.alert_key), '[]')
     into found
     from saft.conditions(sources, pending_seconds, incomplete_seconds, silent_seconds) c;
 
