@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -19,6 +19,7 @@ from dagster_shared.error import SerializableErrorInfo
 from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, SOURCE_TAG
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
+from saft_pipeline.dagster_runtime.run_process import is_gone
 from saft_pipeline.store.store import Store
 
 WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
@@ -197,14 +198,16 @@ def _shows_life(store: Store, run: dg.DagsterRun) -> bool:
 def end_dead_runs(
     instance: dg.DagsterInstance, location: Location, store: Store, lease_seconds: int
 ) -> list[str]:
-    """Report our runs whose process is gone as failed; their ids. Files come back at leases' ends.
+    """Report our runs whose process is gone as failed; their ids. Their files may be taken again.
 
     Dagster's default launcher can't tell: after a kill -9 of the whole tree its runs stay STARTED
-    for ever. A run that works renews its lease or writes events; one that does neither is dead.
+    for ever, each in a place of those that may work at once. A run that works renews its lease or
+    writes events; one that does neither is dead, as is one whose process is seen to be gone.
     """
     dead = list(_dead(instance, location, store, silent_since=time.time() - 2 * lease_seconds))
     for run in dead:
         instance.report_run_failed(run, "its process is gone; the files it held are taken again")
+        store.renew(owner_of(run), timedelta(0))
     return [run.run_id for run in dead]
 
 
@@ -213,6 +216,9 @@ def _dead(
 ) -> Iterator[dg.DagsterRun]:
     for record in unfinished(instance, location, WORKING):
         run = record.dagster_run
+        if is_gone(instance, run):
+            yield run
+            continue
         if record.update_timestamp.timestamp() > silent_since or waits(run):
             continue
         held = store.claimed(owner_of(run))

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime import partitions, run_process
 from saft_pipeline.dagster_runtime.names import (
     ASSETS,
     FOLDER,
@@ -81,6 +81,7 @@ def _out(name: str) -> dg.AssetOut:
 def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg.Output[None]]:
     """Load the files that this run claimed, group by group; fail at the end if one failed."""
     silence(context.log)
+    run_process.note(context.instance, context.run)
     store, settings = saft.store, saft.settings
     lease = timedelta(seconds=settings.lease_seconds)
     owner, files = run_files.take(context, store, lease)
