@@ -153,7 +153,9 @@ class LocalRuns:
 
     def execute(self, request: dg.RunRequest) -> str:
         """A run as it is asked for, to its end; its id."""
-        run = create_run(self.instance, self._job().get_definition(), request)
+        with in_use(self._settings):
+            job = self._job().get_definition()
+        run = create_run(self.instance, job, request)
         self._execute(run)
         return run.run_id
 

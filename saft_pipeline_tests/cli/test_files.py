@@ -117,6 +117,10 @@ def test_ingest_takes_several_files_of_which_one_is_broken(
     assert "1 loaded, 1 failed, 0 incomplete" in done.err
 
 
+def test_ingest_tells_the_reason_of_a_broken_file_once(project: Project, bad: Path) -> None:
+    assert project.saft("ingest", bad).stderr.count("UnitPrice") == 1
+
+
 def test_ingest_tags_its_run_with_how_many_files_it_has(
     project: Project, saft: Command, good: Path, bad: Path
 ) -> None:
