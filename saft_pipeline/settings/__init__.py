@@ -344,9 +344,6 @@ def origins() -> dict[str, str]:
     return {name: origin for name, origin in sorted(found.items()) if name in ours}
 
 
-_TRUST = ("sftp_known_hosts_path", "sftp_host_key_fingerprints")
-
-
 def _sources_in(settings: Settings, path: Path) -> tuple[tuple[SourceSettings, ...], list[str]]:
     """The tables of SOURCES_FILE, each upon what the environment says; what is wrong with any."""
     sources, problems = [], []
@@ -370,19 +367,12 @@ def _source_of(
 ) -> tuple[SourceSettings | None, list[str]]:
     """A source, and all that is wrong with its table."""
     try:
-        source = SourceSettings(**_above(settings, table))
+        source = SourceSettings(**table.above(dict(settings)))
     except ValidationError as error:
         wrong = [sources_file.key(explained(each)) for each in error.errors()]
         return None, [*table.problems, *wrong]
     missing = [sources_file.key(problem) for problem in missing_of_sftp(source)]
     return source, [*table.problems, *missing]
-
-
-def _above(settings: Settings, table: sources_file.Table) -> dict[str, Any]:
-    """What the environment says where the table says nothing, whom to trust in one way only."""
-    hidden = _TRUST if any(key in table.given for key in _TRUST) else ()
-    shown = {key: value for key, value in dict(settings).items() if key not in hidden}
-    return {**shown, **table.given, "source": table.name}
 
 
 def _secrets() -> list[str]:

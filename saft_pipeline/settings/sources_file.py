@@ -11,10 +11,12 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from saft_pipeline.settings.secret_files import secret_in
 
 _PLAIN = ("after_load", "max_files_per_batch", "poll_interval_seconds", "companies")
+_TRUST = ("sftp_known_hosts_path", "sftp_host_key_fingerprints")
 _SECRETS = ("sftp_password", "sftp_private_key_passphrase")
 # It begins the keys of partitions, and must not be taken for an address or a local file.
 _NAME = re.compile(r"(?!file$)[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
@@ -27,6 +29,12 @@ class Table:
     name: str
     given: Mapping[str, object]
     problems: list[str]
+
+    def above(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What all settings say where the table says nothing, whom to trust in one way only."""
+        hidden = _TRUST if any(key in self.given for key in _TRUST) else ()
+        shown = {key: value for key, value in settings.items() if key not in hidden}
+        return {**shown, **self.given, "source": self.name}
 
 
 def tables(path: Path, known: Collection[str]) -> list[Table]:

@@ -1,4 +1,7 @@
-"""Values that hold from one day to another, and who says so: the shape of all code lists."""
+"""Values that hold from one day to another, and who says so: the shape of all code lists.
+
+The lists themselves are in `codes`.
+"""
 
 from __future__ import annotations
 
