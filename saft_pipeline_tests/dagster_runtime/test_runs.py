@@ -15,7 +15,7 @@ from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, local_runs
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.dagster_runtime.location import Location
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, JOB
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
@@ -207,3 +207,10 @@ def test_a_run_whose_lease_is_alive_goes_on(
     store.release(store.files()[0].claimed_by or "")
     store.claim(OWNER, lease=timedelta(minutes=1), ids=ids)
     assert silent.run_id not in runs.end_dead_runs(here.instance, Location(), store, 0)
+
+
+def test_a_tag_that_is_no_number_stops_nobody_who_counts_files() -> None:
+    counted = [
+        runs.files_of(dg.DagsterRun("job", tags={FILES_TAG: told})) for told in ("3", "many", "")
+    ]
+    assert counted == [3, 1, 1]
