@@ -7,6 +7,7 @@ import re
 from saft_pipeline.sftp.errors import PermanentSftpError
 
 PARTIAL_SUFFIXES = (b".part", b".tmp", b".filepart")
+_MOST = 2000  # bytes of a text
 _ESCAPE = re.compile(r"\\(?:\\|x([0-9a-f]{2}))")
 
 
@@ -19,10 +20,10 @@ def text_path(raw: bytes) -> str:
     return escaped.decode("utf-8", "backslashreplace")
 
 
-def short_text(raw: bytes, most: int = 2000) -> str:
-    """Give `text_path`, of which a text over `most` bytes is cut and told from others by a hash."""
+def short_text(raw: bytes) -> str:
+    """Give `text_path`, of which a longer text is cut and told from others by a hash."""
     text = text_path(raw)
-    if len(text.encode()) <= most:
+    if len(text.encode()) <= _MOST:
         return text
     digest = hashlib.sha256(raw).hexdigest()[:12]
     return f"{text_path(raw[:100])}… ({len(raw):,} bytes, {digest})"
