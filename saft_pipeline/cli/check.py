@@ -272,17 +272,20 @@ def _may(found: Mapping[str, Any]) -> str:
 
 
 def _dagster(settings: Settings) -> CheckResult:
-    from saft_pipeline.dagster_runtime.instance import open_instance
+    from saft_pipeline.dagster_runtime.instance import daemons, open_instance, unlimited
 
     where = "at DAGSTER_DB_URL" if settings.dagster_db_url else f"in {settings.dagster_home}"
     if not (settings.dagster_db_url or settings.dagster_home.exists()):
         return CheckResult("dagster", ok=True, message=f"history {where}, made at the first use")
     try:
         with open_instance(settings) as instance:
-            statuses = instance.get_daemon_statuses(["SENSOR", "QUEUED_RUN_COORDINATOR"])
+            statuses = instance.get_daemon_statuses(daemons(instance))
+            problem = unlimited(instance)
     except Exception as error:
         message = f"its history {where} can't be opened: {error}"
         return CheckResult("dagster", ok=False, message=message)
+    if problem:
+        return CheckResult("dagster", ok=False, message=f"history {where}; {problem}")
     alive = all(status.healthy for status in statuses.values())
     daemon = "its daemon is at work" if alive else "its daemon is not at work; `saft up` starts it"
     return CheckResult("dagster", ok=True, message=f"history {where}; {daemon}")

@@ -30,7 +30,7 @@ def active(
 
     settings = load()
     with open_instance(settings) as instance:
-        location = find(instance, settings.dagster_location)
+        location = find(instance, settings)
         found = [
             _row(record, runs.files_of(record.dagster_run))
             for record in runs.unfinished(instance, location)
@@ -66,7 +66,7 @@ def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` name
     store = open_store(settings)
     try:
         with open_instance(settings) as instance:
-            location = find(instance, settings.dagster_location)
+            location = find(instance, settings)
             say(runs.cancel(instance, location, store, run))
     except (runs.UnknownRunError, runs.NotCancelledError) as error:
         raise CannotRunError(str(error)) from None

@@ -94,6 +94,7 @@ class LocalRuns:
         assert isinstance(location, InProcessCodeLocation)
         self._location = location
         (self._repository,) = self._location.get_repositories().values()
+        self._label = f"{self._repository.name}@{location.name}"
 
     def tick(self) -> Tick:
         """One tick of the sensor, as the daemon does it; its runs are left waiting.
@@ -155,7 +156,7 @@ class LocalRuns:
         """A run as it is asked for, to its end; its id."""
         with in_use(self._settings):
             job = self._job().get_definition()
-        run = create_run(self.instance, job, request)
+        run = create_run(self.instance, job, request, self._label)
         self._execute(run)
         return run.run_id
 
@@ -184,7 +185,7 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
         with gc_frozen():
             instance = stack.enter_context(open_instance(settings, here))
             with in_use(settings):
-                location = find(instance, settings.dagster_location)
+                location = find(instance, settings)
                 if location.prefix:
                     raise NoLocationError(
                         f"the assets are below {'/'.join(location.prefix)}, in definitions that "

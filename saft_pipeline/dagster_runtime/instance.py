@@ -9,9 +9,10 @@ from typing import Any
 import dagster as dg
 import yaml
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.run_coordinator import QueuedRunCoordinator
 
 from saft_pipeline.dagster_runtime.home import make_private
-from saft_pipeline.dagster_runtime.names import SOURCE_TAG
+from saft_pipeline.dagster_runtime.names import POOL, SOURCE_TAG
 from saft_pipeline.settings import Settings, SettingsError, in_use
 
 # How many events Dagster stores in one go, of those that it makes itself: a backfill has thousands.
@@ -88,6 +89,23 @@ def environment(settings: Settings, environ: Mapping[str, str] | None = None) ->
         "SAFT_HOME": str(settings.home),
         "DAGSTER_HOME": str(prepare(settings)),
     }
+
+
+def daemons(instance: dg.DagsterInstance) -> list[str]:
+    """The parts of the daemon that loading needs, as Dagster names them."""
+    queued = isinstance(instance.run_coordinator, QueuedRunCoordinator)
+    return ["SENSOR", *(["QUEUED_RUN_COORDINATOR"] if queued else [])]
+
+
+def unlimited(instance: dg.DagsterInstance) -> str | None:
+    """That the instance launches every run at once, and what still bounds them there."""
+    if isinstance(instance.run_coordinator, QueuedRunCoordinator):
+        return None
+    return (
+        f"its {type(instance.run_coordinator).__name__} launches every run at once: neither "
+        f"MAX_CONCURRENT_RUNS nor a limit by {SOURCE_TAG} holds. Give dagster.yaml the "
+        f"QueuedRunCoordinator, or bound the pool: dagster instance concurrency set {POOL} 2"
+    )
 
 
 def prepare(settings: Settings) -> str:

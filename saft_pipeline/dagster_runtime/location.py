@@ -1,13 +1,18 @@
 """Where our definitions are in an instance, which may be another team's, with its own beside ours.
 
-The daemon notes each sensor that it has seen, with the code location that it is in: that shows
-under which name our definitions were loaded there, alone or merged with others.
+The daemon notes each sensor that it has seen, with its code location and its cursor. Others may
+call a sensor as ours is called; the cursor of ours has a mark, with what our assets' keys begin
+with there and the database of the rows, so that another team's use of this package is not taken for
+ours either.
 """
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
@@ -17,6 +22,9 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.scheduler.instigation import InstigatorState, SensorInstigatorData
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 from saft_pipeline.dagster_runtime.names import (
     ASSETS,
@@ -27,17 +35,19 @@ from saft_pipeline.dagster_runtime.names import (
     LOCATION,
     MONTHLY_JOB,
     PRUNE_JOB,
-    PUBLISHING,
     REPORTS,
     SENSOR,
 )
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
-from saft_pipeline.settings import SettingsError
+from saft_pipeline.settings import Settings, SettingsError
 
 REPOSITORY_TAG = ".dagster/repository"
 """The tag that Dagster gives to a run that was launched for a code location: `label`."""
 ASSET_JOB = "__ASSET_JOB"
 """How the name begins of a run that the page, a backfill or `dagster asset` launched."""
+_MARK = "saft_pipeline"
+_ALIVE = 86_400.0
+"""Seconds; a sensor that has not ticked for longer is of a location that is no more."""
 
 
 class NoLocationError(SettingsError):
@@ -85,7 +95,8 @@ class Location:
         if label not in (None, self.label):
             return False
         if run.job_name in (JOB, PRUNE_JOB, MONTHLY_JOB, CONTINUITY_JOB):
-            return label is not None or CLAIM_TAG in run.tags
+            # Before 0.2.0 what `saft ingest` ran had no label; it can't load what has a prefix.
+            return label is not None or (CLAIM_TAG in run.tags and not self.prefix)
         chosen = set(run.asset_selection or ())
         return run.job_name.startswith(ASSET_JOB) and bool(chosen) and chosen <= set(self.keys)
 
@@ -100,53 +111,122 @@ def of_sensor(context: dg.SensorEvaluationContext, prefix: Sequence[str]) -> Loc
     )
 
 
-def find(instance: dg.DagsterInstance, wanted: str | None = None) -> Location:
-    """The location of that name, or the only one, or, in an instance of our own, `saft up`'s.
+def mark(location: Location, settings: Settings) -> dict[str, dict[str, Any]]:
+    """What the cursor of our sensor says, which no other sensor of that name has."""
+    return {_MARK: {"prefix": list(location.prefix), "database": _database(settings)}}
+
+
+def find(instance: dg.DagsterInstance, settings: Settings) -> Location:
+    """Where our definitions are that write into the database of the settings.
+
+    DAGSTER_LOCATION says which, if they are in several.
 
     Raises:
         NoLocationError: there is none, or more than one and none is wanted.
     """
-    return replace(_found(instance, wanted), prefix=_prefix(instance))
+    seen, wanted = _seen(instance), settings.dagster_location
+    marked = [each for each in seen if each.marked]
+    ours = [each for each in marked if each.database == _database(settings)]
+    if wanted:
+        ours = [each for each in marked if each.location.name == wanted]
+    elif not ours and settings.dagster_instance is None and settings.dagster_db_url is None:
+        ours = marked  # the history is in our home; the tables have moved
+    elif len(ours) > 1:
+        ours = [each for each in ours if each.location.name == LOCATION] or ours
+    if len(ours) == 1:
+        return ours[0].location
+    if not ours and wanted in (None, LOCATION):
+        # Nobody calls a location by our module's name by accident; below a prefix it has a mark.
+        named = [each for each in seen if each.location.name == LOCATION]
+        if all(not each.marked for each in named) and (
+            named or isinstance(instance.event_log_storage, BatchedEventLog)
+        ):
+            return named[0].location if named else Location()
+    raise NoLocationError(_why_not(seen, ours, wanted))
 
 
-def _found(instance: dg.DagsterInstance, wanted: str | None) -> Location:
-    found = _seen(instance)
-    named = [location for location in found if location.name == (wanted or LOCATION)]
-    if named or (len(found) == 1 and wanted is None):
-        return (named or found)[0]
-    if not found and wanted is None and isinstance(instance.event_log_storage, BatchedEventLog):
-        return Location()
-    names = ", ".join(location.name for location in found)
-    if found and wanted is None:
-        raise NoLocationError(
+def require_own_keys(instance: dg.DagsterInstance, location: Location, settings: Settings) -> None:
+    """Two locations whose assets have the same keys, and other tables, have one history.
+
+    Raises:
+        NoLocationError: there is another such location, and its sensor ticks.
+    """
+    database, since = _database(settings), time.time() - _ALIVE
+    for each in _seen(instance):
+        if (
+            each.marked
+            and each.location.label != location.label
+            and each.location.prefix == location.prefix
+            and each.database != database
+            and each.ticked > since
+        ):
+            raise NoLocationError(
+                f"the code location {each.location.name} has assets of the same keys, whose rows "
+                f"are in {each.database}: give ours a prefix, build_defs(key_prefix=…)"
+            )
+
+
+def _why_not(seen: Sequence[_Seen], ours: Sequence[_Seen], wanted: str | None) -> str:
+    if ours:
+        names = ", ".join(each.location.name for each in ours)
+        return (
             f"the sensor {SENSOR} is in several code locations ({names}): say which is meant with "
             "DAGSTER_LOCATION"
         )
-    raise NoLocationError(
-        f"Dagster's daemon has not seen the sensor {SENSOR}"
+    others = [
+        f"{each.location.name} ({each.database or 'it has not looked at our folders yet'})"
+        for each in seen
+    ]
+    return (
+        f"Dagster's daemon has not seen our sensor {SENSOR}"
         f"{f' in the code location {wanted}' if wanted else ''}: start it with `saft up`, or with "
-        f"a workspace.yaml that loads {LOCATION}"
-        + (f"; it is in {names} (DAGSTER_LOCATION)" if names else "")
+        f"a workspace.yaml that loads {LOCATION}, and let it look once"
+        + (f"; one of that name is in {', '.join(others)}" if others else "")
+        + ("" if wanted or not others else "; if that is meant, DAGSTER_LOCATION says so")
     )
 
 
-def _seen(instance: dg.DagsterInstance) -> list[Location]:
-    """The locations in which the daemon has seen our sensor."""
+@dataclass(frozen=True)
+class _Seen:
+    """A sensor called like ours, and, if it is ours, the database that it writes into."""
+
+    location: Location
+    database: str | None
+    ticked: float
+
+    @property
+    def marked(self) -> bool:
+        return self.database is not None
+
+
+def _seen(instance: dg.DagsterInstance) -> list[_Seen]:
+    """The sensors of that name that the daemon has seen."""
     states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
-    origins = [s.origin.repository_origin for s in states if s.instigator_name == SENSOR]
-    found = {Location(o.code_location_origin.location_name, o.repository_name) for o in origins}
-    return sorted(found, key=lambda location: location.label)
+    found = [_of_state(state) for state in states if state.instigator_name == SENSOR]
+    return sorted(found, key=lambda each: each.location.label)
 
 
-def _prefix(instance: dg.DagsterInstance) -> tuple[str, ...]:
-    """What our assets' keys begin with, as the newest run of our job that ended has them."""
-    ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
-    newest = dg.RunsFilter(job_name=JOB, statuses=ended)
-    for record in instance.get_run_records(newest, limit=1):
-        planned = instance.all_logs(
-            record.dagster_run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED
-        )
-        for key in (entry.get_dagster_event().asset_key for entry in planned):
-            if key and key.path[-1] == PUBLISHING:
-                return tuple(key.path[:-1])
-    return ()
+def _of_state(state: InstigatorState) -> _Seen:
+    origin, data = state.origin.repository_origin, state.instigator_data
+    cursor = data.cursor if isinstance(data, SensorInstigatorData) else None
+    try:
+        said = json.loads(cursor or "{}")[_MARK]
+        prefix, database = tuple(map(str, said["prefix"])), str(said["database"])
+    except (ValueError, TypeError, LookupError):
+        prefix, database = (), None
+    name = origin.code_location_origin.location_name
+    ticked = data.last_tick_timestamp if isinstance(data, SensorInstigatorData) else None
+    return _Seen(Location(name, origin.repository_name, prefix), database, ticked or 0.0)
+
+
+def _database(settings: Settings) -> str:
+    """Where the tables are, without who logs in there."""
+    if settings.over_rest:
+        return str(settings.supabase_url)
+    if settings.supabase_db_url:
+        try:
+            given = conninfo_to_dict(settings.supabase_db_url.get_secret_value())
+        except ProgrammingError:
+            return ""  # who opens it says what is wrong with it
+        return f"{given.get('host', '')}:{given.get('port', 5432)}/{given.get('dbname', '')}"
+    return str(settings.home)

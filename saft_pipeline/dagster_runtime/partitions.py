@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 from typing import Protocol
 
 import dagster as dg
 
-files = dg.DynamicPartitionsDefinition(name="saft_files")
-
 _KEPT = 80
+
+
+@cache
+def files_of(prefix: tuple[str, ...]) -> dg.DynamicPartitionsDefinition:
+    """The files of the assets whose keys begin with that; an instance may have several such."""
+    return dg.DynamicPartitionsDefinition(name="/".join([*prefix, "saft_files"]))
+
+
+files = files_of(())
 
 
 class Keyed(Protocol):

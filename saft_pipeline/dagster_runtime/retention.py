@@ -27,6 +27,7 @@ from saft_pipeline.dagster_runtime.location import (
     REPOSITORY_TAG,
     NoLocationError,
     find,
+    require_own_keys,
 )
 from saft_pipeline.dagster_runtime.names import (
     ALERTS,
@@ -145,7 +146,7 @@ def prune(
             else:
                 _delete(connection, parameters, pruned)
                 # Dagster remembers which partitions it saw materialized.
-                instance.wipe_asset_cached_status(find(instance, settings.dagster_location).keys)
+                instance.wipe_asset_cached_status(find(instance, settings).keys)
     except _NotPrunableError as error:
         pruned.kept = f"Dagster's history stays as it is: {error}"
     artifacts = artifacts_of(settings)
@@ -161,7 +162,6 @@ def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
     return {
         "before": before.astimezone(UTC).replace(tzinfo=None),
         "finished": [s.value for s in dg.DagsterRunStatus if s not in UNFINISHED],
-        "partitions": str(partitions.files.name),
         "most": MOST_PARTITIONS,
         "open": open_keys,
         "kinds": [kind.value for kind in _KINDS],
@@ -171,7 +171,8 @@ def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
 def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
     """What tells our part of an instance from that of others."""
     try:
-        location = find(instance, settings.dagster_location)
+        location = find(instance, settings)
+        require_own_keys(instance, location, settings)
     except NoLocationError as error:
         raise _NotPrunableError(str(error)) from None
     schedules = (PRUNE_SCHEDULE, MONTHLY_SCHEDULE, CONTINUITY_SCHEDULE)
@@ -179,7 +180,8 @@ def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
     return {
         "location_tag": REPOSITORY_TAG,
         "location": location.label,
-        "tags": [REPOSITORY_TAG, CLAIM_TAG],
+        "tags": [REPOSITORY_TAG, *([] if location.prefix else [CLAIM_TAG])],
+        "partitions": str(partitions.files_of(location.prefix).name),
         "jobs": [JOB, PRUNE_JOB, MONTHLY_JOB, CONTINUITY_JOB],
         "asset_job": ASSET_JOB,
         "assets": [key.to_string() for key in location.keys],

@@ -20,28 +20,34 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
 from saft_pipeline.dagster_runtime import partitions
-from saft_pipeline.dagster_runtime.location import find
+from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, find
 from saft_pipeline.dagster_runtime.names import (
     CLAIM_TAG,
     FILES_TAG,
     JOB,
     LOCATION,
+    PUBLISHING,
     RUN_CONFIG,
     SOURCE_TAG,
 )
+from saft_pipeline.settings import Settings
 from saft_pipeline.store.model import LedgerFile
 
 
 def run_requests(
-    instance: dg.DagsterInstance, claims: Mapping[str, Sequence[LedgerFile]]
+    instance: dg.DagsterInstance,
+    claims: Mapping[str, Sequence[LedgerFile]],
+    prefix: tuple[str, ...] = (),
 ) -> list[dg.RunRequest]:
     """What launches a run for each claim (owner: files); registers the files' partitions.
+
+    `prefix`: what the keys of the assets begin with.
 
     A run of one file has its partition, others have none: their files are in the ledger alone.
     """
     keys = {owner: [partitions.partition_key(f) for f in files] for owner, files in claims.items()}
     if every := [key for some in keys.values() for key in some]:
-        instance.add_dynamic_partitions(str(partitions.files.name), every)
+        instance.add_dynamic_partitions(str(partitions.files_of(prefix).name), every)
     return [
         dg.RunRequest(
             run_key=owner,
@@ -57,12 +63,25 @@ def run_requests(
     ]
 
 
+def adopt_partitions(instance: dg.DagsterInstance, prefix: tuple[str, ...]) -> None:
+    """Have the files that were loaded while all prefixes had one set of partitions, in the own."""
+    own = str(partitions.files_of(prefix).name)
+    if prefix and not instance.get_paginated_dynamic_partitions(own, 1, ascending=True).results:
+        made = instance.get_materialized_partitions(dg.AssetKey([*prefix, PUBLISHING]))
+        if made:
+            instance.add_dynamic_partitions(own, sorted(made))
+
+
 def create_run(
-    instance: dg.DagsterInstance, job: dg.JobDefinition, request: dg.RunRequest, **origins: Any
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    request: dg.RunRequest,
+    label: str,
+    **origins: Any,
 ) -> dg.DagsterRun:
-    """The run that a request asks for, not launched yet."""
+    """The run that a request asks for in the location of that label, not launched yet."""
     key = request.partition_key
-    tags = {**request.tags, **({"dagster/partition": key} if key else {})}
+    tags = {**request.tags, REPOSITORY_TAG: label, **({"dagster/partition": key} if key else {})}
     config = request.run_config
     run: dg.DagsterRun = instance.create_run_for_job(job, run_config=config, tags=tags, **origins)
     return run
@@ -75,12 +94,11 @@ class Launcher:
         self,
         instance: dg.DagsterInstance,
         workspace: WorkspaceProcessContext,
-        wanted: str | None = None,
+        settings: Settings,
     ) -> None:
-        """`wanted`: the code location, if the instance has our sensor in several."""
         self._instance = instance
         self._workspace = workspace
-        self._wanted = wanted
+        self._settings = settings
 
     def submit(self, owner: str, files: Sequence[LedgerFile]) -> str:
         """Put a run for files claimed by `owner` into the queue; the run's id.
@@ -88,8 +106,8 @@ class Launcher:
         Raises:
             NoLocationError: nobody would take it out of the queue.
         """
-        where = find(self._instance, self._wanted)
-        (request,) = run_requests(self._instance, {owner: files})
+        where = find(self._instance, self._settings)
+        (request,) = run_requests(self._instance, {owner: files}, where.prefix)
         context = self._workspace.create_request_context()
         (location,) = context.code_locations
         (repository,) = location.get_repositories().values()
@@ -97,6 +115,7 @@ class Launcher:
             self._instance,
             _job(where.prefix),
             request,
+            where.label,
             remote_job_origin=where.job_origin(),
             job_code_origin=repository.get_full_job(JOB).get_python_origin(),
         )

@@ -16,6 +16,7 @@ import dagster as dg
 from saft_pipeline import __version__
 from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER, PUBLISHING
 from saft_pipeline.dagster_runtime.names import REPORTS as REPORT_ASSETS
+from saft_pipeline.dagster_runtime.partitions import files_of
 from saft_pipeline.defs import table_schema
 from saft_pipeline.defs.report_assets import GROUP as REPORTS
 from saft_pipeline.settings import Settings
@@ -74,6 +75,7 @@ def _described(
         owners=[_ACCOUNTANTS if spec.group_name == REPORTS else _ENGINEERS],
         code_version=None if name == FOLDER else f"{__version__}-{known.version}",
         freshness_policy=_freshness(settings.alert_silent_after) if fresh else None,
+        partitions_def=spec.partitions_def and files_of(tuple(prefix)),
         metadata={**spec.metadata, **_metadata(name, known, settings, prefix)},
         group_name=group or spec.group_name,
     )

@@ -5,7 +5,6 @@ from typing import Any
 import dagster as dg
 
 from saft_pipeline.dagster_runtime.names import JOB, RUN_CONFIG
-from saft_pipeline.dagster_runtime.partitions import files
 
 
 def build_job(load_files: dg.AssetsDefinition, *others: dg.AssetChecksDefinition) -> Any:
@@ -16,7 +15,7 @@ def build_job(load_files: dg.AssetsDefinition, *others: dg.AssetChecksDefinition
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.assets(load_files) - dg.AssetSelection.checks(*others),
-        partitions_def=files,
+        partitions_def=load_files.partitions_def,
         config=RUN_CONFIG,
         executor_def=dg.in_process_executor,
         description="Fetch, read and publish files: one partition a file, one or many files a run.",

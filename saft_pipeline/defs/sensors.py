@@ -6,11 +6,16 @@ from typing import Any
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.location import Location, of_sensor
+from saft_pipeline.dagster_runtime.location import (
+    Location,
+    mark,
+    of_sensor,
+    require_own_keys,
+)
 from saft_pipeline.dagster_runtime.names import AGAIN, CANNOT_POLL, CLAIM_TAG, JOB, SENSOR
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dagster_runtime.runs import end_dead_runs, queued, waits
-from saft_pipeline.dagster_runtime.submission import run_requests
+from saft_pipeline.dagster_runtime.submission import adopt_partitions, run_requests
 from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.errors import TransientSourceError
@@ -46,11 +51,13 @@ def tick(
 ) -> dg.SensorResult:
     """One poll. A transient fault skips the tick with its reason; any other fails it.
 
-    The cursor decides nothing: it keeps the poll's figures where the tick shows them.
+    The cursor decides nothing here: it marks the sensor as ours, and keeps the poll's figures where
+    the tick shows them.
     """
     try:
         settings = pipeline.settings
         settings.require_sources()
+        require_own_keys(context.instance, location, settings)
         end_dead_runs(context.instance, location, pipeline.store, settings.lease_seconds)
         _require_queue(context.instance, settings)
         found = pipeline.rounds.go(
@@ -67,11 +74,12 @@ def tick(
         return dg.SensorResult(skip_reason=visible(f"{CANNOT_POLL}: {error}"))
     except (TransientSourceError, TransientStoreError, BrokerError) as error:
         return dg.SensorResult(skip_reason=visible(f"{AGAIN}: {error}"))
+    adopt_partitions(context.instance, location.prefix)
     figures = found.figures()
     return dg.SensorResult(
-        run_requests=run_requests(context.instance, found.claims),
+        run_requests=run_requests(context.instance, found.claims, location.prefix),
         skip_reason=None if found.claims else visible(found.summary()),
-        cursor=json.dumps({**figures, "problems": found.problems()}),
+        cursor=json.dumps({**figures, "problems": found.problems(), **mark(location, settings)}),
         asset_events=[
             _observed(found, location.folder),
             *_checked(context, pipeline, found, location.folder),

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from saft_pipeline.dagster_runtime import sensor_ticks
+from saft_pipeline.dagster_runtime.instance import daemons
 from saft_pipeline.dagster_runtime.names import CANNOT_POLL
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, require_answer
 from saft_pipeline.durations import format_duration
@@ -25,7 +26,6 @@ from saft_pipeline.web.services import Services
 CONNECTED = "connected"
 _PATIENCE = 10.0
 _STALLED = 600.0
-_DAEMONS = ("SENSOR", "QUEUED_RUN_COORDINATOR")
 
 
 class Probe:
@@ -117,7 +117,7 @@ def _supabase(services: Services) -> str:
 
 
 def _dagster(services: Services, since: float) -> str:
-    statuses = services.instance.get_daemon_statuses(_DAEMONS)
+    statuses = services.instance.get_daemon_statuses(daemons(services.instance))
     if all(status.healthy for status in statuses.values()):
         return _unpolled(services) or _stalled(services, since) or _queue(services.settings)
     return "its daemon shows no sign of life: nothing is polled or loaded; start it with `saft up`"

@@ -76,7 +76,7 @@ class Services:
     @property
     def location(self) -> Location:
         """Where our definitions are in the instance now; raises `NoLocationError`."""
-        return find(self.instance, self.settings.dagster_location)
+        return find(self.instance, self.settings)
 
     def ask_for_tick(self) -> int:
         """Have the sensor tick now; the id of the tick after which it comes."""
@@ -106,7 +106,7 @@ class Services:
 def services(settings: Settings) -> Iterator[Services]:
     """Open Dagster's instance and load the definitions."""
     with open_instance(settings) as instance, loaded(instance) as workspace:
-        launcher = Launcher(instance, workspace, settings.dagster_location)
+        launcher = Launcher(instance, workspace, settings)
         opened = Services(settings, instance, launcher)
         try:
             yield opened

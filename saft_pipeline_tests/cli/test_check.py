@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 
 from saft_pipeline.store import schema
 from saft_pipeline_tests.fixtures.project import Command, Done, Project
@@ -145,3 +146,16 @@ def test_what_anyone_may_do_is_found(saft: Command, ready: Project, database_url
     check, message = problem(saft("check", "--json"))
     assert check == "rights"
     assert "insert on invoices" in message
+
+
+def test_an_instance_without_a_queue_is_told(
+    saft: Command, ready: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = {"module": "dagster.core.run_coordinator", "class": "DefaultRunCoordinator"}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"run_coordinator": kind}))
+    monkeypatch.setenv("DAGSTER_INSTANCE", str(tmp_path))
+    check, message = problem(saft("check", "--json"))
+    assert (check, "DefaultRunCoordinator launches every run at once" in message) == (
+        "dagster",
+        True,
+    )

@@ -19,7 +19,7 @@ def queued(project: Project, store: Store) -> str:
     file = enter_local(store, project.put("f.xml", one_invoice("FT S/1")))
     store.claim("owner", lease=timedelta(minutes=1), ids=[file.id])
     with open_instance(project.settings) as instance, loaded(instance) as workspace:
-        return Launcher(instance, workspace).submit("owner", [file])
+        return Launcher(instance, workspace, project.settings).submit("owner", [file])
 
 
 def test_active_shows_what_waits(saft: Command, queued: str) -> None:

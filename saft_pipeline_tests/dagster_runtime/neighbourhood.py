@@ -30,6 +30,8 @@ from saft_pipeline.settings import Settings
 
 OURS = "saft_pipeline.definitions"
 THEIRS = "saft_pipeline_tests.dagster_runtime.their_location"
+ANOTHER = "saft_pipeline_tests.dagster_runtime.another_team"
+ANOTHER_TEAM = "another_team"
 _LAUNCHER = {"module": WaitingRuns.__module__, "class": WaitingRuns.__name__}
 
 
@@ -102,7 +104,8 @@ def neighbourhood(settings: Settings, name: str, *, beside: bool) -> Iterator[Ne
     """Open the instance that the settings name, with our definitions in a location of that name."""
     with contextlib.ExitStack() as stack:
         instance = stack.enter_context(open_instance(settings, {"run_launcher": _LAUNCHER}))
-        origins = [_origin(OURS, name), *([_origin(THEIRS, "their_location")] if beside else [])]
+        others = [_origin(THEIRS, "their_location"), _origin(ANOTHER, ANOTHER_TEAM)]
+        origins = [_origin(OURS, name), *(others if beside else [])]
         target = InProcessWorkspaceLoadTarget(origins)
         workspace = stack.enter_context(WorkspaceProcessContext(instance, target))
         yield Neighbourhood(settings, instance, workspace, Location(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 
@@ -16,23 +17,40 @@ from dagster._core.remote_origin import (
 from dagster._core.scheduler.instigation import (
     InstigatorState,
     InstigatorStatus,
+    SensorInstigatorData,
     TickData,
     TickStatus,
 )
 
-from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
+from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location, mark
+from saft_pipeline.settings import Settings
 
 THEIRS = "their_location"
 
 
 def seen_by_daemon(
-    instance: dg.DagsterInstance, location: str, sensor: str = "sftp_folder"
+    instance: dg.DagsterInstance,
+    location: str,
+    sensor: str = "sftp_folder",
+    cursor: str | None = None,
 ) -> InstigatorState:
-    """Note that a sensor is in a location, as the daemon does when it first looks."""
+    """Note that a sensor is in a location, as the daemon does when it has ticked."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin(location), "__repository__")
     origin = RemoteInstigatorOrigin(repository, sensor)
     status = InstigatorStatus.DECLARED_IN_CODE
-    return instance.add_instigator_state(InstigatorState(origin, InstigatorType.SENSOR, status))
+    data = SensorInstigatorData(cursor=cursor, last_tick_timestamp=time.time())
+    return instance.add_instigator_state(
+        InstigatorState(origin, InstigatorType.SENSOR, status, data)
+    )
+
+
+def ours_seen(
+    instance: dg.DagsterInstance, settings: Settings, location: str, *prefix: str
+) -> Location:
+    """Note that our sensor is in a location and has looked at its folders."""
+    found = Location(location, prefix=prefix)
+    seen_by_daemon(instance, location, cursor=json.dumps(mark(found, settings)))
+    return found
 
 
 def run_of_theirs(
@@ -41,7 +59,7 @@ def run_of_theirs(
     """A run that failed in another team's location, with events about these assets."""
     failed = dg.DagsterRunStatus.FAILURE
     tags = {REPOSITORY_TAG: Location(location).label}
-    keys = frozenset(map(dg.AssetKey, assets))
+    keys = frozenset(map(dg.AssetKey.from_user_string, assets))
     run = dg.DagsterRun(job, str(uuid.uuid4()), status=failed, tags=tags, asset_selection=keys)
     instance.add_run(run)
     for key in keys:

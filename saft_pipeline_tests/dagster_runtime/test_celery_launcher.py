@@ -97,7 +97,7 @@ def machines(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[M
     settings = load(env)
     store = open_store(settings)
     with open_instance(settings, NOW) as instance, loaded(instance) as workspace:
-        yield Machines(env, instance, Launcher(instance, workspace), store)
+        yield Machines(env, instance, Launcher(instance, workspace, settings), store)
     store.close()
 
 

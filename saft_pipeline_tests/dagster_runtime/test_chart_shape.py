@@ -73,14 +73,11 @@ def until(what: Callable[[], bool], logs: Path) -> None:
         time.sleep(0.5)
 
 
-@pytest.fixture
-def chart(
-    project: Project,
-    postgres_server: EmbeddedPostgres,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+@contextlib.contextmanager
+def chart_shape(
+    postgres_server: EmbeddedPostgres, env: dict[str, str], folder: Path
 ) -> Iterator[int]:
-    """The port of the web server of an instance as the chart makes it."""
+    """The port of the web server of an instance in the folder, as the chart makes it."""
     history = postgres_server.url(f"chart_{uuid.uuid4().hex}")
     history = history.replace("postgresql://", "postgresql+psycopg2://", 1)
     instance = {
@@ -92,24 +89,36 @@ def chart(
             "config": {"dequeue_interval_seconds": 1},
         },
     }
-    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(instance))
+    (folder / "dagster.yaml").write_text(yaml.safe_dump(instance))
     code, page = free_port(), free_port()
     server = {"host": "127.0.0.1", "port": code, "location_name": "finance"}
-    workspace = tmp_path / "workspace.yaml"
+    workspace = folder / "workspace.yaml"
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
-    there = {**os.environ, "DAGSTER_HOME": str(tmp_path)}
-    ours = {**there, **project.env, "POLL_INTERVAL_SECONDS": "5"}
-    bare = {k: v for k, v in there.items() if k not in project.env}
+    there = {**os.environ, "DAGSTER_HOME": str(folder)}
+    ours = {**there, **env, "POLL_INTERVAL_SECONDS": "5"}
+    bare = {k: v for k, v in there.items() if k not in env}
     serve = ["-m", "dagster", "code-server", "start", "-m", "saft_pipeline.definitions"]
     where = ["-w", str(workspace)]
     daemon = ["-c", WITHOUT_US, "dagster._daemon", "run", *where]
     web = ["-c", WITHOUT_US, "dagster_webserver", "-h", "127.0.0.1", "-p", str(page), *where]
-    monkeypatch.setenv("DAGSTER_INSTANCE", str(tmp_path))
     with (
-        running([*serve, "-p", str(code)], ours, tmp_path / "code.log"),
-        running(daemon, bare, tmp_path / "daemon.log"),
-        running(web, bare, tmp_path / "web.log"),
+        running([*serve, "-p", str(code)], ours, folder / "code.log"),
+        running(daemon, bare, folder / "daemon.log"),
+        running(web, bare, folder / "web.log"),
     ):
+        yield page
+
+
+@pytest.fixture
+def chart(
+    project: Project,
+    postgres_server: EmbeddedPostgres,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[int]:
+    """The port of the web server of the project's instance."""
+    monkeypatch.setenv("DAGSTER_INSTANCE", str(tmp_path))
+    with chart_shape(postgres_server, project.env, tmp_path) as page:
         yield page
 
 

@@ -7,6 +7,7 @@ told of or deleted in any of them.
 from __future__ import annotations
 
 import contextlib
+import os
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,12 +22,18 @@ from saft_pipeline.dagster_runtime import partitions, retention, runs
 from saft_pipeline.dagster_runtime.names import ASSETS
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import load
+from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.opening import open_watch
 from saft_pipeline.store.store import Store
 from saft_pipeline.web import endpoints
 from saft_pipeline.web.models import FilePath, Nothing, TaskId
 from saft_pipeline.web.services import services
-from saft_pipeline_tests.dagster_runtime.neighbourhood import Neighbourhood, neighbourhood
+from saft_pipeline_tests.dagster_runtime import another_team
+from saft_pipeline_tests.dagster_runtime.neighbourhood import (
+    ANOTHER_TEAM,
+    Neighbourhood,
+    neighbourhood,
+)
 from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
 from saft_pipeline_tests.fixtures.own_home import forget, own_home
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice, partition_of
@@ -70,6 +77,9 @@ def place(
                 config["storage"] = {"postgres": {"postgres_url": url}}
             (folder / "dagster.yaml").write_text(yaml.safe_dump(config))
             patch.setenv("DAGSTER_INSTANCE", str(folder))
+        patch.setenv(another_team.DATABASE, postgres_server.url(f"theirs_{uuid.uuid4().hex}"))
+        patch.setenv(another_team.FOLDER, str(tmp_path_factory.mktemp("theirs")))
+        migrate(os.environ[another_team.DATABASE])
         ours = "saft_pipeline.definitions" if name == "ours" else "finance"
         with neighbourhood(load(), ours, beside=name == "beside others") as opened:
             if kind == "ours":
@@ -188,13 +198,23 @@ def _active(opened: Any) -> list[Any]:
 def test_what_others_do_is_neither_read_nor_told_nor_deleted(
     place: Neighbourhood, ledger: Store
 ) -> None:
-    theirs = run_of_theirs(place.instance, "load_files_job", "their_asset")
+    job = "load_files_job"
+    theirs = [
+        run_of_theirs(place.instance, job, "their_asset"),
+        run_of_theirs(place.instance, job, "another_team/invoices", location=ANOTHER_TEAM),
+    ]
+    partitions_of_theirs = str(partitions.files_of((ANOTHER_TEAM,)).name)
+    place.instance.add_dynamic_partitions(partitions_of_theirs, ["a~0123456789ab"])
     with services(place.settings) as opened:
-        assert theirs not in [each.id for each in _active(opened)]
-        with pytest.raises(runs.UnknownRunError):
-            endpoints.task_status(opened, TaskId(id=theirs))
+        assert opened.location == place.location
+        assert not set(theirs) & {each.id for each in _active(opened)}
+        for run_id in theirs:
+            with pytest.raises(runs.UnknownRunError):
+                endpoints.task_status(opened, TaskId(id=run_id))
     watch = open_watch(place.settings)
     retention.prune(place.instance, watch, place.settings, datetime.now(UTC) + timedelta(hours=1))
     watch.close()
-    assert place.instance.get_run_by_id(theirs)
-    assert place.instance.all_logs(theirs)
+    assert place.instance.get_dynamic_partitions(partitions_of_theirs) == ["a~0123456789ab"]
+    for run_id in theirs:
+        assert place.instance.get_run_by_id(run_id)
+        assert place.instance.all_logs(run_id)

@@ -43,10 +43,10 @@ def claimed(project: Project, store: Store) -> LedgerFile:
 
 
 @pytest.fixture
-def queued(instance: dg.DagsterInstance, claimed: LedgerFile) -> str:
+def queued(instance: dg.DagsterInstance, project: Project, claimed: LedgerFile) -> str:
     """A run that waits in the queue."""
     with loaded(instance) as workspace:
-        return Launcher(instance, workspace).submit(OWNER, [claimed])
+        return Launcher(instance, workspace, project.settings).submit(OWNER, [claimed])
 
 
 def started(instance: dg.DagsterInstance, run_id: str, **tags: str) -> str:

@@ -23,9 +23,15 @@ def their_job() -> None:
 
 
 @dg.sensor(job=their_job, default_status=dg.DefaultSensorStatus.RUNNING)
+def sftp_folder() -> dg.SkipReason:
+    """A sensor that is called like the one that is looked for to find ours."""
+    return dg.SkipReason("nothing to do")
+
+
+@dg.sensor(job=their_job, default_status=dg.DefaultSensorStatus.RUNNING)
 def alerts() -> dg.SkipReason:
     """A sensor that is called like ours."""
     return dg.SkipReason("nothing to do")
 
 
-defs = dg.Definitions(assets=[their_asset], jobs=[their_job], sensors=[alerts])
+defs = dg.Definitions(assets=[their_asset], jobs=[their_job], sensors=[alerts, sftp_folder])
