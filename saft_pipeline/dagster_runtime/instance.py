@@ -102,8 +102,8 @@ def unlimited(instance: dg.DagsterInstance) -> str | None:
     if isinstance(instance.run_coordinator, QueuedRunCoordinator):
         return None
     return (
-        f"its {type(instance.run_coordinator).__name__} launches every run at once: neither "
-        f"MAX_CONCURRENT_RUNS nor a limit by {SOURCE_TAG} holds. Give dagster.yaml the "
+        "it has no queue and launches every run at once: neither MAX_CONCURRENT_RUNS nor a limit "
+        f"by {SOURCE_TAG} holds. Give dagster.yaml the "
         f"QueuedRunCoordinator, or bound the pool: dagster instance concurrency set {POOL} 2"
     )
 

@@ -104,6 +104,7 @@ def tried(commit: str) -> str:
     """What went wrong; nothing if all is well."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saft-upgrade-")))
+        folder.chmod(0o755)  # root's old server runs as somebody else, who has to get there
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saft-")))
         old = _installed(commit, folder)
         sshd = stack.enter_context(start_sshd(folder / "sshd"))

@@ -31,6 +31,8 @@ def other_major() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for module in (place, server):
             patch.setattr(module, "binary", lambda name: programs / name)
+        # Debian's has no locales of its own.
+        patch.setattr(server, "_INITDB", [x for x in server._INITDB if "builtin" not in x])
         patch.setattr(metadata, "version", lambda _package: f"{major}.0")
         yield major
 
@@ -54,6 +56,7 @@ def filled(home: Path, saft: Command) -> None:
             connection.execute(ROW)
         dumped = saft("db", "dump", "before")
         assert dumped.status == 0, dumped.err
+    server.stop(place.place_of(home))  # the commands' use of it lasts as long as this process
 
 
 def test_rows_get_over_by_dump_and_restore(home: Path, saft: Command) -> None:
@@ -77,6 +80,7 @@ def test_an_older_major_refuses_a_newer_ones_dump_and_leaves_it(home: Path, saft
         assert (refused.status, "made by Postgres" in refused.err) == (2, True)
         (home / "postgres").rename(home / "postgres.new")
         refused = saft("db", "restore", "before")
+        server.stop(place.place_of(home))
         assert (refused.status, "pg_restore ended with status 1" in refused.err) == (2, True)
     (home / "postgres").rename(home / "postgres.old")
     assert saft("db", "restore", "before").status == 0
