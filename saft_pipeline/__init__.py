@@ -36,8 +36,9 @@ To add
 - a command: a module in `cli` with `register`, its name twice in `cli/app`, a line in README's
   table of commands.
 - a report: a module in `reports`, its question in `store/repeatable/51_reports.sql` and
-  `store/reports`, its name in `reports/making` (web and `saft export` follow) and `cli/report`, its
-  words in `reports/portuguese`, the kinds of its columns in `reports/columns`. As an asset:
+  `store/reports`, its name in `reports/making` (web and `saft export` follow), `cli/report` (with
+  its help) and README's table of commands, its words in `reports/portuguese`, the kinds of its
+  columns in `reports/columns`; `making` says, too, which filters it refuses. As an asset:
   `defs/report_assets`, `REPORTS` in `dagster_runtime/names`, lineage in `defs/table_schema` with
   the view (`52_views.sql`) whose comments say what its columns mean.
 """
