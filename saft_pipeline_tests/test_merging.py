@@ -11,7 +11,7 @@ import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.names import ASSETS, JOB, RESOURCE, SENSOR
-from saft_pipeline.dagster_runtime.partitions import files
+from saft_pipeline.dagster_runtime.partitions import files_of
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.own_home import forget, own_home
@@ -107,7 +107,9 @@ def test_what_the_sensor_and_runs_report_is_below_the_prefix(
     assert seen == {dg.AssetKey([*PREFIX, "sftp_folder"])}
     key = partition_of(store.files()[0])
     for asset in ASSETS:
-        found = runs.instance.get_status_by_partition(dg.AssetKey([*PREFIX, asset]), [key], files)
+        found = runs.instance.get_status_by_partition(
+            dg.AssetKey([*PREFIX, asset]), [key], files_of(tuple(PREFIX))
+        )
         assert found
         assert str(found[key]) == "AssetPartitionStatus.MATERIALIZED"
 

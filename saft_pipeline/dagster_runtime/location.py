@@ -201,6 +201,8 @@ class _Seen:
 
 def _seen(instance: dg.DagsterInstance) -> list[_Seen]:
     """The sensors of that name that the daemon has seen."""
+    if instance.schedule_storage is None:  # an instance in memory
+        return []
     states = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
     found = [_of_state(state) for state in states if state.instigator_name == SENSOR]
     return sorted(found, key=lambda each: each.location.label)
