@@ -38,7 +38,7 @@ def _reasons(head: str, files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from ("", f"{len(files):,} {head}:")
     for file in files[:_SHOWN]:
         reason = file["error"] or file["status"]
-        told = reason if reason.startswith(file["path"]) else f"{file['path']}: {reason}"
-        yield f"• {visible(' '.join(told.split()))[:_LONGEST]}"
+        line = reason if reason.startswith(file["path"]) else f"{file['path']}: {reason}"
+        yield f"• {visible(' '.join(line.split()))[:_LONGEST]}"
     if len(files) > _SHOWN:
         yield f"• and {len(files) - _SHOWN:,} more: saft status --state failed"

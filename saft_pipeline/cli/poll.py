@@ -71,16 +71,16 @@ def _settings(source: str | None, *, drain: bool) -> Settings:
 
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:
-    done, told = Polled(), set[str]()
+    done, said = Polled(), set[str]()
     waited = False
     while True:
         tick = _tick(runs)
         figures = json.loads(tick.cursor or "{}")
         done.listed = int(figures["listed"])
         for problem in figures["problems"]:
-            if problem not in told:
+            if problem not in said:
                 say(problem)
-        told.update(figures["problems"])
+        said.update(figures["problems"])
         _execute(done, store, runs, len(tick.run_ids))
         counts = [store.counts(each.source) for each in settings.sources]
         done.pending = sum(each.get("pending", 0) for each in counts)

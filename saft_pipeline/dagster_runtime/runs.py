@@ -83,8 +83,8 @@ def _waits_for_worker(run: dg.DagsterRun) -> bool:
 
 def files_of(run: dg.DagsterRun) -> int:
     """How many files the run was launched for; people may give a run tags of their own."""
-    told = run.tags.get(FILES_TAG, "")
-    return int(told) if told.isdecimal() else 1
+    count = run.tags.get(FILES_TAG, "")
+    return int(count) if count.isdecimal() else 1
 
 
 def owner_of(run: dg.DagsterRun) -> str:

@@ -74,7 +74,7 @@ def findings_by_check(load: Load) -> dict[str, CheckFindings]:
         found.update(_findings_before(load))
     elif (findings := _findings(load)) and findings.counts:
         for check in of_reading.CHECKS:
-            if count := of_reading.amiss(check, findings):
+            if count := of_reading.count_of(check, findings):
                 first = of_reading.first(check, findings)[:MOST_FINDINGS]
                 found[check.name] = CheckFindings(
                     count, [FindingRow(*finding[1:]) for finding in first]

@@ -60,8 +60,8 @@ _CURES = {
 
 def of_failures(loads: Sequence[Load]) -> dg.TableMetadataValue:
     """The failed files of a run, as a table."""
-    told = ({"file": one_line(x.file.path), "reason": visible(x.error or "")} for x in loads)
-    records = [dg.TableRecord(each) for each in told]
+    rows = ({"file": one_line(x.file.path), "reason": visible(x.error or "")} for x in loads)
+    records = [dg.TableRecord(each) for each in rows]
     return dg.MetadataValue.table(records[:_MOST_FINDINGS])
 
 

@@ -89,14 +89,14 @@ class RunReport:
 
         A partition's page has no place for it but among its events, one click away.
         """
-        told = {load.file.id: file_metadata.of_failure(load, self._page) for load in rest}
+        reasons = {load.file.id: file_metadata.of_failure(load, self._page) for load in rest}
         for asset in ASSETS:
             shown = [
                 load
                 for load in rest
                 if asset == PUBLISHING or (load in self._failed and not _has(asset, load))
             ]
-            self._events.observed(asset, [(keys[x.file.id], told[x.file.id]) for x in shown])
+            self._events.observed(asset, [(keys[x.file.id], reasons[x.file.id]) for x in shown])
 
     def finish(self) -> None:
         """Tag the run; end it as failed if a file failed, naming each with its reason."""

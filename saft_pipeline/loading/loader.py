@@ -94,10 +94,10 @@ class Loader:
         sources = {each.source: each.companies for each in self._settings.sources}
         read = [x for x in loads if x.rejection is None and sources.get(x.file.source)]
         known = [x.same_as for x in read if x.same_as is not None]
-        whose = {f.id: f.company_id for f in self._store.files(ids=known)} if known else {}
+        owners = {f.id: f.company_id for f in self._store.files(ids=known)} if known else {}
         for load in read:
             reading = load.reading.company_id if load.reading else None
-            company, mine = reading or whose.get(load.same_as or 0), sources[load.file.source]
+            company, mine = reading or owners.get(load.same_as or 0), sources[load.file.source]
             if company not in mine:
                 reason = (
                     f"{load.file.path}: it is of company {company}, and {load.file.source} brings "

@@ -208,8 +208,8 @@ def _check_loaded(
     same_time = (looked.modified_at or 0) == file.modified_at
     if (looked.size or 0) != file.size:
         raise _changed(file)
-    told = None not in (looked.size, looked.modified_at)
-    if (racy or not same_time or not told) and loaded.sha256 != (
+    known = None not in (looked.size, looked.modified_at)
+    if (racy or not same_time or not known) and loaded.sha256 != (
         yield from compare(file, path, place.reader)
     ):
         raise _changed(file)

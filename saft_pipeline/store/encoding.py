@@ -65,18 +65,18 @@ def _file(row: Mapping[str, Any]) -> LedgerFile:
 
 def publication_json(publication: Publication) -> dict[str, Any]:
     """As `saft_publish` reads it."""
-    told = {
+    sent = {
         name: value
         for name, value in _shallow(publication).items()
         if name not in ("declared", "computed", "header")
     }
-    told |= publication.header
+    sent |= publication.header
     for prefix in ("declared", "computed"):
         for name, value in getattr(publication, prefix)._asdict().items():
-            told[f"{prefix}_{name}"] = value
+            sent[f"{prefix}_{name}"] = value
     if publication.date_created:
-        told["date_created"] = publication.date_created.isoformat()
-    return told
+        sent["date_created"] = publication.date_created.isoformat()
+    return sent
 
 
 def _shallow(publication: Publication) -> dict[str, Any]:

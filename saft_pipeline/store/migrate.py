@@ -39,15 +39,15 @@ class State:
     @property
     def problem(self) -> str | None:
         """What differs, and the cure; None if nothing does."""
-        told = []
+        differences = []
         if self.missing:
             count, first = len(self.missing), self.missing[0].version
-            told.append(f"{count} migrations are to be applied, from {first}")
+            differences.append(f"{count} migrations are to be applied, from {first}")
         elif self.is_stale:
-            told.append("functions and views are another version's")
+            differences.append("functions and views are another version's")
         if self.edited:
-            told.append(f"applied with another text than is known: {', '.join(self.edited)}")
-        return f"{'; '.join(told)}; run: saft db migrate" if told else None
+            differences.append(f"applied with another text than is known: {', '.join(self.edited)}")
+        return f"{'; '.join(differences)}; run: saft db migrate" if differences else None
 
 
 def migrate(url: str) -> list[str]:

@@ -179,8 +179,8 @@ class Store:
         """Record what was fetched; the answers are in the order of `contents`."""
         if not contents:
             return []
-        told = [{**asdict(c), "modified_at": c.modified_at.isoformat()} for c in contents]
-        arguments = {"owner": owner, "contents": told, "saft_version": saft_version}
+        sent = [{**asdict(c), "modified_at": c.modified_at.isoformat()} for c in contents]
+        arguments = {"owner": owner, "contents": sent, "saft_version": saft_version}
         return [Settled(**s) for s in self._transport.call("saft_settle", arguments)]
 
     def fail(self, owner: str, failures: Sequence[Failure], *, run_id: str | None = None) -> None:
@@ -190,8 +190,8 @@ class Store:
         """
         if not failures:
             return
-        told = [failure_json(f) for f in failures]
-        self._transport.call("saft_fail", {"owner": owner, "failures": told, "run_id": run_id})
+        sent = [failure_json(f) for f in failures]
+        self._transport.call("saft_fail", {"owner": owner, "failures": sent, "run_id": run_id})
 
     def mark_removed(self, ledger_ids: Sequence[int]) -> None:
         """Note that we archived or deleted files: if a path comes back it is a new version."""
@@ -348,8 +348,8 @@ class Store:
         with self._counting:
             calls = self._transport.calls + 1  # this one is one, too
             fresh, self._counted = calls - self._counted, calls
-        told = {**counts, "database_calls": fresh}
-        self._transport.call("saft_count", {"counts": told})
+        sent = {**counts, "database_calls": fresh}
+        self._transport.call("saft_count", {"counts": sent})
 
     def company_totals(self) -> list[tuple[str, int, str, str, str]]:
         """Name, documents, net, tax and gross of each company; status A and F are left out."""

@@ -73,8 +73,8 @@ class Snapshots:
         try:
             self._last = await self._services.call(self._gathered)
         except Exception as error:
-            told = {"database": str(api_error(error))}
-            self._last = Snapshot(datetime.now(UTC), None, (), (), None, told, self._health)
+            problems = {"database": str(api_error(error))}
+            self._last = Snapshot(datetime.now(UTC), None, (), (), None, problems, self._health)
         finally:
             self._looked = time.monotonic()
             pause = max(_EVERY, _SHARE * (self._looked - began))

@@ -13,7 +13,7 @@ from saft_pipeline.saft.rules.credits import Credits
 from saft_pipeline.saft.rules.documents import Documents, orders
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
-from saft_pipeline.saft.rules.masters import Masters
+from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.payments import payments
 from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
@@ -62,7 +62,7 @@ class Checker:
         self._version = version_of(None)
         self._series = AllSeries()
         self._credits = Credits()
-        self._masters = Masters()
+        self._masters = MasterFiles()
         self._regimes = Regimes(self._version)
         self._mandatory = mandatory.of_documents(self._version, is_extract=False)
         self._taxes = Taxes({}, has_codes=True)

@@ -15,7 +15,7 @@ class Check(NamedTuple):
 
     name: str
     description: str
-    rules: frozenset[str]  # that can find anything amiss: what a file alone can't show (info) can't
+    rules: frozenset[str]  # that can find anything: what a file alone can't show (info) can't
 
 
 _DESCRIPTIONS = {
@@ -77,7 +77,7 @@ CHECKS = tuple(
 NAMES = tuple(check.name for check in CHECKS)
 
 
-def amiss(check: Check, findings: Findings) -> int:
+def count_of(check: Check, findings: Findings) -> int:
     """How many findings a check has that are errors or warnings."""
     return sum(count for rule, count in findings.counts.items() if rule in check.rules)
 
@@ -98,7 +98,7 @@ def blocked(path: str, findings: Findings, names: Collection[str]) -> str | None
     """Why a file is not to be published: its first finding of each of these checks."""
     reasons = []
     for check in CHECKS if names and findings.counts else ():
-        if check.name in names and (count := amiss(check, findings)):
+        if check.name in names and (count := count_of(check, findings)):
             one = first(check, findings)[0]
             place = f"{path}:{one.line}" if one.line else path
             reasons.append(
@@ -117,7 +117,7 @@ def summaries(findings: Findings, warnings: Collection[Warning_]) -> Iterator[Wa
     """A warning for each check that found something, unless reading has warned of it itself."""
     known = {READING, *(warning["code"] for warning in warnings)}
     for check in CHECKS if findings.counts else ():
-        if check.name not in known and (count := amiss(check, findings)):
+        if check.name not in known and (count := count_of(check, findings)):
             one = first(check, findings)[0]
             message = f"findings: {count:,}; the first: {in_words(*one[3:])}"
             severity = _worst(check, findings)

@@ -18,7 +18,7 @@ _MOST_USUAL = 10_000
 _MOST_RATES = 10_000
 
 
-class Masters:
+class MasterFiles:
     """What was seen of MasterFiles before the first document.
 
     A file without any Product is an extract for e-Fatura: it is told once, and no line of it is
