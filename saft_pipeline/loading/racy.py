@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
+from saft_pipeline.loading.archives import split
 from saft_pipeline.loading.servers import connected
 from saft_pipeline.loading.sources import remote_file
 from saft_pipeline.settings import SourceSettings
@@ -23,13 +24,13 @@ LARGE_FILE = 8 << 20
 def look_again(source: SourceSettings, store: Store, due: float) -> None:
     """Have those whose bytes are others by now taken again, as git does with its racy entries.
 
-    A large one is simply taken again, and so is one that can't be read, so that it is told why;
-    what isn't seen until `due` (monotonic time) is at the next look.
+    A large one is simply taken again, and so is what is in a zip, and one that can't be read, so
+    that it is told why; what isn't seen until `due` (monotonic time) is at the next look.
     """
     racy = store.racy(source.source, timedelta(seconds=RACY_SECONDS))
-    changed = [file.id for file in racy if file.size > LARGE_FILE]
+    small = {f.path: f for f in racy if f.size <= LARGE_FILE and not split(f.path)}
+    changed = [file.id for file in racy if file.path not in small]
     same: list[int] = []
-    small = {f.path: f for f in racy if f.size <= LARGE_FILE}
     with suppress(SftpError):
         for result in hashed(source, [*small.values()], due):
             file = small[result.file.text]

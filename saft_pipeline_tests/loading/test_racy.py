@@ -18,6 +18,7 @@ from saft_pipeline.sftp.client import FetchFailed
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project
+from saft_pipeline_tests.loading.test_archives import zip_of
 from saft_pipeline_tests.loading.test_loader import loader_of, through
 from saft_pipeline_tests.loading.test_poll import EARLY, loaded_long_ago, look
 
@@ -26,15 +27,29 @@ from saft_pipeline_tests.loading.test_poll import EARLY, loaded_long_ago, look
 def racy(project: Project, store: Store) -> Iterator[Path]:
     """A file that was loaded in the very second in which it was written."""
     path = project.put("a.xml", "<AuditFile/>")
-    when = int(path.stat().st_mtime)
+    loaded_at_once(project, store, path)
+    yield path
+    assert store.racy(source_of(project), timedelta(0)) == []
+
+
+def loaded_at_once(project: Project, store: Store, path: Path) -> None:
     (claim,) = look(project, store).claims
     digest = hashlib.sha256(b"<AuditFile/>").hexdigest()
-    modified = datetime.fromtimestamp(when, UTC)
+    modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
     content = FetchedContent(claim.files[0].id, digest, 12, modified, racy=True)
     store.settle(claim.owner, [content], "1")
     store.fail(claim.owner, [Failure(claim.files[0].id, "no SAF-T")])
-    yield path
-    assert store.racy(source_of(project), timedelta(0)) == []
+
+
+def test_what_is_in_a_racy_zip_is_taken_again(project: Project, store: Store) -> None:
+    path = project.folder / "a.zip"
+    path.write_bytes(zip_of({"b.xml": b"<AuditFile/>"}).getvalue())
+    loaded_at_once(project, store, path)
+    when = path.stat().st_mtime - 10
+    age(project, when)
+    os.utime(path, (when, when))
+    (claim,) = look(project, store).claims
+    assert [file.path for file in claim.files] == ["a.zip/b.xml"]
 
 
 def test_a_racy_file_whose_bytes_are_others_is_taken_again(
