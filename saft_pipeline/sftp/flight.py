@@ -27,6 +27,8 @@ _OPENS = {wire.OPEN, wire.OPENDIR}
 _LOOKS = {wire.READ, wire.READDIR, wire.STAT, wire.LSTAT, wire.FSTAT}
 # So many must have been refused and then granted with fewer at once: one alone may be chance.
 _EVIDENCE = 3
+_MOST_CLOSED = 4096
+"""Handles whose last CLOSE is known; a server may give others without end."""
 
 
 def is_refusal(reply: Reply) -> bool:
@@ -49,12 +51,16 @@ class Bounds:
 
 @dataclass(eq=False)
 class Asked(Generic[Owner]):
-    """A request, who asked it (nobody any more, if that was abandoned), and when it was sent."""
+    """A request, who asked it (nobody any more, if that was abandoned), and when it was sent.
+
+    `number` is the one that it was sent under.
+    """
 
     request: Request
     owner: Owner | None
     at: float = 0.0
     again: bool = False
+    number: int = 0
 
 
 class Flight(Generic[Owner]):
@@ -71,6 +77,7 @@ class Flight(Generic[Owner]):
         self._given_up: set[int] = set()
         self._held: dict[bytes, Owner | None] = {}
         self._opening = self._closing = 0
+        self._closed_by: dict[bytes, int] = {}
         self._newest = 0
         self._unclosed = 1 << 32  # the first CLOSE that was given up
         self._usual = bounds
@@ -106,20 +113,30 @@ class Flight(Generic[Owner]):
             if asked is None:
                 return
             self._sent = (self._sent + 1) & 0xFFFFFFFF
-            asked.at = now
-            if self._is_waited_for(asked.request):
+            asked.at, asked.number = now, self._sent
+            if self._is_waited_for(asked):
                 self._asked[self._sent] = asked
             else:
                 self._given_up.add(self._sent)
             yield self._sent, asked.request
 
-    def _is_waited_for(self, request: Request) -> bool:
-        if request.kind != wire.CLOSE:
+    def _is_waited_for(self, asked: Asked[Owner]) -> bool:
+        if asked.request.kind != wire.CLOSE:
             return True
-        # Once it is sent the server may give the handle again.
-        self._held.pop(wire.closed(request).value, None)
+        # To what is opened after it is sent the server may give the handle again.
+        handle = wire.closed(asked.request).value
+        self._held.pop(handle, None)
+        self._closed_by[handle] = asked.number
+        if len(self._closed_by) > _MOST_CLOSED:
+            self._forget_closed()
         self._closing += self._quirks.answers_close
         return self._quirks.answers_close
+
+    def _forget_closed(self) -> None:
+        """Those that were closed before whatever is being opened was asked for."""
+        opens = (a.number for a in self._asked.values() if a.request.kind in _OPENS)
+        oldest = min(opens, default=self._sent)
+        self._closed_by = {h: n for h, n in self._closed_by.items() if n > oldest}
 
     def _next(self) -> Asked[Owner] | None:
         if self._queue:
@@ -163,7 +180,7 @@ class Flight(Generic[Owner]):
     def _opened(self, asked: Asked[Owner], reply: Reply) -> None:
         self._opening -= 1
         if isinstance(reply, Handle):
-            if reply.value in self._held:
+            if reply.value in self._held or self._closed_by.get(reply.value, 0) > asked.number:
                 self._quirks.one_handle_for_several = True
                 self._quirks.open_files = 1
                 raise ServerAdaptedError(

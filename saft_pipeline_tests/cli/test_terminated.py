@@ -25,7 +25,7 @@ from saft_pipeline_tests.fixtures.sshd import free_port
 
 _EARLY = 1_750_000_000
 _BROKEN = "007.xml"
-_GROUPS = 3  # of 100 files; the second is held while it is published
+_FILES = 300  # in groups that end before 50, 150 and 300; the second is held
 _KEY = 14
 # What publishing the second group waits for, as it would for a lock of somebody else's.
 _HOLD = f"""
@@ -35,7 +35,7 @@ begin
     return new;
 end $$;
 create trigger hold before update on public.invoice_files for each row
-    when (old.path = '150.xml' and old.status = 'running' and new.status = 'loaded')
+    when (old.path = '120.xml' and old.status = 'running' and new.status = 'loaded')
     execute function public.hold();
 """
 _TERMINATE = """
@@ -101,7 +101,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def files(project: Project) -> None:
-    for number in range(100 * _GROUPS):
+    for number in range(_FILES):
         text = one_invoice(f"FT H/{number + 1}") if number != 7 else broken("FT H/8")
         project.put(f"{number:03}.xml", text, modified_at=_EARLY + number)
 
@@ -176,8 +176,8 @@ def _states(store: Store) -> dict[str, set[str]]:
     return states
 
 
-def _first(groups: int) -> set[str]:
-    return {f"{number:03}.xml" for number in range(100 * groups)} - {_BROKEN}
+def _first(count: int) -> set[str]:
+    return {f"{number:03}.xml" for number in range(count)} - {_BROKEN}
 
 
 def _says(store: Store) -> dict[str, Says]:
@@ -197,8 +197,8 @@ def test_who_terminates_a_run_at_the_page_marks_only_what_was_not_finished(
     held.let_go()
     _wait_for(lambda: held.run()["status"] == "CANCELED")
     states = _states(store)
-    assert states["loaded"] >= _first(1)
-    assert states["failed"] == _first(_GROUPS) - states["loaded"] != set()
+    assert states["loaded"] >= _first(50)
+    assert states["failed"] == _first(_FILES) - states["loaded"] != set()
     assert {f.error for f in store.files(state="failed", limit=1000)} == {
         CANCELLED,
         _broken_says(store),
@@ -211,10 +211,10 @@ def test_sigterm_puts_off_what_was_not_finished_and_marks_nothing(held: Held, st
     held.let_go()
     held.process.wait(120)
     states = _states(store)
-    assert states["loaded"] >= _first(1)
+    assert states["loaded"] >= _first(50)
     assert states == {
         "loaded": states["loaded"],
-        "pending": _first(_GROUPS) - states["loaded"],
+        "pending": _first(_FILES) - states["loaded"],
     }
     assert "UnitPrice of invoice FT H/8" in _broken_says(store)
 
