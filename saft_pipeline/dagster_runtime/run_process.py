@@ -23,7 +23,8 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 def note(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     """Tag a run of our job, all of which is executed in one process, with this one."""
     if run.job_name == JOB and (here := _name(os.getpid())):
-        instance.add_run_tags(run.run_id, {_TAG: here})
+        # A run that is executed again begins with its parent's tags.
+        instance.add_run_tags(run.run_id, {_TAG: f"{run.run_id} {here}"})
 
 
 def is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
@@ -31,10 +32,11 @@ def is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
     False where that can't be known.
     """
-    began = run.tags.get(_TAG, "")
+    of_run, _, began = run.tags.get(_TAG, "").partition(" ")
     machine, _, process = began.rpartition("/")
-    pid = process.partition("@")[0]
-    if not machine or machine != _machine() or _name(int(pid)) == began:
+    if of_run != run.run_id or not machine or machine != _machine():
+        return False
+    if _name(int(process.partition("@")[0])) == began:
         return False
     now = instance.get_run_by_id(run.run_id)  # it may have ended while we looked
     return now is not None and not now.is_finished

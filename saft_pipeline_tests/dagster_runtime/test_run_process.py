@@ -82,8 +82,18 @@ def test_the_next_process_of_that_number_is_another(
 
 def test_of_another_machine_nothing_is_known(stock: dg.DagsterInstance) -> None:
     run = begun(stock)
-    stock.add_run_tags(run.run_id, {"saft/process": "another:1/2@3"})
+    stock.add_run_tags(run.run_id, {"saft/process": f"{run.run_id} another:1/2@3"})
     assert not run_process.is_gone(stock, again(stock, run))
+
+
+def test_a_run_that_is_executed_again_is_not_judged_by_its_parents_process(
+    stock: dg.DagsterInstance,
+) -> None:
+    tag = begun(stock).tags["saft/process"]
+    child = create_run_for_test(
+        stock, JOB, status=dg.DagsterRunStatus.STARTED, tags={"saft/process": f"{tag}0"}
+    )
+    assert not run_process.is_gone(stock, child)
 
 
 def test_a_run_that_ended_meanwhile_is_not_dead(stock: dg.DagsterInstance) -> None:
