@@ -109,11 +109,12 @@ def page(
 def test_terminate_ends_the_run_and_gives_its_file_up(page: Page) -> None:
     url = page.project.env["SUPABASE_DB_URL"]
     name = f"{uuid.uuid4().hex}.xml"
+    page.project.put(name, one_invoice("FT T/1"))
+    until(lambda: [f.status for f in page.store.files(path=name)] == ["running"], page.logs)
+    run_id = _run_of(page, name)
     with psycopg.connect(url) as holding:
-        holding.execute("lock table invoices in access exclusive mode")
-        page.project.put(name, one_invoice("FT T/1"))
-        until(lambda: [f.status for f in page.store.files(path=name)] == ["running"], page.logs)
-        run_id = _run_of(page, name)
+        # What comes before publishing waits for this, so that nothing of the file is published.
+        holding.execute("lock table invoice_files in share row exclusive mode")
         until(lambda: page.status(run_id) == "STARTED", page.logs)
         assert page.ask(TERMINATE, run=run_id)["terminateRun"]["__typename"] == (
             "TerminateRunSuccess"
