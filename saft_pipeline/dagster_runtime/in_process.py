@@ -181,6 +181,9 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
             "class": "DefaultRunCoordinator",
         },
     }
+    # Dagster keeps the job that it made last in a process, with the settings that it had then.
+    ReconstructableJob.get_definition.cache_clear()
+    ReconstructableJob.get_repository_definition.cache_clear()
     with ExitStack() as stack:
         with gc_frozen():
             instance = stack.enter_context(open_instance(settings, here))

@@ -9,7 +9,7 @@ import pytest
 from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigatorData, TickStatus
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from saft_pipeline.dagster_runtime.in_process import LocalRuns, TickFailedError
+from saft_pipeline.dagster_runtime.in_process import LocalRuns, TickFailedError, local_runs
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, one_invoice
 
@@ -73,6 +73,20 @@ def test_a_tick_launches_nothing_by_itself(project: Project, runs: LocalRuns, st
     project.put("f.xml", one_invoice("FT D/1"))
     runs.tick()
     assert store.files()[0].status == "running"
+
+
+def test_what_was_made_with_other_settings_in_this_process_is_not_used(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for level in ("critical", "info"):
+        project.put(f"{level}.xml", one_invoice(f"FT {level}/1"))
+        settings = project.settings.model_copy(update={"log_level": level})
+        with local_runs(settings) as runs:
+            runs.tick()
+            list(runs.run_waiting())
+        said.append(capsys.readouterr().err.count("loaded"))
+    assert said == [0, 1]
 
 
 def test_waiting_runs_are_executed_to_their_end(polled: Polled) -> None:
