@@ -85,7 +85,7 @@ def test_what_was_made_with_other_settings_in_this_process_is_not_used(
         with local_runs(settings) as runs:
             runs.tick()
             list(runs.run_waiting())
-        said.append(capsys.readouterr().err.count("loaded"))
+        said.append(capsys.readouterr().err.count(f"loaded {level}.xml"))
     assert said == [0, 1]
 
 
