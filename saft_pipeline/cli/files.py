@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
@@ -40,6 +41,8 @@ OfSource = Annotated[str | None, typer.Option("--source", help="Only files of th
 
 # In the order in which they want looking at.
 State = StrEnum("State", "failed unreadable gone incomplete running pending loaded")
+# What else may become of a file that `ingest` is given is a failure.
+_ENDS = ("loaded", "incomplete", "running")
 _SHOWN = 50
 _LOOK_EVERY = 2.0
 
@@ -87,6 +90,7 @@ def ingest(
     store.observe(LOCAL, seen, whole=False)
     files = [store.files(source=LOCAL, path=s.path)[0] for s in seen]
     with local_runs(settings) as runs:
+        runs.end_dead(store)
         _claim_and_run(settings, store, runs, files)
     after = [store.files(source=LOCAL, path=s.path)[0] for s in seen]
     store.close()
@@ -120,21 +124,20 @@ def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[Ledg
 
 
 def _tell(files: list[LedgerFile], seconds: float, *, as_json: bool) -> None:
-    bad = [f for f in files if f.status != "loaded"]
     for file in files:
         say(file_line(file))
-    incomplete = sum(f.status == "incomplete" for f in bad)
+    ends = Counter(f.status if f.status in _ENDS else "failed" for f in files)
     document = {
-        "loaded": len(files) - len(bad),
-        "failed": len(bad) - incomplete,
-        "incomplete": incomplete,
+        **{end: ends[end] for end in (*_ENDS, "failed")},
         "invoices": sum(f.total_invoices or 0 for f in files),
         "lines": sum(f.total_lines or 0 for f in files),
         "seconds": round(seconds, 3),
         "files": [_row(f) for f in files],
     }
-    counts = ", ".join(f"{document[n]:,} {n}" for n in ("loaded", "failed", "incomplete"))
-    finish(document, f"{counts}, {seconds:.1f} s", as_json=as_json, failed=bool(bad))
+    counts = ", ".join(f"{ends[n]:,} {n}" for n in ("loaded", "failed", "incomplete"))
+    counts += f", {ends['running']:,} with another run" if ends["running"] else ""
+    failed = ends["loaded"] < len(files)
+    finish(document, f"{counts}, {seconds:.1f} s", as_json=as_json, failed=failed)
 
 
 def status(

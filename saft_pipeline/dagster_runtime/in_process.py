@@ -35,12 +35,13 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.location import NoLocationError, find
+from saft_pipeline.dagster_runtime.location import Location, NoLocationError, find
 from saft_pipeline.dagster_runtime.names import JOB, SENSOR
-from saft_pipeline.dagster_runtime.runs import plain
+from saft_pipeline.dagster_runtime.runs import end_dead_runs, plain
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick, tick_of
 from saft_pipeline.dagster_runtime.submission import create_run, loaded
 from saft_pipeline.settings import Settings, in_use
+from saft_pipeline.store.store import Store
 
 
 class WaitingRuns(RunLauncher, ConfigurableClass):
@@ -85,10 +86,15 @@ class LocalRuns:
     """The instance and the definitions, loaded in this process."""
 
     def __init__(
-        self, settings: Settings, instance: dg.DagsterInstance, workspace: WorkspaceProcessContext
+        self,
+        settings: Settings,
+        instance: dg.DagsterInstance,
+        found: Location,
+        workspace: WorkspaceProcessContext,
     ) -> None:
         self.instance = instance
         self._settings = settings
+        self._found = found
         self._workspace = workspace
         (location,) = workspace.create_request_context().code_locations
         assert isinstance(location, InProcessCodeLocation)
@@ -140,6 +146,10 @@ class LocalRuns:
         launcher = self.instance.run_launcher
         assert isinstance(launcher, WaitingRuns)
         return launcher.waiting
+
+    def end_dead(self, store: Store) -> None:
+        """Give up what killed runs hold, as each tick does."""
+        end_dead_runs(self.instance, self._found, store, self._settings.lease_seconds)
 
     def run_waiting(self) -> Iterator[str]:
         """Execute the runs that wait; yields the id of each as it ends, well or badly.
@@ -195,7 +205,7 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
                         "this process can't load: POST /api/process-sftp polls, the page loads"
                     )
                 workspace = stack.enter_context(loaded(instance, location.name))
-        yield LocalRuns(settings, instance, workspace)
+        yield LocalRuns(settings, instance, location, workspace)
 
 
 def _was_interrupted(event: dg.DagsterEvent) -> bool:

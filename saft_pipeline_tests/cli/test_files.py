@@ -183,6 +183,7 @@ def test_ingest_leaves_a_file_to_the_run_that_has_it(
     done = saft("ingest", good)
     assert done.status == 1
     assert f"running: {good}" in done.err
+    assert "0 failed, 0 incomplete, 1 with another run" in done.err
 
 
 @pytest.fixture

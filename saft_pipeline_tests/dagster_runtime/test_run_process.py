@@ -17,8 +17,11 @@ from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, JOB
 from saft_pipeline.dagster_runtime.runs import end_dead_runs
+from saft_pipeline.loading.local_files import local_files
+from saft_pipeline.loading.sources import LOCAL
+from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project, one_invoice
+from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice
 
 OWNER = "claim-of-the-test"
 LEASE = 300
@@ -47,6 +50,14 @@ def begun(instance: dg.DagsterInstance, job: str = JOB) -> dg.DagsterRun:
     )
     run_process.note(instance, made)
     return again(instance, made)
+
+
+def killed(instance: dg.DagsterInstance, store: Store, file: LedgerFile) -> dg.DagsterRun:
+    """A run that holds this file and whose process is gone."""
+    store.claim(OWNER, lease=timedelta(seconds=LEASE), ids=[file.id])
+    run = begun(instance)
+    instance.add_run_tags(run.run_id, {"saft/process": f"{run.tags['saft/process']}0"})
+    return run
 
 
 def again(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRun:
@@ -115,9 +126,18 @@ def test_the_files_of_a_dead_run_may_be_taken_at_once(
     runs.tick()
     (file,) = store.files()
     store.release(file.claimed_by or "")
-    store.claim(OWNER, lease=timedelta(seconds=LEASE), ids=[file.id])
-    run = begun(runs.instance)
-    runs.instance.add_run_tags(run.run_id, {"saft/process": f"{run.tags['saft/process']}0"})
+    run = killed(runs.instance, store, file)
     assert end_dead_runs(runs.instance, Location(), store, LEASE) == [run.run_id]
     (taken,) = store.claim("another", lease=timedelta(seconds=LEASE), source=file.source)
     assert (taken.id, taken.attempts) == (file.id, 2)
+
+
+def test_ingest_takes_what_a_killed_one_held(
+    project: Project, runs: LocalRuns, store: Store, saft: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.xml"
+    path.write_text(one_invoice("FT D/1"))
+    store.observe(LOCAL, local_files(path), whole=False)
+    (file,) = store.files()
+    killed(runs.instance, store, file)
+    assert saft("ingest", path).status == 0

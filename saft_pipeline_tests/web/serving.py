@@ -20,6 +20,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, WaitingRuns
 from saft_pipeline.dagster_runtime.instance import open_instance
+from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.submission import loaded
 from saft_pipeline.settings import Settings
 from saft_pipeline.web.app import build
@@ -34,7 +35,7 @@ class Daemon:
     ) -> None:
         self.instance = instance
         self._workspace = workspace
-        self._runs = LocalRuns(settings, instance, workspace)
+        self._runs = LocalRuns(settings, instance, Location(), workspace)
 
     def beat(self) -> None:
         """What it does every five seconds: tick the sensors that are due."""
