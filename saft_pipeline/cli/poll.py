@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -110,16 +111,19 @@ def _tick(runs: LocalRuns) -> Tick:
 
 
 def _execute(done: Polled, store: Store, runs: LocalRuns, total: int) -> None:
-    """Execute the runs that wait; one that failed and settled no file met a fault that stays."""
-    stuck: list[str] = []
-    with progress() as bar:
+    """Execute the runs that wait; one that failed and settled no file met a fault that stays.
+
+    What became of the files of one is told while the next works.
+    """
+    with progress() as bar, ThreadPoolExecutor(1) as telling:
         task = bar.add_task("loading", total=total)
+        counted = []
         for run_id in runs.run_waiting():
-            if not _count(done, store, run_id):
-                stuck += _reason(runs, run_id)
+            counted.append((run_id, telling.submit(_count, done, store, run_id)))
             bar.advance(task)
-    if stuck:
-        raise CannotRunError(stuck[0])
+        stuck = [run_id for run_id, count in counted if not count.result()]
+    if reasons := [reason for run_id in stuck for reason in _reason(runs, run_id)]:
+        raise CannotRunError(reasons[0])
 
 
 def _say_what_stays(settings: Settings, store: Store) -> None:
