@@ -145,13 +145,14 @@ class Sftp:
                 f"the archive folder is {remote_dir} itself: set SFTP_ARCHIVE_DIR to another"
             )
         wanted = paths.name_pattern(pattern)
+        walk = listing.Walk(entries.Selection(root, wanted, recursive, excluded))
         while True:
-            selection = entries.Selection(root, wanted, recursive, excluded)
-            left = None if due is None else _left(due)
+            left, before = None if due is None else _left(due), len(walk.visited)
             try:
-                found = listing.find(self._session, selection, left)
+                found = walk.go(self._session, left)
             except TransientSftpError as error:
-                self._go_on_after(error, self._session)
+                progressed = len(walk.visited) > before
+                self._go_on_after(error, self._session, progressed=progressed)
             else:
                 self._learn()
                 self._judge_times(root, found.files)

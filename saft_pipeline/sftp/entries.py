@@ -67,7 +67,8 @@ class Folder:
 
     `refused` says why it, or the rest of it, can't be listed. A name that is listed twice, as may
     happen while others are renamed, is kept once. `untyped` are entries of which the server doesn't
-    say whether they are folders, `links` paths whose target is to be looked at.
+    say whether they are folders, `links` paths whose target is to be looked at, with whether they
+    are links; the others lack size or time.
     """
 
     path: bytes
@@ -76,7 +77,7 @@ class Folder:
     problems: list[Problem] = field(default_factory=list)
     refused: Status | None = None
     untyped: list[Entry] = field(default_factory=list)
-    links: list[bytes] = field(default_factory=list)
+    links: dict[bytes, bool] = field(default_factory=dict)
     unfit: int = 0
 
     def sort(self, entries: Sequence[Entry], selection: Selection) -> None:
@@ -105,7 +106,7 @@ class Folder:
             self._leave(path, name, selection)
         elif kind != stat.S_IFDIR:
             if kind == stat.S_IFLNK or attributes.size is None or attributes.modified_at is None:
-                self.links.append(path)
+                self.links[path] = kind == stat.S_IFLNK
             else:
                 self.add(path, attributes)
 

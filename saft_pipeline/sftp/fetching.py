@@ -25,6 +25,8 @@ from saft_pipeline.sftp.wire import Attributes, Data, Handle, Reply, Request, St
 BUDGET = 16 << 20
 # Most bytes of a file whose size the server doesn't know.
 _MOST_UNSIZED = 1 << 30
+# Where no file of ours has a byte, though file systems go as far.
+_BEYOND = 1 << 40
 
 
 class _FailedError(Exception):
@@ -280,6 +282,8 @@ def _read_through(
             broken = broken or _as_status(reply)
         pieces = () if broken else ranges.take(in_flight, sink.position)
         requests = [wire.read(handle, *piece) for piece in pieces]
+    if broken and ranges.was_short and (yield from _is_end(handle, broken)):
+        return Status(wire.EOF, "")
     return broken
 
 
@@ -287,18 +291,26 @@ def _read_to_end(handle: Handle, file: RemoteFile, max_read: int, sink: Sink) ->
     """Read one piece after the other until the server says that this is the end."""
     while sink.position <= max(_MOST_UNSIZED, 2 * file.size):
         reply = yield from ask(wire.read(handle, sink.position, max_read))
-        if isinstance(reply, Data) and 0 < len(reply.value) <= max_read:
+        if isinstance(reply, Data) and reply.value:
             sink.add(sink.position, reply.value)
-        elif _as_status(reply).code == wire.EOF:
+        elif (yield from _is_end(handle, _as_status(reply))):
             return
         else:
             raise _FailedError(_failure(file, reply))
     raise _FailedError(FetchFailed(file, "the server never says where it ends", "unreadable"))
 
 
+def _is_end(handle: Handle, status: Status) -> Conversation[bool]:
+    """Tell whether a read failed for the file's end; some servers call that a failure."""
+    if status.code == wire.EOF:
+        return True
+    beyond = yield from ask(wire.read(handle, _BEYOND, 1))
+    return isinstance(beyond, Status) and beyond.code == status.code
+
+
 def _as_status(reply: Reply) -> Status:
-    if isinstance(reply, Data) and not reply.value:
-        return Status(wire.EOF, "")  # as some servers say it
+    if isinstance(reply, Data):
+        return Status(wire.EOF, "")  # no bytes: as some say it; too many: its size is no guide
     return reply if isinstance(reply, Status) else Status(wire.FAILURE, "an answer of no sense")
 
 

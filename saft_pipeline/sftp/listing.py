@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.conversation import Conversation, Task, ask, ask_each, leave
@@ -21,28 +22,6 @@ READ_AHEADS = 64
 # The same entries may come again once or twice while others are renamed.
 _MOST_REPEATED = 3
 _ABOUT_ONE_TIME, _ABOUT_NOW = 60, 120  # seconds
-
-
-def find(session: Session, selection: Selection, within: float | None = None) -> Listing:
-    """List everything that `selection` wants, in many folders at once.
-
-    After `within` seconds it is given up: what came by then is listed, and a problem says that it
-    isn't all. Raises PermanentSftpError if the root itself can't be listed, TransientSftpError if
-    the connection is lost or nothing came in time; a folder below the root that can't be read is a
-    problem of the listing.
-    """
-    walk = _Walk(session, selection)
-    try:
-        walk.go(None if within is None else session.clock() + within)
-    except OverdueError:
-        walk.break_off(within or 0)
-    root, *others = walk.folders.values()
-    problems = [*root.problems]
-    for folder in others:
-        root.files.update(folder.files)
-        problems += folder.problems
-    unfit = sum(folder.unfit for folder in walk.folders.values())
-    return Listing(root.files, problems, unfit)
 
 
 def without_times(found: Listing) -> Listing:
@@ -66,51 +45,79 @@ def moved(before: Reply, after: Reply) -> bool:
     return before.size == after.size and before.modified_at != after.modified_at
 
 
-class _Walk:
-    """The folders that were begun, in the order in which they were met."""
+class Walk:
+    """A listing of what `selection` wants, many folders at once, over as many sessions as it takes.
 
-    def __init__(self, session: Session, selection: Selection) -> None:
-        self._session = session
+    `visited` are the folders that are done, `_folders` all that were begun, in the order in which
+    they were met.
+    """
+
+    def __init__(self, selection: Selection) -> None:
         self._selection = selection
         self._queue = deque([b""])
-        self.folders: dict[bytes, Folder] = {}
+        self._folders: dict[bytes, Folder] = {}
+        self.visited: set[bytes] = set()
 
-    def go(self, until: float | None) -> None:
-        """List all; what was refused while others were open is tried again with fewer at once."""
+    def go(self, session: Session, within: float | None = None) -> Listing:
+        """List all, or what an earlier session left to be listed.
+
+        After `within` seconds it is given up: what came by then is listed, and a problem says that
+        it isn't all. Raises PermanentSftpError if the root itself can't be listed,
+        TransientSftpError if the connection is lost or nothing came in time; a folder below the
+        root that can't be read is a problem of the listing.
+        """
+        self._queue.extend(self._folders.keys() - self.visited)
+        try:
+            self._go_on(session, None if within is None else session.clock() + within)
+        except OverdueError:
+            self._break_off(within or 0)
+        root, *others = self._folders.values()
+        problems = [*root.problems]
+        for folder in others:
+            root.files.update(folder.files)
+            problems += folder.problems
+        unfit = sum(folder.unfit for folder in self._folders.values())
+        return Listing(root.files, problems, unfit)
+
+    def _go_on(self, session: Session, until: float | None) -> None:
+        """What was refused while others were open is tried again with fewer at once."""
         refused: set[bytes] = set()
         granted = 0
         while True:
-            before, refused = refused, self._go_once(until)
+            before, refused = refused, self._go_once(session, until)
             granted += len(before - refused)
-            if not (refused and self._session.flight.lower()):
+            if not (refused and session.flight.lower()):
                 break
             self._queue.extend(refused)
-        self._session.flight.settle(granted)
+        session.flight.settle(granted)
+        self.visited |= refused
         self._check_root()
 
-    def _go_once(self, until: float | None) -> set[bytes]:
+    def _go_once(self, session: Session, until: float | None) -> set[bytes]:
         """Visit what is queued and what that leads to; give the folders that were refused."""
         refused = set()
-        session = self._session
-        for folder in session.run(self._next, at_once=session.open_at_once, until=until):
+        tasks = partial(self._next, session.quirks)
+        for folder in session.run(tasks, at_once=session.open_at_once, until=until):
             if folder.refused and is_refusal(folder.refused):
                 refused.add(folder.path)
-            self._queue.extend(path for path in folder.folders if path not in self.folders)
+            else:
+                self.visited.add(folder.path)
+            self._queue.extend(path for path in folder.folders if path not in self._folders)
         return refused
 
-    def _next(self) -> Task[Folder] | None:
+    def _next(self, quirks: Quirks) -> Task[Folder] | None:
         if not self._queue:
             return None
         path = self._queue.popleft()
-        before = self.folders.get(path, Folder(path))
-        self.folders[path] = folder = Folder(path, before.files, before.folders)
+        before = self._folders.get(path, Folder(path))
+        self._folders[path] = folder = Folder(path, before.files, before.folders)
         about = f"listing {paths.text_path(paths.join(self._selection.root, path))}"
-        return Task(look_into(folder, self._selection, self._session.quirks), about)
+        return Task(look_into(folder, self._selection, quirks), about)
 
-    def break_off(self, seconds: float) -> None:
+    def _break_off(self, seconds: float) -> None:
         """Say that it took too long."""
-        root = self.folders[b""]
-        names = sum(len(f.files) + len(f.folders) for f in self.folders.values())
+        root = self._folders[b""]
+        names = sum(len(f.files) + len(f.folders) for f in self._folders.values())
         shown = paths.text_path(self._selection.root)
         reason = f"its listing wasn't over after {seconds:.0f} s, when {names:,} names had come"
         if not names:
@@ -120,8 +127,8 @@ class _Walk:
         )
 
     def _check_root(self) -> None:
-        refused = self.folders[b""].refused
-        if not refused or self.folders[b""].files or self.folders[b""].folders:
+        refused = self._folders[b""].refused
+        if not refused or self._folders[b""].files or self._folders[b""].folders:
             return
         shown = f"the folder {paths.text_path(self._selection.root)} can't be listed"
         if refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
@@ -215,13 +222,20 @@ def _settle_kinds(folder: Folder, selection: Selection, quirks: Quirks) -> Conve
 def _try_to_open(
     path: bytes, known: Attributes, folder: Folder, selection: Selection
 ) -> Conversation[Attributes]:
-    """Tell a folder by that it can be opened; one that may not be is a problem, not a file."""
+    """Tell a folder by that it can be opened; one that may not be is a problem, not a file.
+
+    Some servers open whatever path as a folder: what has a file's name must have entries, too.
+    """
+    wanted = selection.wants(paths.split(path)[1])
     reply = yield from ask(wire.open_folder(paths.join(selection.root, path)))
     if isinstance(reply, Handle):
+        first = yield from ask(wire.read_folder(reply))
         yield from leave(reply)
-        return known._replace(mode=stat.S_IFDIR)
+        if isinstance(first, Names) or not (wanted or is_refusal(first)):
+            return known._replace(mode=stat.S_IFDIR)
+        return known._replace(mode=stat.S_IFREG)
     denied = isinstance(reply, Status) and reply.code == wire.PERMISSION_DENIED
-    if denied and not selection.wants(paths.split(path)[1]):
+    if denied and not wanted:
         folder.reject(path, "whether it is a folder or a file can't be told", folder=True)
     return known._replace(mode=stat.S_IFREG)
 
@@ -237,12 +251,14 @@ def _unless_a_link(
 
 def _settle_links(folder: Folder, selection: Selection) -> Conversation[None]:
     """Take links to regular files, and files whose listing lacked size or time."""
-    replies = yield from _look_at(folder.links, selection)
-    for path, reply in zip(folder.links, replies, strict=True):
+    replies = yield from _look_at([*folder.links], selection)
+    for (path, is_link), reply in zip(folder.links.items(), replies, strict=True):
         if isinstance(reply, Attributes):
             folder.add(path, reply)
         elif isinstance(reply, Status):
-            folder.reject(path, f"a link that leads nowhere: {describe(reply)}")
+            leads_nowhere = is_link and reply.code == wire.NO_SUCH_FILE
+            what = "a link that leads nowhere" if leads_nowhere else "it can't be looked at"
+            folder.reject(path, f"{what}: {describe(reply)}")
 
 
 def _look_at(found: Sequence[bytes], selection: Selection) -> Conversation[list[Reply]]:

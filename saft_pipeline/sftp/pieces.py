@@ -16,8 +16,11 @@ _SMALLEST = 4096
 class Ranges:
     """Hands out (start, length) of a file until every byte has come.
 
-    A server that gives less than it was asked for is asked for that much from then on.
+    A server that gives less than it was asked for is asked for that much from then on;
+    `was_short` tells that it did.
     """
+
+    was_short = False
 
     def __init__(self, size: int, length: int) -> None:
         self._size = size
@@ -40,6 +43,7 @@ class Ranges:
     def came(self, start: int, length: int, got: int) -> None:
         """Note that of a piece `got` bytes came; what is missing is asked for again."""
         if got < length:
+            self.was_short = True
             self._again.append((start + got, length - got))
             self._length = max(_SMALLEST, min(self._length, got))
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import resource
+import struct
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from saft_pipeline.sftp.session import Session
 from saft_pipeline_tests.fixtures.sshd import Sshd
 from saft_pipeline_tests.sftp.conftest import config_of
 from saft_pipeline_tests.sftp.fake import FakeFile, FakeServer, data, status
+from saft_pipeline_tests.sftp.quirks.connecting import quirky
+from saft_pipeline_tests.sftp.quirks.server import ANSWERS, Server
 
 TIME = 1_700_000_000
 LARGE = 3_000_000
@@ -170,6 +173,22 @@ def test_a_fault_of_the_servers_disk_may_pass(spill: Path, size: int) -> None:
     assert server.counts[wire.CLOSE] == server.counts[wire.OPEN]
 
 
+def test_a_fault_of_the_servers_disk_is_not_the_end_of_a_file_that_comes_in_short_pieces(
+    tmp_path: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.xml").write_bytes(bytes(LARGE))
+    reads, faulty = ANSWERS[wire.READ], range(1_000_000, LARGE)
+
+    def read(server: Server, body: bytes) -> bytes:
+        (start,) = struct.unpack_from(">Q", server.held(body)[1])
+        return status(wire.FAILURE, b"I/O error") if start in faulty else reads(server, body)
+
+    monkeypatch.setitem(ANSWERS, wire.READ, read)
+    with quirky(monkeypatch, "less than its limits say") as (sftp, _):
+        (failed,) = sftp.fetch(str(tmp_path), sftp.list(str(tmp_path)).files, spill)
+    assert _kind(failed) == "transient"
+
+
 @pytest.mark.parametrize("path", [b"../a.xml", b"sub/../../a.xml", b"/etc/passwd", b"a\0.xml", b""])
 def test_a_path_that_leads_out_of_the_folder_is_never_opened(spill: Path, path: bytes) -> None:
     server = FakeServer()
@@ -203,11 +222,15 @@ def test_no_more_files_are_open_than_the_server_lets_be(spill: Path, handles: in
     assert 0 < max(open_ones) <= handles
 
 
-def test_more_bytes_than_were_asked_for_are_refused(spill: Path) -> None:
+def test_a_file_that_has_bytes_wherever_they_are_asked_for_is_given_up(
+    spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_MOST_UNSIZED", LARGE)
     server = FakeServer({b"/in/a": FakeFile(bytes(LARGE), TIME)})
     server.before = lambda kind, _: data(bytes(40_000)) if kind == wire.READ else None
     (failed,) = _fetch(server, LARGE, spill)
-    assert _kind(failed) == "transient"
+    assert _kind(failed) == "unreadable"
+    assert not list(spill.iterdir())
 
 
 def test_no_more_files_are_under_way_than_memory_is_meant_for(spill: Path) -> None:

@@ -17,6 +17,8 @@ from saft_pipeline.sftp.session import Session
 from saft_pipeline_tests.fixtures.sshd import Sshd
 from saft_pipeline_tests.sftp.conftest import config_of
 from saft_pipeline_tests.sftp.fake import FakeFile, FakeServer, status
+from saft_pipeline_tests.sftp.quirks.connecting import quirky
+from saft_pipeline_tests.sftp.quirks.server import ANSWERS
 
 NAMES = st.binary(min_size=1, max_size=60).filter(lambda name: not set(name) & set(b"/\0"))
 
@@ -289,10 +291,32 @@ def test_an_entry_without_a_type_is_looked_at() -> None:
     assert server.counts[wire.STAT] == 1
 
 
+def test_a_listing_goes_on_where_the_server_ended_the_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        _write(tmp_path / str(number) / "a.xml")
+    with quirky(monkeypatch, "closes after 150 answers") as (sftp, server):
+        found = sftp.list(str(tmp_path))
+    assert found.whole
+    assert _paths(found) == {b"%d/a.xml" % number for number in range(100)}
+    assert 2 < len(server.connections) < 20
+
+
+def test_a_file_that_may_not_be_looked_at_is_not_called_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(tmp_path / "a.xml")
+    monkeypatch.setitem(ANSWERS, wire.STAT, lambda _server, _body: status(wire.PERMISSION_DENIED))
+    with quirky(monkeypatch, "no sizes") as (sftp, _):
+        (problem,) = sftp.list(str(tmp_path)).problems
+    assert problem.reason == "it can't be looked at: the server denies the permission"
+
+
 def _fake_listing(server: FakeServer) -> Listing:
     pattern = paths.name_pattern("*.xml")
     selection = entries.Selection(b"/in", pattern, True, None)
-    return listing.find(Session(server, "test:22"), selection)
+    return listing.Walk(selection).go(Session(server, "test:22"))
 
 
 def _write(path: Path, content: bytes = b"", when: int = 1_700_000_000) -> None:

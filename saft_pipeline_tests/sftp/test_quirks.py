@@ -107,6 +107,16 @@ RIGHT = [
     "never answers a close",
     "closes after 150 answers",
     "no types and 1 open file",
+    "flags of version 4",
+    "a flag after data",
+    "more bytes than asked",
+    "less than its limits say",
+    "reads in order only",
+    "no read over the end",
+    "no types, opens anything",
+    "a failure at the end",
+    "a failure at the end, sizes zero",
+    "a failure at the end, sizes more",
 ]
 
 

@@ -50,6 +50,14 @@ class Behaviour:
     most_answers: int | None = None
     longest_read: int | None = None
     words: bytes = b""
+    more_flags: int = 0
+    end_flag: bool = False
+    excess: int = 0
+    most_read: int = 32 * 1024
+    any_order: bool = True
+    reads_over_end: bool = True
+    file_end: int = wire.EOF
+    opens_anything: bool = False
 
 
 GOOD = Behaviour()
@@ -73,6 +81,25 @@ QUIRKS: dict[str, Behaviour] = {
     "no sizes": Behaviour(sizes=False),
     "what is missing is a failure": Behaviour(missing_is=4, words_in_status=False),
     "no words in a status": Behaviour(words_in_status=False),
+    # WS_FTP (phpseclib #1708, asyncssh #587) and Huawei's VRP (asyncssh #530): version 4's flags.
+    "flags of version 4": Behaviour(more_flags=0x30),
+    # libssh2 #424: version 6's end-of-file after the data.
+    "a flag after data": Behaviour(end_flag=True),
+    # Apache MINA SSHD #468: 8,316 bytes more than asked, now and then.
+    "more bytes than asked": Behaviour(excess=8316),
+    # asyncssh #814 (OpenSSH for Windows): its limits say 261,120, it gives 102,400.
+    "less than its limits say": Behaviour(longest_read=261_120, most_read=102_400),
+    # SSH.NET #754, C2FO/vfs #100: "read from 13 for 32768 from 32785 not supported".
+    "reads in order only": Behaviour(any_order=False),
+    # Apache MINA SSHD (SSHD-725): the end for a read that goes over it, whatever lies before.
+    "no read over the end": Behaviour(reads_over_end=False),
+    # pkg/sftp #253: a folder's handle for whatever path.
+    "no types, opens anything": Behaviour(
+        mode_in_listing=False, mode_in_stat=False, useful_long_names=False, opens_anything=True
+    ),
+    "a failure at the end": Behaviour(file_end=wire.FAILURE),
+    "a failure at the end, sizes zero": Behaviour(file_end=wire.FAILURE, size="zero"),
+    "a failure at the end, sizes more": Behaviour(file_end=wire.FAILURE, size="more"),
     # Sterling B2B: a mailbox's message is gone once it was read.
     "gone once read": Behaviour(gone_once_read=True, fstat="refused"),
     # rclone #1381 and #9072: a second open file is denied; multipass #1950: libssh's 256 handles.

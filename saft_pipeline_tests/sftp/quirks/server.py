@@ -32,6 +32,7 @@ class Open:
     file: BinaryIO | None = None
     names: list[bytes] = field(default_factory=list)
     began: bool = False
+    position: int = 0
 
 
 class Server:
@@ -131,17 +132,22 @@ class Server:
         opened, rest = self.held(body)
         start, length = struct.unpack(">QI", rest)
         assert opened.file
+        if start != opened.position and not self.behaviour.any_order:
+            return status(wire.FAILURE, b"read from there is not supported")
         opened.file.seek(start)
-        most = 1 if self.behaviour.drip == "data" else 32 * 1024
-        piece = opened.file.read(min(length, most))
+        most = 1 if self.behaviour.drip == "data" else self.behaviour.most_read
+        piece = opened.file.read(min(length, most) + self.behaviour.excess)
+        opened.position = start + len(piece)
+        if len(piece) < min(length, most) and not self.behaviour.reads_over_end:
+            piece = b""
         if self.behaviour.claims and not piece:
             piece = b"x"
         if piece:
             if self.behaviour.gone_once_read:
                 with contextlib.suppress(FileNotFoundError):
                     Path(os.fsdecode(opened.path)).unlink()
-            return data(piece)
-        return status(wire.EOF) if self.behaviour.answers_at_end else b""
+            return data(piece) + b"\0" * self.behaviour.end_flag
+        return status(self.behaviour.file_end) if self.behaviour.answers_at_end else b""
 
     def close(self, body: bytes) -> bytes:
         opened, _ = self.held(body)
@@ -180,7 +186,7 @@ class Server:
         sizes = {"true": found.st_size, "zero": 0, "more": found.st_size + 16}
         size = found.st_size if folder else sizes[self.behaviour.size]
         size = self.behaviour.claims or size if not folder else size
-        flags, fields = 0, b""
+        flags, fields = self.behaviour.more_flags, b""
         if self.behaviour.sizes:
             flags, fields = flags | 1, fields + struct.pack(">Q", size)
         if with_mode:
@@ -191,6 +197,8 @@ class Server:
 
     def open_folder(self, body: bytes) -> bytes:
         path, _ = take_string(body)
+        if self.behaviour.opens_anything and not Path(os.fsdecode(path)).is_dir():
+            return self._new_handle(Open(path, file=Path(os.fsdecode(path)).open("rb")))
         names = sorted(os.fsencode(name) for name in os.listdir(os.fsdecode(path)))  # noqa: PTH208
         if self.behaviour.odd_names:
             names += [b"n" * 100_000 + b".xml", b"m" * 256 + b".xml"]
@@ -200,6 +208,8 @@ class Server:
 
     def read_folder(self, body: bytes) -> bytes:
         opened, _ = self.held(body)
+        if opened.file:
+            return status(wire.FAILURE, b"not a folder")
         if not opened.names and opened.began:
             return self._end()
         opened.began = True
