@@ -1,7 +1,8 @@
 """Looks at the sources' folders, each on a thread of its own, so that none waits for another.
 
 A look that is not over when the time of a round is up goes on, and what it finds is the next
-round's; meanwhile its source is not looked at a second time.
+round's; meanwhile its source is not looked at a second time. So a folder of a million names is
+listed to its end.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from saft_pipeline.sftp.model import SftpConfig
 
 MOST_AT_ONCE = 32
 """Threads, beside those that a round did not wait for to their end."""
-_LOOK_SECONDS = 40.0  # all of it: a server that drips must not hold a poll
+_LOOK_SECONDS = 40.0  # unless many names come: a server that drips must not hold a poll
+_ZIP_SECONDS = 5.0  # at least, for looking into new ones
 _TRIES = 3
 _LATE_SECONDS = 1.0
 _REFUSED_FOR = 3600.0  # seconds
@@ -164,5 +166,6 @@ def _listing(source: SourceSettings) -> Listing:
                 exclude=source.sftp_archive_dir,
                 within=max(1.0, due - time.monotonic()),
             )
-            return looked_into(listing, source, sftp, due)
+            left = max(due, time.monotonic() + _ZIP_SECONDS)
+            return looked_into(listing, source, sftp, left)
     raise AssertionError("stamina raises after its last attempt")

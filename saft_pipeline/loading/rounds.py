@@ -189,7 +189,7 @@ class Rounds:
     def _unreached(self, sources: Sequence[SourceSettings]) -> dict[str, str]:
         looking = {s.source: self._looks.since(s.source) for s in sources}
         return {
-            name: f"no answer for {format_duration(int(seconds))}; {GOES_ON}"
+            name: f"its look isn't over after {format_duration(int(seconds))}; {GOES_ON}"
             for name, seconds in looking.items()
             if seconds is not None
         }

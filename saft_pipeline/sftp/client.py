@@ -35,7 +35,7 @@ from saft_pipeline.sftp.model import (
     SftpConfig,
 )
 from saft_pipeline.sftp.quirks import Quirks
-from saft_pipeline.sftp.session import OverdueError, Session
+from saft_pipeline.sftp.session import OverdueError, Session, Until
 from saft_pipeline.sftp.traffic import CONNECTIONS, REQUESTS, TRAFFIC
 from saft_pipeline.sftp.transport import Transport
 
@@ -59,6 +59,7 @@ _log = logging.getLogger(__name__)
 
 # So many connections must have been closed one after the other, each at its first requests.
 _CUTS_THAT_TELL = 3
+_AFTER_LISTING = 5.0  # seconds at least
 # A little more: times on the wire are whole seconds.
 _A_SECOND = 1.1
 
@@ -134,8 +135,8 @@ class Sftp:
         """List the regular files whose names fit `pattern` (case-insensitive), oldest first.
 
         `exclude`, absolute or relative to `remote_dir`, is a folder that is never visited. After
-        `within` seconds the listing is what came by then, and not whole. Raises PermanentSftpError
-        if `remote_dir` itself can't be listed.
+        `within` seconds the listing is what came by then, and not whole, unless many names come
+        (`listing.LEAST_NAMES`). Raises PermanentSftpError if `remote_dir` itself can't be listed.
         """
         self._due = due = _due(within)
         root = paths.setting_path(remote_dir)
@@ -155,6 +156,8 @@ class Sftp:
                 self._go_on_after(error, self._session, progressed=progressed)
             else:
                 self._learn()
+                # A long listing that came quickly enough may have taken all of it.
+                self._due = due and max(due, time.monotonic() + _AFTER_LISTING)
                 self._judge_times(root, found.files)
                 return found if self.quirks.times else listing.without_times(found)
 
@@ -247,7 +250,7 @@ class Sftp:
         root = paths.setting_path(remote_dir)
 
         def clear(
-            session: Session, left: Sequence[Loaded], until: float | None
+            session: Session, left: Sequence[Loaded], until: Until | None
         ) -> Iterator[removal.Cleared]:
             reader = fetching.Reader(lambda: session.limits.max_read, self.quirks, None)
             place = removal.Place(root, reader, wire.POSIX_RENAME in session.extensions)
@@ -259,7 +262,7 @@ class Sftp:
     def _persist(
         self,
         waiting: dict[bytes, Item],
-        work: Callable[[Session, Sequence[Item], float | None], Iterator[Result]],
+        work: Callable[[Session, Sequence[Item], Until | None], Iterator[Result]],
         path_of: Callable[[Result], bytes],
         within: float | None,
     ) -> Iterator[Result]:
@@ -280,9 +283,12 @@ class Sftp:
                 self._go_on_after(error, session, progressed=len(waiting) < before)
         self._learn()
 
-    def _until(self) -> float | None:
-        """When what is under way must be over, on the session's clock."""
-        return None if self._due is None else self._session.clock() + _left(self._due)
+    def _until(self) -> Until | None:
+        """When what is under way must be over."""
+        if self._due is None:
+            return None
+        until = self._session.clock() + _left(self._due)
+        return lambda: until
 
     def _go_on_after(
         self, error: TransientSftpError, session: Session, *, progressed: bool = False

@@ -18,7 +18,7 @@ from saft_pipeline.sftp.flight import is_refusal
 from saft_pipeline.sftp.model import Fetched, FetchFailed, RemoteFile
 from saft_pipeline.sftp.pieces import IN_MEMORY, WINDOW, Ranges, Sink
 from saft_pipeline.sftp.quirks import Quirks
-from saft_pipeline.sftp.session import Session
+from saft_pipeline.sftp.session import Session, Until
 from saft_pipeline.sftp.wire import Attributes, Data, Handle, Reply, Request, Status
 
 # Bytes asked for and not yet handed out, over all files.
@@ -54,7 +54,7 @@ def fetch(
     root: bytes,
     files: Sequence[RemoteFile],
     spill: Path | None,
-    until: float | None = None,
+    until: Until | None = None,
 ) -> Iterator[Fetched | FetchFailed]:
     """Read files, many at once, giving each as it is done; order is not kept.
 
@@ -85,7 +85,7 @@ def _fetch_once(
     root: bytes,
     files: Sequence[RemoteFile],
     reader: Reader,
-    until: float | None,
+    until: Until | None,
 ) -> Iterator[Fetched | FetchFailed]:
     waiting = iter(files)
 

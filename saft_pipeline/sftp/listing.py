@@ -3,7 +3,7 @@
 import stat
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -15,10 +15,12 @@ from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.flight import is_refusal
 from saft_pipeline.sftp.model import Listing, RemoteFiles
 from saft_pipeline.sftp.quirks import Quirks
-from saft_pipeline.sftp.session import OverdueError, Session
+from saft_pipeline.sftp.session import OverdueError, Session, Until
 from saft_pipeline.sftp.wire import Attributes, Entry, Handle, Names, Reply, Request, Status
 
 READ_AHEADS = 64
+LEAST_NAMES = 200
+"""A second: a server that gives so many is listed to the end, however long that takes."""
 # The same entries may come again once or twice while others are renamed.
 _MOST_REPEATED = 3
 _ABOUT_ONE_TIME, _ABOUT_NOW = 60, 120  # seconds
@@ -45,6 +47,24 @@ def moved(before: Reply, after: Reply) -> bool:
     return before.size == after.size and before.modified_at != after.modified_at
 
 
+class _Patience:
+    """Until when a listing is waited for: each name that came puts it off a little.
+
+    It is never more than `seconds` from now, so that a server that begins to drip is soon left.
+    """
+
+    def __init__(self, clock: Callable[[], float], selection: Selection, seconds: float) -> None:
+        self._clock, self._selection, self._seconds = clock, selection, seconds
+        self._left, self._until = selection.left, clock() + seconds
+
+    def __call__(self) -> float:
+        """The time as it is by now, on the same clock."""
+        came, self._left = self._left - self._selection.left, self._selection.left
+        later = self._until + came / LEAST_NAMES
+        self._until = min(later, self._clock() + self._seconds)
+        return self._until
+
+
 class Walk:
     """A listing of what `selection` wants, many folders at once, over as many sessions as it takes.
 
@@ -61,16 +81,19 @@ class Walk:
     def go(self, session: Session, within: float | None = None) -> Listing:
         """List all, or what an earlier session left to be listed.
 
-        After `within` seconds it is given up: what came by then is listed, and a problem says that
-        it isn't all. Raises PermanentSftpError if the root itself can't be listed,
-        TransientSftpError if the connection is lost or nothing came in time; a folder below the
-        root that can't be read is a problem of the listing.
+        After `within` seconds it is given up, unless enough names come (see `_Patience`): what came
+        by then is listed, and a problem says that it isn't all. Raises PermanentSftpError if the
+        root itself can't be listed, TransientSftpError if the connection is lost or nothing came in
+        time; a folder below the root that can't be read is a problem of the listing.
         """
+        began, until = session.clock(), None
+        if within is not None:
+            until = _Patience(session.clock, self._selection, within)
         self._queue.extend(self._folders.keys() - self.visited)
         try:
-            self._go_on(session, None if within is None else session.clock() + within)
+            self._go_on(session, until)
         except OverdueError:
-            self._break_off(within or 0)
+            self._break_off(session.clock() - began)
         root, *others = self._folders.values()
         problems = [*root.problems]
         for folder in others:
@@ -79,7 +102,7 @@ class Walk:
         unfit = sum(folder.unfit for folder in self._folders.values())
         return Listing(root.files, problems, unfit)
 
-    def _go_on(self, session: Session, until: float | None) -> None:
+    def _go_on(self, session: Session, until: Until | None) -> None:
         """What was refused while others were open is tried again with fewer at once."""
         refused: set[bytes] = set()
         granted = 0
@@ -93,7 +116,7 @@ class Walk:
         self.visited |= refused
         self._check_root()
 
-    def _go_once(self, session: Session, until: float | None) -> set[bytes]:
+    def _go_once(self, session: Session, until: Until | None) -> set[bytes]:
         """Visit what is queued and what that leads to; give the folders that were refused."""
         refused = set()
         tasks = partial(self._next, session.quirks)

@@ -26,7 +26,7 @@ from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.fetching import Reader, compare
 from saft_pipeline.sftp.model import Loaded, RemoteFile
 from saft_pipeline.sftp.quirks import Quirks
-from saft_pipeline.sftp.session import AT_ONCE, Session
+from saft_pipeline.sftp.session import AT_ONCE, Session, Until
 from saft_pipeline.sftp.wire import Attributes, Reply, Status
 
 Cleared = tuple[RemoteFile, SftpError | None]
@@ -56,7 +56,7 @@ def clear(
     files: Sequence[Loaded],
     work: Callable[[Loaded], Conversation[object]],
     doing: str,
-    until: float | None = None,
+    until: Until | None = None,
 ) -> Iterator[Cleared]:
     """Archive or delete files (`work`), many at once, giving each as it is done and its error.
 

@@ -55,6 +55,8 @@ class Channel(Protocol):
 
 
 NextTask = Callable[[], Task[T] | None]
+Until = Callable[[], float]
+"""When a run must be over, on the session's clock; asked at each wait, as it may be put off."""
 
 
 @dataclass(eq=False)
@@ -166,7 +168,7 @@ class Session:
         """Give how many files or folders to have open at once."""
         return self.flight.most_open
 
-    def do(self, conversation: Conversation[T], about: str, until: float | None = None) -> T:
+    def do(self, conversation: Conversation[T], about: str, until: Until | None = None) -> T:
         """Hold one conversation to its end. Raises TransientSftpError if that isn't by `until`."""
         tasks = iter([Task(conversation, about)])
         try:
@@ -181,13 +183,13 @@ class Session:
         *,
         at_once: Callable[[], int],
         budget: int = 0,
-        until: float | None = None,
+        until: Until | None = None,
     ) -> Iterator[T]:
         """Hold many conversations, giving what each returned as it ends, in any order.
 
         `next_task` gives None when it has none now; it is asked again while others go on. At most
         `at_once` are under way (a function, as it may be learnt on the way), their weights at most
-        `budget` (or one). Raises OverdueError if it isn't over at `until`, on the session's clock.
+        `budget` (or one). Raises OverdueError if it isn't over at `until`.
         """
         run = _Run(next_task, at_once, budget)
         self._pace.begin(self.clock())
@@ -245,10 +247,10 @@ class Session:
             if task.discard and not error:
                 task.discard(value)
 
-    def _pump(self, until: float | None) -> None:
+    def _pump(self, until: Until | None) -> None:
         self._flush()
         with self._guarded():
-            for packet in self._receive(until):
+            for packet in self._receive(until and until()):
                 number, reply = wire.decode(packet)
                 asked = self.flight.answered(number, reply)
                 if asked.owner is not None:

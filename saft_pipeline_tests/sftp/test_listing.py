@@ -253,6 +253,30 @@ def test_a_listing_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) 
         _fake_listing(server)
 
 
+@pytest.mark.parametrize(
+    ("names", "later", "whole"), [(20, 20, True), (1, 1, False), (100, 1, False)]
+)
+def test_a_listing_goes_on_past_its_time_while_enough_names_come(
+    names: int, later: int, whole: bool
+) -> None:
+    """Ten answers a second, so many names in each of the first hundred and of the others."""
+    assert listing.LEAST_NAMES == 200
+    server, answers, within = FakeServer(folders={b"/in": []}), 400, 10
+
+    def entries_of(kind: int, count: int) -> bytes | None:
+        if kind != wire.READDIR or count > answers:
+            return None
+        given = range(names if count <= 100 else later)
+        server.folders[b"/in"] = [b"%d-%d.xml" % (count, number) for number in given]
+        return server.entries(b"/in")
+
+    server.before = entries_of
+    session = Session(server, "test:22", clock=lambda: server.counts[wire.READDIR] / 10)
+    found = listing.Walk(_selection()).go(session, within)
+    assert found.whole == whole
+    assert whole == (server.counts[wire.READDIR] > answers)
+
+
 def test_a_listing_takes_few_round_trips() -> None:
     folders = {b"/in": [b"%d" % number for number in range(15)]}
     folders |= {b"/in/%d" % number: [b"a.xml"] for number in range(15)}
@@ -314,9 +338,11 @@ def test_a_file_that_may_not_be_looked_at_is_not_called_a_link(
 
 
 def _fake_listing(server: FakeServer) -> Listing:
-    pattern = paths.name_pattern("*.xml")
-    selection = entries.Selection(b"/in", pattern, True, None)
-    return listing.Walk(selection).go(Session(server, "test:22"))
+    return listing.Walk(_selection()).go(Session(server, "test:22"))
+
+
+def _selection() -> entries.Selection:
+    return entries.Selection(b"/in", paths.name_pattern("*.xml"), True, None)
 
 
 def _write(path: Path, content: bytes = b"", when: int = 1_700_000_000) -> None:
