@@ -103,6 +103,8 @@ _FAIL = """
 insert into invoice_files (source, path, filename, size, modified_at, status)
 select 'sftp://test:22/.', n || s, n, 1, '2020-01-01'::timestamptz + n * interval '1 s', s
 from generate_series({first}, {last}) n, unnest('{{failed,gone,incomplete,pending}}'::text[]) s;
+insert into invoice_files (source, path, filename, size, modified_at, status, loaded_at)
+select 'well', n, n, 1, now(), 'loaded', now() from generate_series({first}, {last}) n;
 analyze;
 """
 
@@ -113,6 +115,10 @@ def test_the_page_takes_no_more_work_where_more_failed_and_waits(url: str, work:
         "overview": operations.overview,
         "figures": operations.figures,
         "running": lambda: operations.page(state="running", path=None, before=None, limit=20),
+        "failed of a source that is well": lambda: operations.page(
+            source="well", state="failed", path=None, before=None, limit=20
+        ),
+        "failed of all": lambda: operations.page(state="failed", path=None, before=9, limit=20),
     }
     for first, last in ((1, _SHORT), (_SHORT + 1, _LONG)):
         execute(url, _FAIL.format(first=first, last=last))

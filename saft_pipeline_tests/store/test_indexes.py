@@ -63,7 +63,8 @@ QUESTIONS = {
     "invoice_files_run_id": "select * from invoice_files where run_id = 'x'",
     "invoice_files_racy": "select * from invoice_files where source = 't' and racy order by id",
     "invoice_files_unloaded": """
-        select * from invoice_files where status = 'failed' and is_current order by id""",
+        select * from invoice_files where source = 't' and status = 'failed' and is_current
+        order by id""",
     "invoice_files_empty": """
         select * from invoice_files where is_current and status = 'loaded' and total_invoices = 0
         order by id""",

@@ -53,6 +53,17 @@ def paths(operations: Operations, **wanted: object) -> list[str]:
     return [row["path"] for row in operations.page(**{**usual, **wanted})]  # type: ignore[arg-type]
 
 
+def test_a_page_by_state_is_newest_first_whatever_the_source(
+    ledger: Store, operations: Operations
+) -> None:
+    for source in ("other", "s"):
+        ledger.observe(source, [replace(SEEN, path=f"{source}.xml")], whole=False)
+    assert paths(operations, state="pending", limit=3) == ["s.xml", "other.xml", "4.xml"]
+    assert paths(operations, state="pending", source="other") == ["other.xml"]
+    assert paths(operations, state="pending", path="s.xml") == ["s.xml"]
+    assert paths(operations, state="pending", before=3) == ["1.xml", "0.xml"]
+
+
 @pytest.mark.usefixtures("ledger")
 def test_a_page_is_newest_first(operations: Operations) -> None:
     assert paths(operations, limit=2) == ["4.xml", "3.xml"]

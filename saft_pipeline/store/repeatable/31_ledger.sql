@@ -365,6 +365,26 @@ as $$
     select coalesce(array_agg(k.source), '{}') from known k where k.source is not null
 $$;
 
+-- The newest ids below `before` of files that are not loaded, in one state: of each source as many as
+-- are asked for, so that the newest of all are among them.
+create or replace function saft.unloaded(
+    state text, source text default null, before bigint default null, "limit" integer default 100)
+returns setof bigint
+language sql stable set search_path = ''
+as $$
+    select f.id
+    from unnest(case when unloaded.source is null then saft.sources() else array[unloaded.source] end)
+        as of(source)
+    cross join lateral (
+        select i.id from public.invoice_files i
+        where i.is_current and i.source = of.source and i.status = state
+            and i.status in ('pending', 'failed', 'unreadable', 'gone', 'incomplete')
+            and (before is null or i.id < before)
+        order by i.id desc
+        limit "limit"
+    ) f
+$$;
+
 -- Ledger rows, newest first, with ids below `before`; older versions too for a path, a run or ids.
 create or replace function public.saft_files(
     source text default null, state text default null, path text default null,
@@ -379,10 +399,13 @@ declare
     -- The index on paths begins with the source.
     sources text[] := case when source is null and path is not null then saft.sources() end;
 begin
+    if state not in ('loaded', 'running') and num_nonnulls(path, keys, ids, run_id) = 0 then
+        ids := array(select saft.unloaded(state, source, before, "limit"));
+    end if;
     return coalesce((
         select jsonb_agg(f.as_json order by f.id desc)
         from (
-            select f.* from saft.ledger f
+            select f.id, f.as_json from saft.ledger f
             where (source is null or f.source = source)
                 and (sources is null or f.source = any(sources))
                 and (state is null or f.status = state)

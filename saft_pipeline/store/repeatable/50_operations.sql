@@ -19,14 +19,18 @@ as $$
 $$;
 
 -- Since when a file is in the ledger that is in a state (of those that are not loaded): ids rise with
--- time, so that one look at the index is enough.
+-- time, so that one look at the index is enough for each source.
 create or replace function saft.oldest(state text) returns timestamptz
 language sql stable set search_path = ''
 as $$
-    select f.first_seen_at from public.invoice_files f
-    where f.is_current and f.status = state
-        and f.status in ('pending', 'failed', 'unreadable', 'gone', 'incomplete')
-    order by f.id limit 1
+    select min(f.first_seen_at)
+    from unnest(saft.sources()) as of(source)
+    cross join lateral (
+        select i.first_seen_at from public.invoice_files i
+        where i.is_current and i.source = of.source and i.status = state
+            and i.status in ('pending', 'failed', 'unreadable', 'gone', 'incomplete')
+        order by i.id limit 1
+    ) f
 $$;
 
 -- The figures: files by state, ages in seconds, what was loaded so far, and the counters. `calls`

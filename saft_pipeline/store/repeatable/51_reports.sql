@@ -262,42 +262,49 @@ begin
 end $$;
 
 -- `days`: the newest version of every file, by the day (UTC) that this version was first seen;
--- `unloaded`: those that need someone, newest first, at most fifty.
+-- `unloaded`: those that need someone, newest first, at most fifty. As above there are few groups.
 create or replace function public.saft_report_files(
     start_date date default null, end_date date default null, source text default null)
 returns text
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
+set work_mem = '64MB' set jit = off set enable_sort = off
 as $$
 #variable_conflict use_variable
+declare
+    since timestamptz := start_date::timestamp at time zone 'UTC';
+    until timestamptz := (end_date + 1)::timestamp at time zone 'UTC';
 begin
     return (
-        with seen as materialized (
-            select f.*, (f.first_seen_at at time zone 'UTC')::date as day
+        with days as materialized (
+            select (f.first_seen_at at time zone 'UTC')::date as day, f.branch, f.status,
+                count(*) as files, coalesce(sum(f.total_invoices), 0) as invoices,
+                coalesce(sum(f.total_lines), 0) as lines, sum(f.size) as size,
+                count(*) filter (where f.warnings <> '[]') as warned, max(f.id) as newest
             from public.invoice_files f
             where f.is_current and (source is null or f.source = source)
-                and (start_date is null or f.first_seen_at >= start_date::timestamp at time zone 'UTC')
-                and (end_date is null
-                    or f.first_seen_at < (end_date + 1)::timestamp at time zone 'UTC')
+                and (since is null or f.first_seen_at >= since)
+                and (until is null or f.first_seen_at < until)
+            group by 1, 2, 3
         )
         select json_build_object(
             'days', (
-                select coalesce(json_agg(d order by d.day, d.branch, d.status), '[]')
-                from (
-                    select s.day, s.branch, s.status, count(*) as files,
-                        coalesce(sum(s.total_invoices), 0) as invoices,
-                        coalesce(sum(s.total_lines), 0) as lines, sum(s.size) as size,
-                        count(*) filter (where s.warnings <> '[]') as warned
-                    from seen s
-                    group by 1, 2, 3
-                ) d),
+                select coalesce(
+                    json_agg(to_jsonb(d) - 'newest' order by d.day, d.branch, d.status), '[]')
+                from days d),
             'unloaded', (
                 select coalesce(json_agg(u), '[]')
                 from (
-                    select s.day, s.path, s.status, s.attempts, s.error
-                    from seen s
-                    where s.status not in ('loaded', 'pending', 'running')
-                    order by s.first_seen_at desc, s.id desc
+                    select (f.first_seen_at at time zone 'UTC')::date as day, f.path, f.status,
+                        f.attempts, f.error
+                    from public.invoice_files f
+                    where f.id = any(array(
+                            select saft.unloaded(
+                                state, source, (select max(d.newest) + 1 from days d), 50)
+                            from unnest('{failed,unreadable,gone,incomplete}'::text[]) state))
+                        and (since is null or f.first_seen_at >= since)
+                        and (until is null or f.first_seen_at < until)
+                    order by f.id desc
                     limit 50
                 ) u)));
 end $$;

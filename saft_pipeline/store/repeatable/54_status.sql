@@ -1,18 +1,16 @@
--- A file as the status page lists it.
-create or replace function saft.listed(file public.invoice_files) returns jsonb
-language sql stable set search_path = ''
-as $$
-    select jsonb_build_object(
-        'id', file.id, 'source', file.source, 'path', file.path, 'version', file.version,
-        'key', left(md5(file.source || ' ' || file.path), 12), 'status', file.status,
-        'attempts', file.attempts, 'next_attempt_at', file.next_attempt_at, 'error', file.error,
-        'warnings', jsonb_array_length(file.warnings), 'run_id', file.run_id,
-        'company_id', file.company_id, 'company_name', (
-            select c.company_name from public.companies c where c.company_id = file.company_id),
-        'total_invoices', file.total_invoices, 'total_lines', file.total_lines,
-        'first_seen_at', file.first_seen_at, 'loaded_at', file.loaded_at,
-        'seconds', extract(epoch from file.loaded_at - file.first_seen_at))
-$$;
+-- Files as the status page lists them. Each is a view's row: a function costs ten times as much.
+create or replace view saft.listed with (security_invoker = true) as
+select file.*, jsonb_build_object(
+    'id', file.id, 'source', file.source, 'path', file.path, 'version', file.version,
+    'key', left(md5(file.source || ' ' || file.path), 12), 'status', file.status,
+    'attempts', file.attempts, 'next_attempt_at', file.next_attempt_at, 'error', file.error,
+    'warnings', jsonb_array_length(file.warnings), 'run_id', file.run_id,
+    'company_id', file.company_id, 'company_name', (
+        select c.company_name from public.companies c where c.company_id = file.company_id),
+    'total_invoices', file.total_invoices, 'total_lines', file.total_lines,
+    'first_seen_at', file.first_seen_at, 'loaded_at', file.loaded_at,
+    'seconds', extract(epoch from file.loaded_at - file.first_seen_at)) as shown
+from public.invoice_files file;
 
 -- All that the status page shows of the ledger: files by source and state, how many hold nothing,
 -- since when some want looking at, how long the oldest waits, what was loaded in each hour of the
@@ -24,10 +22,8 @@ as $$
         select f.id, f.place from unnest('{failed,unreadable,gone,incomplete}'::text[])
             with ordinality wanted(status, place)
         cross join lateral (
-            select f.id, wanted.place from public.invoice_files f
-            where f.is_current and f.status = wanted.status
-                and f.status in ('pending', 'failed', 'unreadable', 'gone', 'incomplete')
-            order by f.id desc limit most
+            select u.id, wanted.place from saft.unloaded(wanted.status, "limit" => most) u(id)
+            order by u.id desc limit most
         ) f
     )
     select jsonb_build_object(
@@ -54,12 +50,12 @@ as $$
                 where k.hour > now() - interval '7 days' group by k.hour
             ) h),
         'attention', (
-            select coalesce(jsonb_agg(saft.listed(f) order by a.place, f.id desc), '[]')
-            from attention a join public.invoice_files f on f.id = a.id),
+            select coalesce(jsonb_agg(f.shown order by a.place, f.id desc), '[]')
+            from attention a join saft.listed f on f.id = a.id),
         'latest', (
-            select coalesce(jsonb_agg(saft.listed(f) order by f.id desc), '[]')
+            select coalesce(jsonb_agg(f.shown order by f.id desc), '[]')
             from (
-                select f.* from public.invoice_files f where f.is_current
+                select f.id, f.shown from saft.listed f where f.is_current
                 order by f.id desc limit most
             ) f))
 $$;
@@ -74,9 +70,9 @@ as $$
 #variable_conflict use_variable
 begin
     return coalesce((
-        select jsonb_agg(saft.listed(f) order by f.id desc)
+        select jsonb_agg(f.shown order by f.id desc)
         from (
-            select f.* from public.invoice_files f
+            select f.id, f.shown from saft.listed f
             where f.is_current and f.status = 'loaded' and f.total_invoices = 0
                 and (before is null or f.id < before)
             order by f.id desc
