@@ -23,7 +23,7 @@ def page(report: Report, downloads: Mapping[str, str] | None = None) -> str:
         downloads: addresses (`data:` ones, too) of the same report, by the name of the file.
     """
     template = templates("saft_pipeline.reports").get_template("report.html")
-    return template.render(report=report, downloads=downloads or {}, is_number=is_number)
+    return template.render(report=report, downloads=downloads or {}, is_number=is_number, zip=zip)
 
 
 def standalone(report: Report) -> str:

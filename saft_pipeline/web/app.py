@@ -59,7 +59,7 @@ def build(opened: Services) -> Starlette:
     }
     return Starlette(
         routes=[
-            *people.routes(People(opened, Snapshots(opened, probes)), answering),
+            *people.routes(People(opened, Snapshots(opened, probes))),
             *routes(opened),
             *(Route(p, answering(h)) for p, h in others.items()),
         ],

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.model import STATES
 from saft_pipeline.web import pages, status_page
-from saft_pipeline.web.errors import ApiError
+from saft_pipeline.web.errors import ApiError, api_error
 from saft_pipeline.web.file_table import Place
 from saft_pipeline.web.login_page import COOKIE
 from saft_pipeline.web.services import Services
@@ -80,6 +80,16 @@ class People:
         )
         return _whole(request, place, "Files", main=main, live=False)
 
+    def refused(self, request: Request, error: ApiError) -> Response:
+        """Why there is no such page, for who reads it: a person, or a program."""
+        if "text/html" not in request.headers.get("Accept", ""):
+            return error.response()
+        place = place_of(request, self._services.settings)
+        main = pages.rendered("refused.html", say=place.say, message=str(error))
+        answer = _whole(request, place, "This can't be shown", main=main, live=False)
+        answer.status_code = error.status
+        return answer
+
     async def report(self, request: Request) -> Response:
         """A report as a page, CSV or a spreadsheet, of the company and days in the address."""
         from saft_pipeline.web.report_pages import answer
@@ -99,16 +109,23 @@ def place_of(request: Request, settings: Settings) -> Place:
     return Place(Words(lang), dagster)
 
 
-def routes(
-    people: People, answering: Callable[..., Callable[[Request], Awaitable[Response]]]
-) -> list[Route]:
+def routes(people: People) -> list[Route]:
     """The addresses."""
     script = (resources.files(__package__) / "status.js").read_bytes()
 
     async def the_script(_: Request) -> Response:
         return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
-    handlers: Mapping[str, Any] = {
+    def answering(handle: Callable[[Request], Awaitable[Response]]) -> Any:
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except Exception as error:
+                return people.refused(request, api_error(error))
+
+        return answer
+
+    handlers: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
         "/": people.status,
         "/files": people.files,
         "/reports/{name}": people.report,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 from urllib.parse import urlencode
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from saft_pipeline.reports.csv_file import text_of
 from saft_pipeline.reports.language import chosen
@@ -19,9 +19,12 @@ from saft_pipeline.web.errors import ApiError
 from saft_pipeline.web.pages import document
 from saft_pipeline.web.services import Services
 
+_DAYS = 31
+"""Of the ledger, which only grows, a page that is asked for no days shows the last ones."""
+
 
 def answer(services: Services, name: str, form: str, asked: Mapping[str, str]) -> Response:
-    """The report as a page, or as the file that `form` names.
+    """The report as a page, or as the file that `form` names; or where the page is.
 
     Raises:
         ApiError: there is no such report, company or day.
@@ -30,6 +33,9 @@ def answer(services: Services, name: str, form: str, asked: Mapping[str, str]) -
         raise ApiError(
             404, "not_found", f"no report is called {name}; those are {', '.join(REPORTS)}"
         )
+    if name == "files" and not (form or asked.get("from") or asked.get("to")):
+        since = datetime.now(UTC).date() - timedelta(days=_DAYS)
+        return RedirectResponse(f"/reports/files?{urlencode({**asked, 'from': since})}", 303)
     try:
         selection = Selection(
             asked.get("company") or None,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from saft_pipeline.web import endpoints, models
@@ -104,7 +104,7 @@ def _handler(endpoint: Endpoint, services: Services) -> Callable[[Request], Awai
     async def handle(request: Request) -> Response:
         asked = _judged(endpoint, await _given(endpoint, request))
         answer = await services.call(lambda: endpoint.work(services, asked))
-        return JSONResponse(answer.model_dump(mode="json"), endpoint.status)
+        return Response(answer.model_dump_json(), endpoint.status, media_type="application/json")
 
     return handle
 

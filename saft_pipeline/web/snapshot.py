@@ -21,6 +21,8 @@ from saft_pipeline.web.models import ActiveTask, Health
 from saft_pipeline.web.services import Services
 
 T = TypeVar("T")
+_OfLedger = tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]
+_OfDagster = tuple[Sequence[ActiveTask], Tick | None]
 
 _EVERY = 1.0
 _SHARE = 10
@@ -29,6 +31,8 @@ _LONGEST_PAUSE = 15.0
 """One that did not answer is soon asked again, so that the page recovers with it."""
 _FRESH = 10.0
 _HEALTH_EVERY = 5.0
+_NO_LEDGER: _OfLedger = (None, ())
+_NO_DAGSTER: _OfDagster = ((), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,37 +75,38 @@ class Snapshots:
     async def _look(self) -> None:
         began = time.monotonic()
         try:
-            self._last = await self._services.call(self._gathered)
-        except Exception as error:
-            problems = {"database": str(api_error(error))}
-            self._last = Snapshot(datetime.now(UTC), None, (), (), None, problems, self._health)
+            self._last = await self._gathered()
         finally:
             self._looked = time.monotonic()
             pause = max(_EVERY, _SHARE * (self._looked - began))
             self._due = self._looked + min(pause, _LONGEST_PAUSE)
             self._looking = None
 
-    def _gathered(self) -> Snapshot:
-        services, problems = self._services, dict[str, str]()
+    async def _gathered(self) -> Snapshot:
+        problems: dict[str, str] = {}
 
-        def had(who: str, work: Callable[[], T]) -> T | None:
+        async def had(who: str, work: Callable[[], T], otherwise: T) -> T:
             try:
-                return work()
+                return await self._services.call(work)
             except Exception as error:
-                problems.setdefault(who, str(api_error(error)))
-                return None
+                problems[who] = str(api_error(error))
+                return otherwise
 
-        return Snapshot(
-            at=datetime.now(UTC).replace(microsecond=0),
-            ledger=had("database", lambda: services.ledger.operations.overview()),
-            companies=had("database", lambda: services.ledger.reports.companies()) or (),
-            active=had("dagster", lambda: _active(services)) or (),
-            tick=had(
-                "dagster", lambda: sensor_ticks.newest_ended(services.instance, services.location)
-            ),
-            problems=problems,
-            health=self._health,
+        ledger, dagster = await asyncio.gather(
+            had("database", self._of_ledger, _NO_LEDGER),
+            had("dagster", self._of_dagster, _NO_DAGSTER),
         )
+        at = datetime.now(UTC).replace(microsecond=0)
+        return Snapshot(at, *ledger, *dagster, problems, self._health)
+
+    def _of_ledger(self) -> _OfLedger:
+        ledger = self._services.ledger
+        return ledger.operations.overview(), ledger.reports.companies()
+
+    def _of_dagster(self) -> _OfDagster:
+        instance, location = self._services.instance, self._services.location
+        active = [tasks.active(record) for record in runs.unfinished(instance, location)]
+        return active, sensor_ticks.newest_ended(instance, location)
 
     async def _ask_servers(self) -> None:
         try:
@@ -109,9 +114,3 @@ class Snapshots:
         finally:
             self._health_due = time.monotonic() + _HEALTH_EVERY
             self._asking = None
-
-
-def _active(services: Services) -> list[ActiveTask]:
-    return [
-        tasks.active(record) for record in runs.unfinished(services.instance, services.location)
-    ]

@@ -5,6 +5,7 @@
   const main = document.querySelector("main");
   const told = document.getElementById("told");
   const lang = document.documentElement.lang;
+  const words = JSON.parse(told.dataset.words); // for refusals, by their code
   const ago = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" });
   const LONGEST = 40000; // ms: more than the server waits for its database
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
@@ -15,7 +16,8 @@
       const when = new Date(each.dateTime), seconds = (when - Date.now()) / 1000;
       const [unit, size] = units.find(([, s]) => Math.abs(seconds) >= s) || units[3];
       each.title = when.toLocaleString(lang);
-      each.textContent = ago.format(Math.round(seconds / size), unit);
+      const past = seconds < 0 && each.dataset.past;
+      each.textContent = past || ago.format(Math.round(seconds / size), unit);
     }
   }
 
@@ -82,11 +84,12 @@
     button.disabled = true;
     try {
       const answer = await fetch(form.action, { method: "POST" });
-      const said = await answer.json();
-      told.textContent = answer.ok ? form.dataset.done : said.error.message;
-      told.className = answer.ok ? "good" : "bad";
-    } catch (error) {
-      told.textContent = String(error);
+      if (answer.status === 401) { location.reload(); return; }
+      const { error } = await answer.json();
+      told.textContent = error ? words[error.code] || error.message : form.dataset.done;
+      told.className = error ? "bad" : "good";
+    } catch {
+      told.textContent = told.dataset.silent;
       told.className = "bad";
     }
     button.disabled = false;

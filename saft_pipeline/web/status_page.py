@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from saft_pipeline.dagster_runtime.names import CANNOT_POLL
+from saft_pipeline.dagster_runtime.names import AGAIN, CANNOT_POLL
+from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.web.bars import Bar, Chart
 from saft_pipeline.web.file_table import Place
 from saft_pipeline.web.health import CONNECTED
@@ -35,11 +37,15 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Look:
-    """The last look at the folders (ISO), what it said or how many runs it began, and the next."""
+    """The last look at the folders (ISO): how many files it saw and took, or why it saw none, what
+    was odd, and when the next is due.
+    """  # fmt: skip
 
     began: str
-    said: str
-    runs: int
+    seen: int
+    taken: int
+    failed: str
+    problems: Sequence[str]
     due: str
 
 
@@ -90,7 +96,7 @@ def troubles(seen: Snapshot) -> Iterator[Trouble]:
     silent |= {_SILENT[who]: reason for who, reason in seen.problems.items()}
     for title, reason in silent.items():
         yield Trouble(title, reason=reason, advice=_AGAIN)
-    if seen.tick and (said := seen.tick.error or _cannot_poll(seen.tick.skip_reason)):
+    if seen.tick and (said := _why_none(seen.tick)):
         yield Trouble("the last look at the folder failed", _iso(seen.tick.began), said)
     if count := sum(_total(seen.ledger or {}, state) for state in _WANTING):
         yield Trouble(
@@ -102,8 +108,10 @@ def troubles(seen: Snapshot) -> Iterator[Trouble]:
         )
 
 
-def _cannot_poll(said: str | None) -> str:
-    return said if said and said.startswith((CANNOT_POLL, "tried again")) else ""
+def _why_none(tick: Tick) -> str:
+    """Why a look saw nothing; empty if it did."""
+    said = tick.skip_reason or ""
+    return tick.error or (said if said.startswith((CANNOT_POLL, AGAIN)) else "")
 
 
 def _total(ledger: Mapping[str, Any], state: str) -> int:
@@ -120,10 +128,16 @@ def _look(seen: Snapshot, interval: int) -> Look | None:
     tick = seen.tick
     if tick is None:
         return None
-    due = tick.began + interval
-    said = tick.error or tick.skip_reason or ""
-    later = _iso(due) if due > seen.at.timestamp() else ""
-    return Look(_iso(tick.began), said, len(tick.run_ids), later)
+    due, failed = tick.began + interval, _why_none(tick)
+    figures = {} if failed or not tick.cursor else json.loads(tick.cursor)
+    return Look(
+        _iso(tick.began),
+        figures.get("listed", 0),
+        figures.get("taken", 0),
+        failed,
+        figures.get("problems", ()),
+        _iso(due) if due > seen.at.timestamp() else "",
+    )
 
 
 def _iso(epoch: float | None) -> str:

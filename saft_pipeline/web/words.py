@@ -72,7 +72,6 @@ _PT = {
     "the run is being ended": "a execução está a ser terminada",
     "the folder will be looked at within seconds": "a pasta será consultada dentro de segundos",
     "Run": "Execução",
-    "runs": "execuções",
     "run": "execução",
     "partition": "partição",
     "checks": "verificações",
@@ -105,9 +104,21 @@ _PT = {
     "tried again by itself": "repetido automaticamente",
     "Next page": "Página seguinte",
     "All files": "Todos os ficheiros",
+    "its daemon shows no sign of life: nothing is polled or loaded; start it with `saft up`": (
+        "o seu daemon não dá sinal de vida: nada é consultado nem carregado; inicie-o com `saft up`"
+    ),
+    "it vanished from the server before it was loaded": (
+        "desapareceu do servidor antes de ser carregado"
+    ),
     "Read by this page": "Lido por esta página",
     "done": "feito",
     "no answer; trying again": "sem resposta; a tentar de novo",
+    "no answer; try again": "sem resposta; tente de novo",
+    "{seen} files seen, {taken} new": "{seen} ficheiros vistos, {taken} novos",
+    "This can't be shown": "Isto não pode ser mostrado",
+    "Back to the status page": "Voltar à página de estado",
+    "No such file.": "Nenhum ficheiro encontrado.",
+    "No company is loaded yet.": "Ainda não há empresas carregadas.",
     "version": "versão",
     "line": "linha",
     "API": "API",
@@ -133,6 +144,22 @@ _PT_OF_MANY = {
 }
 """The same of several files, where that is said otherwise."""
 
+_PT_REFUSALS = {
+    "busy": "outra execução está a carregar este ficheiro",
+    "nothing_to_retry": "o ficheiro já está carregado ou há uma versão mais recente",
+    "other_source": "o ficheiro é de um servidor que já não está em uso",
+    "unknown_file": "o ficheiro já não existe",
+    "unknown_task": "a execução já não existe",
+    "not_cancelled": "a execução já terminou ou não pode ser terminada",
+    "sensor_stopped": "o sensor está desligado no Dagster",
+    "no_location": "o Dagster não tem o saft_pipeline carregado",
+    "database": "a base de dados não responde",
+    "dagster": "o Dagster não responde",
+    "timeout": "sem resposta a tempo; tente mais tarde",
+    "too_many_requests": "demasiados pedidos; espere um pouco",
+}
+"""What the API answers to a click, by its code."""
+
 
 @dataclass(frozen=True)
 class Words:
@@ -149,6 +176,10 @@ class Words:
         """The word for the state of so many files."""
         many = _PT_OF_MANY if self.lang == "pt" and count != 1 else {}
         return many.get(state) or self(state)
+
+    def refusals(self) -> dict[str, str]:
+        """By their code, where the API's own words are in another language."""
+        return _PT_REFUSALS if self.lang == "pt" else {}
 
     def number(self, value: float, places: int = 0) -> str:
         """With thousands apart."""

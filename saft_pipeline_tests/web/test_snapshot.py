@@ -41,4 +41,4 @@ def test_a_database_that_was_silent_is_soon_asked_again(monkeypatch: pytest.Monk
         await snapshots.newest()
 
     asyncio.run(look_twice())
-    assert silent.asked == 2
+    assert silent.asked == 4  # the ledger and Dagster, each time

@@ -36,7 +36,7 @@ def test_the_verdict_counts_what_was_not_loaded(page: str) -> None:
 
 
 def test_counts_are_those_of_the_ledger(page: str) -> None:
-    counts = dict(re.findall(r'class="count (\w+)"[^>]*><b>(\d+)</b>', page))
+    counts = dict(re.findall(r'href="/files\?state=(\w+)"><b>(\d+)</b>', page))
     expected = {"failed": "1", "gone": "1", "incomplete": "1", "loaded": "3", "running": "0"}
     assert {state: counts[state] for state in expected} == expected
 
@@ -57,6 +57,26 @@ def test_the_page_speaks_portuguese(looked: Api) -> None:
     answer = looked.client.get("/", headers={"Accept-Language": "pt-PT,pt;q=0.9,en;q=0.8"})
     assert '<html lang="pt">' in answer.text
     assert "2 ficheiros não foram carregados" in answer.text
+
+
+def test_the_last_look_is_told_in_the_browsers_language(looked: Api) -> None:
+    answer = looked.client.get("/", headers={"Accept-Language": "pt"})
+    look = answer.text.partition("Última consulta")[2].partition("</tr>")[0]
+    assert re.search(r"\d+ ficheiros vistos, \d+ novos", look)
+
+
+@pytest.mark.parametrize("address", ["files?state=x", "reports/vat?company=1", "reports/nope"])
+def test_a_person_is_told_on_a_page_why_there_is_none(looked: Api, address: str) -> None:
+    headers = {"Accept": "text/html", "Accept-Language": "pt"}
+    answer = looked.client.get(f"/{address}", headers=headers)
+    assert answer.status_code in (400, 404)
+    assert "Isto não pode ser mostrado" in answer.text
+
+
+def test_files_by_day_are_of_the_last_days_if_none_are_asked_for(looked: Api) -> None:
+    answer = looked.client.get("/reports/files?lang=pt")
+    assert answer.status_code == 303
+    assert re.fullmatch(r"/reports/files\?lang=pt&from=\d{4}-\d\d-\d\d", answer.headers["location"])
 
 
 def test_what_is_not_new_is_not_sent_again(looked: Api) -> None:
@@ -88,7 +108,7 @@ def test_a_wrong_question_is_told(looked: Api, query: str) -> None:
     assert looked.client.get(f"/files?{query}").status_code == 400
 
 
-@pytest.mark.parametrize("name", ["vat", "vat.csv", "vat.xlsx", "sales", "files", "files.csv"])
+@pytest.mark.parametrize("name", ["vat", "vat.csv", "vat.xlsx", "sales", "files.csv"])
 def test_reports_have_addresses(looked: Api, name: str) -> None:
     answer = looked.client.get(f"/reports/{name}")
     assert answer.status_code == 200
