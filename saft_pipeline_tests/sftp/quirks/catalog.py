@@ -161,10 +161,11 @@ HARMLESS = [
     and behaviour.times
     and behaviour.drips_from is None
     and behaviour.version == 3
-    and not behaviour.words
+    and not (behaviour.words or behaviour.claims)
     and not (behaviour.time_is_now or behaviour.stat_time_shift)
 ]
-"""Those that lose no files, leave nothing on the server for good, and don't lie about times."""
+"""Those that lose no files, leave nothing on the server for good, and don't lie about times, nor
+call every file a large one, which has a run of its own."""
 
 
 def behaviour_of(*names: str) -> Behaviour:
