@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -17,6 +18,9 @@ from saft_pipeline.sftp.client import Quirks, Sftp, connect
 
 _FILE = "servers.json"
 _LOCK = "servers.lock"
+# Then it is learnt anew: a server may be mended, or was only busy when it allowed so little.
+_KEPT_FOR = 24 * 60 * 60  # seconds
+_SINCE = "since"
 
 
 @contextmanager
@@ -48,14 +52,20 @@ def close_connection(settings: Settings, sftp: Sftp) -> None:
 
 def quirks_of(settings: Settings) -> Quirks:
     """What is known of the server of the settings."""
-    return Quirks.of(_known(settings, "quirks"))
+    return Quirks.of(_learnt_lately(settings))
 
 
 def remember(settings: Settings, learnt: Mapping[str, Any]) -> None:
     """Keep what a connection learnt of it, beside what others learnt meanwhile."""
     if learnt:
         with _alone(settings):
-            _keep(settings, {"quirks": {**_known(settings, "quirks"), **learnt}})
+            known = {_SINCE: time.time(), **_learnt_lately(settings)}
+            _keep(settings, {"quirks": {**known, **learnt}})
+
+
+def _learnt_lately(settings: Settings) -> dict[str, Any]:
+    known = _known(settings, "quirks")
+    return known if time.time() - known.get(_SINCE, 0) < _KEPT_FOR else {}
 
 
 def learnt(settings: Settings) -> list[str]:

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import stamina
 
-from saft_pipeline.loading import looks, sources
+from saft_pipeline.loading import looks, servers, sources
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.poll import Poll
-from saft_pipeline.loading.servers import connected, learnt, quirks_of
+from saft_pipeline.loading.servers import connected, learnt, quirks_of, remember
 from saft_pipeline.loading.sources import SftpSource, source_of
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Quirks
@@ -138,6 +139,21 @@ def test_a_memory_that_is_no_json_is_begun_anew(project: Project, tmp_path: Path
         sftp.quirks.requests = 8
     assert learnt(settings) == ["this server allows 8 requests at once: 8 are used"]
     assert learnt(settings) == []
+
+
+def test_what_was_learnt_is_learnt_anew_after_a_day(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, hours = load({**project.env, "SAFT_HOME": str(tmp_path)}), 0.0
+    monkeypatch.setattr(servers, "time", SimpleNamespace(time=lambda: EARLY + 3600 * hours))
+    remember(settings, {"requests": 1, "open_files": 8})
+    hours = 23
+    remember(settings, {"fstat": False})
+    assert quirks_of(settings) == Quirks(requests=1, open_files=8, fstat=False)
+    hours = 25
+    assert quirks_of(settings) == Quirks()
+    remember(settings, {"open_files": 8})
+    assert quirks_of(settings) == Quirks(open_files=8)
 
 
 @pytest.mark.parametrize("error", [TooManyConnectionsError("full"), LoginRefusedError("no")])

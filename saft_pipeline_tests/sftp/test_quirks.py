@@ -108,6 +108,7 @@ RIGHT = [
     "closes after 150 answers",
     "no types and 1 open file",
     "flags of version 4",
+    "attributes of its own",
     "a flag after data",
     "more bytes than asked",
     "less than its limits say",

@@ -51,6 +51,7 @@ class Behaviour:
     longest_read: int | None = None
     words: bytes = b""
     more_flags: int = 0
+    own_attributes: bool = False
     end_flag: bool = False
     excess: int = 0
     most_read: int = 32 * 1024
@@ -83,6 +84,7 @@ QUIRKS: dict[str, Behaviour] = {
     "no words in a status": Behaviour(words_in_status=False),
     # WS_FTP (phpseclib #1708, asyncssh #587) and Huawei's VRP (asyncssh #530): version 4's flags.
     "flags of version 4": Behaviour(more_flags=0x30),
+    "attributes of its own": Behaviour(own_attributes=True),
     # libssh2 #424: version 6's end-of-file after the data.
     "a flag after data": Behaviour(end_flag=True),
     # Apache MINA SSHD #468: 8,316 bytes more than asked, now and then.

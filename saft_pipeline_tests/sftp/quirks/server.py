@@ -193,6 +193,9 @@ class Server:
             flags, fields = flags | 4, fields + struct.pack(">I", found.st_mode)
         if self.behaviour.times:
             flags, fields = flags | 8, fields + struct.pack(">II", when, when)
+        if self.behaviour.own_attributes:
+            own = struct.pack(">I", 1) + string(b"colour@example.com") + string(b"blue")
+            flags, fields = flags | 1 << 31, fields + own
         return struct.pack(">I", flags) + fields
 
     def open_folder(self, body: bytes) -> bytes:
