@@ -16,7 +16,7 @@ from saft_pipeline.store.postgres import Connection, connect, store_error
 from saft_pipeline.store.schema import Migration
 
 _COLUMNS = """
-select c.relname, a.attname, format_type(a.atttypid, null)
+select c.relname, a.attname, replace(format_type(a.atttypid, null), '"', '')
 from pg_attribute a join pg_class c on c.oid = a.attrelid
 where c.relnamespace = to_regnamespace('public') and a.attnum > 0 and not a.attisdropped
 """
@@ -118,7 +118,7 @@ def _transaction(connection: Connection) -> Iterator[None]:
     """One at a time for the whole database; faults in the store's words."""
     try:
         with connection.transaction():
-            connection.execute(schema.LOCK.encode())
+            connection.execute(schema.BEGIN.encode())
             yield
     except psycopg.Error as error:
         raise store_error(error) from None

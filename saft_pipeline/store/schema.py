@@ -33,7 +33,19 @@ TABLES = (
 )
 _SEQUENCES = ("invoices_id_seq", "invoice_files_id_seq")
 _VIEW = re.compile(r"^create or replace view public\.(\w+)", re.MULTILINE)
-LOCK = "select pg_advisory_xact_lock(hashtextextended('saft migrations', 0))"
+BEGIN = """\
+select pg_advisory_xact_lock(hashtextextended('saft migrations', 0));
+set local quote_all_identifiers = off;
+set local plpgsql.extra_errors = 'none';
+do $$ begin
+    if current_setting('server_encoding') <> 'UTF8' and to_regclass('saft.migrations') is null then
+        raise exception 'this database keeps text as %, which cannot hold all that files say; '
+            'make another: create database NAME template template0 encoding ''UTF8''',
+            current_setting('server_encoding') using errcode = 'character_not_in_repertoire';
+    end if;
+end $$"""
+"""One at a time for the whole database, with the defaults that the statements are written for, and
+first tables in UTF-8 only: what a transaction that changes the schema begins with."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +113,7 @@ def sql() -> str:
     """
     parts = (_guarded(m) for m in migrations())
     return (
-        f"begin;\n{LOCK};\n\n{clear()}\n"
+        f"begin;\n{BEGIN};\n\n{clear()}\n"
         + "\n".join(parts)
         + f"\n{clear()}\n{made_anew()}commit;\n"
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import psycopg
 import pytest
 
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.store import migrate
 from saft_pipeline.store import schema as store_schema
 from saft_pipeline.store.errors import StoreError
@@ -41,6 +43,32 @@ def test_an_empty_database_gets_all_tables(database_url: str) -> None:
     store = Store(PostgresTransport(database_url), lambda _table: 100)
     assert load(store, File("a.xml", (invoice("FT 1/1"),)))[0].status == "loaded"
     store.close()
+
+
+def name_of(url: str) -> str:
+    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+
+
+def test_defaults_of_a_database_change_nothing(database_url: str) -> None:
+    for odd in ("quote_all_identifiers = on", "plpgsql.extra_errors = 'all'"):
+        execute(database_url, f"alter database {name_of(database_url)} set {odd}")
+    assert migrate.migrate(database_url) == ALL
+    store = Store(PostgresTransport(database_url), lambda _table: 100)
+    load(store, File("a.xml", (invoice("FT 1/1", amount="24.60"),)))
+    columns, (row,) = store.rows("invoices", ids=[store.files()[0].id])
+    assert row[columns.index("net_total")] == Decimal("24.60")
+    store.close()
+
+
+def test_a_database_that_can_not_hold_every_text_gets_no_tables(
+    postgres_server: EmbeddedPostgres, database_url: str
+) -> None:
+    name = f"{name_of(database_url)}_latin"
+    how = "template template0 encoding 'LATIN1' locale_provider libc locale 'C'"
+    execute(database_url, f"create database {name} {how}")
+    with pytest.raises(StoreError, match=r"keeps text as LATIN1.*encoding 'UTF8'"):
+        migrate.migrate(postgres_server.url(name))
+    execute(database_url, f"drop database {name}")
 
 
 def test_a_second_time_nothing_is_done(database_url: str) -> None:

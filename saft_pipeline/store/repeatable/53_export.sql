@@ -38,7 +38,7 @@ create or replace function public.saft_export(
 returns text
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
-set jit = off
+set jit = off set quote_all_identifiers = off
 as $$
 #variable_conflict use_variable
 declare
