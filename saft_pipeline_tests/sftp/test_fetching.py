@@ -11,7 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saft_pipeline.sftp import fetching, wire
-from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp, connect
+from saft_pipeline.sftp.client import (
+    Fetched,
+    FetchFailed,
+    Loaded,
+    Quirks,
+    RemoteFile,
+    Sftp,
+    connect,
+)
 from saft_pipeline.sftp.conversation import ask
 from saft_pipeline.sftp.session import Session
 from saft_pipeline_tests.fixtures.sshd import Sshd
@@ -171,6 +179,40 @@ def test_a_fault_of_the_servers_disk_may_pass(spill: Path, size: int) -> None:
     assert _kind(failed) == "transient"
     assert "I/O error" in failed.reason  # type: ignore[union-attr]
     assert server.counts[wire.CLOSE] == server.counts[wire.OPEN]
+
+
+SIZE_ALONE = bytes([wire.ATTRS]) + struct.pack(">IQ", 1, 6)
+TIME_ALONE = bytes([wire.ATTRS]) + struct.pack(">III", 8, TIME, TIME)
+
+
+@pytest.mark.parametrize("told", [SIZE_ALONE, TIME_ALONE])
+def test_of_a_file_that_is_open_the_listing_tells_what_the_server_does_not(
+    tmp_path: Path, spill: Path, monkeypatch: pytest.MonkeyPatch, told: bytes
+) -> None:
+    file = _old_file(tmp_path)
+    for asked in (wire.FSTAT, wire.STAT):
+        monkeypatch.setitem(ANSWERS, asked, lambda _server, _body: told)
+    with quirky(monkeypatch) as (sftp, _):
+        (fetched,) = sftp.fetch(str(tmp_path), [file], spill)
+        assert sftp.quirks == Quirks()
+    assert fetched.file == file
+
+
+def test_of_a_file_that_is_open_its_path_tells_what_the_server_does_not(
+    tmp_path: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = _old_file(tmp_path)
+    monkeypatch.setitem(ANSWERS, wire.FSTAT, lambda _server, _body: SIZE_ALONE)
+    with quirky(monkeypatch) as (sftp, _):
+        (fetched,) = sftp.fetch(str(tmp_path), [file], spill)
+        assert sftp.quirks == Quirks(fstat=False)
+    assert fetched.file == file
+
+
+def _old_file(folder: Path) -> RemoteFile:
+    (folder / "a.xml").write_bytes(b"abcdef")
+    os.utime(folder / "a.xml", (TIME, TIME))
+    return RemoteFile(b"a.xml", 6, TIME)
 
 
 def test_a_fault_of_the_servers_disk_is_not_the_end_of_a_file_that_comes_in_short_pieces(

@@ -17,8 +17,6 @@ from saft_pipeline.sftp.session import Session
 from saft_pipeline_tests.fixtures.sshd import Sshd
 from saft_pipeline_tests.sftp.conftest import config_of
 from saft_pipeline_tests.sftp.fake import FakeFile, FakeServer, status
-from saft_pipeline_tests.sftp.quirks.connecting import quirky
-from saft_pipeline_tests.sftp.quirks.server import ANSWERS
 
 NAMES = st.binary(min_size=1, max_size=60).filter(lambda name: not set(name) & set(b"/\0"))
 
@@ -32,7 +30,7 @@ def test_every_name_that_a_file_system_can_hold_is_listed(
 ) -> None:
     names = {stem.lstrip(b".") + b".xml" for stem in stems if stem.strip(b".")}
     with _files(sshd.root, names):
-        assert _paths(sftp.list(str(sshd.root))) == names
+        assert paths_of(sftp.list(str(sshd.root))) == names
 
 
 ODD_NAMES = [
@@ -84,13 +82,13 @@ def _files(root: Path, names: set[bytes]) -> Iterator[None]:
 
 
 def test_size_time_and_path_are_those_of_the_file(sftp: Sftp, sshd: Sshd) -> None:
-    _write(sshd.root / "Lisboa" / "a.xml", b"abc", when=1_600_000_000)
+    write_file(sshd.root / "Lisboa" / "a.xml", b"abc", when=1_600_000_000)
     assert sftp.list(str(sshd.root)).files[:] == [RemoteFile(b"Lisboa/a.xml", 3, 1_600_000_000)]
 
 
 def test_files_come_oldest_first_future_dated_ones_too(sftp: Sftp, sshd: Sshd) -> None:
     for name, when in (("future", 4_000_000_000), ("old", 1), ("new", 1_700_000_000)):
-        _write(sshd.root / f"{name}.xml", when=when)
+        write_file(sshd.root / f"{name}.xml", when=when)
     assert [file.text for file in sftp.list(str(sshd.root)).files] == [
         "old.xml",
         "new.xml",
@@ -100,14 +98,14 @@ def test_files_come_oldest_first_future_dated_ones_too(sftp: Sftp, sshd: Sshd) -
 
 @pytest.mark.parametrize("name", [".a.xml", "a.xml.part", "a.xml.tmp", "a.xml.filepart"])
 def test_hidden_and_unfinished_files_are_left_alone(sftp: Sftp, sshd: Sshd, name: str) -> None:
-    _write(sshd.root / name)
+    write_file(sshd.root / name)
     assert not sftp.list(str(sshd.root), pattern="*").files
 
 
 def test_only_names_that_fit_the_pattern_are_listed_in_either_case(sftp: Sftp, sshd: Sshd) -> None:
     for name in ("FR1.XML", "FR2.xml", "other.xml", "FR3.pdf"):
-        _write(sshd.root / name)
-    assert _paths(sftp.list(str(sshd.root), pattern="fr*.Xml")) == {b"FR1.XML", b"FR2.xml"}
+        write_file(sshd.root / name)
+    assert paths_of(sftp.list(str(sshd.root), pattern="fr*.Xml")) == {b"FR1.XML", b"FR2.xml"}
 
 
 def test_a_fifo_is_not_listed(sftp: Sftp, sshd: Sshd) -> None:
@@ -116,26 +114,26 @@ def test_a_fifo_is_not_listed(sftp: Sftp, sshd: Sshd) -> None:
 
 
 def test_a_folder_with_a_files_name_is_visited_not_taken(sftp: Sftp, sshd: Sshd) -> None:
-    _write(sshd.root / "x.xml" / "a.xml")
-    assert _paths(sftp.list(str(sshd.root))) == {b"x.xml/a.xml"}
+    write_file(sshd.root / "x.xml" / "a.xml")
+    assert paths_of(sftp.list(str(sshd.root))) == {b"x.xml/a.xml"}
 
 
 def test_a_hidden_folder_is_left_alone(sftp: Sftp, sshd: Sshd) -> None:
-    _write(sshd.root / ".hidden" / "a.xml")
+    write_file(sshd.root / ".hidden" / "a.xml")
     assert not sftp.list(str(sshd.root)).files
 
 
 def test_a_link_to_a_file_is_taken_with_the_files_size(sftp: Sftp, sshd: Sshd) -> None:
-    _write(sshd.root / "kept", b"12345", when=7)
+    write_file(sshd.root / "kept", b"12345", when=7)
     (sshd.root / "a.xml").symlink_to("kept")
     assert sftp.list(str(sshd.root)).files[:] == [RemoteFile(b"a.xml", 5, 7)]
 
 
 def test_links_to_folders_are_not_followed_so_loops_end(sftp: Sftp, sshd: Sshd) -> None:
-    _write(sshd.root / "sub" / "a.xml")
+    write_file(sshd.root / "sub" / "a.xml")
     (sshd.root / "sub" / "loop").symlink_to(sshd.root)
     (sshd.root / "sub" / "loop.xml").symlink_to(sshd.root)
-    assert _paths(sftp.list(str(sshd.root))) == {b"sub/a.xml"}
+    assert paths_of(sftp.list(str(sshd.root))) == {b"sub/a.xml"}
 
 
 def test_a_link_that_leads_nowhere_is_reported(sftp: Sftp, sshd: Sshd) -> None:
@@ -154,17 +152,17 @@ def test_links_that_lead_to_each_other_are_reported(sftp: Sftp, sshd: Sshd) -> N
 
 
 def test_not_recursive_looks_at_one_folder_only(sftp: Sftp, sshd: Sshd) -> None:
-    _write(sshd.root / "a.xml")
-    _write(sshd.root / "sub" / "b.xml")
-    assert _paths(sftp.list(str(sshd.root), recursive=False)) == {b"a.xml"}
+    write_file(sshd.root / "a.xml")
+    write_file(sshd.root / "sub" / "b.xml")
+    assert paths_of(sftp.list(str(sshd.root), recursive=False)) == {b"a.xml"}
 
 
 @pytest.mark.parametrize("exclude", ["archive", "./archive/", "{root}/archive", "sub/../archive"])
 def test_the_archive_folder_is_never_listed(sftp: Sftp, sshd: Sshd, exclude: str) -> None:
-    _write(sshd.root / "archive" / "a.xml")
-    _write(sshd.root / "sub" / "archive" / "b.xml")
+    write_file(sshd.root / "archive" / "a.xml")
+    write_file(sshd.root / "sub" / "archive" / "b.xml")
     found = sftp.list(str(sshd.root), exclude=exclude.format(root=sshd.root))
-    assert _paths(found) == {b"sub/archive/b.xml"}
+    assert paths_of(found) == {b"sub/archive/b.xml"}
 
 
 @pytest.mark.parametrize("made", [True, False])
@@ -172,17 +170,17 @@ def test_the_archive_folder_is_known_by_its_absolute_path_behind_a_link(
     sftp: Sftp, sshd: Sshd, tmp_path: Path, made: bool
 ) -> None:
     (tmp_path / "link").symlink_to(sshd.root)
-    _write(sshd.root / "a.xml")
+    write_file(sshd.root / "a.xml")
     if made:
-        _write(sshd.root / "archive" / "b.xml")
+        write_file(sshd.root / "archive" / "b.xml")
     found = sftp.list(str(tmp_path / "link"), exclude=str(sshd.root / "archive"))
-    assert _paths(found) == {b"a.xml"}
+    assert paths_of(found) == {b"a.xml"}
 
 
 def test_an_archive_folder_elsewhere_hides_nothing(sftp: Sftp, sshd: Sshd, tmp_path: Path) -> None:
-    _write(sshd.root / "archive" / "a.xml")
+    write_file(sshd.root / "archive" / "a.xml")
     for elsewhere in (str(tmp_path / "archive"), "../archive"):
-        assert _paths(sftp.list(str(sshd.root), exclude=elsewhere)) == {b"archive/a.xml"}
+        assert paths_of(sftp.list(str(sshd.root), exclude=elsewhere)) == {b"archive/a.xml"}
 
 
 @pytest.mark.parametrize("itself", [".", "./", "sub/..", "{root}"])
@@ -197,7 +195,7 @@ def test_an_archive_folder_that_is_the_folder_itself_is_refused(
 def test_a_missing_folder_is_permanent_and_names_the_setting(
     sftp: Sftp, sshd: Sshd, missing: str
 ) -> None:
-    _write(sshd.root / "file")
+    write_file(sshd.root / "file")
     with pytest.raises(PermanentSftpError, match=rf"{missing} can't .*SFTP_REMOTE_DIR"):
         sftp.list(str(sshd.root / missing))
 
@@ -205,19 +203,19 @@ def test_a_missing_folder_is_permanent_and_names_the_setting(
 def test_many_files_in_many_folders_are_all_found(sftp: Sftp, sshd: Sshd) -> None:
     expected = {f"{sub}/deeper/{n}.xml".encode() for sub in range(30) for n in range(sub * 10)}
     for path in expected:
-        _write(sshd.root / path.decode())
-    assert _paths(sftp.list(str(sshd.root))) == expected
+        write_file(sshd.root / path.decode())
+    assert paths_of(sftp.list(str(sshd.root))) == expected
 
 
 def test_a_folder_that_cannot_be_read_is_reported_and_the_others_go_on(
     unprivileged: Sshd,
 ) -> None:
-    _write(unprivileged.root / "open" / "a.xml")
-    _write(unprivileged.root / "closed" / "b.xml")
+    write_file(unprivileged.root / "open" / "a.xml")
+    write_file(unprivileged.root / "closed" / "b.xml")
     (unprivileged.root / "closed").chmod(0)
     with connect(config_of(unprivileged)) as sftp:
         found = sftp.list(str(unprivileged.root))
-    assert _paths(found) == {b"open/a.xml"}
+    assert paths_of(found) == {b"open/a.xml"}
     assert [(problem.text, problem.folder) for problem in found.problems] == [("closed", True)]
     assert not found.whole
 
@@ -225,7 +223,7 @@ def test_a_folder_that_cannot_be_read_is_reported_and_the_others_go_on(
 @pytest.mark.parametrize("name", [b"../a.xml", b"/etc/a.xml", b"sub/a.xml", b"a\0.xml", b""])
 def test_a_name_that_leads_elsewhere_is_refused_and_reported(name: bytes) -> None:
     found = _fake_listing(FakeServer(folders={b"/in": [name, b"good.xml"]}))
-    assert _paths(found) == {b"good.xml"}
+    assert paths_of(found) == {b"good.xml"}
     assert "which is no file name" in found.problems[0].reason
 
 
@@ -297,7 +295,7 @@ def test_a_listing_that_breaks_off_keeps_what_came_and_says_so() -> None:
         status(wire.FAILURE, b"disk error") if kind == wire.READDIR and count > 1 else None
     )
     found = _fake_listing(server)
-    assert _paths(found) == {b"a.xml"}
+    assert paths_of(found) == {b"a.xml"}
     assert found.problems[0].text == "."
     assert "disk error" in found.problems[0].reason
     assert not found.whole
@@ -315,28 +313,6 @@ def test_an_entry_without_a_type_is_looked_at() -> None:
     assert server.counts[wire.STAT] == 1
 
 
-def test_a_listing_goes_on_where_the_server_ended_the_session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(100):
-        _write(tmp_path / str(number) / "a.xml")
-    with quirky(monkeypatch, "closes after 150 answers") as (sftp, server):
-        found = sftp.list(str(tmp_path))
-    assert found.whole
-    assert _paths(found) == {b"%d/a.xml" % number for number in range(100)}
-    assert 2 < len(server.connections) < 20
-
-
-def test_a_file_that_may_not_be_looked_at_is_not_called_a_link(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _write(tmp_path / "a.xml")
-    monkeypatch.setitem(ANSWERS, wire.STAT, lambda _server, _body: status(wire.PERMISSION_DENIED))
-    with quirky(monkeypatch, "no sizes") as (sftp, _):
-        (problem,) = sftp.list(str(tmp_path)).problems
-    assert problem.reason == "it can't be looked at: the server denies the permission"
-
-
 def _fake_listing(server: FakeServer) -> Listing:
     return listing.Walk(_selection()).go(Session(server, "test:22"))
 
@@ -345,11 +321,11 @@ def _selection() -> entries.Selection:
     return entries.Selection(b"/in", paths.name_pattern("*.xml"), True, None)
 
 
-def _write(path: Path, content: bytes = b"", when: int = 1_700_000_000) -> None:
+def write_file(path: Path, content: bytes = b"", when: int = 1_700_000_000) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     os.utime(path, (when, when))
 
 
-def _paths(found: Listing) -> set[bytes]:
+def paths_of(found: Listing) -> set[bytes]:
     return {file.path for file in found.files}
