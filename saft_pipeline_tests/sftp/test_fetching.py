@@ -1,6 +1,8 @@
 """Fetching: what comes is the file, whole and as it stood; else a failure that harms no other."""
 
+import dataclasses
 import hashlib
+import itertools
 import os
 import resource
 import struct
@@ -207,6 +209,37 @@ def test_of_a_file_that_is_open_its_path_tells_what_the_server_does_not(
         (fetched,) = sftp.fetch(str(tmp_path), [file], spill)
         assert sftp.quirks == Quirks(fstat=False)
     assert fetched.file == file
+
+
+def test_a_file_of_unknown_size_that_is_another_at_each_read_has_changed(
+    tmp_path: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, contents = _old_file(tmp_path), itertools.count(100_000)
+
+    def read(_server: Server, body: bytes) -> bytes:
+        (start,) = struct.unpack_from(">Q", body, 5)
+        return status(wire.EOF) if start else data(b"%d" % next(contents))
+
+    monkeypatch.setitem(ANSWERS, wire.READ, read)
+    with quirky(monkeypatch, "sizes are zero") as (sftp, _):
+        (failed,) = sftp.fetch(str(tmp_path), [dataclasses.replace(file, size=0)], spill)
+    assert _kind(failed) == "changed"
+
+
+def test_a_file_of_unknown_size_whose_time_moves_while_it_is_read_has_changed(
+    tmp_path: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, looks, looked = _old_file(tmp_path), ANSWERS[wire.FSTAT], itertools.count(1)
+
+    def look(server: Server, body: bytes) -> bytes:
+        if next(looked) == 4:  # after both reads
+            os.utime(tmp_path / "a.xml", (TIME, TIME + 60))
+        return looks(server, body)
+
+    monkeypatch.setitem(ANSWERS, wire.FSTAT, look)
+    with quirky(monkeypatch, "sizes are zero") as (sftp, _):
+        (failed,) = sftp.fetch(str(tmp_path), [dataclasses.replace(file, size=0)], spill)
+    assert _kind(failed) == "changed"
 
 
 def _old_file(folder: Path) -> RemoteFile:

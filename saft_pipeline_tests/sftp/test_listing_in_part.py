@@ -58,7 +58,7 @@ def test_looks_that_were_too_many_at_once_are_made_again(
 ) -> None:
     for number in range(50):
         write_file(tmp_path / f"{number}.xml")
-    with quirky(monkeypatch, "type by stat", "8 requests") as (sftp, _):
+    with quirky(monkeypatch, "no sizes", "8 requests") as (sftp, _):
         found = sftp.list(str(tmp_path))
     assert len(found.files) == 50
     assert not found.problems

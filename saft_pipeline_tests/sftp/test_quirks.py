@@ -160,6 +160,15 @@ def test_what_was_learnt_is_said_and_spares_the_next_connection_the_trouble(
         assert server.connections[0].server.answered <= cost
 
 
+def test_no_read_over_the_end_is_sent_where_it_would_not_be_answered(
+    root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Quirks(reads_past_end=False)
+    with quirky(monkeypatch, "silent over the end", quirks=known) as (sftp, server):
+        assert all_of(sftp, root, spill) == hashes(root)
+        assert server.connections[0].now == 0
+
+
 def test_a_good_server_shows_no_quirk(
     root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -95,6 +95,7 @@ QUIRKS: dict[str, Behaviour] = {
     "reads in order only": Behaviour(any_order=False),
     # Apache MINA SSHD (SSHD-725): the end for a read that goes over it, whatever lies before.
     "no read over the end": Behaviour(reads_over_end=False),
+    "silent over the end": Behaviour(reads_over_end=False, answers_at_end=False),
     # pkg/sftp #253: a folder's handle for whatever path.
     "no types, opens anything": Behaviour(
         mode_in_listing=False, mode_in_stat=False, useful_long_names=False, opens_anything=True
