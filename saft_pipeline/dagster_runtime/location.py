@@ -91,7 +91,7 @@ class Location:
 
     def owns(self, run: dg.DagsterRun) -> bool:
         """Whether a run is of our jobs, or of no other assets than ours."""
-        label = run.tags.get(REPOSITORY_TAG)
+        label = _label(run)
         if label not in (None, self.label):
             return False
         if run.job_name in (JOB, PRUNE_JOB, MONTHLY_JOB, CONTINUITY_JOB):
@@ -99,6 +99,12 @@ class Location:
             return label is not None or (CLAIM_TAG in run.tags and not self.prefix)
         chosen = set(run.asset_selection or ())
         return run.job_name.startswith(ASSET_JOB) and bool(chosen) and chosen <= set(self.keys)
+
+
+def _label(run: dg.DagsterRun) -> str | None:
+    """The daemon notes where a run's job is in its origin; Dagster's storage alone has the tag."""
+    origin = run.remote_job_origin
+    return origin.repository_origin.get_label() if origin else run.tags.get(REPOSITORY_TAG)
 
 
 def of_sensor(context: dg.SensorEvaluationContext, prefix: Sequence[str]) -> Location:

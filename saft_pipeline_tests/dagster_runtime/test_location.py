@@ -109,6 +109,19 @@ def test_a_run_of_another_location_is_not_ours() -> None:
     assert not Location("finance").owns(dg.DagsterRun("load_files_job", tags=tags))
 
 
+@pytest.mark.parametrize("prefix", [(), ("ours",)])
+def test_whose_a_run_is_that_the_daemon_launched_is_known_by_its_origin(
+    prefix: tuple[str, ...],
+) -> None:
+    ours = Location("finance", prefix=prefix)
+    tags = {CLAIM_TAG: "claim"}
+    owned = [
+        ours.owns(dg.DagsterRun("load_files_job", tags=tags, remote_job_origin=each.job_origin()))
+        for each in (ours, Location("sales"))
+    ]
+    assert owned == [True, False]
+
+
 def test_files_loaded_below_a_prefix_before_it_had_partitions_are_adopted(
     instance: dg.DagsterInstance,
 ) -> None:

@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from saft_pipeline.dagster_runtime import partitions, retention, runs
+from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import ASSETS
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import load
@@ -148,6 +149,7 @@ def test_started_by_the_sensor(
 ) -> None:
     path, run = sensed
     assert run.is_success
+    assert (place.location.owns(run), Location(ANOTHER_TEAM).owns(run)) == (True, False)
     assert_loaded(place, ledger, path)
 
 
