@@ -5,6 +5,7 @@ Every call may be sent again: the functions of the migrations give the same when
 
 from __future__ import annotations
 
+import re
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,17 +29,25 @@ MOST_LINES = 2_000_000
 _ANSWER_SECONDS = 75.0
 _CONNECT_SECONDS = 10.0
 _IN_FLIGHT = 4
+_VERSION = re.compile(r"[0-9]{14}(\.\w+)?")
 
 
 def open_rest(url: str, key: str) -> RestTransport:
     """A transport over tables that are this program's.
 
     Raises:
-        StoreError: the tables are missing, older or newer than this program; with the cure.
+        StoreError: the tables are missing, older or newer than this program, or another service
+            answers; with the cure.
     """
     transport = RestTransport(url, key)
     newest = schema.migrations()[-1].version
-    found, _, checksum = transport.call("saft_schema_version", {}).partition(".")
+    answer = transport.call("saft_schema_version", {})
+    if not (isinstance(answer, str) and _VERSION.fullmatch(answer)):
+        raise StoreError(
+            f"what answers at {url} is not the API of this program's tables: check that "
+            f"SUPABASE_URL is the project's own address ({ADDRESS})"
+        )
+    found, _, checksum = answer.partition(".")
     if found < newest or (found == newest and checksum != schema.repeatable_checksum()):
         raise StoreError(f"the tables are older than this program ({found}): {APPLY}")
     if found > newest:
@@ -68,7 +77,7 @@ class RestTransport:
             raise StoreError(f"SUPABASE_KEY holds characters that no key has; it is {KEY}")
         timeout = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
         hooks = {"response": [check]}
-        http = httpx.Client(timeout=timeout, follow_redirects=True, event_hooks=hooks)
+        http = httpx.Client(timeout=timeout, event_hooks=hooks)
         try:
             return create_client(self._url, self._key, SyncClientOptions(httpx_client=http))
         except Exception:

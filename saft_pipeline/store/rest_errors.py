@@ -37,13 +37,13 @@ def check(response: httpx.Response) -> None:
     Raises:
         StoreError: anything else, with its cure; TransientStoreError where waiting may help.
     """
-    if response.has_redirect_location or response.status_code == 204:
+    if response.status_code == 204:
         return
     response.read()
     is_json = "json" in response.headers.get("content-type", "") and bool(response.content)
     if response.is_success and is_json:
         return
-    if response.is_success:
+    if response.is_success or response.has_redirect_location:
         raise _not_the_api(response)
     body = _body(response)
     code, said = str(body.get("code") or response.status_code), str(body.get("message") or "")
@@ -59,9 +59,15 @@ def _body(response: httpx.Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _not_the_api(response: httpx.Response) -> StoreError:
-    """A page, or nothing, that came with 200: of a proxy, a sign-in page, or another address."""
-    what = f"a page{_title(response)}" if response.content else "nothing"
+def _not_the_api(response: httpx.Response, said: str = "") -> StoreError:
+    """An answer of a proxy, a sign-in page, or another address."""
+    if response.has_redirect_location:  # who follows it asks by GET, in a transaction that reads
+        to = response.url.join(response.headers["location"])
+        what = f"a redirect to {to.scheme}://{to.netloc.decode()}"
+    elif "html" in response.headers.get("content-type", "") and response.content:
+        what = f"a page{_title(response)}"
+    else:
+        what = (said and f'"{said}"') or (response.content and "something else") or "nothing"
     return TransientStoreError(
         f"{response.url.host} answered {response.status_code} with {what}, which Supabase's API "
         f"never does: check that SUPABASE_URL is the project's own address ({ADDRESS}), and what "
@@ -85,7 +91,7 @@ def _refusal(code: str, said: str, details: object, function: str) -> StoreError
         )
     if code == "PGRST106":
         return StoreError(f"the API doesn't serve the schema public: {said}")
-    if code in _REFUSED or said == "Invalid API key":
+    if said and (code in _REFUSED or said == "Invalid API key"):
         return _key_refused(said)
     if code == "57014" and function == "saft_publish":
         return StoreError(f"publishing took longer than the 60 s that the API gives; {DIRECT}")
@@ -103,7 +109,7 @@ def _key_refused(said: str) -> StoreError:
         )
     if "expired" in said.lower():
         return StoreError(f"SUPABASE_KEY has expired ({said}): give {_NEW_KEY}")
-    return StoreError(f"SUPABASE_KEY was refused ({said or 'no reason given'}): give {KEY}")
+    return StoreError(f"SUPABASE_KEY was refused ({said}): give {KEY}")
 
 
 def _gateways(response: httpx.Response, code: str, said: str) -> StoreError:
@@ -125,4 +131,6 @@ def _gateways(response: httpx.Response, code: str, said: str) -> StoreError:
             f"{_title(response)}: the project restarts, is overloaded or is down; if it stays so "
             f"look at its logs in Supabase's dashboard and at status.supabase.com"
         )
-    return StoreError(f"the API at SUPABASE_URL says: {said or 'nothing'} ({code})")
+    if not said or status == 404:
+        return _not_the_api(response, said)
+    return StoreError(f"the API at SUPABASE_URL says: {said} ({code})")

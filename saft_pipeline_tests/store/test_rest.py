@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+import httpx
 import psycopg
 import pytest
 import stamina
 
-from saft_pipeline.store import rest, schema
+from saft_pipeline.store import rest, rest_errors, schema
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import Failure, FetchedContent
 from saft_pipeline.store.rest import RestTransport, open_rest
@@ -197,9 +198,16 @@ def test_a_lost_answer_neither_loses_nor_doubles_a_row(
 LEGACY = '{"message":"Legacy API keys are disabled","hint":"Re-enable them in the dashboard"}'
 EXPIRED = '{"code":"PGRST303","details":null,"hint":null,"message":"JWT expired"}'
 PAGE = "<html><title>Sign in</title></html>"
+NO_ROUTE = '{"message":"no Route matched with those values"}'
+NOT_OURS = "is not the API of this program's tables: check that SUPABASE_URL"
 REFUSALS = {
     "a page": (200, PAGE, 'with a page titled "Sign in".*SUPABASE_URL is the project', True),
     "nothing": (200, "", "answered 200 with nothing", True),
+    "a proxy's refusal": (403, PAGE, '403 with a page titled "Sign in".*what proxy', True),
+    "a page that is not found": (404, PAGE, '404 with a page titled "Sign in".*own addr', True),
+    "another address of a gateway": (404, NO_ROUTE, '"no Route matched.*own address', True),
+    "JSON of something else": (200, '{"ok":true}', NOT_OURS, False),
+    "JSON whose end is missing": (200, '"2026112409', NOT_OURS, False),
     "legacy keys disabled": (401, LEGACY, "legacy keys, which are disabled.*sb_secret_", False),
     "an expired key": (401, EXPIRED, r"has expired \(JWT expired\): give a secret key", False),
     "a paused project": (540, "", "is paused: restore it in Supabase's dashboard", False),
@@ -213,7 +221,7 @@ REFUSALS = {
 def test_what_is_no_answer_of_the_api_is_told_with_the_cure(
     url: str, rest_api: Server, status: int, body: str, said: str, *, passes: bool
 ) -> None:
-    kind = "application/json" if body.startswith("{") else "text/html"
+    kind = "application/json" if body.startswith(("{", '"')) else "text/html"
     rest_api.faults.answer(status, "/rpc/saft_schema_version", body=body, content_type=kind)
     with (
         stamina.set_testing(testing=True, attempts=1),
@@ -222,6 +230,13 @@ def test_what_is_no_answer_of_the_api_is_told_with_the_cure(
         open_rest(rest_api.url, SECRET_KEY)
     assert isinstance(raised.value, TransientStoreError) == passes
     assert rest_api.faults.pending == 0
+
+
+def test_a_redirect_is_told_and_not_followed_by_get() -> None:
+    request = httpx.Request("POST", "http://abc.supabase.co/rest/v1/rpc/saft_claim")
+    there = {"location": "https://abc.supabase.co/rest/v1/rpc/saft_claim"}
+    with pytest.raises(TransientStoreError, match=r"a redirect to https://abc\.supabase\.co, "):
+        rest_errors.check(httpx.Response(301, headers=there, request=request))
 
 
 @pytest.mark.parametrize("status", [502, 429])
