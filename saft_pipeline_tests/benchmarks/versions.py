@@ -36,9 +36,12 @@ def run() -> Iterator[Ratio]:
 
 
 def _python(version: str) -> str | None:
-    """An interpreter of that version, on the path or where pyenv keeps its own."""
+    """An interpreter of that version, where pyenv keeps its own or on the path.
+
+    What pyenv puts on the path works only for the versions that are switched on.
+    """
     kept = sorted((Path.home() / ".pyenv" / "versions").glob(f"{version}.*/bin/python3"))
-    return shutil.which(f"python{version}") or (str(kept[-1]) if kept else None)
+    return str(kept[-1]) if kept else shutil.which(f"python{version}")
 
 
 def _tried(what: str, python: str, *pip: str, constraints: str = "") -> Ratio:
