@@ -211,7 +211,7 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
         url = database_url(settings)
         with connect(url) as connection:
             yield _server(connection.info.server_version, embedded=not settings.supabase_db_url)
-            step, cure = "schema", "saft db migrate"
+            step, cure = "schema", ""  # what is wrong there says it
             found = migrate.state(connection)
             yield _schema(found, migrate.lacking(connection), settings)
         if not found.missing:
@@ -220,7 +220,7 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
             yield _rights(Operations(transport).rights())
             transport.close()
     except StoreError as error:
-        yield CheckResult(step, ok=False, message=f"{error}; {cure}")
+        yield CheckResult(step, ok=False, message=f"{error}; {cure}" if cure else str(error))
 
 
 def _server(version: int, *, embedded: bool) -> CheckResult:

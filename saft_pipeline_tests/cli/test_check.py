@@ -130,6 +130,17 @@ def test_older_tables_are_found(saft: Command, ready: Project, database_url: str
     )
 
 
+def test_newer_tables_are_told_with_their_own_cure_alone(
+    saft: Command, ready: Project, database_url: str
+) -> None:
+    newer = "insert into saft.migrations (version, name) values ('99990101000000', 'x')"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(newer)
+    check, message = problem(saft("check", "--json"))
+    assert check == "schema"
+    assert message.endswith("install the newer version of saft_pipeline; nothing was touched")
+
+
 def test_foreign_tables_are_found(saft: Command, project: Project, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("create table public.invoices (id uuid)")
