@@ -9,7 +9,7 @@ What has no public way is here, with what breaks when it changes and the test th
   in_process | the daemon's own tick, here | `saft poll` fails at once | test_in_process |
 | `_core.execution.api.execute_run`, `ReconstructableJob` | in_process | a run in this process |
   `saft poll`, `saft ingest` fail at once | test_in_process |
-| `RunLauncher`, `LaunchRunContext`, `ConfigurableClass(Data)` | in_process, storage,
+| `RunLauncher`, `LaunchRunContext`, `ConfigurableClass(Data)` | waiting_runs, storage,
   celery_launcher | parts that dagster.yaml names | no instance opens | test_instance |
 | `InProcessCodeLocation`, `WorkspaceProcessContext`, `…Origin`, `…LoadTarget` | submission,
   in_process | the definitions in this process; a run into the queue | the API launches nothing |
@@ -26,6 +26,8 @@ What has no public way is here, with what breaks when it changes and the test th
 | `DagsterUserCodeUnreachableError`, `DagsterUserCodeProcessError`, `GRPC_INFO_TAG`,
   `dagster_shared.error.SerializableErrorInfo` | runs, in_process, celery_launcher | why something
   failed; ending a run | reasons are classes and traces | test_runs |
+| `plan.active.CONCURRENCY_CLAIM_MESSAGE_INTERVAL`, the metadata `pool` of an engine event | runs |
+  which run waits for its pool | such a run is taken for dead | test_pool |
 | `events.AssetMaterializationPlannedData`, `AssetObservationData`, `StepMaterializationData` |
   event_json | the events of many files at once | events that Dagster can't read | test_event_json |
 | `plan.outputs.StepOutputHandle`, `OutputDefinition._is_required`,

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.reconstruct import ReconstructableJob
@@ -19,7 +18,6 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.errors import DagsterExecutionInterruptedError, DagsterUserCodeProcessError
 from dagster._core.events import RunFailureReason
 from dagster._core.execution.api import execute_run
-from dagster._core.launcher import LaunchRunContext, RunLauncher
 from dagster._core.remote_representation.code_location import InProcessCodeLocation
 from dagster._core.remote_representation.external import RemoteSensor
 from dagster._core.scheduler.instigation import (
@@ -31,7 +29,6 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.sensor import SensorLaunchContext, _evaluate_sensor
-from dagster._serdes import ConfigurableClass, ConfigurableClassData
 
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.dagster_runtime.instance import open_instance
@@ -40,42 +37,9 @@ from saft_pipeline.dagster_runtime.names import JOB, SENSOR
 from saft_pipeline.dagster_runtime.runs import end_dead_runs, plain
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick, tick_of
 from saft_pipeline.dagster_runtime.submission import create_run, loaded
+from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
 from saft_pipeline.settings import Settings, in_use
 from saft_pipeline.store.store import Store
-
-
-class WaitingRuns(RunLauncher, ConfigurableClass):
-    """A launcher that only keeps what it is to launch, for `LocalRuns` to execute."""
-
-    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
-        self._inst_data = inst_data
-        self.waiting: list[dg.DagsterRun] = []
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    @property
-    def inst_data(self) -> ConfigurableClassData | None:
-        """As Dagster asks of every configurable part."""
-        return self._inst_data
-
-    @classmethod
-    def config_type(cls) -> Any:
-        """No configuration."""
-        return {}
-
-    @classmethod
-    def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
-    ) -> WaitingRuns:
-        """Called by Dagster when the instance is opened."""
-        return cls(inst_data)
-
-    def launch_run(self, context: LaunchRunContext) -> None:
-        """Keep the run for later."""
-        self.waiting.append(context.dagster_run)
-
-    def terminate(self, run_id: str) -> bool:
-        """A run of this process ends with it: Ctrl-C."""
-        return False
 
 
 class TickFailedError(Exception):
@@ -185,7 +149,7 @@ class LocalRuns:
 def local_runs(settings: Settings) -> Iterator[LocalRuns]:
     """Open the instance and load the definitions in this process."""
     here = {
-        "run_launcher": {"module": __name__, "class": WaitingRuns.__name__},
+        "run_launcher": {"module": WaitingRuns.__module__, "class": WaitingRuns.__name__},
         "run_coordinator": {
             "module": "dagster.core.run_coordinator",
             "class": "DefaultRunCoordinator",

@@ -13,13 +13,15 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.execution.plan.active import CONCURRENCY_CLAIM_MESSAGE_INTERVAL
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
-from saft_pipeline.dagster_runtime.location import Location
+from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, SOURCE_TAG
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
 from saft_pipeline.dagster_runtime.run_process import is_gone
+from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
 from saft_pipeline.store.store import Store
 
 WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
@@ -61,12 +63,18 @@ def records(
     return [record for record in found if location.owns(record.dagster_run)]
 
 
-def queued(instance: dg.DagsterInstance, source: str) -> int:
-    """How many runs of one source wait in the queue; 0 where there is none, as of `saft poll`."""
-    if not isinstance(instance.run_coordinator, dg.QueuedRunCoordinator):
+def ahead(instance: dg.DagsterInstance, location: Location, source: str) -> int:
+    """How many of our runs of one source a new one would come behind: those in the queue.
+
+    Where there is no queue each run has a process at once: all that have not ended. `saft poll`
+    executes its own one after the other.
+    """
+    if isinstance(instance.run_launcher, WaitingRuns):
         return 0
-    statuses = [dg.DagsterRunStatus.QUEUED]
-    return instance.get_runs_count(dg.RunsFilter(statuses=statuses, tags={SOURCE_TAG: source}))
+    has_queue = isinstance(instance.run_coordinator, dg.QueuedRunCoordinator)
+    statuses = [dg.DagsterRunStatus.QUEUED] if has_queue else list(UNFINISHED)
+    tags = {SOURCE_TAG: source, REPOSITORY_TAG: location.label}
+    return instance.get_runs_count(dg.RunsFilter(statuses=statuses, tags=tags))
 
 
 def waits(run: dg.DagsterRun) -> bool:
@@ -79,6 +87,12 @@ def waits(run: dg.DagsterRun) -> bool:
 
 def _waits_for_worker(run: dg.DagsterRun) -> bool:
     return run.status == dg.DagsterRunStatus.STARTING and TASK_TAG in run.tags
+
+
+def waits_for_pool(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a run that began waits for a place in its pool, and said so lately."""
+    last = _last_entry(instance, run)
+    return last is not None and _is_blocked(last)
 
 
 def files_of(run: dg.DagsterRun) -> int:
@@ -203,7 +217,8 @@ def end_dead_runs(
 
     Dagster's default launcher can't tell: after a kill -9 of the whole tree its runs stay STARTED
     for ever, each in a place of those that may work at once. A run that works renews its lease or
-    writes events; one that does neither is dead, as is one whose process is seen to be gone.
+    writes events, one that waits for its pool says so every five minutes; one that does neither is
+    dead, as is one whose process is seen to be gone.
     """
     dead = list(_dead(instance, location, store, silent_since=time.time() - 2 * lease_seconds))
     for run in dead:
@@ -224,14 +239,30 @@ def _dead(
             continue
         held = store.claimed(owner_of(run))
         leases = [f.lease_expires_at.timestamp() for f in held if f.lease_expires_at]
-        if max(leases, default=0.0) < time.time() and _last_event(instance, run) < silent_since:
+        if max(leases, default=0.0) < time.time() and _is_silent(instance, run, silent_since):
             yield run
 
 
-def _last_event(instance: dg.DagsterInstance, run: dg.DagsterRun) -> float:
-    """When a run last said something; one whose events can't be read is judged by its lease."""
+def _is_silent(instance: dg.DagsterInstance, run: dg.DagsterRun, since: float) -> bool:
+    last = _last_entry(instance, run)
+    return last is None or not (last.timestamp > since or _is_blocked(last))
+
+
+def _is_blocked(said: dg.EventLogEntry) -> bool:
+    """Whether it is what the executor says, time and again, of a step that waits for its pool."""
+    event = said.dagster_event
+    return (
+        event is not None
+        and event.is_engine_event
+        and "pool" in event.engine_event_data.metadata
+        and said.timestamp > time.time() - 2 * CONCURRENCY_CLAIM_MESSAGE_INTERVAL
+    )
+
+
+def _last_entry(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.EventLogEntry | None:
+    """What a run said last; one whose events can't be read is judged by its lease."""
     try:
         found = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
     except Exception:
-        return 0.0
-    return found[0].event_log_entry.timestamp if found else 0.0
+        return None
+    return found[0].event_log_entry if found else None

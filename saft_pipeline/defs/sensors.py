@@ -14,7 +14,7 @@ from saft_pipeline.dagster_runtime.location import (
 )
 from saft_pipeline.dagster_runtime.names import AGAIN, CANNOT_POLL, CLAIM_TAG, JOB, SENSOR
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
-from saft_pipeline.dagster_runtime.runs import end_dead_runs, queued, waits
+from saft_pipeline.dagster_runtime.runs import ahead, end_dead_runs, waits, waits_for_pool
 from saft_pipeline.dagster_runtime.submission import adopt_partitions, run_requests
 from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.resources import Pipeline
@@ -64,7 +64,7 @@ def tick(
             settings,
             pipeline.store,
             turn_of=lambda owner: _turn(context.instance, owner),
-            waiting=lambda source: queued(context.instance, source),
+            ahead=lambda source: ahead(context.instance, location, source),
             # Who asked for this tick wants to see every source, whenever it was looked at.
             everyone=context.last_tick_completion_time is None,
         )
@@ -123,10 +123,11 @@ def _require_queue(instance: dg.DagsterInstance, settings: Settings) -> None:
 def _turn(instance: dg.DagsterInstance, owner: str) -> Turn:
     """Where the run of a claim is."""
     for record in instance.get_run_records(dg.RunsFilter(tags={CLAIM_TAG: owner}), limit=1):
-        if waits(record.dagster_run):
-            return "waits"
-        if record.dagster_run.status == dg.DagsterRunStatus.CANCELED:
+        run = record.dagster_run
+        if run.status == dg.DagsterRunStatus.CANCELED:
             return "was cancelled"
-        if record.dagster_run.is_finished and record.start_time is None:
-            return "never came"
+        if run.is_finished:
+            return "came" if record.start_time else "never came"
+        if waits(run) or waits_for_pool(instance, run):
+            return "waits"
     return "came"

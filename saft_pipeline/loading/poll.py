@@ -88,8 +88,8 @@ class Poll:
         return [*self.problems[:_MOST_PROBLEMS], *rest]
 
 
-MOST_WAITING = 8
-"""Runs of a source that may wait their turn when more of its files are taken."""
+MOST_AHEAD = 8
+"""Runs of a source behind which no more of its files are taken."""
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
 
 
@@ -100,7 +100,7 @@ def poll(
     turn_of: Callable[[str], Turn],
     last: LastListing,
     elsewhere: int = 0,
-    waiting: int = 0,
+    ahead: int = 0,
     until: float = math.inf,
 ) -> Poll:
     """Bring the ledger up to what a look found, claim what is to be loaded now.
@@ -112,7 +112,7 @@ def poll(
             ended before its turn came, was cancelled, or had it (or was never there).
         last: what was listed at the last look.
         elsewhere: how many files of other sources are taken and not yet loaded.
-        waiting: how many runs of this source wait their turn.
+        ahead: how many runs of this source a new one would come behind.
         until: monotonic time at which telling the ledger is broken off; the next look goes on. The
             server is asked nothing more 10 s after it, or after now if that is sooner.
     """
@@ -123,7 +123,7 @@ def poll(
     _keep_turns(source, store, turn_of)
     due = min(until, time.monotonic()) + _AFTER_A_LOOK
     look_again(source, store, due)
-    claims, counts = _take(source, store, elsewhere, room=waiting < MOST_WAITING)
+    claims, counts = _take(source, store, elsewhere, room=ahead < MOST_AHEAD)
     backlog = store.backlog(source.source, source.incomplete_after)
     problems = [f"{p.text}: {p.reason}" for p in listing.problems]
     if last.reached is not None:
@@ -133,8 +133,10 @@ def poll(
             f"{len(listing.files):,} files lie there, and each look lists them all: set AFTER_LOAD "
             "to archive or delete, or move old ones away"
         )
-    if waiting >= MOST_WAITING:
-        problems.append(f"{waiting:,} runs wait their turn: no more files are taken until fewer do")
+    if ahead >= MOST_AHEAD:
+        problems.append(
+            f"{ahead:,} runs have not ended: no more files are taken until fewer are left"
+        )
     if listing.unfit:
         files = "1 file doesn't" if listing.unfit == 1 else f"{listing.unfit:,} files don't"
         problems.append(f"{files} fit SFTP_PATTERN")

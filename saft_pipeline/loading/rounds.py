@@ -129,13 +129,13 @@ class Rounds:
         store: Store,
         *,
         turn_of: Callable[[str], Turn],
-        waiting: Callable[[str], int] = lambda _: 0,
+        ahead: Callable[[str], int] = lambda _: 0,
         everyone: bool = True,
         seconds: float = ROUND_SECONDS,
     ) -> Round:
         """Look at the sources that are due, or at `everyone`, and claim what is to be loaded.
 
-        `waiting` tells how many runs of a source wait their turn.
+        `ahead` tells how many runs of a source a new one would come behind.
 
         Raises:
             TransientSourceError: no source could be reached.
@@ -162,7 +162,7 @@ class Rounds:
                     turn_of=turn_of,
                     last=last,
                     elsewhere=elsewhere,
-                    waiting=waiting(name),
+                    ahead=ahead(name),
                     until=until,
                 )
             except BaseException:

@@ -22,10 +22,10 @@ from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.sensor import execute_sensor_iteration
 
-from saft_pipeline.dagster_runtime.in_process import WaitingRuns
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.sensor_ticks import make_due, newest_ended
+from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
 from saft_pipeline.settings import Settings
 
 OURS = "saft_pipeline.definitions"

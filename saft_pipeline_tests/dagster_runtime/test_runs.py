@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -14,8 +15,8 @@ from dagster_shared.error import SerializableErrorInfo
 from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, local_runs
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.location import Location
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB
+from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB, LOCATION, SOURCE_TAG
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
@@ -74,15 +75,34 @@ def test_a_queued_run_is_under_way(instance: dg.DagsterInstance, queued: str) ->
     assert queued in {r.dagster_run.run_id for r in runs.unfinished(instance, Location())}
 
 
+def ahead(instance: dg.DagsterInstance, location: str = LOCATION, source: str = "file") -> int:
+    return runs.ahead(instance, Location(location), source)
+
+
 def test_queued_runs_are_counted_by_source_where_there_is_a_queue(
     project: Project, instance: dg.DagsterInstance, queued: str
 ) -> None:
-    count = runs.queued(instance, "file")  # of other tests, too
-    assert runs.queued(instance, "another") == 0
+    count = ahead(instance)  # of other tests, too
+    assert ahead(instance, source="another") == 0
     instance.run_coordinator.cancel_run(queued)
-    assert runs.queued(instance, "file") == count - 1
+    assert ahead(instance) == count - 1
     with local_runs(project.settings) as local:
-        assert runs.queued(local.instance, "file") == 0
+        assert ahead(local.instance) == 0
+
+
+def test_a_neighbours_runs_of_a_source_of_the_same_name_are_not_counted(
+    instance: dg.DagsterInstance, queued: str
+) -> None:
+    assert ahead(instance) > ahead(instance, "sales") == 0
+
+
+def test_runs_that_work_are_counted_where_there_is_no_queue(tmp_path: Path) -> None:
+    kind = {"module": "dagster.core.run_coordinator", "class": "DefaultRunCoordinator"}
+    with dg.DagsterInstance.local_temp(str(tmp_path), {"run_coordinator": kind}) as stock:
+        tags = {SOURCE_TAG: "file", REPOSITORY_TAG: Location().label}
+        for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS):
+            create_run_for_test(stock, JOB, status=status, tags=tags)
+        assert ahead(stock) == 1
 
 
 def test_a_launched_run_is_one_of_the_job_for_the_file_s_partition(

@@ -12,7 +12,7 @@ from saft_pipeline.loading import looks
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
-from saft_pipeline.loading.poll import MOST_WAITING, Poll, poll
+from saft_pipeline.loading.poll import MOST_AHEAD, Poll, poll
 from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.loading.rounds import Round
 from saft_pipeline.settings import Settings, load
@@ -66,13 +66,13 @@ def test_while_many_runs_wait_no_more_files_are_taken(project: Project, store: S
             store,
             turn_of=lambda _: "came",
             last=LastListing(),
-            waiting=waiting,
+            ahead=ahead,
         )
-        for waiting in (MOST_WAITING, MOST_WAITING - 1)
+        for ahead in (MOST_AHEAD, MOST_AHEAD - 1)
     ]
     assert [each.taken for each in found] == [0, 3]
     assert found[0].counts["pending"] == 3
-    assert "8 runs wait their turn" in found[0].summary()
+    assert "8 runs have not ended" in found[0].summary()
 
 
 def test_files_share_a_run_while_many_taken_earlier_wait(project: Project, store: Store) -> None:

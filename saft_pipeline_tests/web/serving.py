@@ -18,10 +18,11 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._daemon.types import DaemonHeartbeat
 
-from saft_pipeline.dagster_runtime.in_process import LocalRuns, WaitingRuns
+from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.submission import loaded
+from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
 from saft_pipeline.settings import Settings
 from saft_pipeline.web.app import build
 from saft_pipeline.web.services import Services, services
