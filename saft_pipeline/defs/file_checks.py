@@ -28,7 +28,7 @@ DOCUMENTS = "documents"
 
 # Whose check it is; all others are of `invoices`.
 _ASSETS = {
-    "invoice_files": ("reading", "header", "control_totals", ROWS),
+    "invoice_files": ("reading", "header", "control_totals", DOCUMENTS, ROWS),
     "customers": ("nif", "master_files"),
     "invoice_lines": ("line_totals", "line_amounts", "tax_rates", "tax_exemptions"),
 }
