@@ -66,8 +66,12 @@ def _verdict(by_state: dict[str, int], language: Language) -> str:
     rest = {state: n for state, n in by_state.items() if state != "loaded"}
     if not rest:
         return language.text("Every file is loaded.")
-    listed = (f"{language.number(n)} {language.text(state)}" for state, n in rest.items())
+    listed = (f"{language.number(n)} {_of_many(state, n, language)}" for state, n in rest.items())
     return language.text("Not loaded: {files}.", files=", ".join(listed))
+
+
+def _of_many(state: str, count: int, language: Language) -> str:
+    return language.text(state) if count == 1 else language.label(state).lower()
 
 
 def _figures(days: pd.DataFrame, by_state: dict[str, int]) -> dict[str, Any]:
