@@ -1,15 +1,19 @@
 """HTTP/1.1 as uvicorn has it, for clients that send half a request and keep the connection.
 
-Used of uvicorn: `H11Protocol`, its `cycle` (the request under way), `connections` and `transport`;
-a test sends half requests to a running server.
+Used of uvicorn: `Server.startup`, which calls the loop's `create_server`; `H11Protocol`, its
+`cycle` (the request under way), `connections` and `transport`; a test sends half requests to a
+running server.
 """
 
 from __future__ import annotations
 
 import asyncio
 import resource
+import socket
+from functools import partial
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS_WITHIN = 10.0
@@ -62,6 +66,18 @@ class PatientProtocol(H11Protocol):
         self._deadline = None
         if self._is_idle() and not self.transport.is_closing():
             self.transport.abort()
+
+
+class PatientServer(uvicorn.Server):
+    """Ends connections whose TLS handshake does not come: they are none of the protocol's yet."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen; uvicorn has no setting for how long a handshake may take."""
+        if self.config.ssl:
+            loop = asyncio.get_running_loop()
+            patient = partial(loop.create_server, ssl_handshake_timeout=HEADERS_WITHIN)
+            loop.create_server = patient  # type: ignore[method-assign]
+        await super().startup(sockets)
 
 
 def allow_connections() -> None:

@@ -45,7 +45,8 @@ class People:
             return _whole(request, place, "Status", main=body, live=True)
         etag = f'"{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if request.headers.get("If-None-Match") == etag:
+        # A proxy that compresses weakens it.
+        if etag in request.headers.get("If-None-Match", "").replace("W/", "").split(", "):
             return Response(status_code=304, headers=headers)
         return HTMLResponse(body, headers=headers)
 
@@ -56,9 +57,9 @@ class People:
         empty = state == "empty"
         wanted = "loaded" if empty else state or None
         if (wanted and wanted not in STATES) or (before and not before.isdecimal()):
-            raise ApiError(400, "bad_request", "state or before is none")
+            raise ApiError(400, "bad_request", "there is no such state, or `before` is no id")
         if "\0" in (path or "") or (before and int(before) >= 2**63):
-            raise ApiError(400, "bad_request", "path or before is none")
+            raise ApiError(400, "bad_request", "there is no such path, or `before` is no id")
         operations = await self._services.call(lambda: self._services.ledger.operations)
         rows = await self._services.call(
             lambda: (

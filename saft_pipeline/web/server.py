@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from saft_pipeline.settings import Settings, SettingsError
-from saft_pipeline.web.patience import PatientProtocol, allow_connections
+from saft_pipeline.web.patience import PatientProtocol, PatientServer, allow_connections
 
 
 class PortTakenError(Exception):
@@ -89,4 +89,4 @@ def serve(app: ASGIApp, settings: Settings, sock: socket.socket) -> None:
         config.load()
     except OSError as error:
         raise SettingsError(f"TLS_CERT_PATH, TLS_KEY_PATH: {error}") from None
-    uvicorn.Server(config).run(sockets=[sock])
+    PatientServer(config).run(sockets=[sock])

@@ -10,10 +10,11 @@
   const LONGEST = 40000; // ms: more than the server waits for its database
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   let etag = "", wait = 2000, timer = 0, pressed = false;
+  let fast = 0; // ms that this browser's clock is before the server's, if that is more than a minute
 
   function times() {
     for (const each of document.querySelectorAll("time[datetime]")) {
-      const when = new Date(each.dateTime), seconds = (when - Date.now()) / 1000;
+      const when = new Date(each.dateTime), seconds = (when - Date.now() + fast) / 1000;
       const [unit, size] = units.find(([, s]) => Math.abs(seconds) >= s) || units[3];
       each.title = when.toLocaleString(lang);
       const past = seconds < 0 && each.dataset.past;
@@ -60,6 +61,8 @@
         headers: { "If-None-Match": etag }, signal: AbortSignal.timeout(LONGEST),
       });
       if (answer.status === 401) { location.reload(); return; }
+      fast = Date.now() - Date.parse(answer.headers.get("Date"));
+      if (!(Math.abs(fast) > 60000)) fast = 0;
       if (answer.status === 200) {
         const html = await answer.text();
         if (!busy()) {

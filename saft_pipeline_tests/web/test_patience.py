@@ -6,6 +6,8 @@ import contextlib
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +20,8 @@ from starlette.websockets import WebSocket
 from websockets.sync.client import connect
 
 from saft_pipeline.web import patience
-from saft_pipeline.web.patience import PatientProtocol
+from saft_pipeline.web.patience import PatientProtocol, PatientServer
+from saft_pipeline_tests.fixtures.tls import self_signed
 
 SOON = 0.3
 HALF = [b"", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Half: "]
@@ -34,17 +37,24 @@ async def repeat(socket: WebSocket) -> None:
         await socket.send_text(await socket.receive_text())
 
 
-@pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(patience, "HEADERS_WITHIN", SOON)
+@contextlib.contextmanager
+def running(**given: Any) -> Iterator[int]:
     app = Starlette(routes=[Route("/", answer), WebSocketRoute("/ws", repeat)])
-    server = uvicorn.Server(uvicorn.Config(app, http=PatientProtocol, log_config=None))
+    config = uvicorn.Config(app, http=PatientProtocol, log_config=None, **given)
+    server = PatientServer(config)
     with socket.create_server(("127.0.0.1", 0)) as sock:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
         thread.start()
         yield sock.getsockname()[1]
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(patience, "HEADERS_WITHIN", SOON)
+    with running() as port:
+        yield port
 
 
 def is_let_go(client: socket.socket) -> bool:
@@ -57,6 +67,23 @@ def is_let_go(client: socket.socket) -> bool:
 @pytest.mark.parametrize("sent", HALF)
 def test_half_a_request_ends(port: int, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(sent)
+        assert is_let_go(client)
+
+
+@pytest.fixture
+def tls_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[int]:
+    monkeypatch.setattr(patience, "HEADERS_WITHIN", SOON)
+    certificate = self_signed(tmp_path)
+    with running(
+        ssl_certfile=str(certificate.certificate), ssl_keyfile=str(certificate.key)
+    ) as port:
+        yield port
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02"])
+def test_half_a_handshake_ends(tls_port: int, sent: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", tls_port)) as client:
         client.sendall(sent)
         assert is_let_go(client)
 
