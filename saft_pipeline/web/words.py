@@ -107,6 +107,8 @@ _PT = {
     "its daemon shows no sign of life: nothing is polled or loaded; start it with `saft up`": (
         "o seu daemon não dá sinal de vida: nada é consultado nem carregado; inicie-o com `saft up`"
     ),
+    "no answer in time; try again later": "sem resposta a tempo",
+    "no answer within 10 s": "sem resposta em 10 s",
     "it vanished from the server before it was loaded": (
         "desapareceu do servidor antes de ser carregado"
     ),

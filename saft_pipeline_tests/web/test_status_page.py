@@ -137,6 +137,7 @@ def test_a_dead_database_is_told_on_the_page(orphaned: Api) -> None:
     answer = orphaned.client.get("/")
     assert answer.status_code == 200
     assert "the database does not answer" in answer.text
+    assert not re.findall("Nothing failed|No files yet|<b>0</b>|No company", answer.text)
 
 
 def test_the_form_is_where_somebody_without_a_session_is_sent(polled: Polled) -> None:
