@@ -33,6 +33,7 @@ OPTIONS = {
     "remove_blank_text": True,
     "remove_comments": True,
     "remove_pis": True,
+    "collect_ids": False,
 }
 PlaceAfter = Callable[[int | None], tuple[int, int]]
 

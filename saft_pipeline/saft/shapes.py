@@ -22,6 +22,7 @@ from saft_pipeline.saft.records import Extra, Row, Value
 from saft_pipeline.saft.values import XML_BLANKS, Cleaned, StrayTextError, cleaned, exact_sum, plain
 
 _MOST_SHAPES = 1000  # real files show some tens
+_MOST_LAYOUTS = 10  # of the same names
 _LARGE = 300  # nodes of an element whose shape is not worth keeping
 _ALL = (slice(None),)
 _tag, _text, _tail = map(attrgetter, ("tag", "text", "tail"))
@@ -86,18 +87,17 @@ def _tree(tags: Tags, children: Counts) -> _Node:
     return node("")
 
 
-# An element and all below it in document order: the elements, their names, how many children each
-# has, and the text that each begins with.
-Nodes = tuple[list[Element], Tags, Counts, list["str | None"]]
+# An element and all below it in document order: the elements, their names, and the text that each
+# begins with.
+Nodes = tuple[list[Element], Tags, list["str | None"]]
 
 
-def nodes_of(element: Element, stray: Stray) -> Nodes:
+def nodes_of(element: Element, stray: Stray | None) -> Nodes:
     """The nodes of an element; `stray` is told of text between the elements in it."""
     elements = list(element.iter())
-    if any(map(_tail, elements)):
+    if stray and any(map(_tail, elements)):
         _tell_tails(elements, stray)
-    children = tuple(map(len, elements))
-    return elements, tuple(map(_tag, elements)), children, list(map(_text, elements))
+    return elements, tuple(map(_tag, elements)), list(map(_text, elements))
 
 
 def _tell_tails(elements: Sequence[Element], stray: Stray) -> None:
@@ -147,7 +147,7 @@ class Kind:
         self.summed = summed or {}
         self.alternatives = alternatives or {}
         self._shapes: dict[_Key, _Shape] = {}
-        self._compounds: dict[_Key, _Compound] = {}
+        self._compounds: dict[Tags, _Compounds] = {}
 
     def read(self, nodes: Nodes, stray: Stray) -> Found:
         """An element's columns, and all else that it holds as the members of a JSON object.
@@ -155,14 +155,14 @@ class Kind:
         Raises ElementError for a value of another form, for an element in a leaf, and where a
         column's element stands twice with other content.
         """
-        elements, tags, children, texts = nodes
-        shape = self._shape(tags, children)
+        elements, tags, texts = nodes
+        shape = self._shape(tags, tuple(map(len, elements)))
         return shape.found(_values(shape.cleaned, elements, texts, stray), elements, _ALL)
 
     def read_all(self, nodes: Nodes, stray: Stray) -> tuple[Found, list[Found]]:
         """The same without the inner elements, and the same of each of these."""
-        elements, _, _, texts = nodes
-        how = self._compounds.get(nodes[1:3]) or self._new_compound(nodes)
+        elements, _, texts = nodes
+        how = self._compound(nodes)
         values = _values(how.cleaned, elements, texts, stray)
         own = reduce(add, [values[at] for at in how.own])
         inner = [shape.found(values[at], elements, (at,)) for at, shape in how.inner]
@@ -182,22 +182,45 @@ class Kind:
                 self._shapes[tags, children] = shape
         return shape
 
+    def _compound(self, nodes: Nodes) -> _Compound:
+        elements, tags, _ = nodes
+        known = self._compounds.get(tags)
+        if known is None:
+            known = _Compounds(tags)
+            if len(tags) < _LARGE:
+                if len(self._compounds) >= _MOST_SHAPES:
+                    self._compounds.clear()
+                self._compounds[tags] = known
+        counts = tuple(map(len, known.pick(elements)))
+        if sum(counts) != len(tags) - 1:  # something stands in a leaf
+            return self._new_compound(nodes)
+        how = known.by_counts.get(counts)
+        if how is None:
+            how = self._new_compound(nodes)
+            if len(known.by_counts) < _MOST_LAYOUTS:
+                known.by_counts[counts] = how
+        return how
+
     def _new_compound(self, nodes: Nodes) -> _Compound:
-        _, tags, children, _ = nodes
+        elements, tags, _ = nodes
         name, kind = self._inner
+        children = tuple(map(len, elements))
         inner, own = _split(nodes, name)
         counts = reduce(add, [children[at] for at in own])
         counts = (counts[0] - len(inner), *counts[1:])
-        how = _Compound(
+        return _Compound(
             self._shape(reduce(add, [tags[at] for at in own]), counts),
             own,
             [(at, kind._shape(tags[at], children[at])) for at in inner],
         )
-        if len(tags) < _LARGE:
-            if len(self._compounds) >= _MOST_SHAPES:
-                self._compounds.clear()
-            self._compounds[tags, children] = how
-        return how
+
+
+class _Compounds:
+    """Those of one list of names, by how many children each has that may have any."""
+
+    def __init__(self, tags: Tags) -> None:
+        self.pick = picker([n for n, tag in enumerate(tags) if local_name(tag) not in LEAVES])
+        self.by_counts: dict[Counts, _Compound] = {}
 
 
 class _Compound:
@@ -216,7 +239,7 @@ class _Compound:
 
 def _split(nodes: Nodes, name: str) -> tuple[list[slice], list[slice]]:
     """Where an element's children of a name are among its nodes, and where all else is."""
-    elements, tags, _, _ = nodes
+    elements, tags, _ = nodes
     inner: list[slice] = []
     own: list[slice] = []
     end = 0

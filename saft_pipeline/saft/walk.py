@@ -33,6 +33,7 @@ _MOST_HELD = 10_000_000  # characters of what is kept as a whole
 _MOST_READ = 12_000_000  # characters of the file meanwhile, comments too
 # An element counts as 50 characters: what an empty one takes.
 _held = etree.XPath("50 * count(descendant::*) + string-length()")
+_has_tails = etree.XPath("boolean(descendant::*/following-sibling::text())")
 _DECLARED = Kind(1, {"": 0})
 
 
@@ -52,6 +53,7 @@ class Walker:
         self._draft: InvoiceDraft | DocumentDraft | None = None
         self._open: Element | None = None
         self._waited = self._size = 0
+        self._has_tails = True  # whether there may be text between elements
 
     def read_on(self, root: Element | None, namespace: str | None, size: int) -> Iterator[Record]:
         """The records that are complete when the document went on by so many characters."""
@@ -75,8 +77,9 @@ class Walker:
     def read_invoices(self, section: Element, first_line: int) -> list[Record]:
         """What stands in an element of its own, as if in the open section."""
         before, self.first_line = self.first_line, first_line - 1
+        self._has_tails = bool(_has_tails(section))
         self._walk(section, _OF_SECTIONS["sales_invoices"], ended=True)
-        self.first_line = before
+        self.first_line, self._has_tails = before, True
         return self._taken()
 
     def branch(self) -> Walker:
@@ -230,7 +233,8 @@ class Walker:
         try:
             if not done:
                 return self._read_lines(draft)
-            rest, lines = draft.kind.read_all(nodes_of(element, self._stray), self._stray)
+            nodes = nodes_of(element, self._stray if self._has_tails else None)
+            rest, lines = draft.kind.read_all(nodes, self._stray)
         except ElementError as error:
             error.name_document(_number_of(element) if isinstance(draft, InvoiceDraft) else None)
             raise
