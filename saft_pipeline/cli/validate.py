@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from saft_pipeline.cli.output import (
 from saft_pipeline.saft.errors import SaftError, SchemaError
 from saft_pipeline.saft.rules.checks import CHECKS
 from saft_pipeline.saft.rules.registry import FIRST, LAST, RULES, XSD, Rule
+from saft_pipeline.visible import one_line
 
 if TYPE_CHECKING:
     from saft_pipeline.saft.rules.checker import Checker
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 _LIST = "list"
 _ALL = {**RULES, XSD.name: XSD}
-_PATTERNS = ("*.xml", "*.xml.gz", "*.zip")
+_ENDINGS = (".xml", ".xml.gz", ".zip")
 _STDIN = Path("/dev/stdin")
 _OFTEN = 500  # records between two looks at the progress
 
@@ -50,7 +52,9 @@ def spelled_out(arguments: list[str]) -> list[str]:
 
 def validate(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="SAF-T (PT) files, or folders of them; - is stdin.")
+        list[Path] | None,
+        # What can't be read is told beside the findings in the others.
+        typer.Argument(readable=False, help="SAF-T (PT) files, or folders of them; - is stdin."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     key: Annotated[
@@ -97,12 +101,25 @@ def validate(
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            found = sorted(file for p in _PATTERNS for file in path.rglob(p))
+            found = sorted(_in_folder(path))
             if not found:
-                raise CannotRunError(f"{path}: no {', '.join(_PATTERNS)} is in this folder")
+                patterns = ", ".join(f"*{ending}" for ending in _ENDINGS)
+                raise CannotRunError(f"{path}: no {patterns} is in this folder")
             yield from found
         else:
             yield _STDIN if str(path) == "-" else path
+
+
+def _in_folder(folder: Path) -> Iterator[Path]:
+    """Its files, and the folders in it that can't be looked into, which fail when they are read."""
+    unreadable: list[OSError] = []
+    for above, _, names in os.walk(folder, onerror=unreadable.append):
+        for path in (Path(above, name) for name in names if name.lower().endswith(_ENDINGS)):
+            if path.is_file() or not path.exists():
+                yield path
+            else:
+                say(f"{path}: passed over: whoever opens a pipe or a device may wait for ever")
+    yield from (Path(error.filename) for error in unreadable)
 
 
 def _wanted(names: str) -> set[str]:
@@ -213,10 +230,10 @@ def _print(path: str, findings: Findings) -> None:
         about = f" {found.document}" if found.document else ""
         wanted = f"expected {found.expected}, " if found.expected else ""
         text = f"{place}: {found.severity} {found.rule}{about}: {wanted}"
-        sys.stdout.write(f"{text}found {found.found or 'nothing'}\n")
+        sys.stdout.write(one_line(f"{text}found {found.found or 'nothing'}") + "\n")
     for rule, count in findings.counts.items():
         if count > shown.get(rule, 0):
-            sys.stdout.write(f"{path}: {rule}: and {count - shown[rule]:,} more\n")
+            sys.stdout.write(one_line(f"{path}: {rule}: and {count - shown[rule]:,} more") + "\n")
 
 
 def _list(*, as_json: bool) -> None:

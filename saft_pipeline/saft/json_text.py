@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from saft_pipeline.saft.records import Row
 
@@ -55,7 +55,7 @@ class _Format(NamedTuple):
     quotes: int
 
 
-def picker(indices: Sequence[int]) -> Callable[[Sequence[str | None]], Row]:
+def picker(indices: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
     """What takes the values at these indices; an itemgetter of one index gives no tuple."""
     if len(indices) > 1:
         return itemgetter(*indices)

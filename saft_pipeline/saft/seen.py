@@ -24,13 +24,15 @@ Beside = tuple[Any, ...]  # of numbers
 class Seen:
     """Keys, and beside each as many numbers as `columns` has type codes of `array`.
 
+    The first `few` are in a dict, which is several times as fast and takes a hundred bytes a key.
     Beyond `most` keys in the table, or four times as many in series, nothing is added any more. Two
     keys of the same 64 bits would be taken for one: for a million that is a chance of 3 in 100
     million.
     """
 
-    def __init__(self, columns: str = "", most: int = sys.maxsize) -> None:
-        self._few: dict[Hashable, Beside] | None = {}  # which is faster than what follows
+    def __init__(self, columns: str = "", most: int = sys.maxsize, few: int | None = None) -> None:
+        self._first: dict[Hashable, Beside] | None = {}
+        self._few = _FEW if few is None else few
         self._most = most
         self._runs: dict[str, _Run] = {}
         self._in_runs = self.left_out = 0
@@ -39,22 +41,22 @@ class Seen:
 
     def add(self, key: Hashable, *beside: float) -> Beside | None:
         """Note a key; None if it is new, else what is beside it since it was."""
-        few = self._few
-        if few is None:
+        first = self._first
+        if first is None:
             return self._note(key, beside)
-        found = few.get(key)
+        found = first.get(key)
         if found is None:
-            few[key] = beside
-            if len(few) > _FEW:
-                self._few, self._table = None, _Table(self._columns)
-                for each, numbers in few.items():
+            first[key] = beside
+            if len(first) > self._few:
+                self._first, self._table = None, _Table(self._columns)
+                for each, numbers in first.items():
                     self._note(each, numbers)
         return found
 
     def get(self, key: Hashable) -> Beside | None:
         """What is beside a key, None if it was not seen."""
-        if self._few is not None:
-            return self._few.get(key)
+        if self._first is not None:
+            return self._first.get(key)
         series, number = _numbered(key)
         run = self._runs.get(series) if series is not None else None
         found = run.get(number) if run else None
@@ -65,9 +67,9 @@ class Seen:
 
     def add_all(self, other: Seen) -> bool:
         """Note all that `other` has; False, and nothing is noted, if one of them isn't new."""
-        if other._few is None or any(key in self for key in other._few):
+        if other._first is None or any(key in self for key in other._first):
             return False
-        for key, beside in other._few.items():
+        for key, beside in other._first.items():
             self.add(key, *beside)
         return True
 
@@ -162,8 +164,10 @@ class _Table:
     def _slot(self, key: int) -> int:
         keys, mask = self._keys, self._mask
         slot = key & mask
-        while keys[slot] not in (_FREE, key):
+        found = keys[slot]
+        while found != _FREE and found != key:
             slot = (slot + 1) & mask
+            found = keys[slot]
         return slot
 
     def __contains__(self, key: int) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +98,52 @@ def test_folder_without_files_is_no_good_answer(saft: Command, tmp_path: Path) -
     said = saft("validate", tmp_path)
     assert said.status == 2
     assert f"{tmp_path}: no *.xml" in said.err
+
+
+def test_what_steers_a_terminal_or_ends_a_line_is_shown_as_its_code(
+    saft: Command, tmp_path: Path
+) -> None:
+    content = CONTENT["status_date-1"]
+    number = b"FT A/1</InvoiceNo>"
+    path = tmp_path / "red \x1b[31m.xml"
+    path.write_bytes(content.replace(number, "FT A/1\n\x85\u202e1</InvoiceNo>".encode(), 1))
+    out = saft("validate", path).out
+    assert "FT A/1\\n\\x85\\u202e1" in out
+    assert all(line.startswith(f"{tmp_path}/red \\x1b[31m.xml:") for line in out.splitlines())
+
+
+def test_folder_gives_its_files_whatever_the_case_of_their_names_and_passes_pipes_over(
+    saft: Command, tmp_path: Path
+) -> None:
+    written(tmp_path, "status_date-1").rename(tmp_path / "JANUARY.XML")
+    (tmp_path / "folder.xml").mkdir()
+    os.mkfifo(tmp_path / "pipe.xml")
+    said = saft("validate", tmp_path)
+    assert (said.status, said.out.count("\n")) == (0, 1)
+    assert f"{tmp_path}/pipe.xml: passed over" in said.err
+
+
+def test_folder_in_a_folder_that_cannot_be_looked_into_is_told(
+    saft: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, "status_date-1")
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)  # which keeps nobody out who is root
+    monkeypatch.setattr("os.scandir", partial(_scandir, os.scandir, closed))
+    said = saft("validate", tmp_path)
+    assert (said.status, said.out.count("\n")) == (2, 1)
+    assert f"{closed}: " in said.err
+
+
+def _scandir(real: Callable[[str], Any], closed: Path, path: str) -> Any:
+    if Path(path) == closed:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return real(path)
+
+
+def test_whether_a_file_may_be_read_is_told_beside_the_findings_in_others(
+    saft: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)  # as it is of a file of another's
+    said = saft("validate", written(tmp_path, "status_date-1"))
+    assert (said.status, said.out.count("\n")) == (0, 1)

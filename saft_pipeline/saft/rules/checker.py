@@ -76,8 +76,9 @@ class Checker:
                 self._begin_documents()
             rules = self._rules if self._is_usual(record) else self._rules + self._of_lines
             for rule in rules:
-                for found in rule(record):
-                    self._add(found, record.values[_DATE])
+                if found_by_rule := rule(record):
+                    for found in found_by_rule:
+                        self._add(found, record.values[_DATE])
         else:
             for found in self._of_others(record):
                 self._add(found)

@@ -21,6 +21,7 @@ _NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_contro
 _DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date")
 _REFERENCE = of_line("reference")[0]
 _MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
+_FEW_SIGNATURES = 1 << 16  # 5 MB
 _UNSIGNED = (None, "0")
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
@@ -56,7 +57,7 @@ class AllSeries:
     def __init__(self) -> None:
         self._series: dict[str, _Series] = {}
         self._series_of_code: dict[str, str] = {}
-        self._signatures = Seen(most=_MOST_SIGNATURES)
+        self._signatures = Seen(most=_MOST_SIGNATURES, few=_FEW_SIGNATURES)
         self._waiting: list[tuple[int, str | None, str]] = []
         self._left_out = 0
 
@@ -75,7 +76,7 @@ class AllSeries:
             known = self._series[name] = _Series(number)
         signature = values[_HASH]
         is_repeated = (
-            signature not in _UNSIGNED and self._signatures.add((name, signature)) is not None
+            signature not in _UNSIGNED and self._signatures.add(hash((name, signature))) is not None
         )
         if number == known.number + 1 and not is_repeated and _follows(known, values):
             known.ends[-1] = known.number = number
