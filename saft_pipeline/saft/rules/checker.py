@@ -15,13 +15,14 @@ from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.payments import payments
-from saft_pipeline.saft.rules.regimes import Regimes
+from saft_pipeline.saft.rules.regimes import Regimes, indicators
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries
-from saft_pipeline.saft.rules.slots import of_invoice, of_line
+from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Taxes, tax_of
 
 _DATE, _TYPE = of_invoice("invoice_date invoice_type")
+(_CUSTOMER,) = of_customer("customer_id")
 _PRODUCT, _REFERENCE = of_line("product_code reference")
 _OfInvoice = Callable[[Invoice], Iterable[Finding]]
 
@@ -92,10 +93,12 @@ class Checker:
             self._masters.add_customer(record)
             yield from tax_numbers.customer(record)
             yield from mandatory.customer(record)
+            yield from indicators(record.extra_json, record.line, record.values[_CUSTOMER])
         elif isinstance(record, Other):
             row = record.row
             yield from self._masters.add(record, row)
             yield from mandatory.other(record, row)
+            yield from indicators(record.json, record.line, f"Supplier {row.get('supplier_id')}")
         elif isinstance(record, Header):
             yield from self._of_header(record)
         elif isinstance(record, Totals):

@@ -53,8 +53,7 @@ class Regimes:
             self._right.add(said)
 
     def _found(self, invoice: Invoice) -> Iterator[Finding]:
-        if odd := _odd_indicator(invoice.extra_json):
-            yield _about(invoice, "special_regimes", f"0 or 1 as {odd[1]}", odd[2])
+        yield from indicators(invoice.extra_json, invoice.line, invoice.values[_NUMBER])
         if not self._is_whole(invoice.extra_json):
             for name in self._missing(invoice.extra):
                 yield _about(invoice, "mandatory", name, None)
@@ -84,6 +83,12 @@ class Regimes:
             expected = "documents that owe their VAT on InvoiceDate"
             found = f"{self._cash_vat:,} under the cash VAT scheme"
             yield finding("cash_vat", None, None, expected, found)
+
+
+def indicators(members: str, line: int, document: str | None) -> Iterator[Finding]:
+    """An indicator in the JSON of what has no column that is neither 0 nor 1."""
+    if odd := _odd_indicator(members):
+        yield finding("special_regimes", line, document, f"0 or 1 as {odd[1]}", odd[2])
 
 
 def _moved(invoice: Invoice, extra: str) -> Iterator[Finding]:

@@ -1,7 +1,8 @@
 """An open conformance set: documents, and what each rule is to find in them.
 
-The documents are made of a base and changes (`cases.toml`, by rule, and `varied.toml` and
-`audited.toml`, by what the law says of documents of all kinds), so that what matters is seen.
+The documents are made of a base and changes (`cases.toml`, by rule, and `varied.toml`,
+`audited.toml` and `rarer.toml`, by what the law says of documents of all kinds), so that what
+matters is seen.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 _HERE = Path(__file__).parent
+VARIED_SETS = ("varied.toml", "audited.toml", "rarer.toml")
 
 
 class Case(NamedTuple):
@@ -40,7 +42,7 @@ def cases() -> Iterator[Case]:
 
 def varied() -> Iterator[Case]:
     """The varied cases, in their order."""
-    for name, case in chain.from_iterable(map(_items, ("varied.toml", "audited.toml"))):
+    for name, case in chain.from_iterable(map(_items, VARIED_SETS)):
         content = _patched(case["base"], case.get("patch", []), turned=case.get("reversed", False))
         for old, new in (replacement.split(" => ") for replacement in case.get("raw", [])):
             content = content.replace(old.encode(), new.encode())
