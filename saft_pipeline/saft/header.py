@@ -9,8 +9,9 @@ from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.errors import ContentError, EncryptedSaftError, ForeignSaftError
 from saft_pipeline.saft.fields import COMPANY_FIELDS, COMPANY_PATHS, key_of
+from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.records import HEADER_FACTS, Header
-from saft_pipeline.saft.shapes import Kind, Stray, local_name, nodes_of
+from saft_pipeline.saft.shapes import Kind, Stray, nodes_of
 from saft_pipeline.saft.warnings import Warnings
 
 VERSIONS = re.compile(r"1\.0[0-4](?:_[0-9]{1,2})?")

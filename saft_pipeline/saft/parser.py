@@ -20,9 +20,9 @@ from saft_pipeline.saft.errors import (
     SaftError,
 )
 from saft_pipeline.saft.header import refuse_foreign_namespace
+from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.places import advanced
 from saft_pipeline.saft.sections import DECLARED_TAGS
-from saft_pipeline.saft.shapes import local_name
 from saft_pipeline.saft.sniff import refuse_other_text
 from saft_pipeline.saft.values import XML_BLANKS
 

@@ -7,18 +7,28 @@ its nodes, each at the speed of C.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache, reduce
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from itertools import islice
 from operator import add, attrgetter, getitem
-from typing import Any, NamedTuple
+from typing import Any
 
 from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.errors import ContentError
-from saft_pipeline.saft.fields import LEAVES, REPEATABLE, key_of
+from saft_pipeline.saft.fields import LEAVES
 from saft_pipeline.saft.json_text import Template, encode_sorted, picker
-from saft_pipeline.saft.records import Extra, Row, Value
+from saft_pipeline.saft.layouts import (
+    Counts,
+    Node,
+    Tags,
+    as_value,
+    local_name,
+    misplaced,
+    several_references,
+    tree,
+)
+from saft_pipeline.saft.records import Row
 from saft_pipeline.saft.values import XML_BLANKS, Cleaned, StrayTextError, cleaned, exact_sum, plain
 
 _MOST_SHAPES = 1000  # real files show some tens
@@ -27,8 +37,6 @@ _LARGE = 300  # nodes of an element whose shape is not worth keeping
 _ALL = (slice(None),)
 _tag, _text, _tail = map(attrgetter, ("tag", "text", "tail"))
 
-Tags = tuple[str, ...]
-Counts = tuple[int, ...]
 Found = tuple[Row, str]
 _Key = tuple[Tags, Counts]
 Stray = Callable[[str, str, int], None]
@@ -51,40 +59,6 @@ class ElementError(ContentError):
         """Say which invoice a value is of."""
         if self._tag and number:
             self.reason = f"{self._tag} of invoice {number} {self._problem}"
-
-
-@lru_cache(maxsize=4096)
-def local_name(tag: str) -> str:
-    """`{namespace}Invoice` as `Invoice`."""
-    return tag.rpartition("}")[2]
-
-
-class _Node(NamedTuple):
-    """An element of a shape: its place in document order, its path below the outermost."""
-
-    tag: str
-    place: int
-    path: str
-    children: list[_Node]
-
-    def all(self) -> Iterator[_Node]:
-        yield self
-        for child in self.children:
-            yield from child.all()
-
-
-def _tree(tags: Tags, children: Counts) -> _Node:
-    """The tree of which these are the names and the numbers of children, in document order."""
-    places = iter(range(len(tags)))
-
-    def node(above: str) -> _Node:
-        place = next(places)
-        tag = local_name(tags[place])
-        path = above + tag if place else ""
-        below = f"{path}/" if place else ""
-        return _Node(tag, place, path, [node(below) for _ in range(children[place])])
-
-    return node("")
 
 
 # An element and all below it in document order: the elements, their names, and the text that each
@@ -175,7 +149,7 @@ class Kind:
     def _shape(self, tags: Tags, children: Counts) -> _Shape:
         shape = self._shapes.get((tags, children))
         if shape is None:
-            shape = _Shape(self, _tree(tags, children))
+            shape = _Shape(self, tree(tags, children))
             if len(tags) < _LARGE:
                 if len(self._shapes) >= _MOST_SHAPES:
                     self._shapes.clear()
@@ -285,13 +259,13 @@ def _value(known: Cleaned, element: Element, text: str | None, stray: Stray) -> 
 class _Shape:
     """One way in which elements of a kind are built."""
 
-    def __init__(self, kind: Kind, root: _Node) -> None:
+    def __init__(self, kind: Kind, root: Node) -> None:
         nodes = list(root.all())
         self._root = root
         self.cleaned: list[Cleaned] = [cleaned(n.tag, is_leaf=not n.children) for n in nodes]
-        self._misplaced = _misplaced(root)
+        self._misplaced = misplaced(root)
         leaves = [n for n in nodes if not n.children]
-        several = _several_references(root)
+        several = several_references(root)
         later = {n.place for references in several[1:] for n in references.all()}
         columns = [(n, kind.columns.get(n.path)) for n in leaves if n.place not in later]
         sums = _by_slot(leaves, kind.summed)
@@ -354,57 +328,16 @@ class _Shape:
 
     def _members(self, rest: Sequence[str | None]) -> str:
         values = dict(zip(self._rest, rest, strict=True))
-        found = _as_value(self._root, values) if self._root.children else None
+        found = as_value(self._root, values) if self._root.children else None
         return encode_sorted(found)[1:-1] if isinstance(found, dict) else ""
 
 
-def _by_slot(leaves: Sequence[_Node], slots: Mapping[str, int]) -> dict[int, list[int]]:
+def _by_slot(leaves: Sequence[Node], slots: Mapping[str, int]) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for node in leaves:
         if node.path in slots:
             found.setdefault(slots[node.path], []).append(node.place)
     return found
-
-
-def _misplaced(root: _Node) -> tuple[int, str] | None:
-    """The first element that stands in one that holds text only, and what is wrong with that."""
-    for node in root.all():
-        # 1.00 has an element TaxType in the tax table that holds others.
-        if node.children and node.tag in LEAVES and (node.place or node.tag != "TaxType"):
-            child = node.children[0]
-            return child.place, f"<{child.tag}> stands inside <{node.tag}>, which holds text only"
-    return None
-
-
-def _several_references(root: _Node) -> list[_Node]:
-    """If there is more than one: the first fills the columns, and all are kept."""
-    found = [child for child in root.children if child.tag == "References" and child.children]
-    return found if len(found) > 1 else []
-
-
-def _as_value(node: _Node, values: Mapping[int, str | None]) -> Value:
-    """What is in an element: a text, a dict of its children, None if it is empty."""
-    if not node.children:
-        return values.get(node.place)
-    found: Extra = {}
-    for child in node.children:
-        _put(found, child.tag, _as_value(child, values))
-    return found or None
-
-
-def _put(extra: Extra, tag: str, value: Value) -> None:
-    """Add what an element holds under its key; several of the same name become a list."""
-    if value is None:
-        return
-    key = key_of(tag)
-    if tag in REPEATABLE:
-        extra.setdefault(key, []).append(value)
-    elif key not in extra:
-        extra[key] = value
-    elif isinstance(extra[key], list):
-        extra[key].append(value)
-    else:
-        extra[key] = [extra[key], value]
 
 
 def _sum(amounts: Sequence[str]) -> str | None:

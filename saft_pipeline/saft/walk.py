@@ -15,6 +15,7 @@ from lxml.etree import _Element as Element
 from saft_pipeline.saft.errors import ContentError, SaftError
 from saft_pipeline.saft.header import read_header, refuse_foreign_namespace
 from saft_pipeline.saft.invoices import DocumentDraft, InvoiceDraft
+from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.master_files import read_customer, read_other
 from saft_pipeline.saft.records import Header, Record
 from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS, Section
@@ -23,7 +24,6 @@ from saft_pipeline.saft.shapes import (
     Kind,
     line_of,
     line_of_tail,
-    local_name,
     nodes_of,
 )
 from saft_pipeline.saft.totals import RunningTotals
