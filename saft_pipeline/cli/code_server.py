@@ -9,6 +9,7 @@ import runpy
 import signal
 from types import FrameType
 
+from saft_pipeline.dagster_runtime.forked_runs import fork_runs
 from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 
 
@@ -22,4 +23,5 @@ def main() -> None:
             before(number, frame)
 
     signal.signal(signal.SIGINT, end)  # Dagster's handler of SIGTERM is that of SIGINT
+    fork_runs()
     runpy.run_module("dagster", run_name="__main__")

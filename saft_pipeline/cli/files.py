@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -113,8 +112,7 @@ def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[Ledg
     from saft_pipeline.dagster_runtime.submission import run_requests
 
     owner = f"ingest-{os.getpid()}-{time.time_ns()}"
-    lease = timedelta(seconds=settings.lease_seconds)
-    claimed = store.claim(owner, lease=lease, ids=[f.id for f in files])
+    claimed = store.claim(owner, lease=settings.lease, ids=[f.id for f in files])
     if busy := len(files) - len(claimed):
         say(f"files that another run is loading: {busy:,}; see: saft status")
     if claimed:

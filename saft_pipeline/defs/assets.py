@@ -6,7 +6,6 @@ step reports each file itself, so that in a run over many files each has its own
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 
 import dagster as dg
 
@@ -83,8 +82,7 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
     silence(context.log)
     run_process.note(context.instance, context.run)
     store, settings = saft.store, saft.settings
-    lease = timedelta(seconds=settings.lease_seconds)
-    owner, files = run_files.take(context, store, lease)
+    owner, files = run_files.take(context, store, settings.lease)
     reader = saft.reader
     reader.expect(len(files))
     loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
@@ -101,7 +99,7 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
         loader.discard(rows.group)
 
     try:
-        with lease_renewed(lambda: store.renew(owner, lease), settings.lease_seconds / 3):
+        with lease_renewed(lambda: store.renew(owner, settings.lease), settings.lease_seconds / 3):
             in_stages(groups(files), loader.fetch, loader.read, publish, tell)
     except SourceError as error:
         store.release(owner)

@@ -1,4 +1,4 @@
-"""What a look at a source makes of the ledger: what is new to it, and what is taken now.
+"""What a look at a source makes of the ledger; what is taken of it is decided in `taking`.
 
 What is new is decided against the ledger, never by a watermark. Nothing here knows of Dagster.
 """
@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import Literal
 
 from saft_pipeline.durations import format_duration
@@ -19,18 +17,16 @@ from saft_pipeline.loading.archives import split
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
-from saft_pipeline.loading.racy import LARGE_FILE, look_again
+from saft_pipeline.loading.racy import look_again
 from saft_pipeline.loading.servers import learnt, news
 from saft_pipeline.loading.sources import SftpSource
 from saft_pipeline.saft.filename import branch_of
-from saft_pipeline.settings import Settings, SourceSettings
+from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile
 from saft_pipeline.sftp.paths import raw_path, text_path
 from saft_pipeline.store.model import Backlog, LedgerFile, Seen, file_key
 from saft_pipeline.store.store import Store
 
-# A tick has 60 s in Dagster; what one tick does not take, the next one does.
-_MOST_A_TICK = 5000
 # What else the server is asked once it was looked at.
 _AFTER_A_LOOK = 10.0
 _MOST_PROBLEMS = 10
@@ -49,19 +45,19 @@ class Claim:
 
 @dataclass
 class Poll:
-    """What one look at a source found and took, or the error that kept it from looking."""
+    """What a look at a source found and what was taken, or the error that kept it from looking."""
 
     source: SourceSettings
     listed: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    problems: Sequence[str] = ()
+    problems: list[str] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     backlog: Backlog = field(default_factory=lambda: Backlog(None, 0, []))
     error: Exception | None = None
 
     @property
     def taken(self) -> int:
-        """Files claimed by this look."""
+        """Files claimed after this look."""
         return sum(len(claim.files) for claim in self.claims)
 
     def summary(self) -> str:
@@ -88,22 +84,18 @@ class Poll:
         return [*self.problems[:_MOST_PROBLEMS], *rest]
 
 
-MOST_AHEAD = 8
-"""Runs of a source behind which no more of its files are taken."""
 _TROUBLES = ("incomplete", "failed", "gone", "unreadable")
 
 
-def poll(
+def tell(
     look: Look,
     store: Store,
     *,
     turn_of: Callable[[str], Turn],
     last: LastListing,
-    elsewhere: int = 0,
-    ahead: int = 0,
     until: float = math.inf,
 ) -> Poll:
-    """Bring the ledger up to what a look found, claim what is to be loaded now.
+    """Bring the ledger up to what a look found; nothing is taken yet.
 
     Args:
         look: at which source, and what is there.
@@ -111,8 +103,6 @@ def poll(
         turn_of: of a claim whose lease ended, by its owner: whether its run still waits its turn,
             ended before its turn came, was cancelled, or had it (or was never there).
         last: what was listed at the last look.
-        elsewhere: how many files of other sources are taken and not yet loaded.
-        ahead: how many runs of this source a new one would come behind.
         until: monotonic time at which telling the ledger is broken off; the next look goes on. The
             server is asked nothing more 10 s after it, or after now if that is sooner.
     """
@@ -123,26 +113,23 @@ def poll(
     _keep_turns(source, store, turn_of)
     due = min(until, time.monotonic()) + _AFTER_A_LOOK
     look_again(source, store, due)
-    claims, counts = _take(source, store, elsewhere, room=ahead < MOST_AHEAD)
-    backlog = store.backlog(source.source, source.incomplete_after)
-    problems = [f"{p.text}: {p.reason}" for p in listing.problems]
+    stuck = _clear_leftovers(source, store, listing.packed, due)
+    problems = [*_odd(listing, last), *stuck, *learnt(source)]
+    return Poll(source, len(listing.files), problems=problems)
+
+
+def _odd(listing: Listing, last: LastListing) -> Iterator[str]:
+    yield from (f"{p.text}: {p.reason}" for p in listing.problems)
     if last.reached is not None:
-        problems.append("the ledger doesn't know all of the listing yet: the next look goes on")
+        yield "the ledger doesn't know all of the listing yet: the next look goes on"
     if len(listing.files) >= MANY_NAMES:
-        problems.append(
+        yield (
             f"{len(listing.files):,} files lie there, and each look lists them all: set AFTER_LOAD "
             "to archive or delete, or move old ones away"
         )
-    if ahead >= MOST_AHEAD:
-        problems.append(
-            f"{ahead:,} runs have not ended: no more files are taken until fewer are left"
-        )
     if listing.unfit:
         files = "1 file doesn't" if listing.unfit == 1 else f"{listing.unfit:,} files don't"
-        problems.append(f"{files} fit SFTP_PATTERN")
-    stuck = _clear_leftovers(source, store, listing.packed, due)
-    problems += [*_stale(backlog), *stuck, *learnt(source)]
-    return Poll(source, len(listing.files), counts, problems, claims, backlog)
+        yield f"{files} fit SFTP_PATTERN"
 
 
 def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: float) -> None:
@@ -179,17 +166,11 @@ def _keep_turns(source: SourceSettings, store: Store, turn_of: Callable[[str], T
     for owner in store.expired_owners(source.source):
         turn = turn_of(owner)
         if turn == "waits":
-            store.renew(owner, _lease(source))
+            store.renew(owner, source.lease)
         elif turn == "never came":
             store.release(owner)
         elif turn == "was cancelled":
             store.give_up(owner)
-
-
-def _stale(backlog: Backlog) -> Iterator[str]:
-    if backlog.stale_incomplete:
-        names = ", ".join(backlog.stale_paths)
-        yield f"{backlog.stale_incomplete:,} files stay without their end: {names}"
 
 
 def _clear_leftovers(
@@ -201,7 +182,7 @@ def _clear_leftovers(
     """Archive or delete what was loaded and not cleared away: who loaded it died, or couldn't."""
     if source.after_load == "keep":
         return
-    left = [f for f in store.uncleared(source.source, _lease(source)) if not split(f.path)]
+    left = [f for f in store.uncleared(source.source, source.lease) if not split(f.path)]
     sftp = SftpSource(source, due)
     try:
         done = list(sftp.clear_away(left)) if left else []
@@ -238,45 +219,6 @@ def _clear_archives(
     return stuck
 
 
-def _take(
-    source: SourceSettings, store: Store, elsewhere: int, *, room: bool
-) -> tuple[list[Claim], dict[str, int]]:
-    """The claims of this look, and how many files are in each state with them.
-
-    Without room files gather for a larger run: a queue of small ones would only grow.
-    """
-    if not room:
-        return [], store.counts(source.source)
-    owner = _new_owner()
-    limit = source.max_files_per_batch or _MOST_A_TICK
-    files = store.claim(owner, lease=_lease(source), source=source.source, limit=limit)
-    counts = store.counts(source.source)
-    few = counts.get("running", 0) + elsewhere <= source.run_per_file_up_to
-    parts = list(_split(files, source, few=few))
-    # The first keeps what was claimed: each further hand over writes its rows once more.
-    claims = [Claim(_new_owner() if n else owner, part) for n, part in enumerate(parts)]
-    if handed := {claim.owner: [f.id for f in claim.files] for claim in claims[1:]}:
-        store.hand_over(owner, handed, _lease(source))
-    return claims, counts
-
-
-def _split(
-    files: Sequence[LedgerFile], settings: Settings, *, few: bool
-) -> Iterator[list[LedgerFile]]:
-    """Runs for a poll's files: one each if they are few, else shared ones; a large one alone.
-
-    They are not few while many taken earlier wait: runs of one file each would never catch up.
-    """
-    if few:  # what is in one zip is fetched once
-        for _, together in groupby(files, lambda f: (split(f.path) or (f.path,))[0]):
-            yield list(together)
-        return
-    yield from ([f] for f in files if f.size >= LARGE_FILE)
-    small = [f for f in files if f.size < LARGE_FILE]
-    most = settings.max_files_per_run
-    yield from (small[i : i + most] for i in range(0, len(small), most))
-
-
 def _seen(file: RemoteFile) -> Seen:
     return Seen(
         path=file.text,
@@ -297,11 +239,3 @@ def _unreadable(problem: Problem) -> Seen:
         modified_at=datetime.fromtimestamp(0, UTC),
         unreadable=problem.reason,
     )
-
-
-def _new_owner() -> str:
-    return f"claim-{uuid.uuid4().hex[:12]}"
-
-
-def _lease(settings: Settings) -> timedelta:
-    return timedelta(seconds=settings.lease_seconds)

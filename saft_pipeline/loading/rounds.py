@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.last_listing import LastListing
-from saft_pipeline.loading.looks import Looks
-from saft_pipeline.loading.poll import Poll, Turn, poll
+from saft_pipeline.loading.looks import Look, Looks
+from saft_pipeline.loading.poll import Poll, Turn, tell
 from saft_pipeline.loading.sources import count_traffic
+from saft_pipeline.loading.taking import take
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.store.model import STATES, Backlog, LedgerFile
 from saft_pipeline.store.store import Store
@@ -33,8 +35,9 @@ class Round:
 
     @property
     def claims(self) -> dict[str, Sequence[LedgerFile]]:
-        """The files that are to be loaded now, by the claims' owners."""
-        return {claim.owner: claim.files for each in self.fresh for claim in each.claims}
+        """The files that are to be loaded now, by the claims' owners: of each source in turn."""
+        in_turn = chain.from_iterable(zip_longest(*(each.claims for each in self.fresh)))
+        return {claim.owner: claim.files for claim in in_turn if claim}
 
     @property
     def refused(self) -> dict[str, str]:
@@ -146,39 +149,40 @@ class Rounds:
             self._store, self._adopted, self._last = store, set(), {}
         sources = settings.sources
         self._newest = {s.source: self._newest.get(s.source, Poll(s)) for s in sources}
-        fresh, until = [], time.monotonic() + seconds
-        for look in self._looks.round(sources if everyone else self._looks.due(sources), seconds):
-            name = look.source.source
-            if name not in self._newest:  # its table is gone meanwhile
-                continue
-            self._adopt(look.source, store)
-            others = (p for n, p in self._newest.items() if n != name)
-            elsewhere = sum(p.counts.get("running", 0) for p in others)
-            last = self._last.setdefault(name, LastListing())
-            try:
-                found = poll(
-                    look,
-                    store,
-                    turn_of=turn_of,
-                    last=last,
-                    elsewhere=elsewhere,
-                    ahead=ahead(name),
-                    until=until,
-                )
-            except BaseException:
-                last.forget()
-                raise
-            self._newest[name] = found if found.error is None else self._failed(found)
-            fresh.append(found)
+        until = time.monotonic() + seconds
+        looks = self._looks.round(sources if everyone else self._looks.due(sources), seconds)
+        fresh = [
+            self._tell(look, store, turn_of, until)
+            for look in looks
+            if look.source.source in self._newest  # else its table is gone meanwhile
+        ]
+        self._take([each for each in fresh if each.error is None], store, ahead)
         count_traffic(store, ticks=1)
         done = Round(fresh, list(self._newest.values()), self._unreached(sources))
         done.raise_if_none_was_reached()
         return done
 
+    def _tell(self, look: Look, store: Store, turn_of: Callable[[str], Turn], until: float) -> Poll:
+        name = look.source.source
+        self._adopt(look.source, store)
+        last = self._last.setdefault(name, LastListing())
+        try:
+            found = tell(look, store, turn_of=turn_of, last=last, until=until)
+        except BaseException:
+            last.forget()
+            raise
+        self._newest[name] = found if found.error is None else self._failed(found)
+        return found
+
+    def _take(self, fresh: Sequence[Poll], store: Store, ahead: Callable[[str], int]) -> None:
+        others = self._newest.keys() - {each.source.source for each in fresh}
+        elsewhere = sum(self._newest[name].counts.get("running", 0) for name in others)
+        take(fresh, store, elsewhere=elsewhere, ahead=ahead)
+
     def _failed(self, found: Poll) -> Poll:
         """What was known of a source that can't be looked at now."""
         known = self._newest[found.source.source]
-        return Poll(found.source, known.listed, known.counts, (), [], known.backlog, found.error)
+        return Poll(found.source, known.listed, known.counts, [], [], known.backlog, found.error)
 
     def _adopt(self, source: SourceSettings, store: Store) -> None:
         """Files that the ledger has under a former name of the source go on under this one."""

@@ -171,6 +171,11 @@ class Settings(BaseModel):
         return self.home / "dagster"
 
     @property
+    def lease(self) -> timedelta:
+        """How long a claimed file stays claimed without a sign of life."""
+        return timedelta(seconds=self.lease_seconds)
+
+    @property
     def over_rest(self) -> bool:
         """Whether rows go through Supabase's REST API; straight to Postgres is preferred."""
         return self.supabase_url is not None and self.supabase_db_url is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
 
 from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.loading.local_files import client_folders
@@ -112,7 +111,7 @@ def _local(services: Services, given: str) -> LedgerFile:
 
 def _launch(services: Services, file: LedgerFile) -> Accepted:
     """Claim a file and put a run for it into the queue."""
-    store, lease = services.ledger.store, timedelta(seconds=services.settings.lease_seconds)
+    store, lease = services.ledger.store, services.settings.lease
     owner = f"api-{uuid.uuid4().hex[:12]}"
     claimed = store.claim(owner, lease=lease, ids=[file.id])
     if not claimed:

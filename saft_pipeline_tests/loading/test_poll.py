@@ -12,9 +12,9 @@ from saft_pipeline.loading import looks
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
-from saft_pipeline.loading.poll import MOST_AHEAD, Poll, poll
-from saft_pipeline.loading.racy import LARGE_FILE
+from saft_pipeline.loading.poll import Poll, tell
 from saft_pipeline.loading.rounds import Round
+from saft_pipeline.loading.taking import take
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.sftp.model import Listing, Problem, RemoteFiles
 from saft_pipeline.store.model import CANCELLED, Failure
@@ -45,66 +45,6 @@ def paths(found: Poll) -> list[list[str]]:
     return [[f.path for f in claim.files] for claim in found.claims]
 
 
-def test_as_many_files_as_may_have_their_own_run_get_it(project: Project, store: Store) -> None:
-    drop(project, 3)
-    found = look(project, store, RUN_PER_FILE_UP_TO="3")
-    assert [len(claim.files) for claim in found.claims] == [1, 1, 1]
-
-
-def test_one_file_more_and_all_share_a_run(project: Project, store: Store) -> None:
-    drop(project, 4)
-    found = look(project, store, RUN_PER_FILE_UP_TO="3")
-    assert paths(found) == [["0.xml", "1.xml", "2.xml", "3.xml"]]
-
-
-def test_while_many_runs_wait_no_more_files_are_taken(project: Project, store: Store) -> None:
-    drop(project, 3)
-    (source,) = project.settings.sources
-    found = [
-        poll(
-            Look(source, 0.0, looks.look(source)),
-            store,
-            turn_of=lambda _: "came",
-            last=LastListing(),
-            ahead=ahead,
-        )
-        for ahead in (MOST_AHEAD, MOST_AHEAD - 1)
-    ]
-    assert [each.taken for each in found] == [0, 3]
-    assert found[0].counts["pending"] == 3
-    assert "8 runs have not ended" in found[0].summary()
-
-
-def test_files_share_a_run_while_many_taken_earlier_wait(project: Project, store: Store) -> None:
-    drop(project, 3)
-    look(project, store, RUN_PER_FILE_UP_TO="3")
-    drop(project, 5)
-    found = look(project, store, RUN_PER_FILE_UP_TO="3")
-    assert paths(found) == [["3.xml", "4.xml"]]
-
-
-def test_a_shared_run_has_no_more_files_than_the_setting_says(
-    project: Project, store: Store
-) -> None:
-    drop(project, 5)
-    found = look(project, store, RUN_PER_FILE_UP_TO="0", MAX_FILES_PER_RUN="2")
-    assert paths(found) == [["0.xml", "1.xml"], ["2.xml", "3.xml"], ["4.xml"]]
-
-
-def test_a_large_file_shares_its_run_with_no_other(project: Project, store: Store) -> None:
-    drop(project, 2)
-    with project.put("large.xml", b"").open("wb") as large:
-        large.truncate(LARGE_FILE)
-    found = look(project, store, RUN_PER_FILE_UP_TO="0")
-    assert [f.path for c in found.claims if len(c.files) == 1 for f in c.files] == ["large.xml"]
-
-
-def test_the_oldest_files_are_taken_first(project: Project, store: Store) -> None:
-    drop(project, 3)
-    found = look(project, store, MAX_FILES_PER_BATCH="2")
-    assert paths(found) == [["0.xml"], ["1.xml"]]
-
-
 def test_the_summary_says_how_long_the_rest_takes(project: Project, store: Store) -> None:
     drop(project, 5)
     settings = settings_of(project, MAX_FILES_PER_BATCH="2", POLL_INTERVAL_SECONDS="300")
@@ -113,30 +53,10 @@ def test_the_summary_says_how_long_the_rest_takes(project: Project, store: Store
     assert "the rest in 2 more polls (about 10 min)" in summary
 
 
-def test_no_limit_takes_all(project: Project, store: Store) -> None:
-    drop(project, 60)
-    assert look(project, store, MAX_FILES_PER_BATCH="0").taken == 60
-
-
-def test_without_a_limit_a_tick_takes_no_more_than_it_has_time_for(
-    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("saft_pipeline.loading.poll._MOST_A_TICK", 2)
-    drop(project, 3)
-    assert look(project, store, MAX_FILES_PER_BATCH="0").taken == 2
-
-
 def test_a_second_look_takes_nothing_twice(project: Project, store: Store) -> None:
     drop(project, 3)
     look(project, store)
     assert look(project, store).claims == []
-
-
-def test_each_claim_is_in_the_ledger_under_its_own_name(project: Project, store: Store) -> None:
-    drop(project, 2)
-    found = look(project, store)
-    held = [[f.path for f in store.claimed(claim.owner)] for claim in found.claims]
-    assert held == [["0.xml"], ["1.xml"]]
 
 
 @pytest.fixture
@@ -225,7 +145,9 @@ def test_what_changed_while_it_was_loaded_and_another_vanished_is_taken_afterwar
     def look_on() -> Poll:
         (source,) = project.settings.sources
         found = Look(source, 0.0, looks.look(source))
-        return poll(found, store, turn_of=lambda _: "came", last=last)
+        told = tell(found, store, turn_of=lambda _: "came", last=last)
+        take([told], store)
+        return told
 
     drop(project, 2)
     running = next(c for c in look_on().claims if c.files[0].path == "0.xml")

@@ -96,6 +96,10 @@ def processes_with(text: str) -> list[int]:
     return found
 
 
+def command(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 @pytest.fixture
 def history_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A SAFT_HOME whose queue of runs holds nothing of other tests."""
@@ -177,6 +181,9 @@ def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
         supervisor.start()
         project.put("f.xml", one_invoice("FT J/1"))
         wait_for(lambda: store.counts().get("loaded") == 1, supervisor)
+        # Runs are forked from a process that no other thread of it could leave in disorder.
+        forked_from = min(pid for pid in processes_with(mark) if b"forkserver" in command(pid))
+        assert len(list(Path(f"/proc/{forked_from}/task").iterdir())) == 1
         daemon = next(child for child in supervisor._children if child.name == "daemon")
         assert daemon.process
         daemon.process.kill()
