@@ -3,7 +3,8 @@
 The walk of a file:
 
 1. `defs/sensors` ticks: `loading/rounds` looks at every source at once (`loading/looks`).
-2. `loading/poll` tells the ledger what is new (`store.observe`) and claims what is loaded now.
+2. `loading/poll` tells the ledger what is new (`store.observe`); `loading/taking` claims what is
+   loaded now, once all looks are told.
 3. `dagster_runtime/submission` makes each claim a run, and each file of it a partition.
 4. `defs/assets` begins: `loading/loader` fetches a group of files (`loading/sources`, `sftp/`).
 5. `loading/read` keeps the bytes (`artifacts/`), reads them (`saft/`), and spools rows.

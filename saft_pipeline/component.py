@@ -12,12 +12,27 @@ from saft_pipeline import settings
 from saft_pipeline.definitions import build_defs
 
 
+class _Scaffolder(dg.Scaffolder):
+    def scaffold(self, request: dg.ScaffoldRequest[Any]) -> None:
+        """Write a `defs.yaml` that works once the environment has the login."""
+        path = request.target_path  # of the folder, or of a file that has others already
+        attributes = {
+            "name": (path.parent if request.append else path).name,
+            "host": "{{ env.SFTP_HOST }}",
+            "username": "{{ env.SFTP_USERNAME }}",
+            "password": "{{ env.SFTP_PASSWORD }}",
+            "remote_dir": ".",
+        }
+        dg.scaffold_component(request, attributes)
+
+
+@dg.scaffold_with(_Scaffolder)
 class SaftFolder(Component, Model, Resolvable):
     """SAF-T (PT) invoices from an SFTP folder: assets, checks, jobs, sensors and schedules.
 
     Attributes are the keys of a table of SOURCES_FILE; all else is said by the environment. Give a
-    secret as `{{ env.NAME }}` or by the file that holds it. Several folders of one project need a
-    `key_prefix` each.
+    secret as `{{ env.NAME }}` or by the file that holds it. A project has one of these: for several
+    folders merge `saft_pipeline.definitions.build_defs()`, which knows SOURCES_FILE.
     """
 
     name: str

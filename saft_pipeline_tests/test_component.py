@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 
 import saft_pipeline
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
@@ -23,24 +24,48 @@ from saft_pipeline_tests.fixtures.project import Project, one_invoice
 EXAMPLE = Path(__file__).parents[1] / ".deploy" / "component"
 
 
-def test_the_example_is_a_project_that_dg_checks(tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLE, tmp_path / "project")
+def dg_in(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What `dg` says in a project to whoever has the login in the environment."""
     env = {
-        "HOME": str(tmp_path),
+        "HOME": str(project.parent),
         "PATH": os.defpath,
         "VIRTUAL_ENV": sys.prefix,
-        "PYTHONPATH": str(tmp_path / "project"),
-        "SAFT_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(project),
+        "SAFT_HOME": str(project.parent / "home"),
         "SFTP_HOST": "h",
         "SFTP_USERNAME": "u",
         "SFTP_PASSWORD": "p",
     }
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("dg")), "check", "defs"],
-        cwd=tmp_path / "project", env=env, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = [str(Path(sys.executable).with_name("dg")), *words]
+    return subprocess.run(
+        command, cwd=project, env=env, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Path:
+    """A copy of the example."""
+    return Path(shutil.copytree(EXAMPLE, tmp_path / "project"))
+
+
+def checked(project: Path) -> None:
+    done = dg_in(project, "check", "defs")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All component YAML validated successfully" in done.stdout + done.stderr
+
+
+def test_the_example_is_a_project_that_dg_checks(example: Path) -> None:
+    checked(example)
+
+
+def test_what_dg_scaffolds_takes_the_login_from_the_environment(example: Path) -> None:
+    shutil.rmtree(example / "accounting/defs/gramido")
+    done = dg_in(example, "scaffold", "defs", "saft_pipeline.SaftFolder", "porto")
+    assert done.returncode == 0, done.stdout + done.stderr
+    made = yaml.safe_load((example / "accounting/defs/porto/defs.yaml").read_text())
+    assert made["attributes"]["name"] == "porto"
+    assert made["attributes"]["password"] == "{{ env.SFTP_PASSWORD }}"
+    checked(example)
 
 
 def test_its_job_loads_a_file_of_its_folder(

@@ -39,6 +39,8 @@ What has no public way is here, with what breaks when it changes and the test th
   test_storage |
 | `dagster_celery.*` | celery_launcher | runs on several machines | workers do not start |
   test_celery_launcher |
+| `_grpc.server.DagsterApiServer`, its `_mp_ctx` | forked_runs | how a run's process begins | each
+  run imports all anew, for seconds | test_supervisor, in processes |
 | `python -m dagster._daemon` | names | the daemon of this interpreter | `saft up` says that it
   ended | test_supervisor, in processes |
 """
