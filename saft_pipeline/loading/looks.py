@@ -65,6 +65,7 @@ class Looks:
     def __init__(self) -> None:
         self._under_way: dict[str, float] = {}
         self._ended: dict[str, float] = {}
+        self._failed: set[str] = set()
         self._done: SimpleQueue[Look] = SimpleQueue()
 
     def due(self, sources: Sequence[SourceSettings]) -> list[SourceSettings]:
@@ -86,18 +87,20 @@ class Looks:
     def round(self, sources: Sequence[SourceSettings], seconds: float) -> Iterator[Look]:
         """Look at all, whoever was looked at longest ago first; gives what ends in `seconds`.
 
-        Looks that outlasted an earlier round are waited for only where there is no other.
+        Looks that outlasted an earlier round, and those at sources that failed at their last, are
+        waited for only where there is no other.
         """
         until = time.monotonic() + seconds
         late = set(self._under_way)
+        unwaited = late | self._failed
         idle = (each for each in sources if each.source not in self._under_way)
         waiting = deque(sorted(idle, key=lambda each: self._ended.get(each.source, 0.0)))
-        alone = not waiting
+        alone = unwaited.issuperset(each.source for each in waiting)
         while waiting or self._under_way:
             while waiting and len(self._under_way) < MOST_AT_ONCE + len(late):
                 self._begin(waiting.popleft())
             left = until - time.monotonic()
-            if not (waiting or alone or self._under_way.keys() - late):
+            if not (waiting or alone or self._under_way.keys() - unwaited):
                 left = min(left, _LATE_SECONDS)
             try:
                 look = self._done.get(timeout=max(0.0, left))
@@ -105,6 +108,7 @@ class Looks:
                 return
             del self._under_way[look.source.source]
             self._ended[look.source.source] = time.monotonic()
+            (self._failed.add if look.error else self._failed.discard)(look.source.source)
             yield look
 
     def _begin(self, source: SourceSettings) -> None:

@@ -80,7 +80,8 @@ class Round:
 
     def _why_not(self) -> list[str]:
         """Why sources were not reached, each with its name if there are others."""
-        reasons = {e.source.source: str(e.error) for e in self.newest if e.error} | self.unreached
+        known = {each.source.source: str(each.error) for each in self.newest if each.error}
+        reasons = self.unreached | known
         if len(self.newest) < 2 and len(reasons) < 2:
             return list(reasons.values())
         return [f"{name}: {reason}" for name, reason in reasons.items()]

@@ -104,6 +104,16 @@ def test_who_was_late_before_is_not_waited_for_beside_others() -> None:
     held.set()
 
 
+def test_who_failed_before_is_not_waited_for_beside_others(store: Store, servers: Servers) -> None:
+    servers.errors = {"dead": TransientSourceError("it can't be reached")}
+    rounds, settings = Rounds(), settings_of("dead", "alive")
+    go(rounds, store, settings)
+    servers.held = {"dead": threading.Event()}
+    found = go(rounds, store, settings, seconds=3600)
+    assert [each.source.source for each in found.fresh] == ["alive"]
+    assert "dead: it can't be reached" in found.summary()
+
+
 def test_who_was_looked_at_longest_ago_comes_first(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
