@@ -82,7 +82,7 @@ def test_draining_takes_all_whatever_the_batch(
 def test_draining_goes_on_until_nothing_is_pending(
     project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saft_pipeline.loading.poll._MOST_A_TICK", 1)
+    monkeypatch.setattr("saft_pipeline.loading.taking._MOST_A_TICK", 1)
     drop(project, 3)
     assert saft("poll", "--drain", "--json").json["loaded"] == 3
 

@@ -16,18 +16,23 @@ from saft_pipeline_tests.benchmarks.measuring import sizes
 PARTS = {
     "supervisor": "/saft\0up",
     "daemon": "\0dagster._daemon\0run",
-    "web server": "\0dagster_webserver\0",
+    "web server": "web.dagster_page import main",
     "code server": "cli.code_server import main",
     "API": "'saft', 'serve'",
+    "fork server": "multiprocessing.forkserver import main",
 }
 """What lasts as long as `saft up`, and how its command line tells it."""
-OF_RUNS = {"run worker": "--multiprocessing-fork", "reader": "\0saft_pipeline.reader_process\0"}
+_FORKED = "\0forked"
+OF_RUNS = {"run worker": _FORKED, "reader": "\0saft_pipeline.loading.reader_process\0"}
 """What comes and goes with runs."""
 _SAMPLE_SECONDS = 5.0
 
 
 def processes(mark: str) -> dict[int, str]:
-    """Command lines of the processes that mention `mark`, by process id; words end in NUL."""
+    """Command lines of the processes that mention `mark`, by process id; words end in NUL.
+
+    That of a fork, which is its parent's, has a word more.
+    """
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -35,13 +40,20 @@ def processes(mark: str) -> dict[int, str]:
                 command = (entry / "cmdline").read_bytes()
                 if mark.encode() in command + (entry / "environ").read_bytes():
                     found[int(entry.name)] = command.decode(errors="replace")
-    return found
+    forked = {pid for pid, words in found.items() if words == found.get(_parent(pid))}
+    return {pid: words + _FORKED * (pid in forked) for pid, words in found.items()}
+
+
+def _parent(pid: int) -> int:
+    with contextlib.suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def is_ours(command: str) -> bool:
     """Whether a process is one of Python's, and not the watcher of the embedded Postgres."""
     program, _, words = command.partition("\0")
-    return Path(program).name.startswith("python") and "embedded_watch.py" not in words
+    return Path(program).name.startswith("python") and "embedded_postgres/watcher.py" not in words
 
 
 def kill(pids: Iterable[int]) -> None:
@@ -93,4 +105,4 @@ class Memory(threading.Thread):
 
 
 def _is_lasting(words: str) -> bool:
-    return any(part in words for part in PARTS.values())
+    return _FORKED not in words and any(part in words for part in PARTS.values())
