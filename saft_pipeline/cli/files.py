@@ -195,7 +195,7 @@ def _status(
         return
     say(f"in {where(settings)}:")
     known = [s for s in State if counts.get(s)]
-    say(", ".join(f"{counts[s]:,} {s}" for s in known) or "the ledger is empty")
+    say(", ".join(f"{counts[s]:,} {s}" for s in known) or _nothing(settings, source))
     if waiting is not None:
         lasted = format_duration(waiting)
         say(f"{counts.get('pending', 0):,} wait to be loaded, the oldest for {lasted}")
@@ -203,6 +203,13 @@ def _status(
     if not (path or state):
         for more in (s for s in known if counts[s] > _SHOWN):
             say(f"the newest {_SHOWN} that are {more}; all of them: saft status --state {more}")
+
+
+def _nothing(settings: Settings, source: str | None) -> str:
+    if source is None:
+        return "the ledger is empty"
+    names = ", ".join(each.source for each in settings.sources)
+    return f"no file of {source} in the ledger; sources: {names}"
 
 
 def _list(files: Sequence[LedgerFile], *, whole: bool) -> None:

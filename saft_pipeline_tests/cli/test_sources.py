@@ -65,6 +65,8 @@ def test_the_ledger_is_shown_and_retried_by_source(two: Store, saft: Command) ->
 def test_an_unknown_source_is_named_with_those_that_there_are(two: Store, saft: Command) -> None:
     done = saft("poll", "--source", "shop-3")
     assert (done.status, "shop-3 is none of the sources: gramido, shop-2" in done.err) == (2, True)
+    done = saft("status", "--source", "shop-3")
+    assert "no file of shop-3 in the ledger; sources: gramido, shop-2" in done.err
 
 
 def test_every_source_is_tried_and_stands_in_a_table(two: Store, saft: Command) -> None:
