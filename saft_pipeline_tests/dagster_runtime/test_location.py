@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from saft_pipeline.dagster_runtime import location
 from saft_pipeline.dagster_runtime.location import (
     REPOSITORY_TAG,
     Location,
@@ -96,6 +97,23 @@ def test_assets_of_the_same_keys_with_other_tables_are_refused(
     ours_seen(instance, THEIRS, "sales")
     with pytest.raises(NoLocationError, match=r"sales has assets of the same keys.*key_prefix"):
         require_own_keys(instance, ours, OURS)
+
+
+def test_assets_of_the_same_keys_with_the_same_tables_are_not_refused(
+    instance: dg.DagsterInstance,
+) -> None:
+    ours = ours_seen(instance, OURS, "finance")
+    ours_seen(instance, OURS, "finance_again")
+    require_own_keys(instance, ours, OURS)
+
+
+def test_a_location_whose_sensor_ticks_no_more_takes_no_keys(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = ours_seen(instance, OURS, "finance")
+    ours_seen(instance, THEIRS, "sales")
+    monkeypatch.setattr(location, "_ALIVE", -1.0)
+    require_own_keys(instance, ours, OURS)
 
 
 def test_a_run_without_a_label_is_not_of_a_location_with_a_prefix() -> None:
