@@ -14,9 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saft_pipeline.loading.archives import ArchiveError, Member, is_zip, members
+from saft_pipeline.loading.archives import NOT_IN_ZIPS, ArchiveError, Member, Zip, is_zip
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import Fetched, Listing, Problem, RemoteFile, RemoteFiles, Sftp
+from saft_pipeline.sftp.entries import too_long
 from saft_pipeline.sftp.paths import name_pattern, raw_path
 
 _OTHERS = (".7z", ".rar")
@@ -43,7 +44,10 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
             continue
         packed[file] = [f"{file.text}/{member.path}" for member in found.members]
         for path, member in zip(packed[file], found.members, strict=True):
-            files.add(RemoteFile(raw_path(path), member.size, file.modified_at))
+            if reason := too_long(raw_path(path)):
+                problems.append(Problem(raw_path(path), reason))
+            else:
+                files.add(RemoteFile(raw_path(path), member.size, file.modified_at))
         problems += found.problems(file)
     index.keep(zips)
     return replace(listing, files=files, problems=problems, packed=packed)
@@ -97,13 +101,14 @@ class _Found:
             yield Problem(file.path, self.reason)
         elif not self.members and not self.noticed:
             self.noticed = True
-            yield Problem(file.path, "no member of it fits SFTP_PATTERN: not ours", notice=True)
+            reason = f"no member of it fits SFTP_PATTERN ({NOT_IN_ZIPS}): not ours"
+            yield Problem(file.path, reason, notice=True)
 
 
 def _found(fetched: Fetched, wants: Callable[[str], bool]) -> _Found:
     try:
         with fetched.open() as archive:
-            return _Found(members(archive, wants))
+            return _Found(Zip(archive).members(wants))
     except ArchiveError as error:
         return _Found([], str(error))
 

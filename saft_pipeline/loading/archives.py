@@ -9,23 +9,31 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from saft_pipeline.sftp.model import Fetched, RemoteFile
-from saft_pipeline.sftp.paths import text_path
+from saft_pipeline.sftp.paths import is_left_alone, text_path
 
 MOST_RATIO = 200
 """Bytes that one packed byte may become; XML packs to a fiftieth at best."""
 MOST_BYTES = 32 << 30
 """Of one unpacked file."""
 MOST_MEMBERS = 100_000
+NOT_IN_ZIPS = "zips in zips aren't read"
 _ANY_RATIO = 64 << 20  # bytes up to which the ratio is nobody's business
 _IN_MEMORY = 1 << 20
 _ENCRYPTED = 1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BROKEN = (zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    UnicodeError,
+)
 _IN_A_ZIP = re.compile(r"(.*?\.zip)/(.+)", re.IGNORECASE | re.DOTALL)
 
 
@@ -56,30 +64,57 @@ def split(path: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def members(archive: BinaryIO, wants: Callable[[str], bool]) -> list[Member]:
-    """The members of a zip whose file names are wanted.
+class Zip:
+    """A zip whose directory is read once, at the first of its members that is asked for."""
 
-    Raises:
-        ArchiveError: it is broken or not there to its end, encrypted, packed in another way than
-            stored or deflated, or has too many members.
-    """
-    with _zip(archive) as opened:
-        infos = [(name, info) for name, info in _files_in(opened) if wants(name.split("/")[-1])]
-    for name, info in infos:
-        _require_readable(name, info)
-    return [Member(name, info.file_size) for name, info in infos]
+    def __init__(self, archive: BinaryIO) -> None:
+        """`archive` stays the caller's to close."""
+        self._archive = archive
 
+    @cached_property
+    def _opened(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(self._archive)
+        except UnicodeError:
+            raise ArchiveError(
+                "a name in it is no UTF-8, though it says so: have it packed again"
+            ) from None
+        except _BROKEN as error:
+            raise ArchiveError(
+                f"it is no whole zip ({error}): still being uploaded, or to be sent again"
+            ) from None
 
-@contextmanager
-def member(archive: BinaryIO, path: str) -> Iterator[tuple[BinaryIO, int]]:
-    """Open a member of a zip; its stream, and how many bytes it is packed. Raises ArchiveError."""
-    with _zip(archive) as opened:
-        info = dict(_files_in(opened)).get(path)
-        if info is None:
+    @cached_property
+    def _infos(self) -> dict[str, zipfile.ZipInfo]:
+        """What is in it, by path; of two of one path the later, as programs that unpack have it."""
+        return dict(_files_in(self._opened))
+
+    def members(self, wants: Callable[[str], bool]) -> list[Member]:
+        """The members whose file names are wanted.
+
+        Raises:
+            ArchiveError: it is broken or not there to its end, encrypted, packed in another way
+                than stored or deflated, or has too many members.
+        """
+        wanted = {n: info for n, info in self._infos.items() if wants(n.rpartition("/")[2])}
+        for name, info in wanted.items():
+            _require_readable(name, info)
+        return [Member(name, info.file_size) for name, info in wanted.items()]
+
+    def taken_out(self, path: str, file: RemoteFile, spill: Path) -> Fetched:
+        """A member, as if it had been fetched as `file`. Raises ArchiveError."""
+        if path not in self._infos:
             raise ArchiveError("it is not in the zip any more")
+        info = self._infos[path]
         _require_readable(path, info)
-        with opened.open(info) as stream:
-            yield stream, info.compress_size  # type: ignore[misc]  # a stream of bytes
+        try:
+            with self._opened.open(info) as stream:
+                content, sha256 = poured(stream, info.compress_size, spill)  # type: ignore[arg-type]
+        except _BROKEN as error:
+            raise _broken(error) from None
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        member = RemoteFile(file.path, size, file.modified_at)
+        return unpacked(Fetched(member, sha256, content), spill)
 
 
 def unpacked(fetched: Fetched, spill: Path) -> Fetched:
@@ -101,14 +136,6 @@ def _gunzipped(fetched: Fetched, spill: Path) -> Fetched:
     return Fetched(fetched.file, fetched.sha256, content)
 
 
-def taken_out(archive: BinaryIO, path: str, file: RemoteFile, spill: Path) -> Fetched:
-    """A member of a zip, as if it had been fetched as `file`. Raises ArchiveError."""
-    with member(archive, path) as (stream, packed):
-        content, sha256 = poured(stream, packed, spill)
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
-    return unpacked(Fetched(RemoteFile(file.path, size, file.modified_at), sha256, content), spill)
-
-
 def unpacked_here(path: Path) -> Iterator[tuple[str, Path]]:
     """The XML files that a local file is or holds, each with its name, until the next is asked for.
 
@@ -119,16 +146,16 @@ def unpacked_here(path: Path) -> Iterator[tuple[str, Path]]:
         return
     with tempfile.TemporaryDirectory() as folder, path.open("rb") as archive:
         spill = Path(folder)
+        packed = Zip(archive)
         inside: list[str | None] = [None]
         if is_zip(path.name):
-            inside = [*(found.path for found in members(archive, is_xml))]
+            inside = [*(found.path for found in packed.members(is_xml))]
             if not inside:
-                raise ArchiveError("no XML file is in it")
+                raise ArchiveError(f"no XML file is in it ({NOT_IN_ZIPS})")
         for name in inside:
-            archive.seek(0)
             file = RemoteFile((name or path.name).encode(), path.stat().st_size, 0)
             whole = Fetched(file, "", path)
-            fetched = taken_out(archive, name, file, spill) if name else _gunzipped(whole, spill)
+            fetched = packed.taken_out(name, file, spill) if name else _gunzipped(whole, spill)
             content = spill / "content"
             if isinstance(fetched.content, bytes):
                 content.write_bytes(fetched.content)
@@ -165,7 +192,7 @@ def poured(stream: BinaryIO, packed: int, spill: Path) -> tuple[bytes | Path, st
         if copy is not None:
             Path(copy.name).unlink(missing_ok=True)
         if isinstance(error, _BROKEN):
-            raise ArchiveError(f"it is broken: {error}; have it packed and sent again") from None
+            raise _broken(error) from None
         raise
     finally:
         if copy is not None:
@@ -183,15 +210,8 @@ def _require_sane(total: int, packed: int) -> None:
         )
 
 
-@contextmanager
-def _zip(archive: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            yield opened
-    except _BROKEN as error:
-        raise ArchiveError(
-            f"it is no whole zip ({error}): still being uploaded, or to be sent again"
-        ) from None
+def _broken(error: BaseException) -> ArchiveError:
+    return ArchiveError(f"it is broken: {error}; have it packed and sent again")
 
 
 def _files_in(opened: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
@@ -201,11 +221,15 @@ def _files_in(opened: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
     for info in infos:
         # Windows' own packer of old wrote its separator into the names.
         name = info.filename.replace("\\", "/").lstrip("/")
-        if not name.endswith("/") and not name.startswith("__MACOSX/"):
-            yield text_path(name.encode("utf-8", "surrogateescape")), info
+        path = name.encode("utf-8", "surrogateescape")
+        alone = name.startswith("__MACOSX/") or is_left_alone(path.rpartition(b"/")[2])
+        if not (alone or name.endswith("/")):
+            yield text_path(path), info
 
 
 def _require_readable(name: str, info: zipfile.ZipInfo) -> None:
+    if info.header_offset < 0:
+        raise ArchiveError(f"it is no whole zip: {name} would lie before its begin")
     if info.flag_bits & _ENCRYPTED:
         raise ArchiveError(f"{name} in it is encrypted: have it packed without a password")
     if info.compress_type not in _METHODS:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from saft_pipeline.loading.archives import ArchiveError, is_xml, is_zip, members
+from saft_pipeline.loading.archives import NOT_IN_ZIPS, ArchiveError, Zip, is_xml, is_zip
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile
@@ -126,9 +126,9 @@ def local_files(path: Path) -> list[Seen]:
     if not is_zip(seen.path):
         return [seen]
     with path.open("rb") as archive:
-        found = members(archive, is_xml)
+        found = Zip(archive).members(is_xml)
     if not found:
-        raise ArchiveError("no XML file is in it")
+        raise ArchiveError(f"no XML file is in it ({NOT_IN_ZIPS})")
     return [
         replace(
             seen,

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
 from saft_pipeline.loading.archives import (
     ArchiveError,
+    Zip,
     split,
-    taken_out,
     unpacked,
 )
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
@@ -105,18 +106,19 @@ class LocalSource:
         self._folders = folders
 
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
-        """Each file as it is now, judged anew."""
-        for file in files:
-            yield Arrival(file, self._read(file, spill))
+        """Each file as it is now, judged anew; a zip once for its members."""
+        for zipped, group in groupby(files, _local_zip):
+            if zipped is not None:
+                yield from self._members(zipped, group, spill)
+                continue
+            for file in group:
+                path = Path(os.fsdecode(raw_path(file.path)))
+                yield Arrival(file, _unpacked(read_local(path, self._folders, spill), spill))
 
-    def _read(self, file: LedgerFile, spill: Path) -> Fetched | FetchFailed:
-        parts = split(file.path)
-        if parts is None or not Path(os.fsdecode(raw_path(parts[0]))).is_file():
-            path = Path(os.fsdecode(raw_path(file.path)))
-            return _unpacked(read_local(path, self._folders, spill), spill)
-        archive = read_local(Path(os.fsdecode(raw_path(parts[0]))), self._folders, spill)
+    def _members(self, zipped: Path, files: Iterable[LedgerFile], spill: Path) -> Iterator[Arrival]:
+        archive = read_local(zipped, self._folders, spill)
         try:
-            return _taken_out(archive, file, spill)
+            yield from _taken_out(archive, files, spill)
         finally:
             if isinstance(archive, Fetched) and isinstance(archive.content, Path):
                 archive.content.unlink(missing_ok=True)
@@ -180,7 +182,7 @@ class SftpSource:
                 by_archive.setdefault(parts[0], []).append(file)
         for name, inside in by_archive.items():
             archive = self._archive(name, inside, spill)
-            yield from (Arrival(file, _taken_out(archive, file, spill)) for file in inside)
+            yield from _taken_out(archive, inside, spill)
 
     def _archive(
         self, name: str, inside: Sequence[LedgerFile], spill: Path
@@ -314,18 +316,34 @@ def _unpacked(result: Fetched | FetchFailed, spill: Path) -> Fetched | FetchFail
         return FetchFailed(result.file, f"{result.file.text}: {error}", "broken")
 
 
+def _local_zip(file: LedgerFile) -> Path | None:
+    """The zip that a local file is in, if it is in one and not in a folder of such a name."""
+    parts = split(file.path)
+    path = Path(os.fsdecode(raw_path(parts[0]))) if parts else None
+    return path if path and path.is_file() else None
+
+
 def _taken_out(
-    archive: Fetched | FetchFailed, file: LedgerFile, spill: Path
-) -> Fetched | FetchFailed:
-    """A member of a zip; a zip that is another one by now is looked into again first."""
-    remote, (_, path) = remote_file(file), split(file.path) or ("", "")
+    archive: Fetched | FetchFailed, files: Iterable[LedgerFile], spill: Path
+) -> Iterator[Arrival]:
+    """Members of a zip; a zip that is another one by now is looked into again first."""
     if isinstance(archive, FetchFailed):
-        return FetchFailed(remote, archive.reason, archive.kind)
+        for file in files:
+            failed = FetchFailed(remote_file(file), archive.reason, archive.kind)
+            yield Arrival(file, failed)
+        return
+    with archive.open() as opened:
+        packed = Zip(opened)
+        for file in files:
+            yield Arrival(file, _member(archive, packed, file, spill))
+
+
+def _member(archive: Fetched, packed: Zip, file: LedgerFile, spill: Path) -> Fetched | FetchFailed:
+    remote, (_, path) = remote_file(file), split(file.path) or ("", "")
     if archive.file.modified_at != remote.modified_at:
         return FetchFailed(remote, "its zip has changed since it was looked into", "changed")
     try:
-        with archive.open() as opened:
-            return taken_out(opened, path, remote, spill)
+        return packed.taken_out(path, remote, spill)
     except ArchiveError as error:
         return FetchFailed(remote, f"{file.path}: {error}", "broken")
 

@@ -130,15 +130,15 @@ class Folder:
             return
         if size >= _MOST_SIZE:
             self.reject(path, f"the server says that it holds {size:,} bytes")
-        elif too_long := _too_long(path):
-            self.reject(path, too_long)
+        elif long := too_long(path):
+            self.reject(path, long)
         else:
             self.files.add(RemoteFile(path, size, modified_at))
 
     def _add_folder(self, path: bytes) -> None:
         deep = path.count(b"/") >= MAX_DEPTH
         reason = f"folders deeper than {MAX_DEPTH} levels aren't visited" if deep else ""
-        if reason := reason or _too_long(path):
+        if reason := reason or too_long(path):
             self.reject(path, reason, folder=True)
         else:
             self.folders.add(path)
@@ -178,7 +178,8 @@ def _kind_in(long_name: bytes) -> int | None:
     return _KINDS.get(found[1], stat.S_IFIFO) if found else None
 
 
-def _too_long(path: bytes) -> str:
+def too_long(path: bytes) -> str:
+    """Say why the ledger doesn't take a path, if it doesn't."""
     name, text = paths.split(path)[1], paths.text_path(path).encode()
     if len(name) > _LONGEST_NAME:
         return f"its name has {len(name):,} bytes; no more than {_LONGEST_NAME} are taken"
