@@ -42,13 +42,15 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
         found = index.found(file)
         if found is None:
             continue
-        packed[file] = [f"{file.text}/{member.path}" for member in found.members]
-        for path, member in zip(packed[file], found.members, strict=True):
+        paths = [f"{file.text}/{member.path}" for member in found.members]
+        if not found.unread or source.after_load != "delete":
+            packed[file] = paths
+        for path, member in zip(paths, found.members, strict=True):
             if reason := too_long(raw_path(path)):
                 problems.append(Problem(raw_path(path), reason))
             else:
                 files.add(RemoteFile(raw_path(path), member.size, file.modified_at))
-        problems += found.problems(file)
+        problems += found.problems(file, source)
     index.keep(zips)
     return replace(listing, files=files, problems=problems, packed=packed)
 
@@ -86,29 +88,47 @@ def _wants(source: SourceSettings) -> Callable[[str], bool]:
 
 
 class _Found:
-    """What is in a zip, or why it can't be taken; `noticed` of one without a member that fits."""
+    """What is in a zip, or why it can't be taken; `noticed` once it was told what isn't read.
+
+    `unread` are how many files in it don't fit the pattern.
+    """
 
     def __init__(
-        self, members: Sequence[Member], reason: str | None = None, *, noticed: bool = False
+        self,
+        members: Sequence[Member],
+        reason: str | None = None,
+        *,
+        unread: int = 0,
+        noticed: bool = False,
     ) -> None:
         self.members = members
         self.reason = reason
+        self.unread = unread
         self.noticed = noticed
 
-    def problems(self, file: RemoteFile) -> Iterator[Problem]:
+    def problems(self, file: RemoteFile, source: SourceSettings) -> Iterator[Problem]:
         """What there is to tell of it at this look."""
         if self.reason:
             yield Problem(file.path, self.reason)
-        elif not self.members and not self.noticed:
+        elif not self.noticed and (reason := self._unread(source)):
             self.noticed = True
-            reason = f"no member of it fits SFTP_PATTERN ({NOT_IN_ZIPS}): not ours"
             yield Problem(file.path, reason, notice=True)
+
+    def _unread(self, source: SourceSettings) -> str | None:
+        if not self.members:
+            return f"no member of it fits SFTP_PATTERN ({NOT_IN_ZIPS}): not ours"
+        if self.unread and source.after_load == "delete":
+            files = "1 file in it does" if self.unread == 1 else f"{self.unread:,} files in it do"
+            return f"it is not deleted: {files} not fit SFTP_PATTERN ({NOT_IN_ZIPS})"
+        return None
 
 
 def _found(fetched: Fetched, wants: Callable[[str], bool]) -> _Found:
     try:
         with fetched.open() as archive:
-            return _Found(Zip(archive).members(wants))
+            packed = Zip(archive)
+            members = packed.members(wants)
+            return _Found(members, unread=len(packed) - len(members))
     except ArchiveError as error:
         return _Found([], str(error))
 
@@ -145,14 +165,17 @@ class _Index:
 
     @staticmethod
     def _text(known: dict[str, _Found]) -> str:
-        return json.dumps({key: [f.members, f.reason, f.noticed] for key, f in known.items()})
+        return json.dumps(
+            {key: [f.members, f.reason, f.unread, f.noticed] for key, f in known.items()}
+        )
 
 
 def _entries(path: Path) -> Iterator[tuple[str, _Found]]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for key, (listed, reason, noticed) in document.items():
-            yield key, _Found([Member(*each) for each in listed], reason, noticed=noticed)
+        for key, (listed, reason, unread, noticed) in document.items():
+            members = [Member(*each) for each in listed]
+            yield key, _Found(members, reason, unread=unread, noticed=noticed)
     except (OSError, ValueError, TypeError, AttributeError):  # it is looked into again
         return
 

@@ -89,6 +89,9 @@ class Zip:
         """What is in it, by path; of two of one path the later, as programs that unpack have it."""
         return dict(_files_in(self._opened))
 
+    def __len__(self) -> int:
+        return len(self._infos)
+
     def members(self, wants: Callable[[str], bool]) -> list[Member]:
         """The members whose file names are wanted.
 

@@ -62,6 +62,26 @@ def test_a_zip_goes_when_all_of_it_is_loaded(
     assert states(store)["whole.zip/in/other.xml"] == "loaded"
 
 
+@pytest.mark.parametrize("after_load", ["delete", "archive"])
+def test_what_is_not_read_of_a_zip_is_not_deleted_with_it(
+    project: Project,
+    store: Store,
+    saft: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    after_load: str,
+) -> None:
+    monkeypatch.setenv("AFTER_LOAD", after_load)
+    packed = io.BytesIO(zip_of(good=GOOD))
+    with zipfile.ZipFile(packed, "a") as archive:
+        archive.writestr("in/inner.zip", zip_of(other=OTHER))
+    project.put("mixed.zip", packed.getvalue(), modified_at=LONG_AGO)
+    said = [saft("poll").err for _ in range(3)]
+    assert states(store) == {"mixed.zip/in/good.xml": "loaded"}
+    assert (project.folder / "mixed.zip").exists() is (after_load == "delete")
+    told = "it is not deleted: 1 file in it does not fit SFTP_PATTERN"
+    assert [told in each for each in said] == [after_load == "delete", False, False]
+
+
 def test_a_zip_is_fetched_for_its_members_once(
     project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
