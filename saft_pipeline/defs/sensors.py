@@ -19,8 +19,9 @@ from saft_pipeline.dagster_runtime.submission import adopt_partitions, run_reque
 from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.errors import TransientSourceError
-from saft_pipeline.loading.poll import Poll, Turn
+from saft_pipeline.loading.poll import Poll
 from saft_pipeline.loading.rounds import Round
+from saft_pipeline.loading.taking import Turn
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import STATES

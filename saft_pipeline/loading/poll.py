@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.archives import split
@@ -31,8 +30,6 @@ from saft_pipeline.store.store import Store
 _AFTER_A_LOOK = 10.0
 _MOST_PROBLEMS = 10
 MANY_NAMES = 100_000
-
-Turn = Literal["waits", "never came", "was cancelled", "came"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,6 @@ def tell(
     look: Look,
     store: Store,
     *,
-    turn_of: Callable[[str], Turn],
     last: LastListing,
     until: float = math.inf,
 ) -> Poll:
@@ -100,8 +96,6 @@ def tell(
     Args:
         look: at which source, and what is there.
         store: the ledger.
-        turn_of: of a claim whose lease ended, by its owner: whether its run still waits its turn,
-            ended before its turn came, was cancelled, or had it (or was never there).
         last: what was listed at the last look.
         until: monotonic time at which telling the ledger is broken off; the next look goes on. The
             server is asked nothing more 10 s after it, or after now if that is sooner.
@@ -110,7 +104,6 @@ def tell(
     if listing is None:
         return Poll(source, error=look.error)
     _tell(look, listing, store, last, until)
-    _keep_turns(source, store, turn_of)
     due = min(until, time.monotonic()) + _AFTER_A_LOOK
     look_again(source, store, due)
     stuck = _clear_leftovers(source, store, listing.packed, due)
@@ -156,21 +149,6 @@ def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: 
         last.tell_again(map(raw_path, found["busy"]))
         if time.monotonic() > until:
             return
-
-
-def _keep_turns(source: SourceSettings, store: Store, turn_of: Callable[[str], Turn]) -> None:
-    """Neither a wait nor a run that never began counts as a try of its files.
-
-    Who cancels a run gives its files up, even if it ended before it could say so of them.
-    """
-    for owner in store.expired_owners(source.source):
-        turn = turn_of(owner)
-        if turn == "waits":
-            store.renew(owner, source.lease)
-        elif turn == "never came":
-            store.release(owner)
-        elif turn == "was cancelled":
-            store.give_up(owner)
 
 
 def _clear_leftovers(

@@ -11,9 +11,9 @@ from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look, Looks
-from saft_pipeline.loading.poll import Poll, Turn, tell
+from saft_pipeline.loading.poll import Poll, tell
 from saft_pipeline.loading.sources import count_traffic
-from saft_pipeline.loading.taking import take
+from saft_pipeline.loading.taking import Turn, take
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.store.model import STATES, Backlog, LedgerFile
 from saft_pipeline.store.store import Store
@@ -153,32 +153,38 @@ class Rounds:
         until = time.monotonic() + seconds
         looks = self._looks.round(sources if everyone else self._looks.due(sources), seconds)
         fresh = [
-            self._tell(look, store, turn_of, until)
+            self._tell(look, store, until)
             for look in looks
             if look.source.source in self._newest  # else its table is gone meanwhile
         ]
-        self._take([each for each in fresh if each.error is None], store, ahead)
+        self._take([each for each in fresh if each.error is None], store, turn_of, ahead)
         count_traffic(store, ticks=1)
         done = Round(fresh, list(self._newest.values()), self._unreached(sources))
         done.raise_if_none_was_reached()
         return done
 
-    def _tell(self, look: Look, store: Store, turn_of: Callable[[str], Turn], until: float) -> Poll:
+    def _tell(self, look: Look, store: Store, until: float) -> Poll:
         name = look.source.source
         self._adopt(look.source, store)
         last = self._last.setdefault(name, LastListing())
         try:
-            found = tell(look, store, turn_of=turn_of, last=last, until=until)
+            found = tell(look, store, last=last, until=until)
         except BaseException:
             last.forget()
             raise
         self._newest[name] = found if found.error is None else self._failed(found)
         return found
 
-    def _take(self, fresh: Sequence[Poll], store: Store, ahead: Callable[[str], int]) -> None:
+    def _take(
+        self,
+        fresh: Sequence[Poll],
+        store: Store,
+        turn_of: Callable[[str], Turn],
+        ahead: Callable[[str], int],
+    ) -> None:
         others = self._newest.keys() - {each.source.source for each in fresh}
         elsewhere = sum(self._newest[name].counts.get("running", 0) for name in others)
-        take(fresh, store, elsewhere=elsewhere, ahead=ahead)
+        take(fresh, store, elsewhere=elsewhere, turn_of=turn_of, ahead=ahead)
 
     def _failed(self, found: Poll) -> Poll:
         """What was known of a source that can't be looked at now."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from typing import Literal
 
 from saft_pipeline.loading.archives import split
 from saft_pipeline.loading.poll import Claim, Poll
@@ -16,6 +17,7 @@ from saft_pipeline.settings import SourceSettings
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 
+Turn = Literal["waits", "never came", "was cancelled", "came"]
 MOST_AHEAD = 8
 """Runs of a source behind which no more of its files are taken."""
 # A tick has 60 s in Dagster; what one tick does not take, the next one does.
@@ -27,6 +29,7 @@ def take(
     store: Store,
     *,
     elsewhere: int = 0,
+    turn_of: Callable[[str], Turn] = lambda _: "came",
     ahead: Callable[[str], int] = lambda _: 0,
 ) -> None:
     """Claim what is to be loaded now, and note in each poll what its source comes to with that.
@@ -38,15 +41,36 @@ def take(
         polls: of the sources that could be looked at.
         store: the ledger.
         elsewhere: how many files of other sources are taken and not yet loaded.
+        turn_of: of a claim whose lease ended, by its owner: whether its run still waits its turn,
+            ended before its turn came, was cancelled, or had it (or was never there).
         ahead: how many runs of a source, by its name, a new one would come behind.
     """
-    claims = [_claim(each, store, ahead(each.source.source)) for each in polls]
+    claims = []
+    for each in polls:
+        # Not earlier: what a run that waits holds would be taken if its lease ended meanwhile.
+        _keep_turns(each.source, store, turn_of)
+        claims.append(_claim(each, store, ahead(each.source.source)))
     taken = elsewhere + sum(each.counts.get("running", 0) for each in polls)
     for each, claim in zip(polls, claims, strict=True):
         few = taken <= each.source.run_per_file_up_to
         each.claims = list(_handed_over(claim, each.source, store, few=few))
         each.backlog = store.backlog(each.source.source, each.source.incomplete_after)
         each.problems += _stale(each)
+
+
+def _keep_turns(source: SourceSettings, store: Store, turn_of: Callable[[str], Turn]) -> None:
+    """Neither a wait nor a run that never began counts as a try of its files.
+
+    Who cancels a run gives its files up, even if it ended before it could say so of them.
+    """
+    for owner in store.expired_owners(source.source):
+        turn = turn_of(owner)
+        if turn == "waits":
+            store.renew(owner, source.lease)
+        elif turn == "never came":
+            store.release(owner)
+        elif turn == "was cancelled":
+            store.give_up(owner)
 
 
 def _claim(poll: Poll, store: Store, ahead: int) -> Claim:

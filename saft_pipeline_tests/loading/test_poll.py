@@ -83,6 +83,19 @@ def test_a_claim_whose_run_still_waits_its_turn_is_renewed(
     assert [f.path for f in store.claimed(expired)] == ["0.xml"]
 
 
+def test_a_claim_whose_run_waits_is_renewed_though_its_lease_ends_in_the_middle_of_a_poll(
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drop(project, 1)
+    (claim,) = look(project, store).claims
+    monkeypatch.setattr(
+        "saft_pipeline.loading.poll.look_again",
+        lambda *_: store.renew(claim.owner, timedelta(seconds=-1)),
+    )
+    assert poll_once(project.settings, store, turn_of=lambda _: "waits").claims == []
+    assert [f.path for f in store.claimed(claim.owner)] == ["0.xml"]
+
+
 def test_a_run_that_never_began_was_no_try(project: Project, store: Store, expired: str) -> None:
     (claim,) = poll_once(project.settings, store, turn_of=lambda _: "never came").claims
     assert (claim.files[0].path, claim.files[0].attempts) == ("0.xml", 1)
@@ -145,7 +158,7 @@ def test_what_changed_while_it_was_loaded_and_another_vanished_is_taken_afterwar
     def look_on() -> Poll:
         (source,) = project.settings.sources
         found = Look(source, 0.0, looks.look(source))
-        told = tell(found, store, turn_of=lambda _: "came", last=last)
+        told = tell(found, store, last=last)
         take([told], store)
         return told
 
