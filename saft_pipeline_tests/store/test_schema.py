@@ -39,6 +39,7 @@ LANDED = {
     "20261127094500_status": "21a1a6d292a4261c",
     "20261127095000_cash_vat": "de6e98902ef4ec92",
     "20261127110000_unloaded": "3907f90e4c4677ac",
+    "20261127190000_unloaded_by_source": "59d17df5a4b3d33c",
 }
 
 
