@@ -41,7 +41,7 @@ def check(response: httpx.Response) -> None:
         return
     response.read()
     is_json = "json" in response.headers.get("content-type", "") and bool(response.content)
-    if response.is_success and is_json:
+    if response.is_success and is_json and _is_text(response.content):
         return
     if response.is_success or response.has_redirect_location:
         raise _not_the_api(response)
@@ -49,6 +49,14 @@ def check(response: httpx.Response) -> None:
     code, said = str(body.get("code") or response.status_code), str(body.get("message") or "")
     function = response.url.path.rpartition("/")[2]
     raise _refusal(code, said, body.get("details"), function) or _gateways(response, code, said)
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _body(response: httpx.Response) -> dict[str, Any]:

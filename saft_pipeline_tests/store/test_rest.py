@@ -232,6 +232,13 @@ def test_what_is_no_answer_of_the_api_is_told_with_the_cure(
     assert rest_api.faults.pending == 0
 
 
+def test_an_answer_that_is_no_text_is_told_as_none_of_the_api() -> None:
+    request = httpx.Request("POST", "https://abc.supabase.co/rest/v1/rpc/saft_claim")
+    kind = {"content-type": "application/json"}
+    with pytest.raises(TransientStoreError, match="answered 200 with something else"):
+        rest_errors.check(httpx.Response(200, headers=kind, content=b'"\xe9"', request=request))
+
+
 def test_a_redirect_is_told_and_not_followed_by_get() -> None:
     request = httpx.Request("POST", "http://abc.supabase.co/rest/v1/rpc/saft_claim")
     there = {"location": "https://abc.supabase.co/rest/v1/rpc/saft_claim"}
