@@ -46,6 +46,7 @@ def _python(version: str) -> str | None:
 
 def _tried(what: str, python: str, *pip: str, constraints: str = "") -> Ratio:
     with tempfile.TemporaryDirectory(prefix="saft-versions-") as folder:
+        Path(folder).chmod(0o711)  # for root the database server is another user
         environment, wanted = Path(folder, "venv"), Path(folder, "constraints.txt")
         wanted.write_text(constraints)
         subprocess.run([python, "-m", "venv", environment], check=True)
