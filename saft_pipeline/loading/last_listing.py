@@ -2,7 +2,7 @@
 
 What has changed is sent until the next whole comparison: the ledger passes over a file that a run
 is loading. The whole is compared at the start, when something vanished, and every half an hour; a
-comparison that outlasts its tick goes on at the next look.
+comparison that outlasts its tick goes on at the next, with the same listing.
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class Looks:
         self._under_way: dict[str, float] = {}
         self._ended: dict[str, float] = {}
         self._failed: set[str] = set()
+        self._kept: list[Look] = []
         self._done: SimpleQueue[Look] = SimpleQueue()
 
     def due(self, sources: Sequence[SourceSettings]) -> list[SourceSettings]:
@@ -88,14 +89,27 @@ class Looks:
         """Look at all, whoever was looked at longest ago first; gives what ends in `seconds`.
 
         Looks that outlasted an earlier round, and those at sources that failed at their last, are
-        waited for only where there is no other.
+        waited for only where there is no other. What was kept comes last, in the place of a look.
         """
+        kept, self._kept = self._kept, []
+        known = {look.source.source for look in kept}
+        others = [each for each in sources if each.source not in known]
+        yield from self._round(others, seconds, alone=not kept)
+        yield from kept
+
+    def keep(self, look: Look) -> None:
+        """Give this again in the next round: the ledger doesn't know all of it yet."""
+        self._kept.append(look)
+
+    def _round(
+        self, sources: Sequence[SourceSettings], seconds: float, *, alone: bool
+    ) -> Iterator[Look]:
         until = time.monotonic() + seconds
         late = set(self._under_way)
         unwaited = late | self._failed
         idle = (each for each in sources if each.source not in self._under_way)
         waiting = deque(sorted(idle, key=lambda each: self._ended.get(each.source, 0.0)))
-        alone = unwaited.issuperset(each.source for each in waiting)
+        alone = alone and unwaited.issuperset(each.source for each in waiting)
         while waiting or self._under_way:
             while waiting and len(self._under_way) < MOST_AT_ONCE + len(late):
                 self._begin(waiting.popleft())

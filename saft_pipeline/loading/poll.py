@@ -97,8 +97,9 @@ def tell(
         look: at which source, and what is there.
         store: the ledger.
         last: what was listed at the last look.
-        until: monotonic time at which telling the ledger is broken off; the next look goes on. The
-            server is asked nothing more 10 s after it, or after now if that is sooner.
+        until: monotonic time at which telling the ledger is broken off: told once more, the same
+            look goes on. The server is asked nothing more 10 s after it, or after now if that is
+            sooner.
     """
     source, listing = look.source, look.listing
     if listing is None:
@@ -114,7 +115,7 @@ def tell(
 def _odd(listing: Listing, last: LastListing) -> Iterator[str]:
     yield from (f"{p.text}: {p.reason}" for p in listing.problems)
     if last.reached is not None:
-        yield "the ledger doesn't know all of the listing yet: the next look goes on"
+        yield "the ledger doesn't know all of the listing yet: the next poll goes on"
     if len(listing.files) >= MANY_NAMES:
         yield (
             f"{len(listing.files):,} files lie there, and each look lists them all: set AFTER_LOAD "

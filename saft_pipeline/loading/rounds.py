@@ -172,6 +172,8 @@ class Rounds:
         except BaseException:
             last.forget()
             raise
+        if last.reached is not None:
+            self._looks.keep(look)
         self._newest[name] = found if found.error is None else self._failed(found)
         return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from saft_pipeline.loading import looks
+from saft_pipeline.loading import looks, poll
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.looks import Looks
 from saft_pipeline.loading.rounds import Round, Rounds
@@ -36,6 +37,7 @@ class Servers:
         self.asked: list[str] = []
         self.errors: dict[str, Exception] = {}
         self.held: dict[str, threading.Event] = {}
+        self.found: dict[str, Listing] = {}
 
     def look(self, source: SourceSettings) -> Listing:
         self.asked.append(source.source)
@@ -43,7 +45,7 @@ class Servers:
             event.wait(60)
         if error := self.errors.get(source.source):
             raise error
-        return FOUND
+        return self.found.get(source.source, FOUND)
 
 
 @pytest.fixture
@@ -121,6 +123,47 @@ def test_who_was_looked_at_longest_ago_comes_first(
     all_looks, sources = Looks(), settings_of("a", "b", "c").sources
     list(all_looks.round(sources[:1], 30))
     assert [look.source.source for look in all_looks.round(sources, 30)] == ["b", "c", "a"]
+
+
+@pytest.fixture
+def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each round tells the ledger of one file."""
+    monkeypatch.setattr("saft_pipeline.store.encoding.PAGE", 1)
+    monkeypatch.setattr(
+        "saft_pipeline.loading.rounds.tell",
+        lambda look, store, last, until: poll.tell(look, store, last=last, until=-math.inf),
+    )
+
+
+@pytest.mark.usefixtures("no_time")
+def test_what_a_look_found_is_told_to_its_end_before_the_next(
+    store: Store, servers: Servers
+) -> None:
+    servers.found["large"] = Listing(
+        RemoteFiles(RemoteFile(b"%d.xml" % n, 10, 1_750_000_000) for n in range(3)), []
+    )
+    rounds, settings = Rounds(), settings_of("large", "other")
+    rest = "large: the ledger doesn't know all of the listing yet: the next poll goes on"
+    for known in (1, 2, 3):
+        found = go(rounds, store, settings, seconds=3600)
+        assert len(store.files(source="large")) == known
+        assert (rest in found.problems()) == (known < 3)
+    assert (servers.asked.count("large"), servers.asked.count("other")) == (1, 3)
+    go(rounds, store, settings)
+    assert servers.asked.count("large") == 2
+
+
+@pytest.mark.usefixtures("no_time")
+def test_what_was_not_told_to_its_end_waits_for_no_late_server(
+    store: Store, servers: Servers
+) -> None:
+    servers.found["large"] = Listing(
+        RemoteFiles(RemoteFile(b"%d.xml" % n, 10, 1_750_000_000) for n in range(2)), []
+    )
+    servers.held = {"slow": threading.Event()}
+    rounds, settings = Rounds(), settings_of("large", "slow")
+    go(rounds, store, settings, seconds=1)
+    assert [e.source.source for e in go(rounds, store, settings, seconds=3600).fresh] == ["large"]
 
 
 def test_a_source_with_a_longer_interval_waits_for_it(servers: Servers) -> None:
