@@ -10,41 +10,55 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from saft_pipeline.loading.archives import NOT_IN_ZIPS, ArchiveError, Member, Zip, is_zip
+from saft_pipeline.loading.archives import (
+    NOT_IN_ZIPS,
+    ArchiveError,
+    BrokenArchiveError,
+    Member,
+    Zip,
+    is_zip,
+)
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import Fetched, Listing, Problem, RemoteFile, RemoteFiles, Sftp
 from saft_pipeline.sftp.entries import too_long
+from saft_pipeline.sftp.model import Packed
 from saft_pipeline.sftp.paths import name_pattern, raw_path
 
-_OTHERS = (".7z", ".rar")
+# A zip that is broken though all of it came is so for good at the second look. One that the server
+# gives in part, or of which it tells no size, is looked into a few times more.
+_ENOUGH = 6
+_ALL_OF_IT, _PART_OF_IT = 3, 1
 
 
 def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float) -> Listing:
     """The listing with the members of its zips in the place of these.
 
-    A zip that can't be taken is a problem with its reason, one without a member that fits is told
-    once. What can't be looked into until `due` (monotonic time) is left for the next look.
+    A zip that can't be taken is a problem with its reason, one with members that don't fit is told
+    once. What can't be looked into until `due` (monotonic time) is left for the next look, and so
+    is one that isn't whole.
     """
     zips = [listing.files.at(path) for path in listing.files.paths if _is_zip(path)]
     if not zips:
         return listing
     index = _Index(source)
-    new = [file for file in zips if index.found(file) is None]
+    new = [file for file in zips if index.is_open(file)]
     late = _look_into(new, source, sftp, index, due) if new else []
     files = RemoteFiles(listing.files.at(p) for p in listing.files.paths if not _is_zip(p))
     problems = [*listing.problems, *late]
-    packed: dict[RemoteFile, Sequence[str]] = {}
+    packed: dict[RemoteFile, Packed] = {}
+    archives: dict[str, bool] = {}
     for file in zips:
         found = index.found(file)
+        archives[file.text] = found is not None and found.reason is None
         if found is None:
             continue
         paths = [f"{file.text}/{member.path}" for member in found.members]
         if not found.unread or source.after_load != "delete":
-            packed[file] = paths
+            packed[file] = Packed(paths, found.sha256)
         for path, member in zip(paths, found.members, strict=True):
             if reason := too_long(raw_path(path)):
                 problems.append(Problem(raw_path(path), reason))
@@ -52,7 +66,7 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
                 files.add(RemoteFile(raw_path(path), member.size, file.modified_at))
         problems += found.problems(file, source)
     index.keep(zips)
-    return replace(listing, files=files, problems=problems, packed=packed)
+    return replace(listing, files=files, problems=problems, archives=archives, packed=packed)
 
 
 def _look_into(
@@ -65,7 +79,7 @@ def _look_into(
     for result in sftp.fetch(source.sftp_remote_dir, zips, spill, within=_left(due)):
         file = waiting.pop(result.file.path)
         if isinstance(result, Fetched):
-            index.note(file, _found(result, _wants(source)))
+            index.note(file, _found(result, _wants(source), file, index.found(file)))
             if isinstance(result.content, Path):
                 result.content.unlink(missing_ok=True)
         else:
@@ -87,29 +101,26 @@ def _wants(source: SourceSettings) -> Callable[[str], bool]:
     return lambda name: not is_zip(name) and pattern.match(name) is not None
 
 
+@dataclass
 class _Found:
     """What is in a zip, or why it can't be taken; `noticed` once it was told what isn't read.
 
-    `unread` are how many files in it don't fit the pattern.
+    `unread` are how many files in it don't fit the pattern, `looks` how much is known of a broken
+    one: see `_ENOUGH`.
     """
 
-    def __init__(
-        self,
-        members: Sequence[Member],
-        reason: str | None = None,
-        *,
-        unread: int = 0,
-        noticed: bool = False,
-    ) -> None:
-        self.members = members
-        self.reason = reason
-        self.unread = unread
-        self.noticed = noticed
+    members: Sequence[Member]
+    reason: str | None = None
+    state: Literal["unreadable", "incomplete", "failed"] = "unreadable"
+    looks: int = 0
+    unread: int = 0
+    noticed: bool = False
+    sha256: str = ""
 
     def problems(self, file: RemoteFile, source: SourceSettings) -> Iterator[Problem]:
         """What there is to tell of it at this look."""
         if self.reason:
-            yield Problem(file.path, self.reason)
+            yield Problem(file.path, self.reason, state=self.state)
         elif not self.noticed and (reason := self._unread(source)):
             self.noticed = True
             yield Problem(file.path, reason, notice=True)
@@ -117,18 +128,27 @@ class _Found:
     def _unread(self, source: SourceSettings) -> str | None:
         if not self.members:
             return f"no member of it fits SFTP_PATTERN ({NOT_IN_ZIPS}): not ours"
-        if self.unread and source.after_load == "delete":
-            files = "1 file in it does" if self.unread == 1 else f"{self.unread:,} files in it do"
-            return f"it is not deleted: {files} not fit SFTP_PATTERN ({NOT_IN_ZIPS})"
-        return None
+        if not self.unread or source.after_load == "keep":
+            return None
+        files = "1 file in it does" if self.unread == 1 else f"{self.unread:,} files in it do"
+        goes = "not deleted" if source.after_load == "delete" else "archived whole, unread"
+        return f"it is {goes}: {files} not fit SFTP_PATTERN ({NOT_IN_ZIPS})"
 
 
-def _found(fetched: Fetched, wants: Callable[[str], bool]) -> _Found:
+def _found(
+    fetched: Fetched, wants: Callable[[str], bool], listed: RemoteFile, before: _Found | None
+) -> _Found:
     try:
         with fetched.open() as archive:
             packed = Zip(archive)
             members = packed.members(wants)
-            return _Found(members, unread=len(packed) - len(members))
+            unread = len(packed) - len(members)
+            return _Found(members, unread=unread, sha256=fetched.sha256)
+    except BrokenArchiveError as error:
+        is_whole = fetched.file.size == listed.size > 0
+        looks = (before.looks if before else 0) + (_ALL_OF_IT if is_whole else _PART_OF_IT)
+        state: Literal["failed", "incomplete"] = "failed" if looks >= _ENOUGH else "incomplete"
+        return _Found([], str(error), state, looks)
     except ArchiveError as error:
         return _Found([], str(error))
 
@@ -148,6 +168,11 @@ class _Index:
         """What is known of a zip as it lies there now."""
         return self._known.get(_key(file))
 
+    def is_open(self, file: RemoteFile) -> bool:
+        """Whether it is to be looked into, for the first time or once more."""
+        found = self.found(file)
+        return found is None or (found.reason is not None and found.state == "incomplete")
+
     def note(self, file: RemoteFile, found: _Found) -> None:
         """Keep what was found in it."""
         self._known[_key(file)] = found
@@ -165,17 +190,15 @@ class _Index:
 
     @staticmethod
     def _text(known: dict[str, _Found]) -> str:
-        return json.dumps(
-            {key: [f.members, f.reason, f.unread, f.noticed] for key, f in known.items()}
-        )
+        return json.dumps({key: vars(found) for key, found in known.items()})
 
 
 def _entries(path: Path) -> Iterator[tuple[str, _Found]]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        for key, (listed, reason, unread, noticed) in document.items():
-            members = [Member(*each) for each in listed]
-            yield key, _Found(members, reason, unread=unread, noticed=noticed)
+        for key, found in document.items():
+            members = [Member(*each) for each in found["members"]]
+            yield key, _Found(**{**found, "members": members})
     except (OSError, ValueError, TypeError, AttributeError):  # it is looked into again
         return
 

@@ -34,11 +34,19 @@ _BROKEN = (
     NotImplementedError,
     UnicodeError,
 )
-_IN_A_ZIP = re.compile(r"(.*?\.zip)/(.+)", re.IGNORECASE | re.DOTALL)
+_IN_A_ZIP = re.compile(r"\.zip/(?=.)", re.IGNORECASE | re.DOTALL)
 
 
 class ArchiveError(Exception):
     """A packed file that can't be taken; the message says why and what to do."""
+
+
+class BrokenArchiveError(ArchiveError):
+    """Its bytes are no whole archive: they may be those of an upload under way."""
+
+
+class MemberGoneError(ArchiveError):
+    """It was in the archive when that was looked into."""
 
 
 class Member(NamedTuple):
@@ -58,10 +66,12 @@ def is_gzipped(path: str) -> bool:
     return path.lower().endswith(".gz")
 
 
-def split(path: str) -> tuple[str, str] | None:
-    """The zip and the member of it that a path of the ledger names; None if it names none."""
-    found = _IN_A_ZIP.fullmatch(path)
-    return (found[1], found[2]) if found else None
+def splits(path: str) -> list[tuple[str, str]]:
+    """The zips that a path of the ledger may be in, the outermost first, and its path there.
+
+    A folder may have a zip's name, too: only the server knows.
+    """
+    return [(path[: found.end() - 1], path[found.end() :]) for found in _IN_A_ZIP.finditer(path)]
 
 
 class Zip:
@@ -80,7 +90,7 @@ class Zip:
                 "a name in it is no UTF-8, though it says so: have it packed again"
             ) from None
         except _BROKEN as error:
-            raise ArchiveError(
+            raise BrokenArchiveError(
                 f"it is no whole zip ({error}): still being uploaded, or to be sent again"
             ) from None
 
@@ -107,7 +117,7 @@ class Zip:
     def taken_out(self, path: str, file: RemoteFile, spill: Path) -> Fetched:
         """A member, as if it had been fetched as `file`. Raises ArchiveError."""
         if path not in self._infos:
-            raise ArchiveError("it is not in the zip any more")
+            raise MemberGoneError("it is not in the zip any more")
         info = self._infos[path]
         _require_readable(path, info)
         try:
@@ -213,8 +223,8 @@ def _require_sane(total: int, packed: int) -> None:
         )
 
 
-def _broken(error: BaseException) -> ArchiveError:
-    return ArchiveError(f"it is broken: {error}; have it packed and sent again")
+def _broken(error: BaseException) -> BrokenArchiveError:
+    return BrokenArchiveError(f"it is broken: {error}; have it packed and sent again")
 
 
 def _files_in(opened: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
@@ -232,7 +242,7 @@ def _files_in(opened: zipfile.ZipFile) -> Iterator[tuple[str, zipfile.ZipInfo]]:
 
 def _require_readable(name: str, info: zipfile.ZipInfo) -> None:
     if info.header_offset < 0:
-        raise ArchiveError(f"it is no whole zip: {name} would lie before its begin")
+        raise BrokenArchiveError(f"it is no whole zip: {name} would lie before its begin")
     if info.flag_bits & _ENCRYPTED:
         raise ArchiveError(f"{name} in it is encrypted: have it packed without a password")
     if info.compress_type not in _METHODS:

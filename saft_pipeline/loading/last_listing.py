@@ -19,7 +19,8 @@ class LastListing:
     """The files of one source as they were listed last; of one thread.
 
     `reached` is the path up to which the ledger was told of a whole listing that it wasn't told to
-    the end; of what lies beyond, nothing is news.
+    the end; of what lies beyond, nothing is news. `rejected` are paths that it was told can't be
+    taken.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,6 +29,7 @@ class LastListing:
         self._files = RemoteFiles()
         self._changed: dict[bytes, RemoteFile] = {}
         self.reached: str | None = None
+        self.rejected: set[str] = set()
 
     def news(self, listing: Listing) -> tuple[Sequence[RemoteFile], bool]:
         """The files that the ledger is to be told of, and whether it is to be told of all."""

@@ -15,10 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from saft_pipeline import __version__
+from saft_pipeline.loading.archives import splits
 from saft_pipeline.loading.file_load import Arrived, Group, GroupRows, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
-from saft_pipeline.loading.sources import Arrival, Source, count_traffic, racy_from, source_of
+from saft_pipeline.loading.sources import LOCAL, Source, count_traffic, racy_from, source_of
+from saft_pipeline.loading.unpacking import Arrival
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
@@ -29,7 +31,14 @@ MAX_ATTEMPTS = 6
 
 _EMPTY = hashlib.sha256().hexdigest()
 
-_STATE_OF: dict[str, State] = {"gone": "gone", "changed": "incomplete", "unreadable": "unreadable"}
+_STATE_OF: dict[str, State] = {
+    "gone": "gone",
+    "changed": "incomplete",
+    "cut": "incomplete",
+    "broken": "incomplete",
+    "unreadable": "unreadable",
+}
+_TRIED_AGAIN = ("transient", "cut", "broken")
 
 
 class Loader:
@@ -137,9 +146,11 @@ class Loader:
             load.fetched = arrival.result
             if arrival.result.sha256 == _EMPTY:
                 load.rejection = Rejection(f"{load.file.path}: it is empty as yet", "incomplete")
+        elif arrival.result.kind == "broken" and _is_final(load.file):
+            load.rejection = Rejection(arrival.result.reason, "failed")
         else:
             kind, reason = arrival.result.kind, arrival.result.reason
-            load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind == "transient")
+            load.rejection = Rejection(reason, _STATE_OF.get(kind, "failed"), kind in _TRIED_AGAIN)
 
     def _record(self, loads: Sequence[Load], pack: str, began: float) -> None:
         racy = _racy_from(loads, began)
@@ -185,7 +196,9 @@ class Loader:
     def _clear_away(self, loads: Sequence[Load]) -> None:
         by_id = {load.file.id: load for load in loads}
         for name in dict.fromkeys(load.file.source for load in loads):
-            of_source = [load.file for load in loads if load.file.source == name]
+            # A zip goes when all that is in it is loaded: see the poll.
+            files = (load.file for load in loads if load.file.source == name)
+            of_source = [file for file in files if not splits(file.path)]
             gone = []
             for file, problem in self._source(name, "clear").clear_away(of_source):
                 if problem is None:
@@ -239,6 +252,13 @@ class Loader:
     def _note_failures(self, loads: Sequence[Load]) -> None:
         failures = [f for load in loads if (f := _failure(load))]
         self._store.fail(self._owner, failures, run_id=self._run_id)
+
+
+def _is_final(file: LedgerFile) -> bool:
+    """Whether what is packed and broken is so for good: nothing cuts what lies here, and what a
+    server gives is the same at a second look.
+    """  # fmt: skip
+    return file.source == LOCAL or file.previous_status == "incomplete"
 
 
 def _racy_from(loads: Sequence[Load], began: float) -> dict[str, float]:

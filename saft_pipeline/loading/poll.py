@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from saft_pipeline.durations import format_duration
-from saft_pipeline.loading.archives import split
+from saft_pipeline.loading.archives import splits
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
@@ -22,8 +22,9 @@ from saft_pipeline.loading.sources import SftpSource
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile
+from saft_pipeline.sftp.model import Packed
 from saft_pipeline.sftp.paths import raw_path, text_path
-from saft_pipeline.store.model import Backlog, LedgerFile, Seen, file_key
+from saft_pipeline.store.model import Backlog, LedgerFile, Seen, SeenState, file_key
 from saft_pipeline.store.store import Store
 
 # What else the server is asked once it was looked at.
@@ -107,7 +108,7 @@ def tell(
     _tell(look, listing, store, last, until)
     due = min(until, time.monotonic()) + _AFTER_A_LOOK
     look_again(source, store, due)
-    stuck = _clear_leftovers(source, store, listing.packed, due)
+    stuck = _clear_leftovers(source, store, listing, due)
     problems = [*_odd(listing, last), *stuck, *learnt(source)]
     return Poll(source, len(listing.files), problems=problems)
 
@@ -129,21 +130,23 @@ def _odd(listing: Listing, last: LastListing) -> Iterator[str]:
 def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: float) -> None:
     """Tell the ledger what is new in the listing, or all of it, as far as time lasts."""
     source, took = look.source.source, timedelta(seconds=time.monotonic() - look.began)
-    bad = {p.text: p for p in listing.problems if not (p.folder or p.notice)}
+    bad = {p.text: _rejected(p) for p in listing.problems if not (p.folder or p.notice)}
+    opened = {path: _unseen(path, "opened") for path, good in listing.archives.items() if good}
     changed, whole = last.news(listing)
     if changed or not whole:
-        seen = [*map(_seen, changed), *map(_unreadable, bad.values())]
-        store.observe(source, seen, whole=False, age=took)
+        mended = [opened[path] for path in last.rejected & opened.keys()]
+        store.observe(source, [*map(_seen, changed), *bad.values(), *mended], whole=False, age=took)
+    last.rejected = {*last.rejected, *bad} - opened.keys()
     if not whole:
         return
+    others = opened | bad
     paths = [*map(text_path, listing.files.paths)]
-    if bad:
-        paths = [*{*paths, *bad}]
+    if others:
+        paths = [*{*paths, *others}]
     paths.sort()
 
     def seen_of(path: str) -> Seen:
-        problem = bad.get(path)
-        return _unreadable(problem) if problem else _seen(listing.files.at(raw_path(path)))
+        return others.get(path) or _seen(listing.files.at(raw_path(path)))
 
     parts = store.observe_each(source, paths, seen_of, whole=True, age=took, above=last.reached)
     for last.reached, found in parts:  # how far this came
@@ -155,17 +158,17 @@ def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: 
 def _clear_leftovers(
     source: SourceSettings,
     store: Store,
-    packed: Mapping[RemoteFile, Sequence[str]],
+    listing: Listing,
     due: float,
 ) -> Iterator[str]:
     """Archive or delete what was loaded and not cleared away: who loaded it died, or couldn't."""
     if source.after_load == "keep":
         return
-    left = [f for f in store.uncleared(source.source, source.lease) if not split(f.path)]
+    left = [f for f in store.uncleared(source.source, source.lease) if _is_file(f.path, listing)]
     sftp = SftpSource(source, due)
     try:
         done = list(sftp.clear_away(left)) if left else []
-        stuck = _clear_archives(source, store, sftp, packed)
+        stuck = _clear_archives(source, store, sftp, listing.packed)
     except SourceError as error:
         done, stuck = [], [str(error)]
     finally:
@@ -176,21 +179,31 @@ def _clear_leftovers(
     yield from news(source, "stays", words)
 
 
+def _is_file(path: str, listing: Listing) -> bool:
+    """Whether it is no member of a zip, which goes with the others; a folder may be called so."""
+    zips = [zipped for zipped, _ in splits(path)]
+    if not zips:
+        return True
+    in_one = any(zipped in listing.archives for zipped in zips)
+    return not in_one and raw_path(path) in listing.files.paths
+
+
 def _clear_archives(
     source: SourceSettings,
     store: Store,
     sftp: SftpSource,
-    packed: Mapping[RemoteFile, Sequence[str]],
+    packed: Mapping[RemoteFile, Packed],
 ) -> list[str]:
     """Archive or delete the zips of which every member was loaded; why others of them stay."""
     stuck = []
-    for archive, paths in packed.items():
+    for archive, inside in packed.items():
         if sftp.is_late:  # the next look goes on
             break
+        paths = inside.paths
         members = store.files(keys=[file_key(source.source, path) for path in paths])
         current = [file for file in members if file.is_current]
         if len(current) == len(paths) > 0 and all(f.status == "loaded" for f in current):
-            problem = sftp.clear_archive(archive)
+            problem = sftp.clear_archive(archive, inside.sha256)
             if problem is None:
                 store.mark_removed([file.id for file in current])
             else:
@@ -208,13 +221,11 @@ def _seen(file: RemoteFile) -> Seen:
     )
 
 
-def _unreadable(problem: Problem) -> Seen:
-    name = problem.text.rpartition("/")[2]
-    return Seen(
-        path=problem.text,
-        filename=name,
-        branch=branch_of(name),
-        size=0,
-        modified_at=datetime.fromtimestamp(0, UTC),
-        unreadable=problem.reason,
-    )
+def _rejected(problem: Problem) -> Seen:
+    return _unseen(problem.text, problem.state, problem.reason)
+
+
+def _unseen(path: str, state: SeenState, reason: str | None = None) -> Seen:
+    name = path.rpartition("/")[2]
+    at = datetime.fromtimestamp(0, UTC)
+    return Seen(path, name, branch_of(name), size=0, modified_at=at, state=state, reason=reason)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
-from saft_pipeline.loading.archives import split
+from saft_pipeline.loading.archives import splits
 from saft_pipeline.loading.servers import connected
-from saft_pipeline.loading.sources import remote_file
+from saft_pipeline.loading.unpacking import remote_file
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import Fetched, FetchFailed
 from saft_pipeline.sftp.errors import SftpError
@@ -28,7 +28,7 @@ def look_again(source: SourceSettings, store: Store, due: float) -> None:
     that it is told why; what isn't seen until `due` (monotonic time) is at the next look.
     """
     racy = store.racy(source.source, timedelta(seconds=RACY_SECONDS))
-    small = {f.path: f for f in racy if f.size <= LARGE_FILE and not split(f.path)}
+    small = {f.path: f for f in racy if f.size <= LARGE_FILE and not splits(f.path)}
     changed = [file.id for file in racy if file.path not in small]
     same: list[int] = []
     with suppress(SftpError):

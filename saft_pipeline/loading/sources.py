@@ -5,19 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
-from saft_pipeline.loading.archives import (
-    ArchiveError,
-    Zip,
-    split,
-    unpacked,
-)
+from saft_pipeline.loading.archives import splits
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.local_files import client_folders, local_file, read_local
 from saft_pipeline.loading.servers import (
@@ -25,6 +19,7 @@ from saft_pipeline.loading.servers import (
     open_connection,
     quirks_of,
 )
+from saft_pipeline.loading.unpacking import Arrival, arrived, failed_as, remote_file, taken_out
 from saft_pipeline.retries import tries
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, Loaded, RemoteFile, Sftp
@@ -45,16 +40,9 @@ from saft_pipeline.store.store import Store
 LOCAL = "file"
 _TRIES = 3
 _CLOCKS_DIFFER = 86_400.0  # seconds at most, zones included
+_NOT_HAD = ("gone", "transient", "unreadable")
 _NO_SIZE = 0
 """Of a zip, which the ledger has no row for: the server is asked, or it is read to its end."""
-
-
-@dataclass
-class Arrival:
-    """A file's bytes, or why they could not be had."""
-
-    file: LedgerFile
-    result: Fetched | FetchFailed
 
 
 class Source(Protocol):
@@ -109,18 +97,21 @@ class LocalSource:
         """Each file as it is now, judged anew; a zip once for its members."""
         for zipped, group in groupby(files, _local_zip):
             if zipped is not None:
-                yield from self._members(zipped, group, spill)
+                yield from self._members(zipped, list(group), spill)
                 continue
             for file in group:
                 path = Path(os.fsdecode(raw_path(file.path)))
-                yield Arrival(file, _unpacked(read_local(path, self._folders, spill), spill))
+                yield Arrival(file, arrived(read_local(path, self._folders, spill), spill))
 
-    def _members(self, zipped: Path, files: Iterable[LedgerFile], spill: Path) -> Iterator[Arrival]:
+    def _members(self, zipped: Path, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         archive = read_local(zipped, self._folders, spill)
+        if isinstance(archive, FetchFailed):
+            yield from (Arrival(file, failed_as(archive, file)) for file in files)
+            return
         try:
-            yield from _taken_out(archive, files, spill)
+            yield from taken_out(archive, archive.file.text, files, spill)
         finally:
-            if isinstance(archive, Fetched) and isinstance(archive.content, Path):
+            if isinstance(archive.content, Path):
                 archive.content.unlink(missing_ok=True)
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
@@ -151,6 +142,7 @@ class SftpSource:
         self._due = due
         self._sftp: Sftp | None = None
         self._zip: Fetched | None = None
+        self._folders: set[str] = set()
         self._turn = threading.Lock()
 
     @property
@@ -173,16 +165,41 @@ class SftpSource:
             yield from self._fetch(files, spill)
 
     def _fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
-        alone = {raw_path(f.path): f for f in files if split(f.path) is None}
-        for result in self._fetch_remote([remote_file(f) for f in alone.values()], spill):
-            yield Arrival(alone[result.file.path], _unpacked(result, spill))
-        by_archive: dict[str, list[LedgerFile]] = {}
+        yield from self._fetch_files([f for f in files if not splits(f.path)], spill)
+        yield from self._fetch_members([f for f in files if splits(f.path)], spill)
+
+    def _fetch_files(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
+        waiting = {raw_path(f.path): f for f in files}
+        for result in self._fetch_remote([remote_file(f) for f in files], spill):
+            yield Arrival(waiting[result.file.path], arrived(result, spill))
+
+    def _fetch_members(
+        self, files: Sequence[LedgerFile], spill: Path, depth: int = 0
+    ) -> Iterator[Arrival]:
+        """Files in zips, or in folders that are called so: these can't be read, what is in can."""
+        by_zip: dict[str, list[LedgerFile]] = {}
         for file in files:
-            if parts := split(file.path):
-                by_archive.setdefault(parts[0], []).append(file)
-        for name, inside in by_archive.items():
-            archive = self._archive(name, inside, spill)
-            yield from _taken_out(archive, inside, spill)
+            by_zip.setdefault(splits(file.path)[depth][0], []).append(file)
+        for name, inside in by_zip.items():
+            archive = None if name in self._folders else self._archive(name, inside, spill)
+            if isinstance(archive, Fetched):
+                yield from taken_out(archive, name, inside, spill)
+                continue
+            for arrival in self._fetch_below(inside, spill, depth):
+                result = arrival.result
+                if isinstance(result, Fetched) or result.kind not in _NOT_HAD:
+                    self._folders.add(name)
+                elif archive is not None:
+                    arrival.result = failed_as(archive, arrival.file)
+                yield arrival
+
+    def _fetch_below(
+        self, files: Sequence[LedgerFile], spill: Path, depth: int
+    ) -> Iterator[Arrival]:
+        """Files in a folder that is called like a zip, as deep in such ones."""
+        deeper = [f for f in files if len(splits(f.path)) > depth + 1]
+        yield from self._fetch_members(deeper, spill, depth + 1)
+        yield from self._fetch_files([f for f in files if f not in deeper], spill)
 
     def _archive(
         self, name: str, inside: Sequence[LedgerFile], spill: Path
@@ -239,8 +256,6 @@ class SftpSource:
 
         Raises SourceError.
         """
-        # A zip goes when all that is in it is loaded: see the poll.
-        files = [file for file in files if split(file.path) is None]
         if self._settings.after_load == "keep" or not files:
             return
         with source_errors():
@@ -281,11 +296,11 @@ class SftpSource:
         archive = self._settings.sftp_archive_dir
         return sftp.archive_all(folder, files, archive, within=self._left())
 
-    def clear_archive(self, archive: RemoteFile) -> str | None:
+    def clear_archive(self, archive: RemoteFile, sha256: str) -> str | None:
         """Archive or delete a zip, if it is still as it was listed; why it stays."""
         try:
             with source_errors():
-                done = list(self._clear([Loaded(archive, "", racy=False)]))
+                done = list(self._clear([Loaded(archive, sha256, racy=False)]))
         except SourceError as failed:
             return str(failed)
         if not done:
@@ -304,48 +319,10 @@ class SftpSource:
             self._sftp = None
 
 
-def remote_file(file: LedgerFile) -> RemoteFile:
-    """A ledger's file as the client knows it."""
-    return RemoteFile(raw_path(file.path), file.size, int(file.modified_at.timestamp()))
-
-
-def _unpacked(result: Fetched | FetchFailed, spill: Path) -> Fetched | FetchFailed:
-    try:
-        return unpacked(result, spill) if isinstance(result, Fetched) else result
-    except ArchiveError as error:
-        return FetchFailed(result.file, f"{result.file.text}: {error}", "broken")
-
-
 def _local_zip(file: LedgerFile) -> Path | None:
     """The zip that a local file is in, if it is in one and not in a folder of such a name."""
-    parts = split(file.path)
-    path = Path(os.fsdecode(raw_path(parts[0]))) if parts else None
-    return path if path and path.is_file() else None
-
-
-def _taken_out(
-    archive: Fetched | FetchFailed, files: Iterable[LedgerFile], spill: Path
-) -> Iterator[Arrival]:
-    """Members of a zip; a zip that is another one by now is looked into again first."""
-    if isinstance(archive, FetchFailed):
-        for file in files:
-            failed = FetchFailed(remote_file(file), archive.reason, archive.kind)
-            yield Arrival(file, failed)
-        return
-    with archive.open() as opened:
-        packed = Zip(opened)
-        for file in files:
-            yield Arrival(file, _member(archive, packed, file, spill))
-
-
-def _member(archive: Fetched, packed: Zip, file: LedgerFile, spill: Path) -> Fetched | FetchFailed:
-    remote, (_, path) = remote_file(file), split(file.path) or ("", "")
-    if archive.file.modified_at != remote.modified_at:
-        return FetchFailed(remote, "its zip has changed since it was looked into", "changed")
-    try:
-        return packed.taken_out(path, remote, spill)
-    except ArchiveError as error:
-        return FetchFailed(remote, f"{file.path}: {error}", "broken")
+    named = [Path(os.fsdecode(raw_path(name))) for name, _ in splits(file.path)]
+    return next((path for path in named if path.is_file()), None)
 
 
 def racy_from(files: Sequence[LedgerFile], looked: float) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Literal
 
-from saft_pipeline.loading.archives import split
+from saft_pipeline.loading.archives import splits
 from saft_pipeline.loading.poll import Claim, Poll
 from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.settings import SourceSettings
@@ -101,12 +101,16 @@ def _handed_over(
     yield from claims
 
 
+def _outermost(file: LedgerFile) -> str:
+    return next((zipped for zipped, _ in splits(file.path)), file.path)
+
+
 def _runs(
     files: Sequence[LedgerFile], source: SourceSettings, *, few: bool
 ) -> Iterator[list[LedgerFile]]:
     """Files by run: one each if they are few, else shared ones; a large one alone."""
     if few:  # what is in one zip is fetched once
-        for _, together in groupby(files, lambda f: (split(f.path) or (f.path,))[0]):
+        for _, together in groupby(files, _outermost):
             yield list(together)
         return
     yield from ([f] for f in files if f.size >= LARGE_FILE)

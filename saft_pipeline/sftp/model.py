@@ -124,13 +124,15 @@ _SIZE_BITS = 63  # of a file's number, above which its time stands
 class Problem:
     """Something in the listing that can't be taken; with `folder`, nor can what is below it.
 
-    With `notice`, it is worth a word and no more: nobody wants it.
+    With `notice`, it is worth a word and no more: nobody wants it. `state` is what that makes of it
+    in the ledger.
     """
 
     path: bytes
     reason: str
     folder: bool = False
     notice: bool = False
+    state: Literal["unreadable", "incomplete", "failed"] = "unreadable"
 
     @property
     def text(self) -> str:
@@ -139,17 +141,27 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """What is in an archive: the members' paths in the ledger's text; and its bytes' SHA-256."""
+
+    paths: Sequence[str]
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Listing:
     """The files found, oldest first, and what couldn't be looked at.
 
-    `unfit` is how many files were not wanted, `packed` the members' paths of archives, for who
-    looks into those.
+    `unfit` is how many files were not wanted. For who looks into archives: `archives` are their
+    paths, in the ledger's text, with whether they could be opened; `packed` are those that go when
+    all of their members are loaded.
     """
 
     files: RemoteFiles
     problems: Sequence[Problem]
     unfit: int = 0
-    packed: Mapping[RemoteFile, Sequence[str]] = field(default_factory=dict)
+    archives: Mapping[str, bool] = field(default_factory=dict)
+    packed: Mapping[RemoteFile, Packed] = field(default_factory=dict)
 
     @property
     def whole(self) -> bool:
@@ -191,10 +203,11 @@ class Loaded:
 class FetchFailed:
     """A file that wasn't fetched; the others of the same call are not affected.
 
-    `refused`: the server said no to it, for what reason ever.
+    `refused`: the server said no to it, for what reason ever. Of what is packed, some is not all
+    there (`cut`), `broken` though it is, or `unfit` to be taken.
     """
 
     file: RemoteFile
     reason: str
-    kind: Literal["gone", "changed", "unreadable", "transient", "broken"]
+    kind: Literal["gone", "changed", "unreadable", "transient", "cut", "broken", "unfit"]
     refused: bool = False

@@ -35,9 +35,9 @@ def in_parts(
 
 def seen_row(seen: Seen) -> tuple[str | None, ...]:
     """As `saft_observe` reads it: see `30_listing.sql`."""
-    modified, complete = seen.modified_at.isoformat(), "t" if seen.complete else "f"
+    modified = seen.modified_at.isoformat()
     return (
-        seen.path, seen.filename, seen.branch, str(seen.size), modified, complete, seen.unreadable,
+        seen.path, seen.filename, seen.branch, str(seen.size), modified, seen.state, seen.reason,
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def ledger_files(rows: Sequence[Mapping[str, Any]]) -> list[LedgerFile]:
 
 
 def _file(row: Mapping[str, Any]) -> LedgerFile:
-    known = {name: row[name] for name in _FIELDS}
+    known: dict[str, Any] = {name: row.get(name) for name in _FIELDS}
     times = {n: datetime.fromisoformat(known[n]).astimezone(UTC) for n in _TIMES if known[n]}
     return LedgerFile(**{**known, **times})
 

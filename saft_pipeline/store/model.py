@@ -14,6 +14,7 @@ STATES = ("pending", "incomplete", "running", "loaded", "failed", "gone", "unrea
 """The states of a file in the ledger, as the contract names them."""
 
 FailedState = Literal["pending", "incomplete", "failed", "gone", "unreadable"]
+SeenState = Literal["pending", "incomplete", "failed", "unreadable", "opened"]
 Warnings = list[dict[str, Any]]
 _UNKNOWN = ControlTotals(None, None, None)
 
@@ -38,9 +39,10 @@ CANCELLED = f"the run was cancelled; {AFTER_ALL}"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A file as the listing shows it; `unreadable` is the reason why it can't be taken.
+    """A file as the listing shows it; `modified_at` is UTC, `size` in bytes.
 
-    `modified_at` is UTC, `size` in bytes, `complete` whether its end is there.
+    What can't be taken has a `reason` and a `state` of those that the ledger knows. An archive that
+    could be opened is none of the ledger's, but its members are: what was noted of it is history.
     """
 
     path: str
@@ -48,8 +50,8 @@ class Seen:
     branch: str | None
     size: int
     modified_at: datetime
-    complete: bool = True
-    unreadable: str | None = None
+    state: SeenState = "pending"
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,10 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFile:
-    """One row of the ledger: a version of a remote file. Times are UTC."""
+    """One row of the ledger: a version of a remote file. Times are UTC.
+
+    `previous_status` is what a claimed one was before, for who holds it.
+    """
 
     id: int
     source: str
@@ -113,6 +118,7 @@ class LedgerFile:
     total_lines: int | None
     first_seen_at: datetime
     loaded_at: datetime | None
+    previous_status: str | None = None
 
     @property
     def key(self) -> str:

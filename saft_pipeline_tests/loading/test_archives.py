@@ -17,7 +17,7 @@ from saft_pipeline.loading.archives import (
     Member,
     Zip,
     is_xml,
-    split,
+    splits,
     unpacked,
     unpacked_here,
 )
@@ -42,14 +42,18 @@ def content_of(fetched: Fetched) -> bytes:
 @pytest.mark.parametrize(
     ("path", "parts"),
     [
-        ("a.zip/b.xml", ("a.zip", "b.xml")),
-        ("x/a.ZIP/in/b.xml", ("x/a.ZIP", "in/b.xml")),
-        ("a.zip", None),
-        ("a.xml", None),
+        ("a.zip/b.xml", [("a.zip", "b.xml")]),
+        ("x/a.ZIP/in/b.xml", [("x/a.ZIP", "in/b.xml")]),
+        ("a.zip/b.zip/c.xml", [("a.zip", "b.zip/c.xml"), ("a.zip/b.zip", "c.xml")]),
+        ("a.zip", []),
+        ("a.zip/", []),
+        ("a.xml", []),
     ],
 )
-def test_a_member_s_path_names_its_zip(path: str, parts: tuple[str, str] | None) -> None:
-    assert split(path) == parts
+def test_a_member_s_path_names_the_zips_that_it_may_be_in(
+    path: str, parts: list[tuple[str, str]]
+) -> None:
+    assert splits(path) == parts
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

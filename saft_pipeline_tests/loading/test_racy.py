@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.loading import racy as module
-from saft_pipeline.loading.sources import remote_file
+from saft_pipeline.loading.unpacking import remote_file
 from saft_pipeline.sftp.client import FetchFailed
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store

@@ -13,13 +13,13 @@ import stamina
 
 from saft_pipeline.loading.sources import (
     LOCAL,
-    Arrival,
     LocalSource,
     SftpSource,
     count_traffic,
     enter_local,
     source_of,
 )
+from saft_pipeline.loading.unpacking import Arrival
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Fetched, FetchFailed, Sftp
 from saft_pipeline.sftp.errors import TransientSftpError

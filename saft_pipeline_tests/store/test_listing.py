@@ -27,6 +27,9 @@ from saft_pipeline_tests.store.looking import rows
 
 FILE = File("dir/FR202Y2025_7-Gramido.xml", (invoice("FR 1/1"),), (), at(1))
 AGO = timedelta(hours=1)
+DENIED = replace(FILE.seen, state="unreadable", reason="permission denied")
+NOT_WHOLE = replace(FILE.seen, state="incomplete", reason="no whole zip")
+OPENED = replace(FILE.seen, state="opened")
 
 
 def fail(store: Store, file: File, state: str = "failed", **failure: object) -> None:
@@ -188,31 +191,48 @@ def test_a_listing_from_before_we_archived_a_file_is_no_return(store: Store) -> 
 
 
 def test_a_file_that_cant_be_taken_is_unreadable_with_the_reason(store: Store) -> None:
-    seen = replace(FILE.seen, unreadable="permission denied")
-    store.observe(SOURCE, [seen], whole=True)
+    store.observe(SOURCE, [DENIED], whole=True)
     file = ledger(store, FILE.path)
     assert (file.status, file.error) == ("unreadable", "permission denied")
 
 
+def test_an_archive_that_can_not_be_opened_yet_is_history_once_it_can(store: Store) -> None:
+    for seen, status in ((NOT_WHOLE, "incomplete"), (replace(NOT_WHOLE, state="failed"), "failed")):
+        store.observe(SOURCE, [seen], whole=True)
+        assert ledger(store, FILE.path).status == status
+    for _ in range(2):
+        store.observe(SOURCE, [OPENED], whole=True)
+        assert store.files() == []
+    assert store.counts(SOURCE) == {}
+    store.observe(SOURCE, [NOT_WHOLE], whole=True)
+    assert (ledger(store, FILE.path).version, store.counts(SOURCE)) == (2, {"incomplete": 1})
+
+
+def test_an_archive_that_was_loaded_as_a_file_once_stays_so(store: Store) -> None:
+    load(store, FILE)
+    store.observe(SOURCE, [OPENED], whole=True)
+    assert ledger(store, FILE.path).status == "loaded"
+
+
 def test_a_pending_file_whose_rights_are_taken_away_is_unreadable(store: Store) -> None:
     observe(store, FILE)
-    store.observe(SOURCE, [replace(FILE.seen, unreadable="permission denied")], whole=True)
+    store.observe(SOURCE, [DENIED], whole=True)
     assert ledger(store, FILE.path).status == "unreadable"
 
 
 def test_a_file_that_can_be_taken_again_is_pending(store: Store) -> None:
-    store.observe(SOURCE, [replace(FILE.seen, unreadable="permission denied")], whole=True)
+    store.observe(SOURCE, [DENIED], whole=True)
     assert observe(store, FILE)[0].status == "pending"
 
 
 def test_a_loaded_file_that_becomes_unreadable_stays_loaded(store: Store) -> None:
     load(store, FILE)
-    store.observe(SOURCE, [replace(FILE.seen, unreadable="permission denied")], whole=True)
+    store.observe(SOURCE, [DENIED], whole=True)
     assert ledger(store, FILE.path).status == "loaded"
 
 
 def test_a_file_whose_end_is_missing_waits(store: Store) -> None:
-    store.observe(SOURCE, [replace(FILE.seen, complete=False)], whole=True)
+    store.observe(SOURCE, [replace(FILE.seen, state="incomplete")], whole=True)
     assert ledger(store, FILE.path).status == "incomplete"
     assert store.claim(owner(), lease=LEASE, source=SOURCE) == []
 

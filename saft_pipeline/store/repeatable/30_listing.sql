@@ -23,21 +23,19 @@ select f.*, to_jsonb(f) - saft.internal_columns('invoice_files') as as_json
 from public.invoice_files f;
 
 -- What a listing changes in the ledger: `ledger_id` is the path's current row, `change` is new,
--- returned (after we archived or deleted it), changed (in size or time), unreadable, or busy: changed,
--- but a run is loading it.
+-- returned (after we archived or deleted it), changed (in size or time), rejected (it can't be taken),
+-- opened (an archive, of which only the members are the ledger's), or busy: changed, but a run is
+-- loading it.
 create type saft.sighting as (
     ledger_id bigint, path text, filename text, branch text, size bigint, modified_at timestamptz,
     status text, error text, change text);
 
--- The rows of a listing, in COPY's text form: path, filename, branch, size, modified_at, complete,
--- and the reason if it is unreadable.
+-- The rows of a listing, in COPY's text form: path, filename, branch, size, modified_at, status, and
+-- the reason if it can't be taken.
 create or replace function saft.listing(listed text) returns setof saft.sighting
 language sql stable set search_path = ''
 as $$
-    select null::bigint, r[1], r[2], r[3], r[4]::bigint, r[5]::timestamptz,
-        case when r[7] is not null then 'unreadable'
-             when r[6]::boolean then 'pending' else 'incomplete' end,
-        r[7], null::text
+    select null::bigint, r[1], r[2], r[3], r[4]::bigint, r[5]::timestamptz, r[6], r[7], null::text
     from saft.copy_rows(listed) r
 $$;
 
@@ -74,12 +72,13 @@ begin
         ) f on true
         cross join lateral (
             select case
+                when s.status = 'opened' then
+                    case when f.status <> 'running' and f.loaded_at is null then 'opened' end
                 when f.id is null then 'new'
                 when f.removed_at is not null then
-                    case when f.removed_at <= began and s.status <> 'unreadable'
-                         then 'returned' end
-                when s.status = 'unreadable' and f.status <> 'running' then
-                    case when f.status not in ('loaded', 'unreadable') then 'unreadable' end
+                    case when f.removed_at <= began and s.error is null then 'returned' end
+                when s.error is not null and f.status <> 'running' then
+                    case when f.status not in ('loaded', s.status) then 'rejected' end
                 -- Whether it is a new version, its bytes will tell. What reading it found may differ
                 -- from what listings say: they are compared with each other.
                 when (coalesce(f.listed_size, f.size),
@@ -93,7 +92,7 @@ begin
 
     update public.invoice_files f set is_current = false
     from unnest(news) s
-    where f.id = s.ledger_id and s.change = 'returned';
+    where f.id = s.ledger_id and (s.change = 'returned' or s.change = 'opened' and f.status <> 'running');
 
     insert into public.invoice_files (
         source, path, version, filename, branch, size, modified_at, listed_size,
@@ -112,9 +111,9 @@ begin
     from unnest(news) s
     where f.id = s.ledger_id and s.change = 'changed' and f.status <> 'running';
 
-    update public.invoice_files f set status = 'unreadable', error = s.error
+    update public.invoice_files f set status = s.status, error = s.error
     from unnest(news) s
-    where f.id = s.ledger_id and s.change = 'unreadable' and f.status not in ('running', 'loaded');
+    where f.id = s.ledger_id and s.change = 'rejected' and f.status not in ('running', 'loaded');
 
     if whole then
         gone := saft.mark_gone(

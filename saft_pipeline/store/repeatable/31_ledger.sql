@@ -1,7 +1,7 @@
 -- The ledger: who has claimed what, and what became of each file.
 
--- Take files for `owner`, those that were never loaded first, then oldest first: pending ones, failed ones whose next try is due, those of an
--- expired lease. With `ids`: those, whatever their state, unless another's claim on them is alive.
+-- Take files for `owner`, those that were never loaded first, then oldest first: pending ones, failed
+-- and incomplete ones whose next try is due, those of an expired lease. With `ids`: those, whatever their state, unless another's claim on them is alive.
 -- A file whose process died each time is given up. Asked again, gives what the owner holds already.
 create or replace function public.saft_claim(
     owner text, lease_seconds double precision, source text default null,
@@ -36,7 +36,7 @@ begin
             select f.id from public.invoice_files f
             where f.is_current and f.status <> 'loaded' and (source is null or f.source = source)
                 and (f.status = 'pending'
-                     or f.status = 'failed' and f.next_attempt_at <= now()
+                     or f.status in ('failed', 'incomplete') and f.next_attempt_at <= now()
                      or f.status = 'running' and f.lease_expires_at < now())
             order by f.loaded_at is not null, f.modified_at, f.id
             limit "limit"
@@ -50,11 +50,13 @@ begin
     return public.saft_claimed(owner);
 end $$;
 
--- What `owner` holds, oldest first.
+-- What `owner` holds, oldest first, and what each was before.
 create or replace function public.saft_claimed(owner text) returns jsonb
 language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_agg(f.as_json order by f.modified_at, f.id), '[]')
+    select coalesce(jsonb_agg(
+        f.as_json || jsonb_build_object('previous_status', f.previous_status)
+        order by f.modified_at, f.id), '[]')
     from saft.ledger f
     where f.claimed_by = owner
 $$;
