@@ -320,11 +320,8 @@ class Sftp:
 
     def _learn(self) -> None:
         """Keep what the work just done went through with; few cuts may be the network's."""
-        flight = self._session.flight
         if self._cuts >= _CUTS_THAT_TELL:
-            self.quirks.requests = flight.bounds.requests
-        elif self._cuts:
-            flight.bounds = Bounds.of(self._config.requests, self.quirks)
+            self.quirks.requests = self._session.flight.bounds.requests
         self._cuts = 0
 
     def _relative(self, root: bytes, folder: bytes) -> bytes:

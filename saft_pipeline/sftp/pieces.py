@@ -45,7 +45,7 @@ class Ranges:
         if got < length:
             self.was_short = True
             self._again.append((start + got, length - got))
-            self._length = max(_SMALLEST, min(self._length, got))
+            self._length = max(_SMALLEST, got)
 
     def _new(self) -> tuple[int, int]:
         start = self._next

@@ -94,7 +94,7 @@ def remove(place: Place, loaded: Loaded) -> Conversation[None]:
     looked, there = yield from ask_each([wire.stat(source), wire.lstat(aside)], 2)
     if not (yield from _is_there(aside, there)):  # else a try before this one came so far
         yield from _check_loaded(place, source, looked, loaded, racy=False)
-        if not (quirks.renames and (yield from _move(source, aside, loaded, quirks))):
+        if not (yield from _move(source, aside, loaded, quirks)):
             yield from _check_settled(place, source, loaded)
             yield from _delete(source, loaded, quirks)
             return

@@ -38,6 +38,13 @@ def test_after_a_short_answer_less_is_asked_for() -> None:
     assert ranges.take(0, 32_768)[1][1] == 32_768
 
 
+def test_pieces_never_become_so_small_that_a_file_is_millions_of_requests() -> None:
+    ranges = Ranges(10**9, 32_768)
+    ranges.take(0, 0)
+    ranges.came(0, 32_768, 1)
+    assert len(ranges.take(0, 1)) <= WINDOW // 4096
+
+
 def test_what_waits_in_memory_for_a_piece_that_never_comes_is_bounded() -> None:
     ranges = Ranges(10**12, 32_768)
     _first, *others = ranges.take(0, 0)

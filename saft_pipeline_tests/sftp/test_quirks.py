@@ -4,10 +4,8 @@ import contextlib
 import hashlib
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -23,8 +21,7 @@ from saft_pipeline.sftp.client import (
 )
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.session import AT_ONCE
-from saft_pipeline_tests.sftp.quirks import server as server_module
-from saft_pipeline_tests.sftp.quirks.connecting import quirky
+from saft_pipeline_tests.sftp.quirks.connecting import CONFIG, quirky
 from saft_pipeline_tests.sftp.quirks.server import ANSWERS, Server
 
 TIME = 1_600_000_000
@@ -319,27 +316,6 @@ def _but_one(server: Server, body: bytes, answers: Callable[[Server, bytes], byt
     return b"" if opened.path.endswith(b"/4.xml") else answers(server, body)
 
 
-def test_times_that_move_by_themselves_are_the_same_at_each_look(
-    root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected, clock = hashes(root), itertools.count(time.time() - 60, 0.4)
-    monkeypatch.setattr(server_module, "time", SimpleNamespace(time=lambda: next(clock)))
-    with quirky(monkeypatch, "times are now") as (sftp, _):
-        assert {file.modified_at for file in sftp.list(str(root)).files} == {0}
-        assert any("the time of each look" in saying for saying in sftp.quirks.sayings)
-        assert all_of(sftp, root, spill) == expected
-
-
-def test_files_that_were_just_written_together_keep_their_times(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = time.time()
-    for path in root.rglob("*.xml"):
-        os.utime(path, (now, now))
-    with quirky(monkeypatch) as (sftp, _):
-        assert {file.modified_at for file in sftp.list(str(root)).files} == {int(now)}
-
-
 def test_files_come_though_sessions_end_again_and_again(
     root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -350,6 +326,18 @@ def test_files_come_though_sessions_end_again_and_again(
         assert all_of(sftp, root, spill) == hashes(root)
         assert len(server.connections) > 10
         assert sftp.quirks == Quirks()
+
+
+def test_a_new_connection_has_no_more_time_than_what_it_is_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(100):
+        write(root / f"{number}" / "a.xml", b"<a/>")
+    with quirky(monkeypatch, "closes after 150 answers") as (sftp, server):
+        assert len(sftp.list(str(root), within=7).files) == 171
+    assert server.seconds[0] == CONFIG.timeout
+    assert server.seconds[1:]
+    assert max(server.seconds[1:]) <= 7
 
 
 def test_limits_of_nothing_don_t_make_every_byte_a_request(

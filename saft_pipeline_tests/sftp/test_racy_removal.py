@@ -214,6 +214,41 @@ def test_a_read_only_server_is_permanent_and_has_a_cure(
     assert contents(root) == [OLD]
 
 
+@pytest.mark.parametrize("quirk", ["renames only in words", "renames unsupported"])
+def test_a_try_of_what_clearing_away_needs_finds_that_nothing_is_renamed(
+    root: Path, quirk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with quirky(monkeypatch, quirk) as (sftp, _):
+        with pytest.raises(PermanentSftpError, match="can't rename"):
+            sftp.try_out(str(root), "archive")
+        assert sftp.quirks == Quirks(renames=False)
+    assert list(root.iterdir()) == []
+
+
+def test_a_try_on_a_server_that_was_mended_takes_back_what_was_known(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = Quirks(renames=False, removes=False)
+    with quirky(monkeypatch, quirks=known) as (sftp, _):
+        sftp.try_out(str(root), "archive")
+        assert sftp.quirks == Quirks()
+
+
+@BOTH
+@pytest.mark.parametrize("quirk", ["no sizes", "no times", ""])
+def test_other_bytes_stay_where_neither_size_nor_time_tells_of_them(
+    root: Path, how: str, quirk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As far from a look as can be; a good server's file has another time."""
+    put(root)
+    with quirky(monkeypatch, *[quirk] * bool(quirk)) as (sftp, _):
+        (file,) = sftp.list(str(root)).files
+        put(root, NEW, TIME + (not quirk) * 100)
+        loaded = Loaded(file, hashlib.sha256(OLD).hexdigest(), racy=False)
+        assert isinstance(do(sftp, root, loaded, how), FileChanged)
+    assert contents(root) == [NEW]
+
+
 def _hang_up(_server: Server, _body: bytes) -> bytes:
     raise EOFError
 

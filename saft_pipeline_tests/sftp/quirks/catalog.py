@@ -115,6 +115,7 @@ QUIRKS: dict[str, Behaviour] = {
     "8 requests": Behaviour(requests=8, refusal="denied"),
     "10 requests": Behaviour(requests=10, refusal="close"),
     "listing and stat disagree": Behaviour(listed_time_shift=-3600),
+    "listing a minute behind": Behaviour(listed_time_shift=-60),
     "times are now": Behaviour(time_is_now=True),
     "times an hour later": Behaviour(listed_time_shift=3600, stat_time_shift=3600),
     "sizes are zero": Behaviour(size="zero"),

@@ -70,14 +70,16 @@ class _NoTransport:
 
 @dataclass
 class Quirky:
-    """A server with quirks; `connections` are those made so far."""
+    """A server with quirks; `connections` are those made so far, each had so many `seconds`."""
 
     names: tuple[str, ...]
     connections: list[Pipe] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
     def open(self, config: SftpConfig, quirks: Quirks, bounds: Bounds) -> tuple[Any, Session]:
         pipe = Pipe(Server(behaviour_of(*self.names)))
         self.connections.append(pipe)
+        self.seconds.append(config.timeout)
         clock = lambda: pipe.now  # noqa: E731  # the pipe's own time
         return _NoTransport(), Session(pipe, "quirky:22", quirks=quirks, bounds=bounds, clock=clock)
 
