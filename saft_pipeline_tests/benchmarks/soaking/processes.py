@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import statistics
@@ -96,12 +97,15 @@ class Memory(threading.Thread):
 
         With `lasting`, without the workers of runs.
         """
-        whole = self._samples[-1][0]
+        whole = max((s[0] for s in self._samples), default=0.0)
         second, last = (
-            statistics.median(s[1 + lasting] for s in self._samples if low <= s[0] / whole <= high)
+            [s[1 + lasting] for s in self._samples if low <= s[0] / whole <= high]
             for low, high in ((0.25, 0.5), (0.75, 1.0))
         )
-        return last / second, f"{second / 1e6:.0f} MB, then {last / 1e6:.0f}"
+        if not second or not last:
+            return math.inf, f"only {len(self._samples)} times all parts were there"
+        before, after = statistics.median(second), statistics.median(last)
+        return after / before, f"{before / 1e6:.0f} MB, then {after / 1e6:.0f}"
 
 
 def _is_lasting(words: str) -> bool:

@@ -110,6 +110,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while piece := source.recv(_PIECE):
             target.sendall(piece)
+    with contextlib.suppress(OSError):  # a client that was reset is gone for the server, too
         target.shutdown(socket.SHUT_WR)
 
 
