@@ -1,6 +1,6 @@
 """Ticks over a folder that only grows: 200,000 names, then a million, of which 50 are new.
 
-The listing's time is that of a look alone, in the same process, just before: the best of three.
+The others are loaded, by SQL. Of five ticks the one is told that took least beyond its own look.
 """
 
 from __future__ import annotations
@@ -23,10 +23,21 @@ _MOST_MEMORY, _MOST_SECONDS = 150.0, 1.0
 _TICKS = """
 import json, resource, sys, time
 from pathlib import Path
+import psycopg
 from saft_pipeline import definitions, settings
 from saft_pipeline.dagster_runtime.in_process import local_runs
-from saft_pipeline.loading.looks import look
+from saft_pipeline.loading import looks
 from saft_pipeline.store.opening import open_store
+
+listing, look = [], looks.look
+
+def timed(source):
+    began = time.perf_counter()
+    found = look(source)
+    listing.append(time.perf_counter() - began)
+    return found
+
+looks.look = timed
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -48,15 +59,21 @@ with local_runs(known) as runs:
     runs.instance.get_runs(limit=1)
     said["before"] = peak()
     said["first"] = ticks(runs, store, source.source, int(sys.argv[2]))
-    said["listing"], said["ticks"] = [], []
-    for turn in range(1, 4):
+    with psycopg.connect(known.supabase_db_url.get_secret_value(), autocommit=True) as connection:
+        for first in range(0, int(sys.argv[2]) + 1, 50_000):
+            connection.execute(
+                "update invoice_files set status = 'loaded', loaded_at = now(), claimed_by = null, "
+                "previous_status = null, lease_expires_at = null where id between %s and %s",
+                (first, first + 49_999),
+            )
+        connection.execute("vacuum analyze invoice_files")
+    said["ticks"] = []
+    for turn in range(1, 6):
         for number in range(50):
             (folder / f"new-{turn}-{number}.xml").write_bytes(b"<")
-        began = time.perf_counter()
-        look(source)
-        said["listing"].append(time.perf_counter() - began)
-        known = int(sys.argv[2]) + 50 * turn
-        said["ticks"].append(sum(ticks(runs, store, source.source, known)))
+        names = int(sys.argv[2]) + 50 * turn
+        listing.clear()
+        said["ticks"].append([sum(ticks(runs, store, source.source, names)), sum(listing)])
     said["after"] = peak()
 print(json.dumps(said))
 """
@@ -78,7 +95,7 @@ def _ticks(near: Rig, names: int) -> Iterator[Ratio]:
     url = near.database(f"names_{names}")
     migrate(url)
     home = Path(tempfile.mkdtemp(dir=near.folder))
-    given = {**near.settings(remote, url, home), "MAX_FILES_PER_BATCH": "1"}
+    given = near.settings(remote, url, home)
     environment = {n: v for n, v in {**os.environ, **given}.items() if v}
     done = subprocess.run(
         [sys.executable, "-c", _TICKS, str(remote), str(names)],
@@ -87,9 +104,8 @@ def _ticks(near: Rig, names: int) -> Iterator[Ratio]:
     said = json.loads(done.stdout.splitlines()[-1])
     goal = names == _NAMES[0]
     first = ", ".join(f"{each:.1f}" for each in said["first"])
-    listing, tick = min(said["listing"]), min(said["ticks"])
+    more, listing = min((tick - listing, listing) for tick, listing in said["ticks"])
     note = f"listing {listing:.1f} s, the first tick(s) {first} s"
-    more = tick - listing
     yield Ratio(
         f"{names:,} names, 50 new: a tick beyond its listing", more,
         _MOST_SECONDS if goal else None, "s", most=True,

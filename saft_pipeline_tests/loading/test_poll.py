@@ -191,6 +191,19 @@ def test_the_settings_say_what_is_taken(
     assert sorted(f.path for claim in found.claims for f in claim.files) == taken
 
 
+def test_a_folder_with_very_many_files_is_told_with_the_cure(
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saft_pipeline.loading.poll.MANY_NAMES", 3)
+    drop(project, 2)
+    assert "each look lists them all" not in look(project, store).summary()
+    drop(project, 3)
+    assert (
+        "3 files lie there, and each look lists them all: set AFTER_LOAD to archive or delete"
+        in look(project, store).summary()
+    )
+
+
 @pytest.mark.usefixtures("no_waiting")
 def test_a_server_that_is_down_is_a_transient_fault(project: Project, store: Store) -> None:
     with pytest.raises(TransientSourceError, match="can't be reached"):
