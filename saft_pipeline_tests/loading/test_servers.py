@@ -27,7 +27,13 @@ from saft_pipeline.sftp.client import Quirks
 from saft_pipeline.sftp.errors import LoginRefusedError, TooManyConnectionsError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project, ledger_file, poll_once
+from saft_pipeline_tests.fixtures.project import (
+    Command,
+    Project,
+    ledger_file,
+    one_invoice,
+    poll_once,
+)
 from saft_pipeline_tests.fixtures.sshd import Sshd
 from saft_pipeline_tests.loading.test_sources import contents
 
@@ -129,6 +135,29 @@ def test_what_stays_on_the_server_is_told_once(
     with server_with(project, quirky_sshd, "removes only in words") as quirky:
         words = [look(quirky, store, **env).problems for _ in range(2)]
     assert [any("stay on the server" in p for p in each) for each in words] == [True, False]
+
+
+@pytest.mark.parametrize("after_load", ["archive", "delete"])
+def test_a_read_only_server_is_told_by_check_and_by_the_poll_that_would_clear_it(
+    project: Project,
+    store: Store,
+    quirky_sshd: tuple[Sshd, Path],
+    saft: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    after_load: str,
+) -> None:
+    project.put("a.xml", one_invoice("FT R/1"), modified_at=EARLY)
+    with server_with(project, quirky_sshd, "read-only") as quirky:
+        for name, value in {**quirky.env, "AFTER_LOAD": after_load}.items():
+            monkeypatch.setenv(name, value)
+        checked = saft("check", "--json")
+        polled = saft("poll")
+    (found,) = (f["message"] for f in checked.json if not f["ok"])
+    assert "can't make a folder" in found
+    assert "AFTER_LOAD=keep" in found
+    assert [file.status for file in store.files()] == ["loaded"]
+    assert "1 loaded files stay on the server" in polled.err
+    assert (project.folder / "a.xml").exists()
 
 
 def test_a_memory_that_is_no_json_is_begun_anew(project: Project, tmp_path: Path) -> None:

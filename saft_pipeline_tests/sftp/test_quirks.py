@@ -5,6 +5,7 @@ import hashlib
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from saft_pipeline.sftp.client import (
 )
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.session import AT_ONCE
+from saft_pipeline_tests.sftp.quirks import connecting
 from saft_pipeline_tests.sftp.quirks.connecting import CONFIG, quirky
 from saft_pipeline_tests.sftp.quirks.server import ANSWERS, Server
 
@@ -164,6 +166,17 @@ def test_no_read_over_the_end_is_sent_where_it_would_not_be_answered(
     with quirky(monkeypatch, "silent over the end", quirks=known) as (sftp, server):
         assert all_of(sftp, root, spill) == hashes(root)
         assert server.connections[0].now == 0
+
+
+@pytest.mark.parametrize("name", ["8 open files", "8 requests"])
+def test_no_more_is_asked_at_once_than_the_settings_allow(
+    name: str, root: Path, spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connecting, "CONFIG", replace(CONFIG, requests=4))
+    with quirky(monkeypatch, name) as (sftp, server):
+        assert all_of(sftp, root, spill) == hashes(root)
+        assert sftp.quirks == Quirks()
+        assert server.connections[0].server.most_open <= 4
 
 
 def test_a_good_server_shows_no_quirk(
