@@ -33,10 +33,14 @@ GROUP_BYTES = 16 << 20
 
 @dataclass
 class Load:
-    """One file on its way; `rejection` says why it got no further."""
+    """One file on its way; `rejection` says why it got no further.
+
+    `is_other`: what came is of another size than the ledger knew, so that no later look may tell.
+    """
 
     file: LedgerFile
     fetched: Fetched | None = None
+    is_other: bool = False
     same_as: int | None = None
     pack: str | None = None
     reading: Reading | None = None

@@ -91,10 +91,10 @@ class Loader:
         """The group's files, with what each says; of known bytes that is not read again."""
         for load, reading in zip(group.under_way, group.readings.result(), strict=True):
             self._verify(reading)
-            load.reading, load.rejection = (
-                reading,
-                reading.rejection or self._blocked(load, reading),
-            )
+            load.reading = reading
+            load.rejection = reading.rejection or self._blocked(load, reading)
+            if load.rejection and load.rejection.state == "incomplete":
+                load.rejection = load.rejection._replace(transient=load.is_other)
         self._keep_companies_out(group.loads)
         return group.loads
 
@@ -144,9 +144,11 @@ class Loader:
     def _arrived(load: Load, arrival: Arrival) -> None:
         if isinstance(arrival.result, Fetched):
             load.fetched = arrival.result
+            load.is_other = arrival.result.file.size != load.file.size
             if arrival.result.sha256 == _EMPTY:
-                load.rejection = Rejection(f"{load.file.path}: it is empty as yet", "incomplete")
-        elif arrival.result.kind == "broken" and _is_final(load.file):
+                reason = f"{load.file.path}: it is empty as yet"
+                load.rejection = Rejection(reason, "incomplete", load.is_other)
+        elif arrival.result.kind == "broken" and _is_final(load.file, arrival.result.reason):
             load.rejection = Rejection(arrival.result.reason, "failed")
         else:
             kind, reason = arrival.result.kind, arrival.result.reason
@@ -254,11 +256,11 @@ class Loader:
         self._store.fail(self._owner, failures, run_id=self._run_id)
 
 
-def _is_final(file: LedgerFile) -> bool:
-    """Whether what is packed and broken is so for good: nothing cuts what lies here, and what a
-    server gives is the same at a second look.
+def _is_final(file: LedgerFile, reason: str) -> bool:
+    """Whether what is packed and broken is so for good: what lies here, and what was found so
+    before, since it changed last.
     """  # fmt: skip
-    return file.source == LOCAL or file.previous_status == "incomplete"
+    return file.source == LOCAL or file.error == reason
 
 
 def _racy_from(loads: Sequence[Load], began: float) -> dict[str, float]:

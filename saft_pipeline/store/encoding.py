@@ -58,7 +58,7 @@ def ledger_files(rows: Sequence[Mapping[str, Any]]) -> list[LedgerFile]:
 
 
 def _file(row: Mapping[str, Any]) -> LedgerFile:
-    known: dict[str, Any] = {name: row.get(name) for name in _FIELDS}
+    known = {name: row[name] for name in _FIELDS}
     times = {n: datetime.fromisoformat(known[n]).astimezone(UTC) for n in _TIMES if known[n]}
     return LedgerFile(**{**known, **times})
 

@@ -88,10 +88,7 @@ class Backlog:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFile:
-    """One row of the ledger: a version of a remote file. Times are UTC.
-
-    `previous_status` is what a claimed one was before, for who holds it.
-    """
+    """One row of the ledger: a version of a remote file. Times are UTC."""
 
     id: int
     source: str
@@ -118,7 +115,6 @@ class LedgerFile:
     total_lines: int | None
     first_seen_at: datetime
     loaded_at: datetime | None
-    previous_status: str | None = None
 
     @property
     def key(self) -> str:

@@ -82,11 +82,12 @@ def put_back(path: Path, content: bytes) -> None:
     os.utime(path, (when, when))
 
 
-@pytest.mark.parametrize("kind", PACKED)
+@pytest.mark.parametrize("kind", [*PACKED, "xml"])
 def test_what_comes_cut_once_is_incomplete_and_comes_again_by_itself(
     project: Project, store: Store, looker: Looker, again: psycopg.Connection, kind: str
 ) -> None:
-    path = project.put(f"a.{kind}", PACKED[kind], modified_at=next(_times))
+    content = PACKED.get(kind, GOOD.encode())
+    path = project.put(f"a.{kind}", content, modified_at=next(_times))
     found = looker.look()
     cut(path)
     (done,) = looker.load(found)
@@ -95,7 +96,7 @@ def test_what_comes_cut_once_is_incomplete_and_comes_again_by_itself(
     (file,) = store.files()
     assert file.status == "incomplete"
     assert file.next_attempt_at
-    put_back(path, PACKED[kind])
+    put_back(path, content)
     wait(again)
     (done,) = looker.load(looker.look())
     assert done.loaded
@@ -140,6 +141,17 @@ def test_a_zip_that_comes_without_a_byte_is_never_given_up(
         "incomplete", "empty.zip/in/good.xml: its zip is empty as yet",
     )  # fmt: skip
     assert file.next_attempt_at
+
+
+@pytest.mark.parametrize("kind", ["xml", "xml.gz"])
+def test_an_upload_that_has_no_byte_yet_is_incomplete(
+    project: Project, store: Store, looker: Looker, kind: str
+) -> None:
+    project.put(f"new.{kind}", b"", modified_at=next(_times))
+    looker.load(looker.look())
+    (file,) = store.files()
+    assert (file.status, file.error) == ("incomplete", f"new.{kind}: it is empty as yet")
+    assert file.next_attempt_at is None  # its size tells when to look again
 
 
 def test_a_zip_whose_upload_is_under_way_is_incomplete_and_history_once_it_is_whole(

@@ -50,13 +50,11 @@ begin
     return public.saft_claimed(owner);
 end $$;
 
--- What `owner` holds, oldest first, and what each was before.
+-- What `owner` holds, oldest first.
 create or replace function public.saft_claimed(owner text) returns jsonb
 language sql stable set search_path = ''
 as $$
-    select coalesce(jsonb_agg(
-        f.as_json || jsonb_build_object('previous_status', f.previous_status)
-        order by f.modified_at, f.id), '[]')
+    select coalesce(jsonb_agg(f.as_json order by f.modified_at, f.id), '[]')
     from saft.ledger f
     where f.claimed_by = owner
 $$;
