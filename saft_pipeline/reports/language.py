@@ -66,8 +66,7 @@ class Language:
         """With thousands apart; `places` after the point, or as many as there are."""
         form = f"{'+' if sign else ''},{'' if places is None else f'.{places}'}f"
         text = f"{value:,}" if isinstance(value, int) and places is None else f"{value:{form}}"
-        swapped = {",": self.thousands, ".": self.decimal}
-        return "".join(swapped.get(letter, letter) for letter in text)
+        return text.translate({44: self.thousands, 46: self.decimal})
 
     def amount(self, value: Decimal) -> str:
         """An amount of euros."""

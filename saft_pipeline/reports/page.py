@@ -8,6 +8,9 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
+from functools import cache
+
+from jinja2 import Template
 
 from saft_pipeline.reports.columns import is_number
 from saft_pipeline.reports.report import Report
@@ -22,8 +25,19 @@ def page(report: Report, downloads: Mapping[str, str] | None = None) -> str:
         report: what it shows.
         downloads: addresses (`data:` ones, too) of the same report, by the name of the file.
     """
-    template = templates("saft_pipeline.reports").get_template("report.html")
-    return template.render(report=report, downloads=downloads or {}, is_number=is_number, zip=zip)
+    return _template().render(report=report, downloads=downloads or {}, zip=zip)
+
+
+@cache
+def _template() -> Template:
+    pages = templates("saft_pipeline.reports")
+    pages.filters["side"] = _side
+    return pages.get_template("report.html")
+
+
+def _side(column: str) -> str:
+    """On which side of its cells a column stands, as an attribute of theirs."""
+    return ' class="n"' if is_number(column) else ""
 
 
 def standalone(report: Report) -> str:

@@ -32,6 +32,17 @@ select name, sum(value)::bigint from saft.ledger_counts
 where name !~ '_' group by 1 having sum(value) <> 0
 """
 _COUNTED = "select status, count(*) from invoice_files where is_current group by 1"
+_DAYS_KEPT = """
+select source, day, branch, status, sum(files)::bigint, sum(invoices)::bigint, sum(lines)::bigint,
+    sum(size), sum(warned)::bigint
+from saft.ledger_days group by 1, 2, 3, 4 having sum(files) <> 0 order by 1, 2, 3, 4
+"""
+_DAYS_COUNTED = """
+select source, (first_seen_at at time zone 'UTC')::date, branch, status, count(*),
+    coalesce(sum(total_invoices), 0), coalesce(sum(total_lines), 0), sum(size),
+    count(*) filter (where warnings <> '[]')
+from invoice_files where is_current group by 1, 2, 3, 4 order by 1, 2, 3, 4
+"""
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +105,7 @@ def new_store(request: pytest.FixtureRequest, url: str) -> Iterator[Callable[[],
         store.close()
     # Whatever a test did to the ledger, its counts are what counting its rows gives.
     assert dict(rows(url, _KEPT)) == dict(rows(url, _COUNTED))
+    assert list(rows(url, _DAYS_KEPT)) == list(rows(url, _DAYS_COUNTED))
 
 
 @pytest.fixture

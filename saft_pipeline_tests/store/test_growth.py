@@ -38,6 +38,7 @@ select 'sftp://test:22/.', n, n, 1, now(), '2020-01-01'::timestamptz + n * inter
 from generate_series({first}, {last}) n;
 insert into invoice_file_links select id, id, gen_random_uuid() from invoices
 on conflict do nothing;
+select saft.add_up_counts();
 analyze;
 """
 
@@ -110,7 +111,8 @@ analyze;
 
 
 def test_the_page_takes_no_more_work_where_more_failed_and_waits(url: str, work: Work) -> None:
-    operations, found = Operations(PostgresTransport(url)), []
+    transport, found = PostgresTransport(url), []
+    operations, reports = Operations(transport), Reports(transport)
     asked: dict[str, Callable[[], object]] = {
         "overview": operations.overview,
         "figures": operations.figures,
@@ -119,6 +121,7 @@ def test_the_page_takes_no_more_work_where_more_failed_and_waits(url: str, work:
             source="well", state="failed", path=None, before=None, limit=20
         ),
         "failed of all": lambda: operations.page(state="failed", path=None, before=9, limit=20),
+        "report of files": lambda: reports.files(None, None),
     }
     for first, last in ((1, _SHORT), (_SHORT + 1, _LONG)):
         execute(url, _FAIL.format(first=first, last=last))

@@ -40,6 +40,7 @@ LANDED = {
     "20261127095000_cash_vat": "de6e98902ef4ec92",
     "20261127110000_unloaded": "3907f90e4c4677ac",
     "20261127190000_unloaded_by_source": "59d17df5a4b3d33c",
+    "20261127213000_ledger_days": "2fc6cc058b4f489e",
 }
 
 

@@ -17,6 +17,12 @@ begin
     delete from public.invoice_file_links where invoice_file_id in (select id from gone);
     insert into saft.ledger_counts (source, name, value)
     select g.source, g.status, -count(*) from gone g where g.is_current group by 1, 2;
+    insert into saft.ledger_days (source, day, branch, status, files, invoices, lines, size, warned,
+        newest)
+    select g.source, (g.first_seen_at at time zone 'UTC')::date, g.branch, g.status, -count(*),
+        -coalesce(sum(g.total_invoices), 0), -coalesce(sum(g.total_lines), 0), -sum(g.size),
+        -count(*) filter (where g.warnings <> '[]'), 0
+    from gone g where g.is_current group by 1, 2, 3, 4;
     return null;
 end $$;
 
@@ -70,6 +76,12 @@ begin
     insert into saft.ledger_counts (source, name, value, newest)
     select n.source, n.status, count(*), max(n.first_seen_at)
     from new_files n where n.is_current group by 1, 2;
+    insert into saft.ledger_days (source, day, branch, status, files, invoices, lines, size, warned,
+        newest)
+    select n.source, (n.first_seen_at at time zone 'UTC')::date, n.branch, n.status, count(*),
+        coalesce(sum(n.total_invoices), 0), coalesce(sum(n.total_lines), 0), sum(n.size),
+        count(*) filter (where n.warnings <> '[]'), max(n.id)
+    from new_files n where n.is_current group by 1, 2, 3, 4;
     if loaded <> '{}' then
         perform saft.count_loaded(loaded);
     end if;
@@ -84,15 +96,30 @@ declare
         select n from new_files n
         where n.status = 'loaded' and n.id in (select o.id from old_files o where o.loaded_at is null));
 begin
-    insert into saft.ledger_counts (source, name, value)
-    select c.source, c.status, sum(c.files)
-    from (
-        select n.source, n.status, 1 as files from new_files n where n.is_current
-        union all
-        select o.source, o.status, -1 from old_files o where o.is_current
-    ) c
-    group by 1, 2
-    having sum(c.files) <> 0;
+    with changes as materialized (
+        select c.source, (c.first_seen_at at time zone 'UTC')::date as day, c.branch, c.status,
+            sum(c.sign) as files, coalesce(sum(c.sign * c.total_invoices), 0) as invoices,
+            coalesce(sum(c.sign * c.total_lines), 0) as lines, sum(c.sign * c.size) as size,
+            coalesce(sum(c.sign) filter (where c.warnings <> '[]'), 0) as warned,
+            max(c.id) as newest
+        from (
+            select 1 as sign, n.* from new_files n where n.is_current
+            union all
+            select -1, o.* from old_files o where o.is_current
+        ) c
+        group by 1, 2, 3, 4
+        having (sum(c.sign), coalesce(sum(c.sign * c.total_invoices), 0),
+                coalesce(sum(c.sign * c.total_lines), 0), sum(c.sign * c.size),
+                coalesce(sum(c.sign) filter (where c.warnings <> '[]'), 0))
+            is distinct from (0, 0, 0, 0, 0)
+    ), by_state as (
+        insert into saft.ledger_counts (source, name, value)
+        select c.source, c.status, sum(c.files) from changes c group by 1, 2
+        having sum(c.files) <> 0
+    )
+    insert into saft.ledger_days (source, day, branch, status, files, invoices, lines, size, warned,
+        newest)
+    select * from changes;
     if loaded <> '{}' then
         perform saft.count_loaded(loaded);
     end if;
@@ -104,6 +131,7 @@ language plpgsql set search_path = ''
 as $$
 begin
     delete from saft.ledger_counts;
+    delete from saft.ledger_days;
     delete from saft.loaded_hours;
     return null;
 end $$;
@@ -132,6 +160,23 @@ begin
         select t.source, t.hour, sum(t.files), sum(t.invoices), sum(t.lines) from taken t
         where t.hour > now() - interval '8 days'
         group by 1, 2;
+    end if;
+    -- By one at a time, whose sums are then of a moment: a state that no file is in has no sums.
+    if (select count(*) from saft.ledger_days d where d.is_change) > 500
+        and pg_try_advisory_xact_lock(hashtextextended('saft ledger days', 0))
+    then
+        with taken as (
+            delete from saft.ledger_days d
+            where d.day in (select c.day from saft.ledger_days c where c.is_change)
+            returning d.*
+        )
+        insert into saft.ledger_days (source, day, branch, status, files, invoices, lines, size,
+            warned, newest, is_change)
+        select t.source, t.day, t.branch, t.status, sum(t.files), sum(t.invoices), sum(t.lines),
+            sum(t.size), sum(t.warned), max(t.newest), false
+        from taken t
+        group by 1, 2, 3, 4
+        having sum(t.files) <> 0;
     end if;
     if (select count(*) from saft.ledger_counts) < 500 then
         return;

@@ -386,11 +386,12 @@ as $$
 $$;
 
 -- Ledger rows, newest first, with ids below `before`; older versions too for a path, a run or ids.
+-- As json, which takes a fifth of the time of jsonb; with the internal columns, which nobody reads.
 create or replace function public.saft_files(
     source text default null, state text default null, path text default null,
     keys text[] default null, ids bigint[] default null, run_id text default null,
     before bigint default null, "limit" integer default 10000)
-returns jsonb
+returns json
 language plpgsql stable
 set search_path = '' set statement_timeout = '60s' set plan_cache_mode = force_custom_plan
 as $$
@@ -403,9 +404,9 @@ begin
         ids := array(select saft.unloaded(state, source, before, "limit"));
     end if;
     return coalesce((
-        select jsonb_agg(f.as_json order by f.id desc)
+        select json_agg(f.found)
         from (
-            select f.id, f.as_json from saft.ledger f
+            select to_json(f) as found from public.invoice_files f
             where (source is null or f.source = source)
                 and (sources is null or f.source = any(sources))
                 and (state is null or f.status = state)

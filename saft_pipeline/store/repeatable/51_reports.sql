@@ -277,15 +277,15 @@ declare
 begin
     return (
         with days as materialized (
-            select (f.first_seen_at at time zone 'UTC')::date as day, f.branch, f.status,
-                count(*) as files, coalesce(sum(f.total_invoices), 0) as invoices,
-                coalesce(sum(f.total_lines), 0) as lines, sum(f.size) as size,
-                count(*) filter (where f.warnings <> '[]') as warned, max(f.id) as newest
-            from public.invoice_files f
-            where f.is_current and (source is null or f.source = source)
-                and (since is null or f.first_seen_at >= since)
-                and (until is null or f.first_seen_at < until)
+            select d.day, d.branch, d.status, sum(d.files) as files, sum(d.invoices) as invoices,
+                sum(d.lines) as lines, sum(d.size) as size, sum(d.warned) as warned,
+                max(d.newest) as newest
+            from saft.ledger_days d
+            where (source is null or d.source = source)
+                and (start_date is null or d.day >= start_date)
+                and (end_date is null or d.day <= end_date)
             group by 1, 2, 3
+            having sum(d.files) <> 0
         )
         select json_build_object(
             'days', (
