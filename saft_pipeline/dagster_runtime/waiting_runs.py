@@ -42,3 +42,9 @@ class WaitingRuns(RunLauncher, ConfigurableClass):
     def terminate(self, run_id: str) -> bool:
         """A run of this process ends with it: Ctrl-C."""
         return False
+
+
+def next_run(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
+    """The run that this process executes after the one under way, if it knows of one."""
+    launcher = instance.run_launcher
+    return next(iter(launcher.waiting), None) if isinstance(launcher, WaitingRuns) else None

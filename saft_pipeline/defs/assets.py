@@ -19,23 +19,26 @@ from saft_pipeline.dagster_runtime.names import (
     TABLES_IO_MANAGER,
     UPSTREAM,
 )
+from saft_pipeline.dagster_runtime.runs import owner_of
 from saft_pipeline.dagster_runtime.step_outputs import (
     evaluated_by_the_step,
     output_context,
     silence,
 )
+from saft_pipeline.dagster_runtime.waiting_runs import next_run
 from saft_pipeline.defs import file_checks, run_files
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.run_report import RunReport
+from saft_pipeline.loading.ahead import Begun
 from saft_pipeline.loading.errors import SourceError
-from saft_pipeline.loading.file_load import TABLES, Group, GroupRows, groups
+from saft_pipeline.loading.file_load import TABLES, Arrived, Group, GroupRows
 from saft_pipeline.loading.lease_renewal import lease_renewed
 from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.stages import in_stages
 from saft_pipeline.settings.addresses import page_url
 from saft_pipeline.store.errors import TransientStoreError
-from saft_pipeline.store.model import AFTER_ALL
+from saft_pipeline.store.model import AFTER_ALL, LedgerFile
 from saft_pipeline.store.store import Store
 
 GROUP = "saft"
@@ -82,13 +85,16 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
     silence(context.log)
     run_process.note(context.instance, context.run)
     store, settings = saft.store, saft.settings
-    owner, files = run_files.take(context, store, settings.lease)
-    reader = saft.reader
-    reader.expect(len(files))
-    loader = Loader(settings, store, reader, owner=owner, run_id=context.run.run_id)
-    report = RunReport(
-        context, settings.block_on, reader.artifacts, _prefix(context), page_url(settings)
-    )
+    begun = saft.ahead.take(context.run.run_id) or _begin(context, saft)
+    owner, loader = begun.owner, begun.loader
+    artifacts = saft.reader.artifacts
+    report = RunReport(context, settings.block_on, artifacts, _prefix(context), page_url(settings))
+
+    def fetch(item: Sequence[LedgerFile] | Group) -> Arrived | Group:
+        return item if isinstance(item, Group) else loader.fetch(item)
+
+    def read(item: Arrived | Group) -> Group:
+        return item if isinstance(item, Group) else loader.read(item)
 
     def publish(group: Group) -> GroupRows:
         return _publish(context, GroupRows(owner, loader.finish_reading(group)))
@@ -100,11 +106,12 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
 
     try:
         with lease_renewed(lambda: store.renew(owner, settings.lease), settings.lease_seconds / 3):
-            in_stages(groups(files), loader.fetch, loader.read, publish, tell)
+            in_stages(_with_next(context, saft, begun), fetch, read, publish, tell)
     except SourceError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None
     except dg.DagsterExecutionInterruptedError:
+        saft.ahead.drop()
         _interrupted(context, store, loader, owner)
         raise
     except BaseException as error:
@@ -116,6 +123,26 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
         loader.close()
     report.finish()
     yield from ()
+
+
+def _begin(context: dg.AssetExecutionContext, saft: Pipeline) -> Begun:
+    """Take the run's files; none is fetched yet."""
+    owner, files = run_files.take(context, saft.store, saft.settings.lease)
+    saft.reader.expect(len(files))
+    loader = Loader(saft.settings, saft.store, saft.reader, owner=owner, run_id=context.run.run_id)
+    return Begun(owner, loader, files)
+
+
+def _with_next(
+    context: dg.AssetExecutionContext, saft: Pipeline, begun: Begun
+) -> Iterator[Group | Sequence[LedgerFile]]:
+    """The run's groups; after the first one begin with the run that this process executes next."""
+    for number, item in enumerate(begun.items):
+        run = next_run(context.instance) if number == 1 else None
+        if run and run_files.is_of_claim(run):
+            owner = owner_of(run)
+            saft.ahead.begin(run.run_id, owner, begun.loader.next(owner, run.run_id))
+        yield item
 
 
 def _prefix(context: dg.AssetExecutionContext) -> Sequence[str]:

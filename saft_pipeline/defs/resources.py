@@ -8,6 +8,7 @@ from pydantic import PrivateAttr
 
 from saft_pipeline import settings as settings_module
 from saft_pipeline.artifacts.remote import artifacts_of
+from saft_pipeline.loading.ahead import Ahead
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.loading.rounds import Rounds
 from saft_pipeline.settings import Settings
@@ -41,6 +42,11 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         return _shared_reader(self.settings)
 
     @property
+    def ahead(self) -> Ahead:
+        """What was begun of the next run: one for all runs here."""
+        return _shared_ahead(self.settings)
+
+    @property
     def rounds(self) -> Rounds:
         """Goes round the sources: one for all ticks of a process, so that each knows the last."""
         return _shared_rounds(self.settings.home)
@@ -70,6 +76,11 @@ def pipeline_of(settings: Settings | None) -> Pipeline:
 @cache
 def _shared_reader(settings: Settings) -> FileReader:
     return FileReader(artifacts_of(settings))
+
+
+@cache
+def _shared_ahead(_settings: Settings) -> Ahead:
+    return Ahead()
 
 
 @cache

@@ -25,7 +25,7 @@ def take(
         dagster.Failure: a partition stands for no file, or what the parent left can't be had.
     """
     run = context.run
-    if run.parent_run_id is None and run.tags.get(CLAIM_TAG):
+    if is_of_claim(run):
         owner = owner_of(run)
         if files := store.claimed(owner):
             return owner, files
@@ -39,6 +39,11 @@ def take(
     if wanted or run.parent_run_id:
         context.instance.add_run_tags(run.run_id, {CLAIM_TAG: owner, FILES_TAG: str(len(files))})
     return owner, files
+
+
+def is_of_claim(run: dg.DagsterRun) -> bool:
+    """Whether a run is for files that were claimed for it, and the first to be."""
+    return run.parent_run_id is None and bool(run.tags.get(CLAIM_TAG))
 
 
 def _wanted(context: dg.AssetExecutionContext, store: Store) -> list[LedgerFile]:

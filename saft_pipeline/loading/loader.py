@@ -29,6 +29,9 @@ from saft_pipeline.store.store import Store
 
 MAX_ATTEMPTS = 6
 
+# What a source is used for: each use has a connection of its own where the server allows it.
+_FETCH, _CLEAR = "fetch", "clear"
+
 _EMPTY = hashlib.sha256().hexdigest()
 
 _STATE_OF: dict[str, State] = {
@@ -53,10 +56,27 @@ class Loader:
         self._owner = owner
         self._run_id = run_id
         self._sources: dict[tuple[str, str], Source] = {}
+        self._beside: dict[str, Source] = {}
         self._open: dict[int, Load] = {}
         self._artifacts = reader.artifacts
         keys = settings.saft_public_keys
         self._keys = {program: path.expanduser().read_bytes() for program, path in keys}
+
+    def next(self, owner: str, run_id: str) -> Loader | None:
+        """One for the run after this one, with connections of its own where those are allowed."""
+        fetched_from = {n: source for (n, use), source in self._sources.items() if use == _FETCH}
+        if not all(source.allows_another for source in fetched_from.values()):
+            return None
+        loader = Loader(self._settings, self._store, self._reader, owner=owner, run_id=run_id)
+        loader._beside = fetched_from
+        return loader
+
+    def claimed(self) -> list[LedgerFile]:
+        """The files of its claim, which is renewed."""
+        self._store.renew(self._owner, self._settings.lease)
+        files = self._store.claimed(self._owner)
+        self._reader.expect(len(files))
+        return files
 
     def fetch(self, files: Sequence[LedgerFile]) -> Arrived:
         """The bytes of a group's files, or why they could not be had. Raises SourceError."""
@@ -138,7 +158,7 @@ class Loader:
     def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         for name in dict.fromkeys(f.source for f in files):
             of_source = [f for f in files if f.source == name]
-            yield from self._source(name, "fetch").fetch(of_source, spill)
+            yield from self._source(name, _FETCH).fetch(of_source, spill)
 
     @staticmethod
     def _arrived(load: Load, arrival: Arrival) -> None:
@@ -202,7 +222,7 @@ class Loader:
             files = (load.file for load in loads if load.file.source == name)
             of_source = [file for file in files if not splits(file.path)]
             gone = []
-            for file, problem in self._source(name, "clear").clear_away(of_source):
+            for file, problem in self._source(name, _CLEAR).clear_away(of_source):
                 if problem is None:
                     gone.append(file.id)
                 else:
@@ -247,7 +267,7 @@ class Loader:
     def _source(self, name: str, use: str) -> Source:
         """One for each use: clearing away goes on while the next group is fetched."""
         if (name, use) not in self._sources:
-            beside = self._sources.get((name, "fetch"))
+            beside = self._sources.get((name, _FETCH)) or self._beside.get(name)
             self._sources[name, use] = source_of(name, self._settings, beside)
         return self._sources[name, use]
 

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -22,18 +23,19 @@ from saft_pipeline.sftp.model import Fetched
 
 # So many files pay for its start.
 WORTH_IT = 100
-_SMALL = 64 << 10
+SMALL = 64 << 10
 _LOST = (EOFError, OSError)
 
 
 class FileReader:
-    """Reads groups of files one after the other, as they are asked for."""
+    """Reads groups of files one after the other, as they are asked for, by any thread."""
 
     def __init__(self, artifacts: Artifacts) -> None:
         self.artifacts = artifacts
         # What is asked next is there when an answer has been sent: the process never waits.
         self._asking = ThreadPoolExecutor(1, "asking")
         self._answers = ThreadPoolExecutor(1, "answers")
+        self._turn = threading.Lock()
         self._process: _Process | None = None
 
     def expect(self, count: int) -> None:
@@ -44,8 +46,9 @@ class FileReader:
     def read(self, jobs: Sequence[FileToRead], pack: str | None = None) -> Future[list[Reading]]:
         """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""
         if self._process is not None and all(is_small(job.fetched) for job in jobs):
-            asked = self._asking.submit(self._process.ask, self.artifacts, jobs, pack)
-            return self._answers.submit(self._answer, self._process, asked, jobs, pack)
+            with self._turn:  # answers come in the order in which it was asked
+                asked = self._asking.submit(self._process.ask, self.artifacts, jobs, pack)
+                return self._answers.submit(self._answer, self._process, asked, jobs, pack)
         done: Future[list[Reading]] = Future()
         done.set_result(read_files(jobs, self.artifacts, pack))
         return done
@@ -95,7 +98,7 @@ class _Process:
 
 def is_small(fetched: Fetched) -> bool:
     """Whether a file's bytes and rows stay in memory: these are sent, and kept in packs."""
-    return isinstance(fetched.content, bytes) and len(fetched.content) <= _SMALL
+    return isinstance(fetched.content, bytes) and len(fetched.content) <= SMALL
 
 
 def _serve(connection: Connection) -> None:

@@ -48,6 +48,11 @@ _NO_SIZE = 0
 class Source(Protocol):
     """One place that files are fetched from."""
 
+    @property
+    def allows_another(self) -> bool:
+        """Whether files may be fetched beside it at the same time."""
+        ...
+
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         """Each file once, in any order; files over 1 MB are written into `spill`."""
         ...
@@ -92,6 +97,11 @@ class LocalSource:
     def __init__(self, folders: Sequence[Path]) -> None:
         """`folders`: those that clients of the API may name files in."""
         self._folders = folders
+
+    @property
+    def allows_another(self) -> bool:
+        """A local file is read by whoever likes."""
+        return True
 
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         """Each file as it is now, judged anew; a zip once for its members."""
@@ -156,12 +166,20 @@ class SftpSource:
         known = self._sftp.quirks if self._sftp else quirks_of(self._settings)
         return 1 in (known.connections, self._settings.sftp_connections)
 
+    @property
+    def allows_another(self) -> bool:
+        """Whether SFTP_CONNECTIONS leaves one more beside it and the one that clears away."""
+        used = 1 if self._settings.after_load == "keep" else 2
+        return not self.is_alone and used < self._settings.sftp_connections
+
     def fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
         """After the last try with a lost connection what is missing has failed as transient.
 
         Raises SourceError: login, host key or folder.
         """
         with self._turn, source_errors():
+            if self._beside and not self._has_room(self._beside):
+                raise TransientSftpError(f"{self._settings.address}: no second connection")
             yield from self._fetch(files, spill)
 
     def _fetch(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
+from saft_pipeline.loading.ahead import Ahead, Begun
 from saft_pipeline.sftp.client import Sftp
 from saft_pipeline.sftp.errors import FileStays, PermanentSftpError
 from saft_pipeline.store.store import Store
@@ -85,6 +86,27 @@ def test_draining_goes_on_until_nothing_is_pending(
     monkeypatch.setattr("saft_pipeline.loading.taking._MOST_A_TICK", 1)
     drop(project, 3)
     assert saft("poll", "--drain", "--json").json["loaded"] == 3
+
+
+def test_runs_that_follow_each_other_are_begun_ahead_and_all_is_loaded_once(
+    project: Project, saft: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAX_FILES_PER_RUN", "60")
+    taken: list[int] = []
+
+    class Watched(Ahead):
+        def take(self, run_id: str) -> Begun | None:
+            begun = super().take(run_id)
+            taken.append(len(begun.groups) if begun else 0)
+            return begun
+
+    monkeypatch.setattr("saft_pipeline.defs.resources.Ahead", Watched)
+    drop(project, 130)
+    done = saft("poll", "--drain", "--json")
+    assert (done.json["loaded"], done.json["failed"], done.json["pending"]) == (130, 0, 0)
+    assert {(f.attempts, f.total_invoices) for f in store.files()} == {(1, 1)}
+    assert taken[0] == 0
+    assert all(taken[1:])
 
 
 def test_draining_waits_for_what_another_has_claimed(

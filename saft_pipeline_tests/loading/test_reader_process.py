@@ -105,7 +105,7 @@ def test_when_the_process_is_killed_reading_goes_on_here(apart: FileReader) -> N
 
 
 def test_a_large_file_is_read_here(apart: FileReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_process, "_SMALL", 1000)
+    monkeypatch.setattr(reader_process, "SMALL", 1000)
     assert apart.read(JOBS).done()
 
 

@@ -1,0 +1,100 @@
+"""The files of the run that comes next, fetched and read while this one goes on.
+
+A run's last files have no work behind them, the first of the next none before them: without this
+a core waits for a quarter of the time of a run, and far away one connection is the limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import Thread
+
+from saft_pipeline.loading.file_load import GROUP_BYTES, Group, groups
+from saft_pipeline.loading.loader import Loader
+from saft_pipeline.loading.reader_process import SMALL
+from saft_pipeline.store.model import LedgerFile
+
+
+@dataclass
+class Begun:
+    """A run's claim and its files, of which those of the first `groups` are fetched and read."""
+
+    owner: str
+    loader: Loader
+    files: Sequence[LedgerFile] = ()
+    groups: list[Group] = field(default_factory=list)
+
+    @property
+    def items(self) -> Iterator[Group | list[LedgerFile]]:
+        """All groups of the run: those that were begun, then the files of the others."""
+        yield from self.groups
+        yield from islice(groups(self.files), len(self.groups), None)
+
+
+class _Beginning:
+    """A run that is begun with in a thread of its own, until it is its turn."""
+
+    def __init__(self, begun: Begun) -> None:
+        self._begun = begun
+        self._is_over = self._is_dropped = False
+        # A server that gives nothing must not keep the process from its end.
+        self._thread = Thread(target=self._go, name="ahead", daemon=True)
+        self._thread.start()
+
+    def end(self) -> Begun:
+        """What was begun, the group under way with it."""
+        self._is_over = True
+        self._thread.join()
+        return self._begun
+
+    def drop(self) -> None:
+        """Nobody wants it any more."""
+        self._is_over = self._is_dropped = True
+
+    def _go(self) -> None:
+        with suppress(Exception):  # the run itself meets it, and tells of it
+            self._take_groups()
+        if self._is_dropped:
+            self._begun.loader.close()
+
+    def _take_groups(self) -> None:
+        begun, room = self._begun, GROUP_BYTES
+        begun.files = begun.loader.claimed()
+        for group in groups(begun.files):
+            room -= sum(file.size for file in group)
+            if self._is_over or room < 0 or any(file.size > SMALL for file in group):
+                return
+            begun.groups.append(begun.loader.read(begun.loader.fetch(group)))
+
+
+class Ahead:
+    """What is begun of one run, by the run before it."""
+
+    def __init__(self) -> None:
+        self._run_id: str | None = None
+        self._beginning: _Beginning | None = None
+
+    def begin(self, run_id: str, owner: str, loader: Loader | None) -> None:
+        """Begin with a run that `loader` is for, if there is one."""
+        if loader:
+            self.drop()
+            self._run_id, self._beginning = run_id, _Beginning(Begun(owner, loader))
+
+    def take(self, run_id: str) -> Begun | None:
+        """What was begun of a run whose turn it is, if anything was."""
+        beginning, self._beginning = self._beginning, None
+        begun = beginning.end() if beginning else None
+        if begun and begun.groups and run_id == self._run_id:
+            return begun
+        if begun:
+            begun.loader.close()
+        return None
+
+    def drop(self) -> None:
+        """Let go of what was begun: its run does not come."""
+        if self._beginning:
+            self._beginning.drop()
+        self._beginning = None

@@ -1,0 +1,166 @@
+"""The run that comes next, begun with while another goes on: all of it, some, or nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from saft_pipeline.loading import ahead as module
+from saft_pipeline.loading import sources
+from saft_pipeline.loading.ahead import Ahead, Begun
+from saft_pipeline.loading.errors import SourceError
+from saft_pipeline.loading.file_load import FIRST_GROUP_FILES, Group
+from saft_pipeline.loading.loader import Loader
+from saft_pipeline.loading.poll import Claim
+from saft_pipeline.loading.reader_process import SMALL
+from saft_pipeline.loading.servers import quirks_of
+from saft_pipeline.settings import load
+from saft_pipeline.sftp.client import Sftp
+from saft_pipeline.sftp.errors import LoginRefusedError, SftpError, TooManyConnectionsError
+from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.project import Project, one_invoice, poll_once
+from saft_pipeline_tests.loading.test_loader import EARLY, loader_of
+
+_FILES = FIRST_GROUP_FILES + 3  # of the second run: two groups
+_TWO_RUNS = {
+    "MAX_FILES_PER_BATCH": "0",
+    "MAX_FILES_PER_RUN": str(_FILES),
+    "RUN_PER_FILE_UP_TO": "0",
+}
+
+Claims = Callable[..., tuple[Loader, Claim]]
+
+
+@pytest.fixture
+def two_runs(project: Project, store: Store) -> Iterator[Claims]:
+    """A loader that has fetched the one file of a run, and the claim of the run after it."""
+    loaders = []
+
+    def claims(last: bytes | str = "<a/>", **env: str) -> tuple[Loader, Claim]:
+        for number in range(1, _FILES):
+            project.put(f"{number:03}.xml", one_invoice(f"FT A/{number}"), modified_at=EARLY)
+        project.put("last.xml", last, modified_at=EARLY + 1)
+        project.put("other.xml", one_invoice("FT A/0"), modified_at=EARLY + 2)
+        settings = load({**project.env, **_TWO_RUNS, **env})
+        poll = poll_once(settings, store, turn_of=lambda _: "came")
+        by_size = sorted(poll.claims, key=lambda claim: len(claim.files))
+        assert [len(claim.files) for claim in by_size] == [1, _FILES]
+        loaders.append(loader := loader_of(settings, store, by_size[0].owner))
+        loader.fetch(by_size[0].files)
+        return loader, by_size[1]
+
+    yield claims
+    for loader in loaders:
+        loader.close()
+
+
+def begun_after(loader: Loader, claim: Claim) -> Begun | None:
+    """What is begun of the claim's run once nothing more can be."""
+    ahead = Ahead()
+    ahead.begin("next", claim.owner, loader.next(claim.owner, "next"))
+    if ahead._beginning:
+        ahead._beginning._thread.join()
+    return ahead.take("next")
+
+
+def test_all_groups_of_small_files_are_begun(two_runs: Claims) -> None:
+    begun = begun_after(*two_runs())
+    assert begun
+    begun.loader.close()
+    sizes = [len(item.loads) if isinstance(item, Group) else 0 for item in begun.items]
+    assert sizes == [FIRST_GROUP_FILES, _FILES - FIRST_GROUP_FILES]
+
+
+def test_what_is_begun_was_read(two_runs: Claims) -> None:
+    begun = begun_after(*two_runs())
+    assert begun
+    read = [load for group in begun.groups for load in begun.loader.finish_reading(group)]
+    begun.loader.close()
+    assert sum(load.rejection is None for load in read) == _FILES - 1
+    assert [x.file.path for x in read if x.rejection] == ["last.xml"]
+
+
+def test_from_a_large_file_on_groups_are_left_to_the_run(two_runs: Claims) -> None:
+    begun = begun_after(*two_runs(b"<a>" + bytes(SMALL)))
+    assert begun
+    begun.loader.close()
+    first, second = begun.items
+    assert isinstance(first, Group)
+    assert isinstance(second, list)
+    assert len(second) == _FILES - FIRST_GROUP_FILES
+
+
+def test_no_more_bytes_are_held_than_those_of_a_group(
+    two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GROUP_BYTES", 100)
+    assert begun_after(*two_runs()) is None
+
+
+def test_of_a_run_that_does_not_come_next_nothing_is_used_and_nothing_kept_open(
+    two_runs: Claims,
+) -> None:
+    loader, claim = two_runs()
+    ahead = Ahead()
+    following = loader.next(claim.owner, "next")
+    ahead.begin("next", claim.owner, following)
+    assert ahead.take("another") is None
+    assert following
+    assert following._sources == {}
+    assert ahead.take("next") is None
+
+
+def test_what_is_dropped_keeps_nothing_open(two_runs: Claims) -> None:
+    loader, claim = two_runs()
+    ahead = Ahead()
+    following = loader.next(claim.owner, "next")
+    ahead.begin("next", claim.owner, following)
+    thread = ahead._beginning._thread if ahead._beginning else None
+    ahead.drop()
+    assert thread
+    thread.join(30)
+    assert following
+    assert (following._sources, ahead.take("next")) == ({}, None)
+
+
+@pytest.mark.parametrize(
+    ("after_load", "connections", "begins"),
+    [("keep", 1, False), ("keep", 2, True), ("archive", 2, False), ("archive", 3, True)],
+)
+def test_no_more_connections_are_made_than_the_setting_allows(
+    two_runs: Claims, after_load: str, connections: int, begins: bool
+) -> None:
+    loader, claim = two_runs(AFTER_LOAD=after_load, SFTP_CONNECTIONS=str(connections))
+    following = loader.next(claim.owner, "next")
+    assert (following is not None) is begins
+
+
+@pytest.mark.parametrize("error", [TooManyConnectionsError("full"), LoginRefusedError("no")])
+def test_a_server_that_lets_only_one_in_is_asked_once(
+    project: Project, two_runs: Claims, monkeypatch: pytest.MonkeyPatch, error: SftpError
+) -> None:
+    loader, claim = two_runs()
+
+    def refuse(*_: object) -> Sftp:
+        raise error
+
+    monkeypatch.setattr(sources, "open_connection", refuse)
+    assert begun_after(loader, claim) is None
+    assert loader.next(claim.owner, "next") is None
+    loader.close()
+    assert quirks_of(load(project.env)).connections == 1
+
+
+def test_what_fails_ahead_is_left_to_the_run_and_harms_no_file(
+    store: Store, two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader, claim = two_runs()
+
+    def fail(*_: object) -> None:
+        raise SourceError("the folder is gone")
+
+    monkeypatch.setattr(Loader, "_arrivals", fail)
+    assert begun_after(loader, claim) is None
+    assert {f.status for f in store.claimed(claim.owner)} == {"running"}
+    assert store.counts(claim.files[0].source) == {"running": _FILES + 1}
