@@ -131,7 +131,7 @@ def no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("saft_pipeline.store.encoding.PAGE", 1)
     monkeypatch.setattr(
         "saft_pipeline.loading.rounds.tell",
-        lambda look, store, last, until: poll.tell(look, store, last=last, until=-math.inf),
+        lambda look, store, last, **_: poll.tell(look, store, last=last, until=-math.inf),
     )
 
 
