@@ -29,9 +29,10 @@ from saft_pipeline.sftp.model import Packed
 from saft_pipeline.sftp.paths import name_pattern, raw_path
 
 # A zip that is broken though all of it came is so for good at the second look. One that the server
-# gives in part, or of which it tells no size, is looked into a few times more.
+# gives in part, or of which it tells no size, is looked into a few times more, later and later.
 _ENOUGH = 6
 _ALL_OF_IT, _PART_OF_IT = 3, 1
+_PAUSE = 30.0  # seconds
 
 
 def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float) -> Listing:
@@ -106,13 +107,14 @@ class _Found:
     """What is in a zip, or why it can't be taken; `noticed` once it was told what isn't read.
 
     `unread` are how many files in it don't fit the pattern, `looks` how much is known of a broken
-    one: see `_ENOUGH`.
+    one (see `_ENOUGH`), which is looked into again from `again_at` (epoch) on.
     """
 
     members: Sequence[Member]
     reason: str | None = None
     state: Literal["unreadable", "incomplete", "failed"] = "unreadable"
     looks: int = 0
+    again_at: float = 0.0
     unread: int = 0
     noticed: bool = False
     sha256: str = ""
@@ -148,7 +150,8 @@ def _found(
         is_whole = fetched.file.size == listed.size > 0
         looks = (before.looks if before else 0) + (_ALL_OF_IT if is_whole else _PART_OF_IT)
         state: Literal["failed", "incomplete"] = "failed" if looks >= _ENOUGH else "incomplete"
-        return _Found([], str(error), state, looks)
+        again_at = 0.0 if is_whole else time.time() + _PAUSE * 2**looks
+        return _Found([], str(error), state, looks, again_at)
     except ArchiveError as error:
         return _Found([], str(error))
 
@@ -171,7 +174,10 @@ class _Index:
     def is_open(self, file: RemoteFile) -> bool:
         """Whether it is to be looked into, for the first time or once more."""
         found = self.found(file)
-        return found is None or (found.reason is not None and found.state == "incomplete")
+        if found is None:
+            return True
+        waits = found.reason is not None and found.state == "incomplete"
+        return waits and found.again_at <= time.time()
 
     def note(self, file: RemoteFile, found: _Found) -> None:
         """Keep what was found in it."""

@@ -108,7 +108,8 @@ def take(file: RemoteFile, root: bytes, reader: Reader) -> Conversation[Fetched 
     """Read one file; if it isn't any more what the listing said, read it as it is now."""
     try:
         path = paths.below(root, file.path)
-        if file.size < reader.max_read():
+        # One byte more, where that may be asked for, tells that it is no longer.
+        if 0 < file.size + reader.quirks.reads_past_end <= reader.max_read():
             fetched = yield from _take_small(file, path, reader)
             if fetched:
                 return fetched
@@ -240,9 +241,9 @@ def _found(
 
     The bytes are in hand then, and their own end says whether they are whole.
     """
-    if not _tells(looked) and quirks.fstat:
+    if quirks.fstat and not _is_sure(file, looked):
         by_path = yield from ask(wire.stat(path))
-        if _tells(by_path):
+        if _is_sure(file, by_path) or (_tells(by_path) and not _tells(looked)):
             looked, quirks.fstat = by_path, False
     if not isinstance(looked, Attributes):
         return file
@@ -250,6 +251,12 @@ def _found(
     known = looked.modified_at if quirks.times else None
     modified_at = file.modified_at if known is None else known
     return RemoteFile(file.path, size, modified_at)
+
+
+def _is_sure(file: RemoteFile, looked: Reply) -> bool:
+    """Whether there are bytes, as many as the listing said, if that said so."""
+    size = looked.size if isinstance(looked, Attributes) and _tells(looked) else 0
+    return bool(size) and file.size in (0, size)
 
 
 def _tells(looked: Reply) -> bool:

@@ -8,10 +8,12 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
 
+from saft_pipeline.loading import archive_looks
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
@@ -182,16 +184,27 @@ def test_an_archive_that_is_whole_and_broken_at_two_looks_has_failed_and_is_left
 
 
 def test_a_zip_that_the_server_gives_in_part_is_looked_into_again_and_again(
-    project: Project, store: Store, quirky_sshd: tuple[Sshd, Path]
+    project: Project,
+    store: Store,
+    quirky_sshd: tuple[Sshd, Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with server_with(project, quirky_sshd, "sizes are zero") as other:
         looker = Looker(other, store)
         other.put("part.zip", WHOLE[:HALF], modified_at=next(_times))
+        looker.look()
+        now = [time.time()]
+        with monkeypatch.context() as patch:
+            patch.setattr(archive_looks, "_found", lambda *_: pytest.fail("too soon"))
+            looker.look()
+        clock = SimpleNamespace(monotonic=time.monotonic, time=lambda: now[0])
+        monkeypatch.setattr(archive_looks, "time", clock)
         seen = []
-        for _ in range(6):
+        for _ in range(5):
+            now[0] += 1000
             looker.look()
             seen += [file.status for file in store.files()]
-    assert seen == ["incomplete"] * 5 + ["failed"]
+    assert seen == ["incomplete"] * 4 + ["failed"]
 
 
 @pytest.mark.parametrize("after_load", ["keep", "archive"])

@@ -22,7 +22,10 @@ def main(arguments: list[str]) -> None:
     server, packets = Server(behaviour_of(*names)), wire.Packets()
     drip = server.behaviour.drip
     while received := os.read(0, 1 << 16):
-        for answer in server.answers(list(packets.feed(received))):
+        asked = list(packets.feed(received))
+        if server.behaviour.drips_from in [packet[0] for packet in asked]:
+            drip = "bytes"
+        for answer in server.answers(asked):
             framed = struct.pack(">I", len(answer)) + answer
             slow = answer[0] in ({wire.NAME} if drip == "names" else {wire.DATA})
             if drip == "bytes" and answer[0] != wire.VERSION:
