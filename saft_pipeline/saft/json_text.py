@@ -8,51 +8,57 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from saft_pipeline.saft.records import Row
-
 encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 encode_sorted = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
-_MOST_FORMATS = 1000  # real files show some tens
-_PLACE = re.compile('"<([0-9]+)>"')
+_PLACE = re.compile('(?<=")<([0-9]+)>(?=")')
 
 
 class Template:
     """JSON of texts at known places, where those that are None or empty are left out.
 
-    `write` makes it the long way, of any values. For each pattern of present ones that shows, a
-    format string is kept, with the order of its values. What JSON escapes shows in the result,
-    and is then written the long way.
+    `write` makes it the long way, of any values. For each pattern of present ones that shows, the
+    text between them is kept, with their order. Where one holds what JSON escapes, it is written
+    the long way.
     """
 
-    def __init__(
-        self, write: Callable[[Sequence[str | None]], str], places: Sequence[int] | None = None
-    ) -> None:
-        """`places` are the indices of those values that are written; without it all are."""
+    def __init__(self, write: Callable[[Sequence[str | None]], str], most: int = 1000) -> None:
+        """Of `most` patterns the text is kept: real files show some tens."""
         self._write = write
-        self._pick = picker(places) if places else None
+        self._most = most
         self._formats: dict[tuple[bool, ...], _Format] = {}
 
     def members(self, values: Sequence[str | None]) -> str:
         """The members of an object, without its braces."""
-        picked = self._pick(values) if self._pick else values
-        present = tuple(map(bool, picked))
-        form, pick, quotes = self._formats.get(present) or self._new(present)
-        text = form % pick(picked)
-        return text if _is_plain(text, quotes) else self._write(picked)
+        present = tuple(map(bool, values))
+        form = self._formats.get(present)
+        if form is None:
+            if len(self._formats) >= self._most:
+                return self._write(values)
+            form = self._formats[present] = self._new(present)
+        parts, pick = form
+        there = pick(values)
+        if not _is_plain("".join(there)):
+            return self._write(values)
+        parts = parts[:]
+        parts[1::2] = there
+        return "".join(parts)
 
     def _new(self, present: tuple[bool, ...]) -> _Format:
         text = self._write([f"<{n}>" if there else None for n, there in enumerate(present)])
-        order = [int(n) for n in _PLACE.findall(text)]
-        form = _Format(_PLACE.sub('"%s"', text), picker(order), text.count('"'))
-        if len(self._formats) < _MOST_FORMATS:
-            self._formats[present] = form
-        return form
+        between, order = split_at_places(text)
+        parts = [part for before in between for part in (before, "")][:-1]
+        return _Format(parts, picker(order))
 
 
 class _Format(NamedTuple):
-    text: str
-    pick: Callable[[Sequence[str | None]], Row]
-    quotes: int
+    parts: list[str]  # every second is a value's
+    pick: Callable[[Sequence[str | None]], tuple[str, ...]]
+
+
+def split_at_places(text: str) -> tuple[list[str], list[int]]:
+    """What stands between values such as `"<12>"`, and their numbers."""
+    parts = _PLACE.split(text)
+    return parts[::2], [int(n) for n in parts[1::2]]
 
 
 def picker(indices: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
@@ -72,8 +78,6 @@ def of_fields(fields: Sequence[str]) -> Template:
     return Template(write)
 
 
-def _is_plain(text: str, quotes: int) -> bool:
-    """Whether it holds nothing that XML allows and JSON escapes, but its own quotes."""
-    return text.count('"') == quotes and not (
-        "\\" in text or "\n" in text or "\t" in text or "\r" in text
-    )
+def _is_plain(text: str) -> bool:
+    """Whether it holds nothing that XML allows and JSON escapes."""
+    return not ('"' in text or "\\" in text or "\n" in text or "\t" in text or "\r" in text)

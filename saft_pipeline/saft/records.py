@@ -6,10 +6,14 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
+
+if TYPE_CHECKING:
+    from saft_pipeline.saft.invoices import InvoiceLayout
 
 Row = tuple[str | None, ...]
 Extra = dict[str, Any]
+Whole = tuple["InvoiceLayout", list["str | None"]]
 Value = str | Extra | list[Any] | None  # all that is in an element
 
 
@@ -79,10 +83,13 @@ class Lines(Sequence[Row]):
 
     def append(self, row: Row, extra_json: str = "") -> None:
         """Add a line and what it holds beyond the columns, as members of a JSON object."""
-        self._rows.append(row)
-        self._extras.append(extra_json)
-        if extra_json:
-            self.have_extras = True
+        self.extend([row], [extra_json])
+
+    def extend(self, rows: Sequence[Row], extras: Sequence[str]) -> None:
+        """Add several."""
+        self._rows += rows
+        self._extras += extras
+        self.have_extras = self.have_extras or any(extras)
 
     def pack(self) -> None:
         """Store what was added until now compactly."""
@@ -142,13 +149,14 @@ class Invoice:
     """A SalesInvoices/Invoice: `values` are `INVOICE_FIELDS`, each line is `LINE_FIELDS`.
 
     `extra_json` is what has no column, as the members of a JSON object: most readers of invoices
-    don't ask for it, and it is written as it is.
+    don't ask for it, and it is written as it is. `whole` is what all of it was picked from.
     """
 
     values: Row
     lines: Lines
     line: int
     extra_json: str = ""
+    whole: Whole | None = None
 
     @property
     def extra(self) -> Extra:

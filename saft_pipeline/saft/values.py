@@ -144,12 +144,14 @@ class Cleaned(dict[str | None, str | None]):
     def __init__(self, check: Check | None) -> None:
         super().__init__({None: None})
         self._check = check
+        self._left = _MOST_KEPT
 
     def __missing__(self, text: str) -> str | None:
         value: str | None = text.strip(XML_BLANKS) or None
         if value and self._check:
             value = self._check(value)
-        if len(self) < _MOST_KEPT and len(text) <= _LONGEST_KEPT:
+        if self._left and len(text) <= _LONGEST_KEPT:
+            self._left -= 1
             self[text] = value
         return value
 

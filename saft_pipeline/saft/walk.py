@@ -15,13 +15,13 @@ from lxml.etree import _Element as Element
 from saft_pipeline.saft.errors import ContentError, SaftError
 from saft_pipeline.saft.header import read_header, refuse_foreign_namespace
 from saft_pipeline.saft.invoices import DocumentDraft, InvoiceDraft
+from saft_pipeline.saft.kinds import Kind, Layout
 from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.master_files import read_customer, read_other
 from saft_pipeline.saft.records import Header, Record
 from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS, Section
 from saft_pipeline.saft.shapes import (
     ElementError,
-    Kind,
     line_of,
     line_of_tail,
     nodes_of,
@@ -33,8 +33,8 @@ _MOST_HELD = 10_000_000  # characters of what is kept as a whole
 _MOST_READ = 12_000_000  # characters of the file meanwhile, comments too
 # An element counts as 50 characters: what an empty one takes.
 _held = etree.XPath("50 * count(descendant::*) + string-length()")
-_has_tails = etree.XPath("boolean(descendant::*/following-sibling::text())")
-_DECLARED = Kind(1, {"": 0})
+_has_tails = etree.XPath("boolean(descendant-or-self::*/*[1]/following-sibling::text())")
+_DECLARED = Kind(Layout, 1, {"": 0})
 
 
 class Walker:
@@ -74,13 +74,13 @@ class Walker:
         self.totals.warnings.finish()
         yield from self._taken()
 
-    def read_invoices(self, section: Element, first_line: int) -> list[Record]:
+    def read_invoices(self, section: Element, first_line: int) -> Iterator[Record]:
         """What stands in an element of its own, as if in the open section."""
         before, self.first_line = self.first_line, first_line - 1
         self._has_tails = bool(_has_tails(section))
-        self._walk(section, _OF_SECTIONS["sales_invoices"], ended=True)
+        for _ in self._steps(section, _OF_SECTIONS["sales_invoices"], ended=True):
+            yield from self._taken()
         self.first_line, self._has_tails = before, True
-        return self._taken()
 
     def branch(self) -> Walker:
         """One that goes on between two invoices, with totals of its own."""
@@ -116,6 +116,16 @@ class Walker:
 
     def _walk(self, parent: Element, handlers: Mapping[str, Handler], ended: bool) -> None:  # noqa: FBT001
         """Hand the children to their handlers in order; let go of those that are complete."""
+        for _ in self._steps(parent, handlers, ended):
+            pass
+
+    def _steps(
+        self,
+        parent: Element,
+        handlers: Mapping[str, Handler],
+        ended: bool,  # noqa: FBT001
+    ) -> Iterator[None]:
+        """The same, a child at a time."""
         children = list(parent)
         if not children:
             return
@@ -132,6 +142,7 @@ class Walker:
                 raise self._placed(error, child) from None
             if child.tail and child is not last:
                 self._stray(str(parent.tag), child.tail, line_of_tail(child))
+            yield
         if not ended:
             del parent[:-1]
 
@@ -234,12 +245,10 @@ class Walker:
             if not done:
                 return self._read_lines(draft)
             nodes = nodes_of(element, self._stray if self._has_tails else None)
-            rest, lines = draft.kind.read_all(nodes, self._stray)
+            draft.take(nodes, self._stray, self._header_before(element).values[0])
         except ElementError as error:
             error.name_document(_number_of(element) if isinstance(draft, InvoiceDraft) else None)
             raise
-        draft.take_rest(rest)
-        draft.take_lines(lines)
         return self._end_document(draft)
 
     def _read_lines(self, draft: InvoiceDraft | DocumentDraft) -> None:
@@ -251,7 +260,7 @@ class Walker:
             if line.tail:
                 self._stray(str(draft.element.tag), line.tail, line_of_tail(line))
             draft.element.remove(line)
-            draft.take_lines([draft.kind.read_inner(nodes_of(line, self._stray), self._stray)])
+            draft.take_line(nodes_of(line, self._stray), self._stray)
         if lines:
             draft.pack()
             self._open = None
@@ -277,7 +286,7 @@ class Walker:
         if draft.number_lines():
             message = f"invoice {number}: LineNumber missing or repeated, numbered by position"
             warnings.add("line_numbers", message, line)
-        invoice, content = draft.finish(self._header_before(draft.element).values[0])
+        invoice, content = draft.finish()
         before = self.totals.seen_invoices.add(number, content)
         if before is None:
             self.totals.invoices += 1
