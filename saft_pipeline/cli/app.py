@@ -24,6 +24,7 @@ from saft_pipeline.cli import (
     runs,
     serve,
     show,
+    status,
     up,
     validate,
 )
@@ -39,7 +40,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for module in (
-    demo, init, up, serve, poll, files, validate, show, runs, report, export, prune, check, bench,
+    demo, init, up, serve, poll, files, status, validate, show, runs, report, export, prune, check,
+    bench,
 ):  # fmt: skip
     module.register(app)
 app.add_typer(db.app, name="db")

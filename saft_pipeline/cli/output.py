@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from saft_pipeline.store.model import LedgerFile
 
 OK, FOUND, COULD_NOT = 0, 1, 2
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+OfSource = Annotated[str | None, typer.Option("--source", help="Only files of this source.")]
 
 words = Console(stderr=True, highlight=False)
 answer = Console(highlight=False)
@@ -56,6 +59,15 @@ def file_line(file: LedgerFile) -> str:
     if file.status != "loaded":
         return f"{file.status}: {file.error or file.path}"
     return f"loaded {file.path}: {holding(file.total_invoices or 0, file.total_lines or 0)}"
+
+
+def file_row(file: LedgerFile) -> dict[str, Any]:
+    """What `--json` says of a file."""
+    names = (
+        "id source path version filename branch size modified_at status attempts next_attempt_at "
+        "error warnings run_id company_id total_invoices total_lines first_seen_at loaded_at"
+    )
+    return {name: getattr(file, name) for name in names.split()}
 
 
 def progress() -> Progress:

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from saft_pipeline.cli.files import State
+from saft_pipeline.cli.status import State
 from saft_pipeline.store.model import STATES, Failure, Seen
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
@@ -288,7 +288,7 @@ def test_status_of_an_empty_ledger_says_so(project: Project, store: Store, saft:
 def test_status_names_the_rest_of_a_long_list(
     project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saft_pipeline.cli.files._SHOWN", 2)
+    monkeypatch.setattr("saft_pipeline.cli.status._SHOWN", 2)
     monkeypatch.setenv("MAX_FILES_PER_BATCH", "1")
     for number in range(4):
         project.put(f"{number}.xml", one_invoice(f"FT H/{number}"))
