@@ -55,36 +55,43 @@ def build_defs(
     """
     known = settings or settings_module.load()
     prefix = [key_prefix] if isinstance(key_prefix, str) else list(key_prefix)
-    pipeline = pipeline_of(settings)
-    logger = run_logger(known.log_level)
-    assets = described([folder, load_files, *REPORTS], known, prefix, group)
+    pipeline, logger = pipeline_of(settings), run_logger(known.log_level)
+    ours = {RESOURCE: pipeline, TABLES_IO_MANAGER: TablesIOManager(pipeline=pipeline)}
+    return dg.Definitions.merge(
+        _loading(known, prefix, group),
+        _around_it(known, prefix, logger),
+        dg.Definitions(
+            resources={**ours, **(resources or {})}, loggers={LOGGER: logger}, executor=executor
+        ),
+    )
+
+
+def _loading(settings: Settings, prefix: Sequence[str], group: str | None) -> dg.Definitions:
+    """The assets with their checks, and what finds files and makes runs of them."""
+    assets = described([folder, load_files, *REPORTS], settings, prefix, group)
     loading, *_ = (a for a in assets if isinstance(a, dg.AssetsDefinition))
     across_files = build_gaps_check(dg.AssetKey([*prefix, "invoices"]))
+    interval = min(each.poll_interval_seconds for each in settings.sources)
     return dg.Definitions(
         assets=assets,
-        asset_checks=[
-            build_folder_check(dg.AssetKey([*prefix, FOLDER])),
-            across_files,
-        ],
+        asset_checks=[build_folder_check(dg.AssetKey([*prefix, FOLDER])), across_files],
         jobs=[build_job(loading, across_files)],
+        schedules=[build_gaps_schedule(across_files, dg.AssetKey([*prefix, PUBLISHING]))],
+        sensors=[build_sensor(interval, prefix), build_report_sensor(prefix)],
+    )
+
+
+def _around_it(
+    settings: Settings, prefix: Sequence[str], logger: dg.LoggerDefinition
+) -> dg.Definitions:
+    """What tells people how it goes, and keeps the history short."""
+    return dg.Definitions(
         schedules=[
             build_prune_schedule(logger),
-            build_gaps_schedule(across_files, dg.AssetKey([*prefix, PUBLISHING])),
-            build_monthly_report(logger, wanted=bool(report_channels(known))),
-            build_digest_schedule(known),
+            build_monthly_report(logger, wanted=bool(report_channels(settings))),
+            build_digest_schedule(settings),
         ],
-        sensors=[
-            build_sensor(min(each.poll_interval_seconds for each in known.sources), prefix),
-            build_alert_sensor(prefix, wanted=bool(channels(known))),
-            build_report_sensor(prefix),
-        ],
-        resources={
-            RESOURCE: pipeline,
-            TABLES_IO_MANAGER: TablesIOManager(pipeline=pipeline),
-            **(resources or {}),
-        },
-        loggers={LOGGER: logger},
-        executor=executor,
+        sensors=[build_alert_sensor(prefix, wanted=bool(channels(settings)))],
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, answer, print_json, say
+from saft_pipeline.cli.output import AsJson, CannotRunError, answer, print_json, say
 from saft_pipeline.settings import load
 from saft_pipeline.visible import visible
 
@@ -53,6 +53,26 @@ Lang = Annotated[
     ),
 ]
 
+_Subject = Annotated[
+    Subject,
+    typer.Argument(
+        help="VAT by month, region and rate, beside the documents' TaxPayable; sales by branch "
+        "and day; the files that came in by day, branch and state; or what is missing: "
+        "numbers in series, months without a file.",
+        show_default=False,
+    ),
+]
+_Company = Annotated[
+    str | None, typer.Option(metavar="NIF", help="Whose; `sales` takes all without.")
+]
+_Origin = Annotated[
+    str | None, typer.Option("--source", metavar="S", help="What files of a source hold.")
+]
+_Xlsx = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Write a spreadsheet, a sheet a table.")
+]
+_Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -60,32 +80,16 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
-    subject: Annotated[
-        Subject,
-        typer.Argument(
-            help="VAT by month, region and rate, beside the documents' TaxPayable; sales by branch "
-            "and day; the files that came in by day, branch and state; or what is missing: "
-            "numbers in series, months without a file.",
-            show_default=False,
-        ),
-    ],
-    company: Annotated[
-        str | None, typer.Option(metavar="NIF", help="Whose; `sales` takes all without.")
-    ] = None,
-    origin: Annotated[
-        str | None, typer.Option("--source", metavar="S", help="What files of a source hold.")
-    ] = None,
+    subject: _Subject,
+    company: _Company = None,
+    origin: _Origin = None,
     start: First = None,
     end: Last = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV of the first table.")] = False,
     excel: Excel = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
-    xlsx: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a spreadsheet, a sheet a table.")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a page with charts.")
-    ] = None,
+    as_json: AsJson = False,
+    xlsx: _Xlsx = None,
+    html: _Html = None,
     lang: Lang = "en",
 ) -> None:
     """Report VAT, sales or files from what is loaded."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from saft_pipeline.saft.rules.signatures import Signatures
     from saft_pipeline.saft.rules.xsd import Schemas
 
+_Result = tuple[dict[str, Any], int]
+"""What is said of a file, and the exit status that it deserves."""
+_Validated = Callable[[str, Path], _Result]
 _LIST = "list"
 _ALL = {**RULES, XSD.name: XSD}
 _ENDINGS = (".xml", ".xml.gz", ".zip")
@@ -72,30 +76,26 @@ def validate(
     if rules == _LIST:
         _list(as_json=as_json)
         return
-    from saft_pipeline.loading.archives import ArchiveError, unpacked_here
-
     if not paths:
         raise CannotRunError("saft validate: which file? Or --rules list, for all rules")
     gc.disable()  # as in `saft parse`
-    wanted = _wanted(rules)
     signatures, schemas = _signatures(key), _schemas(xsd)
-    results: list[dict[str, Any]] = []
-    status = OK
-    for path in _files(paths):
-        try:
-            for name, content in unpacked_here(path):
-                checker = _checker(wanted, signatures)
-                document, worst = _validated(name, content, checker, schemas, as_json=as_json)
-                results.append(document)
-                status = max(status, worst)
-        except (ArchiveError, OSError) as error:
-            reason = f"{path}: {getattr(error, 'strerror', None) or error}"
-            say(reason)
-            results.append({"file": str(path), "error": reason, "findings": [], "counts": {}})
-            status = COULD_NOT
+    validated = partial(_validated, _wanted(rules), signatures, schemas, as_json=as_json)
+    results = [result for path in _files(paths) for result in _of_path(path, validated)]
     if as_json:
-        print_json({"files": results})
-    raise typer.Exit(status)
+        print_json({"files": [document for document, _ in results]})
+    raise typer.Exit(max((status for _, status in results), default=OK))
+
+
+def _of_path(path: Path, validated: _Validated) -> Iterator[_Result]:
+    """What is said of a file, or of each in an archive."""
+    from saft_pipeline.loading.archives import ArchiveError, unpacked_here
+
+    try:
+        for name, content in unpacked_here(path):
+            yield validated(name, content)
+    except (ArchiveError, OSError) as error:
+        yield _unread(str(path), f"{path}: {getattr(error, 'strerror', None) or error}")
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:
@@ -153,16 +153,20 @@ def _schemas(folder: Path | None) -> Schemas | None:
         raise CannotRunError(f"--xsd {error}") from None
 
 
-def _checker(wanted: set[str], signatures: Signatures | None) -> Checker:
+def _validated(
+    wanted: set[str],
+    signatures: Signatures | None,
+    schemas: Schemas | None,
+    name: str,
+    path: Path,
+    *,
+    as_json: bool,
+) -> _Result:
+    """What is said of one file, and the status that it deserves."""
     from saft_pipeline.saft.rules.checker import Checker
 
-    return Checker(only=wanted, signatures=lambda _: signatures.signatures if signatures else None)
-
-
-def _validated(
-    name: str, path: Path, checker: Checker, schemas: Schemas | None, *, as_json: bool
-) -> tuple[dict[str, Any], int]:
-    """What is said of one file, and the status that it deserves."""
+    known = signatures.signatures if signatures else None
+    checker = Checker(only=wanted, signatures=lambda _: known)
     file: dict[str, Any] = {"file": name, "version": None, "documents": 0}
     try:
         if schemas:
@@ -172,17 +176,20 @@ def _validated(
             findings.add(found)
     except SaftError as error:
         error.name = name
-        reason = str(error)
+        return _unread(name, str(error), file)
     except OSError as error:
-        reason = f"{name}: {error.strerror or error}"
-    else:
-        file |= {"findings": [_entry(f) for f in findings.kept], "counts": dict(findings.counts)}
-        if not as_json:
-            _print(name, findings)
-        errors = any(_ALL[name].severity == "error" for name in findings.counts)
-        return file, FOUND if errors else OK
+        return _unread(name, f"{name}: {error.strerror or error}", file)
+    file |= {"findings": [_entry(f) for f in findings.kept], "counts": dict(findings.counts)}
+    if not as_json:
+        _print(name, findings)
+    errors = any(_ALL[name].severity == "error" for name in findings.counts)
+    return file, FOUND if errors else OK
+
+
+def _unread(name: str, reason: str, known: Mapping[str, Any] | None = None) -> _Result:
     say(reason)
-    return {**file, "error": reason, "findings": [], "counts": {}}, COULD_NOT
+    told = {"error": reason, "findings": [], "counts": {}}
+    return {"file": name, **(known or {}), **told}, COULD_NOT
 
 
 def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
+from typing import Any
 
 from jinja2 import Template
 
 from saft_pipeline.reports.columns import is_number
-from saft_pipeline.reports.report import Report
+from saft_pipeline.reports.language import Language
+from saft_pipeline.reports.report import Report, Table
 from saft_pipeline.reports.xlsx_file import XLSX_TYPE, write_report
 from saft_pipeline.visible import templates
 
@@ -25,7 +27,7 @@ def page(report: Report, downloads: Mapping[str, str] | None = None) -> str:
         report: what it shows.
         downloads: addresses (`data:` ones, too) of the same report, by the name of the file.
     """
-    return _template().render(report=report, downloads=downloads or {}, zip=zip)
+    return _template().render(report=report, downloads=downloads or {}, rows=_rows, zip=zip)
 
 
 @cache
@@ -33,6 +35,20 @@ def _template() -> Template:
     pages = templates("saft_pipeline.reports")
     pages.filters["side"] = _side
     return pages.get_template("report.html")
+
+
+def _rows(table: Table, language: Language) -> Iterator[tuple[str, ...]]:
+    """The cells as people read them; a column has few values many times over."""
+
+    def texts(column: str) -> Iterator[str]:
+        known: dict[tuple[type, Any], str] = {}
+        for value in table.frame[column]:
+            key = (type(value), value)
+            if key not in known:
+                known[key] = language.shown(column, value)
+            yield known[key]
+
+    return zip(*map(texts, table.frame.columns), strict=True)
 
 
 def _side(column: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -29,7 +29,26 @@ from saft_pipeline.web.snapshot import Snapshots
 def build(opened: Services) -> Starlette:
     """The application over opened services."""
     probes = Probes(opened)
-    settings = opened.settings
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        probes.close()
+
+    return Starlette(
+        routes=[
+            *people.routes(People(opened, Snapshots(opened, probes))),
+            *routes(opened),
+            *_for_machines(opened, probes),
+        ],
+        middleware=[guarded(opened.settings)],
+        exception_handlers={HTTPException: errors.respond, Exception: errors.respond},
+        lifespan=lifespan,
+    )
+
+
+def _for_machines(opened: Services, probes: Probes) -> Iterator[Route]:
+    """What monitoring asks, and the description of the endpoints."""
 
     async def health(_: Request) -> Response:
         found = await probes.health()
@@ -40,33 +59,20 @@ def build(opened: Services) -> Starlette:
         return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def document(_: Request) -> Response:
-        guarded = bool(settings.api_token or settings.web_login)
-        return JSONResponse(openapi.document(guarded=guarded))
+        locked = bool(opened.settings.api_token or opened.settings.web_login)
+        return JSONResponse(openapi.document(guarded=locked))
 
     async def docs(_: Request) -> Response:
         return openapi.page()
 
-    @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
-        probes.close()
-
-    others = {
+    handlers = {
         "/api/health": health,
         "/metrics": figures,
         "/openapi.json": document,
         "/docs": docs,
     }
-    return Starlette(
-        routes=[
-            *people.routes(People(opened, Snapshots(opened, probes))),
-            *routes(opened),
-            *(Route(p, answering(h)) for p, h in others.items()),
-        ],
-        middleware=[guarded(settings)],
-        exception_handlers={HTTPException: errors.respond, Exception: errors.respond},
-        lifespan=lifespan,
-    )
+    for path, handle in handlers.items():
+        yield Route(path, answering(handle))
 
 
 def guarded(settings: Settings) -> Middleware:

@@ -12,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from saft_pipeline import __version__
-from saft_pipeline.cli import files
+from saft_pipeline.cli import status
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.fixtures.project import Command, Project, broken, one_invoice
 from saft_pipeline_tests.fixtures.sshd import free_port
@@ -100,7 +100,7 @@ def test_ctrl_c_is_no_traceback(saft: Command, monkeypatch: pytest.MonkeyPatch) 
     def interrupt(**_named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "load", interrupt)
+    monkeypatch.setattr(status, "load", interrupt)
     done = saft("status")
     assert (done.status, "Traceback" in done.err) == (130, False)
 
@@ -111,7 +111,7 @@ def test_a_fault_of_ours_shows_its_traceback(
     def crash() -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(files, "load", crash)
+    monkeypatch.setattr(status, "load", crash)
     with pytest.raises(ZeroDivisionError):
         saft("status")
 
