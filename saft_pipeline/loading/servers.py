@@ -15,12 +15,30 @@ from typing import Any
 
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Quirks, Sftp, connect
+from saft_pipeline.sftp.errors import TooSlowError
+from saft_pipeline.sftp.model import SftpConfig
 
 _FILE = "servers.json"
 _LOCK = "servers.lock"
 # Then it is learnt anew: a server may be mended, or was only busy when it allowed so little.
 _KEPT_FOR = 24 * 60 * 60  # seconds
 _SINCE = "since"
+
+
+_slow: dict[SftpConfig, tuple[float, TooSlowError]] = {}
+_SLOW_FOR = 60.0  # seconds
+
+
+def note_slow(settings: Settings, error: TooSlowError) -> None:
+    """A server was given up in this process."""
+    _slow[settings.require_sftp()] = time.monotonic(), error
+
+
+def refuse_if_slow(settings: Settings) -> None:
+    """Each of many runs would wait as long for a server that drips. Raises TooSlowError."""
+    found = _slow.get(settings.require_sftp())
+    if found and time.monotonic() - found[0] < _SLOW_FOR:
+        raise found[1]
 
 
 @contextmanager

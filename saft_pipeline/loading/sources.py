@@ -16,8 +16,10 @@ from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.local_files import client_folders, local_file, read_local
 from saft_pipeline.loading.servers import (
     close_connection,
+    note_slow,
     open_connection,
     quirks_of,
+    refuse_if_slow,
 )
 from saft_pipeline.loading.unpacking import Arrival, arrived, failed_as, remote_file, taken_out
 from saft_pipeline.retries import tries
@@ -28,6 +30,7 @@ from saft_pipeline.sftp.errors import (
     LoginRefusedError,
     SftpError,
     TooManyConnectionsError,
+    TooSlowError,
     TransientSftpError,
 )
 from saft_pipeline.sftp.paths import raw_path
@@ -242,6 +245,7 @@ class SftpSource:
     ) -> Iterator[Fetched | FetchFailed]:
         waiting = {file.path: file for file in files}
         try:
+            refuse_if_slow(self._settings)
             for attempt in tries(TransientSftpError, attempts=_TRIES):
                 with attempt:
                     for result in self._fetch_once(list(waiting.values()), spill):
@@ -257,7 +261,9 @@ class SftpSource:
         try:
             if files:
                 yield from self._connected().fetch(self._settings.sftp_remote_dir, files, spill)
-        except TransientSftpError:
+        except TransientSftpError as error:
+            if isinstance(error, TooSlowError):
+                note_slow(self._settings, error)
             self._disconnect()
             raise
 

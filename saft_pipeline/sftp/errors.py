@@ -15,6 +15,10 @@ class ServerAdaptedError(TransientSftpError):
     """The server showed a quirk that spoils this connection: another must be made, knowing it."""
 
 
+class TooSlowError(TransientSftpError):
+    """The server gives so little that nothing would come of waiting for it."""
+
+
 class TooManyConnectionsError(TransientSftpError):
     """The server allows no further connection now, of this user or of all."""
 

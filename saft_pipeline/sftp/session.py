@@ -19,6 +19,7 @@ from saft_pipeline.sftp.errors import (
     PermanentSftpError,
     ServerAdaptedError,
     SftpError,
+    TooSlowError,
     TransientSftpError,
 )
 from saft_pipeline.sftp.flight import Bounds, Flight
@@ -30,7 +31,8 @@ T = TypeVar("T")
 
 AT_ONCE = 64
 _PATIENCE = 30.0
-# Bytes a second, below which a server that ends nothing for twice our patience is given up.
+# Bytes a second, below which a server that ends nothing for half as long again as our patience is
+# given up.
 LEAST_SPEED = 1024
 _RECEIVE = 1 << 18
 _CUT = (OSError, EOFError, SSHException)
@@ -105,6 +107,10 @@ class _Owner:
     task: Task[Any]
 
 
+class _DripError(wire.GarbledError):
+    """Too few bytes came for too long."""
+
+
 class _Pace:
     """Whether the server gives anything worth waiting for."""
 
@@ -116,12 +122,12 @@ class _Pace:
         self._since, self._bytes = now, 0
 
     def came(self, count: int, now: float) -> None:
-        """Note bytes that came. Raises GarbledError if they were too few for too long."""
+        """Note bytes that came. Raises _DripError if they were too few for too long."""
         self._bytes += count
         if now - self._since < self._seconds:
             return
         if self._bytes < LEAST_SPEED * self._seconds:
-            raise wire.GarbledError(
+            raise _DripError(
                 f"it gave only {self._bytes:,} bytes in {now - self._since:.0f} s and ended nothing"
             )
         self.begin(now)
@@ -154,7 +160,7 @@ class Session:
         self._unsent = 0
         self.requests = 0
         self._lost: TransientSftpError | None = None
-        self._pace = _Pace(clock(), 2 * patience)
+        self._pace = _Pace(clock(), 1.5 * patience)
         self.quirks = quirks or Quirks()
         self.flight: Flight[_Owner] = Flight(bounds or Bounds.of(AT_ONCE, self.quirks), self.quirks)
         self.limits = wire.USUAL_LIMITS
@@ -301,7 +307,8 @@ class Session:
         except losses as error:
             self.was_closed = isinstance(error, EOFError | ConnectionError | SSHException)
             self.was_cut_early = self.requests - len(self.flight) < self.flight.bounds.requests
-            kind = type(error) if isinstance(error, ServerAdaptedError) else TransientSftpError
+            kind = TooSlowError if isinstance(error, _DripError) else TransientSftpError
+            kind = type(error) if isinstance(error, ServerAdaptedError) else kind
             self._lost = kind(
                 f"the connection to {self._peer} was lost {self._activity()}: {_why(error)}; "
                 "what was fetched before is good, the rest is taken again at the next poll"

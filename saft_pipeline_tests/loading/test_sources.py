@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import stamina
 
+from saft_pipeline.loading import servers, sources
 from saft_pipeline.loading.sources import (
     LOCAL,
     LocalSource,
@@ -22,7 +23,7 @@ from saft_pipeline.loading.sources import (
 from saft_pipeline.loading.unpacking import Arrival
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Fetched, FetchFailed, Sftp
-from saft_pipeline.sftp.errors import TransientSftpError
+from saft_pipeline.sftp.errors import TooSlowError, TransientSftpError
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
@@ -112,6 +113,22 @@ def test_every_file_arrives_with_its_bytes(
     assert contents(list(source.fetch(files, spill))) == {
         file.path: file.path.encode() for file in files
     }
+
+
+def test_a_server_that_drips_is_waited_for_once_and_not_by_each_run(
+    project: Project, files: list[LedgerFile], spill: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "_slow", {})
+    monkeypatch.setattr(Sftp, "fetch", _drip)
+    first, second = (SftpSource(project.settings.sources[0]) for _ in range(2))
+    assert set(kinds(list(first.fetch(files, spill))).values()) == {"transient"}
+    monkeypatch.setattr(sources, "open_connection", pytest.fail)
+    assert set(kinds(list(second.fetch(files, spill))).values()) == {"transient"}
+    first.close()
+
+
+def _drip(*_: Any) -> Iterator[Fetched | FetchFailed]:
+    raise TooSlowError("it gave only 3 bytes")
 
 
 def test_a_large_file_arrives_in_the_spill_folder(

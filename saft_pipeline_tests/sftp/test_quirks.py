@@ -20,7 +20,7 @@ from saft_pipeline.sftp.client import (
     RemoteFile,
     Sftp,
 )
-from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.errors import PermanentSftpError, TooSlowError, TransientSftpError
 from saft_pipeline.sftp.session import AT_ONCE
 from saft_pipeline_tests.sftp.quirks import connecting
 from saft_pipeline_tests.sftp.quirks.connecting import CONFIG, quirky
@@ -294,9 +294,9 @@ def test_a_file_that_drips_is_given_up(
 ) -> None:
     with quirky(monkeypatch, drip) as (sftp, server):
         files = [RemoteFile(b"a/large.xml", LARGE, TIME), RemoteFile(b"c/mid.xml", 300_000, TIME)]
-        with pytest.raises(TransientSftpError, match=r"gave only [0-9,]+ bytes in [0-9]+ s"):
+        with pytest.raises(TooSlowError, match=r"gave only [0-9,]+ bytes in [0-9]+ s"):
             list(sftp.fetch(str(root), files, spill))
-        assert server.connections[0].now < 130
+        assert server.connections[0].now < 60
     assert not list(spill.iterdir())
 
 
