@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -10,6 +10,7 @@ from dagster.components import Component, ComponentLoadContext, Model, Resolvabl
 
 from saft_pipeline import settings
 from saft_pipeline.definitions import build_defs
+from saft_pipeline.settings import SettingsError
 
 
 class _Scaffolder(dg.Scaffolder):
@@ -31,8 +32,9 @@ class SaftFolder(Component, Model, Resolvable):
     """SAF-T (PT) invoices from an SFTP folder: assets, checks, jobs, sensors and schedules.
 
     Attributes are the keys of a table of SOURCES_FILE; all else is said by the environment. Give a
-    secret as `{{ env.NAME }}` or by the file that holds it. A project has one of these: for several
-    folders merge `saft_pipeline.definitions.build_defs()`, which knows SOURCES_FILE.
+    secret as `{{ env.NAME }}` or by the file that holds it. Several of these in a project are
+    several sources: they fill the same tables, so that there is one set of assets for them, with
+    the `key_prefix` and `group` of all, and one sensor that is fair to each.
     """
 
     name: str
@@ -61,12 +63,30 @@ class SaftFolder(Component, Model, Resolvable):
     group: str | None = None
 
     def build_defs(self, context: ComponentLoadContext) -> dg.Definitions:
-        """The definitions of `saft_pipeline`, for this folder.
+        """The definitions of `saft_pipeline`, for the folders of all these: the first makes them.
 
         Raises:
             SettingsError: naming every attribute and setting that is wrong.
         """
-        ours = {"name", "key_prefix", "group"}
-        given: dict[str, Any] = self.model_dump(exclude=ours, exclude_none=True)
-        known = settings.load().with_source(self.name, given)
-        return build_defs(known, key_prefix=list(self.key_prefix), group=self.group)
+        folders = context.component_tree.get_all_components(SaftFolder)
+        if folders[0] is not self:
+            return dg.Definitions()
+        tables: dict[str, Mapping[str, object]] = {}
+        for each in folders:
+            if each.name in tables:
+                raise SettingsError(f"two SaftFolders are called {each.name}: name one otherwise")
+            if (each._prefix, each.group) != (self._prefix, self.group):
+                raise SettingsError(
+                    f"the SaftFolders {self.name} and {each.name} differ in key_prefix or group: "
+                    "they fill the same tables, whose assets are there once; give both the same"
+                )
+            tables[each.name] = each.model_dump(exclude=_OURS, exclude_none=True)
+        known = settings.load().with_sources(tables)
+        return build_defs(known, key_prefix=self._prefix, group=self.group)
+
+    @property
+    def _prefix(self) -> list[str]:
+        return list(self.key_prefix)
+
+
+_OURS = {"name", "key_prefix", "group"}

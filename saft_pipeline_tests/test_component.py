@@ -6,20 +6,20 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
 
+import dagster as dg
 import pytest
 import yaml
 
-import saft_pipeline
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.dagster_runtime.names import JOB
-from saft_pipeline.dagster_runtime.submission import run_requests
-from saft_pipeline.loading.rounds import Rounds
+from saft_pipeline.dagster_runtime.names import JOB, SOURCE_TAG
 from saft_pipeline.settings import SettingsError, load
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project, one_invoice
+from saft_pipeline_tests.fixtures.own_home import forget, own_home
+from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
+from saft_pipeline_tests.test_merging import ticked
 
 EXAMPLE = Path(__file__).parents[1] / ".deploy" / "component"
 
@@ -68,26 +68,98 @@ def test_what_dg_scaffolds_takes_the_login_from_the_environment(example: Path) -
     checked(example)
 
 
-def test_its_job_loads_a_file_of_its_folder(
-    project: Project, runs: LocalRuns, store: Store
+def written(project: Path, *folders: Mapping[str, object]) -> None:
+    """Have the project's components be these."""
+    shutil.rmtree(project / "accounting/defs/gramido")
+    for number, attributes in enumerate(folders):
+        path = project / f"accounting/defs/of_{number}/defs.yaml"
+        path.parent.mkdir()
+        document = {"type": "saft_pipeline.SaftFolder", "attributes": dict(attributes)}
+        path.write_text(yaml.safe_dump(document))
+
+
+def of(project: Project, name: str, **more: object) -> dict[str, object]:
+    """A folder of the SFTP server as an attribute each."""
+    folder = project.folder / name
+    folder.mkdir(exist_ok=True)
+    server = {"host": project.env["SFTP_HOST"], "port": int(project.env["SFTP_PORT"])}
+    return {**server, "name": name, "remote_dir": str(folder), **more}
+
+
+@pytest.fixture
+def theirs(example: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The project, whose modules can be imported here."""
+    monkeypatch.syspath_prepend(example)
+    yield example
+    for name in [name for name in sys.modules if name.partition(".")[0] == "accounting"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def saft_home() -> Iterator[Path]:
+    """Where others' runs are not those of a project's definitions."""
+    with own_home() as home:
+        yield home
+
+
+@pytest.mark.parametrize("names", [["gramido"], ["gramido", "porto"]])
+def test_its_job_loads_the_files_of_its_folders(
+    project: Project,
+    runs: LocalRuns,
+    store: Store,
+    theirs: Path,
+    names: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    project.put("f.xml", one_invoice("FT K/1"))
-    keys: dict[str, Any] = {
-        "host": project.env["SFTP_HOST"],
-        "port": int(project.env["SFTP_PORT"]),
-        "remote_dir": project.env["SFTP_REMOTE_DIR"],
-        "companies": [599999993],
-    }
-    found = Rounds().go(load().with_source("gramido", keys), store, turn_of=lambda _: "came")
-    (request,) = run_requests(runs.instance, found.claims)
-    defs = saft_pipeline.SaftFolder(name="gramido", **keys).build_defs(cast("Any", None))
-    done = defs.resolve_job_def(JOB).execute_in_process(
-        instance=runs.instance, partition_key=request.partition_key, tags=request.tags
+    monkeypatch.setenv("RUN_PER_FILE_UP_TO", "0")
+    for name in names:
+        for file in (1, 2):  # in one run
+            project.put(f"{name}/{file}.xml", one_invoice(f"FT {name}/{file}"))
+    written(theirs, *(of(project, name, companies=[599999993]) for name in names))
+    definitions = dg.load_from_defs_folder(path_within_project=theirs / "accounting")
+    dg.Definitions.validate_loadable(definitions)
+    requests = ticked(definitions, runs.instance).run_requests
+    for request in requests:
+        done = definitions.resolve_job_def(JOB).execute_in_process(
+            instance=runs.instance, run_config=request.run_config, tags=dict(request.tags)
+        )
+        assert done.success
+    assert sorted(request.tags[SOURCE_TAG] for request in requests) == names
+    for name in names:
+        files = store.files(source=name)
+        assert [file.status for file in files] == ["loaded"] * 2
+        assert {partition_of(file).partition("-")[0] for file in files} == {name}
+    forget(runs.instance)
+
+
+def test_dg_checks_a_project_with_two(project: Project, example: Path) -> None:
+    written(example, of(project, "gramido"), of(project, "porto"))
+    checked(example)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "said"),
+    [
+        ({"name": "gramido"}, "two SaftFolders are called gramido"),
+        ({"group": "other"}, "gramido and porto differ in key_prefix or group"),
+        ({"remote_dir": "/gramido"}, "[porto] is the same folder as [gramido]"),
+        ({"after_load": "burn"}, "[porto] after_load"),
+    ],
+)
+def test_two_that_do_not_agree_are_refused_with_the_reason(
+    project: Project, theirs: Path, attributes: dict[str, object], said: str
+) -> None:
+    written(
+        theirs,
+        of(project, "gramido", remote_dir="/gramido"),
+        {**of(project, "porto"), **attributes},
     )
-    assert done.success
-    assert [(file.source, file.status) for file in store.files()] == [("gramido", "loaded")]
+    with pytest.raises(Exception, match="Error while building definitions") as caught:
+        dg.load_from_defs_folder(path_within_project=theirs / "accounting")
+    assert isinstance(caught.value.__cause__, SettingsError)
+    assert said in str(caught.value.__cause__)
 
 
 def test_what_is_wrong_with_its_attributes_is_named(project: Project) -> None:
-    with pytest.raises(SettingsError, match=r"gramido: port: not a whole number"):
-        load().with_source("gramido", {"host": "h", "port": "first"})
+    with pytest.raises(SettingsError, match=r"\[gramido\] port: not a whole number"):
+        load().with_sources({"gramido": {"host": "h", "port": "first"}})

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from saft_pipeline.cli.output import CannotRunError, answer, print_json
+from saft_pipeline.cli.output import CannotRunError, answer, print_json, say
 
 _PACKAGE = "saft_pipeline_tests.benchmarks"
 
@@ -32,13 +32,19 @@ def bench(
         return
     if name not in known:
         raise CannotRunError(f"no benchmark is called {name}; there are {', '.join(known)}")
-    ratios = list(importlib.import_module(f"{_PACKAGE}.{name}").run())
+    ratios = list(map(_told, importlib.import_module(f"{_PACKAGE}.{name}").run()))
     if as_json:
         print_json([{**asdict(r), "met": r.met} for r in ratios])
     else:
         answer.print(_table(ratios))
     if not all(r.met for r in ratios):
         raise typer.Exit(1)
+
+
+def _told(ratio: Any) -> Any:
+    """The same, told as soon as it is known: a benchmark may take an hour."""
+    say(f"{ratio.name}: {ratio.value:,.3g} {ratio.unit}{ratio.note and f' ({ratio.note})'}")
+    return ratio
 
 
 def _known() -> dict[str, str]:

@@ -8,7 +8,7 @@ secret may lie in a file of its own: `API_TOKEN_FILE` names the file that holds 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -205,15 +205,14 @@ class Settings(BaseModel):
         copy._sources = (source,)
         return copy
 
-    def with_source(self, name: str, keys: Mapping[str, object]) -> Settings:
-        """The source of a table's `keys` alone, secrets too. Raises SettingsError."""
+    def with_sources(self, tables: Mapping[str, Mapping[str, object]]) -> Settings:
+        """The sources of tables by name alone, secrets in their keys too. Raises SettingsError."""
         known = set(Settings.model_fields)
-        table = sources_file.table(name, keys, known, secrets=True)
-        found, problems = _source_of(self, table)
-        if problems or found is None:
-            raise SettingsError(_listing([f"{name}: {problem}" for problem in problems]))
+        asked = [sources_file.table(n, keys, known, secrets=True) for n, keys in tables.items()]
         copy = self.model_copy()
-        copy._sources = (found,)
+        copy._sources, problems = _sources_of(self, asked)
+        if problems:
+            raise SettingsError(_listing(problems))
         return copy
 
     def without_limit(self) -> Settings:
@@ -351,11 +350,18 @@ def origins() -> dict[str, str]:
 
 def _sources_in(settings: Settings, path: Path) -> tuple[tuple[SourceSettings, ...], list[str]]:
     """The tables of SOURCES_FILE, each upon what the environment says; what is wrong with any."""
-    sources, problems = [], []
     try:
         tables = sources_file.tables(path, known=set(Settings.model_fields))
     except ValueError as error:
         return (), [f"SOURCES_FILE: {error}"]
+    sources, problems = _sources_of(settings, tables)
+    return sources, [f"SOURCES_FILE: {problem}" for problem in problems]
+
+
+def _sources_of(
+    settings: Settings, tables: Iterable[sources_file.Table]
+) -> tuple[tuple[SourceSettings, ...], list[str]]:
+    sources, problems = [], []
     places: dict[str, str] = {}
     for table in tables:
         source, wrong = _source_of(settings, table)
@@ -363,14 +369,13 @@ def _sources_in(settings: Settings, path: Path) -> tuple[tuple[SourceSettings, .
             sources.append(source)
             other = places.setdefault(source.address, source.source)
             wrong += [f"is the same folder as [{other}]"] if other != source.source else []
-        problems += [f"SOURCES_FILE: [{table.name}] {problem}" for problem in wrong]
+        problems += [f"[{table.name}] {problem}" for problem in wrong]
     return tuple(sources), problems
 
 
 def _source_of(
     settings: Settings, table: sources_file.Table
 ) -> tuple[SourceSettings | None, list[str]]:
-    """A source, and all that is wrong with its table."""
     try:
         source = SourceSettings(**table.above(dict(settings)))
     except ValidationError as error:
