@@ -231,7 +231,9 @@ def _delete(connection: Connection, parameters: Mapping[str, Any], pruned: Prune
     pruned.ticks = gone["job_ticks"]
     pruned.beyond = _delete_rows(connection, "dynamic_partitions", _TOO_MANY, parameters)
     pruned.partitions = gone["dynamic_partitions"] + pruned.beyond
-    for table in (*_OLD, "runs"):
+    gone |= {"runs": pruned.runs, "event_logs": pruned.events}
+    gone["dynamic_partitions"] = pruned.partitions
+    for table in (table for table, rows in gone.items() if rows):
         # Else the pages go on walking over what was deleted until autovacuum comes by.
         connection.execute(text(f"vacuum (analyze) {table}"))
 

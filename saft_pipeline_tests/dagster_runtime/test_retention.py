@@ -224,6 +224,18 @@ def test_many_runs_go(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPa
     assert prune(instance, soon()).runs == 5
 
 
+def test_only_tables_of_which_something_went_are_vacuumed(instance: dg.DagsterInstance) -> None:
+    def vacuumed(table: str) -> int:
+        asked = f"select vacuum_count from pg_stat_user_tables where relname = '{table}'"
+        with instance.event_log_storage.index_connection() as connection:  # type: ignore[attr-defined]
+            return int(connection.execute(text(asked)).scalar_one())
+
+    ticked(instance)
+    before = {table: vacuumed(table) for table in HISTORY}
+    assert prune(instance, soon()).ticks == 1
+    assert {t for t in HISTORY if vacuumed(t) > before[t]} == {"job_ticks"}
+
+
 def test_the_daemon_may_write_meanwhile(instance: dg.DagsterInstance) -> None:
     ended(instance)
     with instance.event_log_storage.index_transaction() as daemon:  # type: ignore[attr-defined]
