@@ -6,7 +6,8 @@ The walk of a file:
 2. `loading/poll` tells the ledger what is new (`store.observe`); `loading/taking` claims what is
    loaded now, once all looks are told.
 3. `dagster_runtime/submission` makes each claim a run, and each file of it a partition.
-4. `defs/assets` begins: `loading/loader` fetches a group of files (`loading/sources`, `sftp/`).
+4. `defs/assets` begins: `loading/loader` fetches a group of files (`loading/sources`, which is
+   the server, `sftp_source`, or this machine).
 5. `loading/read` keeps the bytes (`artifacts/`), reads them (`saft/`), and spools rows.
 6. `saft/rules` finds what is wrong; BLOCK_ON and a source's `companies` keep files out.
 7. `defs/io_managers` stages each table's rows; the ledger's asset comes last and publishes all.

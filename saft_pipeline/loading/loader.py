@@ -19,7 +19,8 @@ from saft_pipeline.loading.archives import splits
 from saft_pipeline.loading.file_load import Arrived, Group, GroupRows, Load
 from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
-from saft_pipeline.loading.sources import LOCAL, Source, count_traffic, racy_from, source_of
+from saft_pipeline.loading.sftp_source import count_traffic, racy_from
+from saft_pipeline.loading.sources import LOCAL, Source, source_of
 from saft_pipeline.loading.unpacking import Arrival
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 
 from saft_pipeline.loading.archive_looks import looked_into
 from saft_pipeline.loading.servers import connected
-from saft_pipeline.loading.sources import source_errors
+from saft_pipeline.loading.sftp_source import source_errors
 from saft_pipeline.retries import tries
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import Listing

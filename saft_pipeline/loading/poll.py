@@ -18,7 +18,7 @@ from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look
 from saft_pipeline.loading.racy import look_again
 from saft_pipeline.loading.servers import learnt, news
-from saft_pipeline.loading.sources import SftpSource
+from saft_pipeline.loading.sftp_source import SftpSource
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import Listing, Problem, RemoteFile

@@ -12,7 +12,7 @@ from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.last_listing import LastListing
 from saft_pipeline.loading.looks import Look, Looks
 from saft_pipeline.loading.poll import Poll, tell
-from saft_pipeline.loading.sources import count_traffic
+from saft_pipeline.loading.sftp_source import count_traffic
 from saft_pipeline.loading.taking import Turn, take
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.store.model import STATES, Backlog, LedgerFile

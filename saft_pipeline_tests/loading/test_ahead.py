@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from saft_pipeline.loading import ahead as module
-from saft_pipeline.loading import sources
+from saft_pipeline.loading import sftp_source
 from saft_pipeline.loading.ahead import Ahead, Begun
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import FIRST_GROUP_FILES, Group
@@ -145,7 +145,7 @@ def test_a_server_that_lets_only_one_in_is_asked_once(
     def refuse(*_: object) -> Sftp:
         raise error
 
-    monkeypatch.setattr(sources, "open_connection", refuse)
+    monkeypatch.setattr(sftp_source, "open_connection", refuse)
     assert begun_after(loader, claim) is None
     assert loader.next(claim.owner, "next") is None
     loader.close()

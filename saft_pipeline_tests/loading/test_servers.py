@@ -17,11 +17,12 @@ from types import SimpleNamespace
 import pytest
 import stamina
 
-from saft_pipeline.loading import looks, servers, sources
+from saft_pipeline.loading import looks, servers, sftp_source
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
 from saft_pipeline.loading.poll import Poll
 from saft_pipeline.loading.servers import connected, learnt, quirks_of, remember
-from saft_pipeline.loading.sources import SftpSource, source_of
+from saft_pipeline.loading.sftp_source import SftpSource
+from saft_pipeline.loading.sources import source_of
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Quirks
 from saft_pipeline.sftp.errors import LoginRefusedError, TooManyConnectionsError
@@ -199,7 +200,7 @@ def test_where_no_second_connection_is_allowed_the_first_clears_away_too(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(sources, "open_connection", refuse)
+    monkeypatch.setattr(sftp_source, "open_connection", refuse)
     clearing = source_of(file.source, settings, fetching)
     assert clearing is not fetching
     assert list(clearing.clear_away([file])) == [(file, None)]

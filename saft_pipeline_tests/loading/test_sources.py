@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import stamina
 
-from saft_pipeline.loading import servers, sources
+from saft_pipeline.loading import servers, sftp_source
+from saft_pipeline.loading.sftp_source import SftpSource, count_traffic
 from saft_pipeline.loading.sources import (
     LOCAL,
     LocalSource,
-    SftpSource,
-    count_traffic,
     enter_local,
     source_of,
 )
@@ -122,7 +121,7 @@ def test_a_server_that_drips_is_waited_for_once_and_not_by_each_run(
     monkeypatch.setattr(Sftp, "fetch", _drip)
     first, second = (SftpSource(project.settings.sources[0]) for _ in range(2))
     assert set(kinds(list(first.fetch(files, spill))).values()) == {"transient"}
-    monkeypatch.setattr(sources, "open_connection", pytest.fail)
+    monkeypatch.setattr(sftp_source, "open_connection", pytest.fail)
     assert set(kinds(list(second.fetch(files, spill))).values()) == {"transient"}
     first.close()
 
