@@ -60,6 +60,7 @@ _log = logging.getLogger(__name__)
 # So many connections must have been closed one after the other, each at its first requests.
 _CUTS_THAT_TELL = 3
 _AFTER_LISTING = 5.0  # seconds at least
+_SOME = 3  # files that tell of a listing's times
 # A little more: times on the wire are whole seconds.
 _A_SECOND = 1.1
 
@@ -158,24 +159,25 @@ class Sftp:
                 self._learn()
                 # A long listing that came quickly enough may have taken all of it.
                 self._due = due and max(due, time.monotonic() + _AFTER_LISTING)
-                self._judge_times(root, found.files)
+                if len(found.files) >= _SOME:
+                    self._judge_times(root, found.files, found.files)
                 return found if self.quirks.times else listing.without_times(found)
 
-    def _judge_times(self, root: bytes, files: RemoteFiles) -> None:
+    def _judge_times(self, root: bytes, files: RemoteFiles, now: RemoteFiles) -> None:
         """Find out whether files' times move with each look, where they all are about now.
 
         Those of a good server are never waited for: they are as they were listed.
         """
-        if not (self.quirks.times and listing.all_about_now(files)):
+        if not (self.quirks.times and listing.all_about_now(now)):
             return
-        some = files[:3]
+        some = files[:_SOME]
         listed = [wire.Attributes(file.size, None, file.modified_at) for file in some]
         looks = [wire.stat(paths.below(root, file.path)) for file in some]
         about = "looking whether times move by themselves"
-        before = self._session.do(ask_each(looks, 3), about, self._until())
+        before = self._session.do(ask_each(looks, _SOME), about, self._until())
         if all(map(listing.moved, listed, before)):
             time.sleep(_A_SECOND)
-            after = self._session.do(ask_each(looks, 3), about, self._until())
+            after = self._session.do(ask_each(looks, _SOME), about, self._until())
             self.quirks.times = not all(map(listing.moved, before, after))
 
     def fetch(
@@ -193,12 +195,18 @@ class Sftp:
         under about 20 MB, whatever the number and size of the files.
         """
         root = paths.setting_path(remote_dir)
-        return self._persist(
+        listed, now = RemoteFiles(files), RemoteFiles()
+        for result in self._persist(
             {file.path: file for file in files},
             lambda session, left, until: fetching.fetch(session, root, left, spill, until),
             lambda result: result.file.path,
             within,
-        )
+        ):
+            now.add(result.file)
+            yield result
+        # Of a listing whose times are all of this second nothing could be told then.
+        if len(now.news(listed)) == len(now):
+            self._judge_times(root, listed, now)
 
     def archive_all(
         self,

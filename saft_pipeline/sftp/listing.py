@@ -34,7 +34,7 @@ def without_times(found: Listing) -> Listing:
 
 def all_about_now(files: RemoteFiles) -> bool:
     """Tell whether files all have about one time, that of this look; clocks differ a little."""
-    if len(files) < 3:
+    if not files:
         return False
     newest = max(files.times)
     return newest - min(files.times) <= _ABOUT_ONE_TIME and abs(time.time() - newest) < _ABOUT_NOW
