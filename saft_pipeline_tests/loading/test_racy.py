@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.loading import racy as module
+from saft_pipeline.loading.poll import Claim
 from saft_pipeline.loading.unpacking import remote_file
 from saft_pipeline.sftp.client import FetchFailed
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
@@ -34,11 +35,15 @@ def racy(project: Project, store: Store) -> Iterator[Path]:
 
 def loaded_at_once(project: Project, store: Store, path: Path) -> None:
     (claim,) = look(project, store).claims
-    digest = hashlib.sha256(b"<AuditFile/>").hexdigest()
     modified = datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-    content = FetchedContent(claim.files[0].id, digest, 12, modified, racy=True)
-    store.settle(claim.owner, [content], "1")
-    store.fail(claim.owner, [Failure(claim.files[0].id, "no SAF-T")])
+    found_racy(store, claim, modified, b"<AuditFile/>")
+
+
+def found_racy(store: Store, claim: Claim, modified: datetime, content: bytes) -> None:
+    (file,) = claim.files
+    digest = hashlib.sha256(content).hexdigest()
+    store.settle(claim.owner, [FetchedContent(file.id, digest, 12, modified, racy=True)], "1")
+    store.fail(claim.owner, [Failure(store.claimed(claim.owner)[0].id, "no SAF-T")])
 
 
 def test_what_is_in_a_racy_zip_is_taken_again(project: Project, store: Store) -> None:
@@ -50,6 +55,27 @@ def test_what_is_in_a_racy_zip_is_taken_again(project: Project, store: Store) ->
     os.utime(path, (when, when))
     (claim,) = look(project, store).claims
     assert [file.path for file in claim.files] == ["a.zip/b.xml"]
+
+
+@pytest.mark.parametrize("content", [b"<AuditFile/>", b"<OtherFile/>"])
+def test_a_racy_zip_s_member_is_taken_again_until_it_was_the_same_twice(
+    project: Project, store: Store, content: bytes
+) -> None:
+    """The only file of its run is the newest there, and so as racy at each."""
+    path = project.folder / "once.zip"
+    path.write_bytes(zip_of({"b.xml": b"<AuditFile/>"}).getvalue())
+    loaded_at_once(project, store, path)
+    when = path.stat().st_mtime - 10
+    age(project, when)
+    os.utime(path, (when, when))
+    taken = []
+    for _ in range(3):
+        claims = look(project, store).claims
+        taken.append(len(claims))
+        for claim in claims:
+            found_racy(store, claim, claim.files[0].modified_at, content)
+            age(project, when)
+    assert taken == ([1, 0, 0] if content == b"<AuditFile/>" else [1, 1, 0])
 
 
 def test_a_racy_file_whose_bytes_are_others_is_taken_again(

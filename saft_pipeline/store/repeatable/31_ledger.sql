@@ -156,7 +156,8 @@ $$;
 
 -- Record what was fetched: `contents` has ledger_id, sha256, size, modified_at and pack. Other bytes than
 -- before make a new version, which the claim moves on to. `same_as` is a loaded row of these bytes,
--- read by the same version of the program. The answers are in the order of `contents`; told twice,
+-- read by the same version of the program. What was racy, and is the same when it is read once more, is
+-- so no longer. The answers are in the order of `contents`; told twice,
 -- they are the same.
 create or replace function public.saft_settle(owner text, contents jsonb, saft_version text) returns jsonb
 language plpgsql
@@ -186,7 +187,9 @@ begin
         update public.invoice_files f set
             sha256 = c.sha256, size = c.size, modified_at = c.modified_at,
             bytes_modified_at = coalesce(f.bytes_modified_at, c.modified_at),
-            racy = coalesce(c.racy, false), artifact_pack = c.artifact_pack
+            racy = coalesce(c.racy, false) and coalesce(f.racy
+                or (f.sha256, f.modified_at) is distinct from (c.sha256, c.modified_at), true),
+            artifact_pack = c.artifact_pack
         from fetched c
         where f.id = any(asked) and f.id = c.ledger_id and f.claimed_by = owner
             and coalesce(f.sha256 = c.sha256, true)
