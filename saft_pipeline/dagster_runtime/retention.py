@@ -55,8 +55,10 @@ _HASHES = 1_000
 
 MOST_PARTITIONS = 100_000
 """As many as Dagster advises; the oldest beyond go, however young they are."""
+# Counted first, by an index alone: to find which they are reads as many rows.
 _TOO_MANY = (
-    "partitions_def_name = :partitions and not right(partition, 12) = any(:open) and id <= ("
+    "(select count(*) from dynamic_partitions where partitions_def_name = :partitions) > :most "
+    "and partitions_def_name = :partitions and not right(partition, 12) = any(:open) and id <= ("
     "select id from dynamic_partitions where partitions_def_name = :partitions "
     "order by id desc offset :most limit 1)"
 )
@@ -83,7 +85,10 @@ _OLD = {
     "select from event_logs e where e.id = event_id)",
     "asset_check_executions": "asset_key = any(:assets) and create_timestamp < :before "
     "and not exists (select from runs r where r.run_id = asset_check_executions.run_id)",
+    # Ids rise with time: what comes after the first young one is not looked at.
     "dynamic_partitions": "partitions_def_name = :partitions and create_timestamp < :before "
+    "and id < coalesce((select y.id from dynamic_partitions y where y.create_timestamp >= :before "
+    "order by y.id limit 1), (select max(y.id) + 1 from dynamic_partitions y)) "
     "and not right(partition, 12) = any(:open) and not exists ("
     "select from event_logs e where e.asset_key = any(:assets) "
     "and e.dagster_event_type = any(:kinds) and e.partition = dynamic_partitions.partition "
