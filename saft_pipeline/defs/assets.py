@@ -90,10 +90,10 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
     artifacts = saft.reader.artifacts
     report = RunReport(context, settings.block_on, artifacts, _prefix(context), page_url(settings))
 
-    def fetch(item: Sequence[LedgerFile] | Group) -> Arrived | Group:
-        return item if isinstance(item, Group) else loader.fetch(item)
+    def fetch(item: Group | Arrived | Sequence[LedgerFile]) -> Group | Arrived:
+        return item if isinstance(item, Group | Arrived) else loader.fetch(item)
 
-    def read(item: Arrived | Group) -> Group:
+    def read(item: Group | Arrived) -> Group:
         return item if isinstance(item, Group) else loader.read(item)
 
     def publish(group: Group) -> GroupRows:
@@ -135,7 +135,7 @@ def _begin(context: dg.AssetExecutionContext, saft: Pipeline) -> Begun:
 
 def _with_next(
     context: dg.AssetExecutionContext, saft: Pipeline, begun: Begun
-) -> Iterator[Group | Sequence[LedgerFile]]:
+) -> Iterator[Group | Arrived | Sequence[LedgerFile]]:
     """The run's groups; after the first one begin with the run that this process executes next."""
     for number, item in enumerate(begun.items):
         run = next_run(context.instance) if number == 1 else None

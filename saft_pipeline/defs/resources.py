@@ -79,8 +79,8 @@ def _shared_reader(settings: Settings) -> FileReader:
 
 
 @cache
-def _shared_ahead(_settings: Settings) -> Ahead:
-    return Ahead()
+def _shared_ahead(settings: Settings) -> Ahead:
+    return Ahead(_shared_reader(settings))
 
 
 @cache

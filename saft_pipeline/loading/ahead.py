@@ -1,4 +1,4 @@
-"""The files of the run that comes next, fetched and read while this one goes on.
+"""The files of the run that comes next, fetched while this one goes on, and read when it ends.
 
 A run's last files have no work behind them, the first of the next none before them: without this
 a core waits for a quarter of the time of a run, and far away one connection is the limit.
@@ -6,39 +6,44 @@ a core waits for a quarter of the time of a run, and far away one connection is 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Thread
 
-from saft_pipeline.loading.file_load import GROUP_BYTES, Group, groups
+from saft_pipeline.loading.file_load import GROUP_BYTES, Arrived, Group, groups
 from saft_pipeline.loading.loader import Loader
-from saft_pipeline.loading.reader_process import SMALL
+from saft_pipeline.loading.reader_process import SMALL, FileReader
 from saft_pipeline.store.model import LedgerFile
+
+_LOOK_EVERY = 0.1  # seconds, whether it is the run's turn
 
 
 @dataclass
 class Begun:
-    """A run's claim and its files, of which those of the first `groups` are fetched and read."""
+    """A run's claim and its files, of which those of the first groups are read or fetched."""
 
     owner: str
     loader: Loader
     files: Sequence[LedgerFile] = ()
-    groups: list[Group] = field(default_factory=list)
+    read: list[Group] = field(default_factory=list)
+    fetched: deque[Arrived] = field(default_factory=deque)
 
     @property
-    def items(self) -> Iterator[Group | list[LedgerFile]]:
-        """All groups of the run: those that were begun, then the files of the others."""
-        yield from self.groups
-        yield from islice(groups(self.files), len(self.groups), None)
+    def items(self) -> Iterator[Group | Arrived | list[LedgerFile]]:
+        """All groups of the run as far as they came, the files of those that weren't begun."""
+        yield from self.read
+        yield from self.fetched
+        yield from islice(groups(self.files), len(self.read) + len(self.fetched), None)
 
 
 class _Beginning:
     """A run that is begun with in a thread of its own, until it is its turn."""
 
-    def __init__(self, begun: Begun) -> None:
-        self._begun = begun
+    def __init__(self, begun: Begun, reader: FileReader) -> None:
+        self._begun, self._reader = begun, reader
         self._is_over = self._is_dropped = False
         # A server that gives nothing must not keep the process from its end.
         self._thread = Thread(target=self._go, name="ahead", daemon=True)
@@ -56,24 +61,34 @@ class _Beginning:
 
     def _go(self) -> None:
         with suppress(Exception):  # the run itself meets it, and tells of it
-            self._take_groups()
+            self._fetch()
+            self._read()
         if self._is_dropped:
             self._begun.loader.close()
 
-    def _take_groups(self) -> None:
+    def _fetch(self) -> None:
         begun, room = self._begun, GROUP_BYTES
         begun.files = begun.loader.claimed()
         for group in groups(begun.files):
             room -= sum(file.size for file in group)
             if self._is_over or room < 0 or any(file.size > SMALL for file in group):
                 return
-            begun.groups.append(begun.loader.read(begun.loader.fetch(group)))
+            begun.fetched.append(begun.loader.fetch(group))
+
+    def _read(self) -> None:
+        """What the run under way has to be read goes first."""
+        begun = self._begun
+        while begun.fetched and not self._is_over:
+            if self._reader.wait_until_idle(_LOOK_EVERY):
+                begun.read.append(begun.loader.read(begun.fetched[0]))
+                begun.fetched.popleft()
 
 
 class Ahead:
     """What is begun of one run, by the run before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: FileReader) -> None:
+        self._reader = reader
         self._run_id: str | None = None
         self._beginning: _Beginning | None = None
 
@@ -81,13 +96,13 @@ class Ahead:
         """Begin with a run that `loader` is for, if there is one."""
         if loader:
             self.drop()
-            self._run_id, self._beginning = run_id, _Beginning(Begun(owner, loader))
+            self._run_id, self._beginning = run_id, _Beginning(Begun(owner, loader), self._reader)
 
     def take(self, run_id: str) -> Begun | None:
         """What was begun of a run whose turn it is, if anything was."""
         beginning, self._beginning = self._beginning, None
         begun = beginning.end() if beginning else None
-        if begun and begun.groups and run_id == self._run_id:
+        if begun and (begun.read or begun.fetched) and run_id == self._run_id:
             return begun
         if begun:
             begun.loader.close()

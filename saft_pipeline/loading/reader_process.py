@@ -35,7 +35,8 @@ class FileReader:
         # What is asked next is there when an answer has been sent: the process never waits.
         self._asking = ThreadPoolExecutor(1, "asking")
         self._answers = ThreadPoolExecutor(1, "answers")
-        self._turn = threading.Lock()
+        self._turn = threading.Condition()
+        self._asked = 0
         self._process: _Process | None = None
 
     def expect(self, count: int) -> None:
@@ -47,6 +48,7 @@ class FileReader:
         """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""
         if self._process is not None and all(is_small(job.fetched) for job in jobs):
             with self._turn:  # answers come in the order in which it was asked
+                self._asked += 1
                 asked = self._asking.submit(self._process.ask, self.artifacts, jobs, pack)
                 return self._answers.submit(self._answer, self._process, asked, jobs, pack)
         done: Future[list[Reading]] = Future()
@@ -62,6 +64,15 @@ class FileReader:
         except _LOST:  # killed, most likely
             self.close()
             return read_files(jobs, self.artifacts, pack)
+        finally:
+            with self._turn:
+                self._asked -= 1
+                self._turn.notify_all()
+
+    def wait_until_idle(self, seconds: float) -> bool:
+        """Wait until its process has nothing to read, so long at most; whether it is so."""
+        with self._turn:
+            return self._turn.wait_for(lambda: not self._asked, seconds)
 
     def close(self) -> None:
         """End the process; reading goes on here."""

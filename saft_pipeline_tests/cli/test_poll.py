@@ -97,7 +97,7 @@ def test_runs_that_follow_each_other_are_begun_ahead_and_all_is_loaded_once(
     class Watched(Ahead):
         def take(self, run_id: str) -> Begun | None:
             begun = super().take(run_id)
-            taken.append(len(begun.groups) if begun else 0)
+            taken.append(len(begun.read) + len(begun.fetched) if begun else 0)
             return begun
 
     monkeypatch.setattr("saft_pipeline.defs.resources.Ahead", Watched)

@@ -10,10 +10,10 @@ from saft_pipeline.loading import ahead as module
 from saft_pipeline.loading import sftp_source
 from saft_pipeline.loading.ahead import Ahead, Begun
 from saft_pipeline.loading.errors import SourceError
-from saft_pipeline.loading.file_load import FIRST_GROUP_FILES, Group
+from saft_pipeline.loading.file_load import FIRST_GROUP_FILES, Arrived, Group
 from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.poll import Claim
-from saft_pipeline.loading.reader_process import SMALL
+from saft_pipeline.loading.reader_process import SMALL, FileReader
 from saft_pipeline.loading.servers import quirks_of
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Sftp
@@ -21,6 +21,7 @@ from saft_pipeline.sftp.errors import LoginRefusedError, SftpError, TooManyConne
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, poll_once
 from saft_pipeline_tests.loading.test_loader import EARLY, loader_of
+from saft_pipeline_tests.loading.test_servers import wait_for
 
 _FILES = FIRST_GROUP_FILES + 3  # of the second run: two groups
 _TWO_RUNS = {
@@ -57,7 +58,7 @@ def two_runs(project: Project, store: Store) -> Iterator[Claims]:
 
 def begun_after(loader: Loader, claim: Claim) -> Begun | None:
     """What is begun of the claim's run once nothing more can be."""
-    ahead = Ahead()
+    ahead = Ahead(loader._reader)
     ahead.begin("next", claim.owner, loader.next(claim.owner, "next"))
     if ahead._beginning:
         ahead._beginning._thread.join()
@@ -75,7 +76,7 @@ def test_all_groups_of_small_files_are_begun(two_runs: Claims) -> None:
 def test_what_is_begun_was_read(two_runs: Claims) -> None:
     begun = begun_after(*two_runs())
     assert begun
-    read = [load for group in begun.groups for load in begun.loader.finish_reading(group)]
+    read = [load for group in begun.read for load in begun.loader.finish_reading(group)]
     begun.loader.close()
     assert sum(load.rejection is None for load in read) == _FILES - 1
     assert [x.file.path for x in read if x.rejection] == ["last.xml"]
@@ -102,7 +103,7 @@ def test_of_a_run_that_does_not_come_next_nothing_is_used_and_nothing_kept_open(
     two_runs: Claims,
 ) -> None:
     loader, claim = two_runs()
-    ahead = Ahead()
+    ahead = Ahead(loader._reader)
     following = loader.next(claim.owner, "next")
     ahead.begin("next", claim.owner, following)
     assert ahead.take("another") is None
@@ -113,7 +114,7 @@ def test_of_a_run_that_does_not_come_next_nothing_is_used_and_nothing_kept_open(
 
 def test_what_is_dropped_keeps_nothing_open(two_runs: Claims) -> None:
     loader, claim = two_runs()
-    ahead = Ahead()
+    ahead = Ahead(loader._reader)
     following = loader.next(claim.owner, "next")
     ahead.begin("next", claim.owner, following)
     thread = ahead._beginning._thread if ahead._beginning else None
@@ -164,3 +165,18 @@ def test_what_fails_ahead_is_left_to_the_run_and_harms_no_file(
     assert begun_after(loader, claim) is None
     assert {f.status for f in store.claimed(claim.owner)} == {"running"}
     assert store.counts(claim.files[0].source) == {"running": _FILES + 1}
+
+
+def test_what_the_run_under_way_has_to_be_read_goes_first(
+    two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileReader, "wait_until_idle", lambda *_: False)
+    loader, claim = two_runs()
+    ahead = Ahead(loader._reader)
+    ahead.begin("next", claim.owner, loader.next(claim.owner, "next"))
+    wait_for(lambda: len(ahead._beginning._begun.fetched) == 2 if ahead._beginning else False)
+    begun = ahead.take("next")
+    assert begun
+    begun.loader.close()
+    assert begun.read == []
+    assert [type(item) for item in begun.items] == [Arrived, Arrived]
