@@ -1,4 +1,7 @@
-"""Trying again what failed for a reason that passes: stamina's back-off, told in the log."""
+"""Trying a call again that failed for a reason that passes: stamina's back-off, told in the log.
+
+When a file is taken again whose load failed so is in `loading/loader`.
+"""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from starlette.types import Message, Receive
 
 from saft_pipeline.web.errors import ApiError
 
+MOST = 64 << 10
+"""Bytes; the API takes no files."""
 _WITHIN = 10.0
 
 

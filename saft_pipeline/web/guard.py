@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from saft_pipeline.web.bodies import whole
+from saft_pipeline.web.bodies import MOST, whole
 from saft_pipeline.web.errors import ApiError
 from saft_pipeline.web.login_page import LoginPage
 
@@ -81,7 +81,7 @@ class Guard:
         token: str | None = None,
         hosts: Iterable[str] = (),
         limit: RateLimit | None = None,
-        most: int = 64 << 10,
+        most: int = MOST,
     ) -> None:
         """`hosts`: names beside the loopback's; `most`: bytes of a body."""
         self._app = app
