@@ -32,7 +32,7 @@ To add
 - a check: a rule in `saft/rules/registry` and where it is looked for in `saft/rules`; its name in
   `saft/rules/checks`, its asset in `defs/file_checks` (else `invoices`), the lists in
   `.env.example` and `.deploy/checks.md`.
-- a setting: a field in `settings`, a line in `.env.example`; a duration or list also in its
+- a setting: a field in `settings/model`, a line in `.env.example`; a duration or list also in its
   validator there. Of a source: its key in `component`, and, without `sftp_` before it, in
   `settings/sources_file`.
 - a command: a module in `cli` with `register`, its name twice in `cli/app`, a line in README's
