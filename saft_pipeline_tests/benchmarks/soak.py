@@ -31,6 +31,10 @@ _SEED = 8
 _BLOW_EVERY = 15.0  # seconds, on average
 _QUIRK_EVERY = 8.0
 _DRAINED_WITHIN = 600.0
+_NO_WAITING = """
+update public.invoice_files set next_attempt_at = now()
+where status = 'incomplete' and next_attempt_at > now()
+"""
 _SETTINGS = {
     "POLL_INTERVAL_SECONDS": "5",
     "MAX_FILES_PER_BATCH": "0",
@@ -65,6 +69,7 @@ class Stage:
             proxy.calm()
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute("select public.saft_retry()")
+            connection.execute(_NO_WAITING)
 
     def ledger(self) -> list[ledger.Row]:
         """The whole ledger."""
