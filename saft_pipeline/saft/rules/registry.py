@@ -182,7 +182,7 @@ _ROWS: tuple[Rule, ...] = (
          _P302 + "4.1.4.19.2.2", _SINCE_101),
     Rule("movement_start", "document_dates", "warning",
          "Goods do not leave before the InvoiceDate of the document that goes with them.",
-         "DL 147/2003, art. 4 n.º 4"),
+         "DL 147/2003, art. 6 n.º 1"),
     Rule("status_date", "document_status", "warning",
          "InvoiceStatusDate is not before SystemEntryDate.", _P302 + "4.1.4.3.2"),
     Rule("cancelled_reason", "document_status", "warning", "A cancelled document says why.",
