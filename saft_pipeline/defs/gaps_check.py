@@ -1,7 +1,7 @@
 """The asset check of `invoices` over all files: what is missing across files and months.
 
-It asks the tables, once a night if files were loaded since, and whenever somebody executes it;
-`saft report gaps` has all that it finds.
+It asks the tables, once a night if files were loaded since, and whenever somebody executes it, and
+reads only what these brought; `saft report gaps` has all that it finds.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def build_gaps_check(invoices: dg.AssetKey) -> dg.AssetChecksDefinition:
         "validation code is that of one series, and nothing is credited more than once.",
     )
     def continuity(saft: Pipeline) -> dg.AssetCheckResult:
-        from saft_pipeline.reports.gaps import gaps
-        from saft_pipeline.reports.selection import Selection, opened
+        from saft_pipeline.reports import gaps
+        from saft_pipeline.reports.selection import opened
 
         with opened(saft.settings) as source:
-            report = gaps(source, Selection())
+            report = gaps.continuity(source)
         first = list(_first(report))
         metadata: dict[str, dg.TableMetadataValue | int] = {
             name: int(count) for name, count in report.figures.items()

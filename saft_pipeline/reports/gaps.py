@@ -36,6 +36,15 @@ _TABLES = {
 def gaps(source: Reports, selection: Selection) -> Report:
     """The report, of one company or all."""
     found = source.gaps(selection.company_id, selection.start_date, selection.end_date)
+    return _report(found, selection)
+
+
+def continuity(source: Reports) -> Report:
+    """The same of all, for who looks again and again: only what came since then is looked at."""
+    return _report(source.continuity(), Selection())
+
+
+def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
     say = selection.language.text
     tables = [
         Table(name, say(heading), frame(found[name], columns, amounts), say(_NOTE))

@@ -67,6 +67,10 @@ class Reports:
         arguments = {"company_id": company_id, **_period(start_date, end_date)}
         return dict(json.loads(self._transport.call("saft_report_gaps", arguments)))
 
+    def continuity(self) -> dict[str, Rows]:
+        """The same of all, by a look at what was loaded since it was asked last."""
+        return dict(json.loads(self._transport.call("saft_continuity", {})))
+
     def export(
         self,
         relation: str,
