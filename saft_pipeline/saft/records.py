@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 if TYPE_CHECKING:
     from saft_pipeline.saft.invoices import InvoiceLayout
+
+_SHORT = 1000  # characters
 
 Row = tuple[str | None, ...]
 Extra = dict[str, Any]
@@ -165,8 +168,16 @@ class Invoice:
 
 
 def _object(members: str) -> Extra:
-    found: Extra = json.loads(f"{{{members}}}") if members else {}
+    """What is not to be changed: who asks for the same again gets the same."""
+    return _short_object(members) if len(members) < _SHORT else _read(members)
+
+
+def _read(members: str) -> Extra:
+    found: Extra = json.loads(f"{{{members}}}")
     return found
+
+
+_short_object = lru_cache(maxsize=256)(_read)  # headers and tax tables of many files are alike
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
+from functools import lru_cache
 from operator import itemgetter
 from typing import Literal
 
@@ -66,28 +67,12 @@ def _is_near(invoice: Invoice) -> bool:
         return False
     net = tax = 0.0
     slack = _NEAR
-    for credit, debit, percentage, quantity, price, given_off, base in map(_near, invoice.lines):
-        if (credit is None) == (debit is None) or percentage is None or base is not None:
+    for line in map(_near, invoice.lines):
+        amounts = _line_near(line)
+        if amounts is None:
             return False
-        if quantity is None or price is None:
-            return False
-        amount = float(credit or debit or 0)
-        count, each, rate = float(quantity), float(price), float(percentage)
-        if amount < 0 or count < 0 or each < 0 or rate < 0:
-            return False
-        over = count * each - amount
-        if given_off is not None:
-            off = float(given_off)
-            if off < 0:
-                return False
-            if over >= _NEAR:
-                over -= off
-        if not -_NEAR < over < _NEAR:
-            return False
-        if credit is None:
-            amount = -amount
-        net += amount
-        tax += amount * rate
+        net += amounts[0]
+        tax += amounts[1]
         slack += _NEAR  # each line's tax may be rounded
     net_given, tax_given, gross_given = float(net_total), float(tax_payable), float(gross_total)
     return (
@@ -98,6 +83,32 @@ def _is_near(invoice: Invoice) -> bool:
         and net_given >= 0
         and tax_given >= 0
     )
+
+
+@lru_cache(maxsize=4096)  # of what is sold at one price the lines are alike
+def _line_near(line: Row) -> tuple[float, float] | None:
+    """A line's amount, less than zero for a debit, and that times the percentage of its tax.
+
+    None if its values don't follow from each other at first sight.
+    """
+    credit, debit, percentage, quantity, price, given_off, base = line
+    if (credit is None) == (debit is None) or percentage is None or base is not None:
+        return None
+    if quantity is None or price is None:
+        return None
+    amount = float(credit or debit or 0)
+    count, each, rate = float(quantity), float(price), float(percentage)
+    off = float(given_off or 0)
+    if amount < 0 or count < 0 or each < 0 or rate < 0 or off < 0:
+        return None
+    over = count * each - amount
+    if over >= _NEAR:
+        over -= off
+    if not -_NEAR < over < _NEAR:
+        return None
+    if credit is None:
+        amount = -amount
+    return amount, amount * rate
 
 
 class _Sums:
