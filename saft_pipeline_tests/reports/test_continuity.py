@@ -69,6 +69,16 @@ def test_what_was_taken_away_is_missed_at_the_next_look(
     assert (looked_at.figures["gaps"], after.figures["gaps"]) == (2, 1)
 
 
+def test_a_company_that_has_another_number_now_is_looked_at_anew(
+    looked_at: Report, source: Reports, migrated: str
+) -> None:
+    assert not looked_at.is_well
+    with psycopg.connect(migrated) as connection:
+        connection.execute("update public.companies set company_id = '501442600'")
+    assert source.continuity() == source.gaps(None, None, None)
+    assert {gap["company_id"] for gap in source.continuity()["gaps"]} == {"501442600"}
+
+
 def test_only_what_was_loaded_since_is_read(
     looked_at: Report, source: Reports, store: Store, migrated: str
 ) -> None:

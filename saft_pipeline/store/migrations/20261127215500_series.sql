@@ -1,7 +1,7 @@
 -- What the check of continuity knows of each series since it looked last, so that it need not read
 -- all invoices again: see 54_gaps.sql.
 create table saft.series (
-    company_id text not null references public.companies on update cascade on delete cascade,
+    company_id text not null,
     series text not null,
     numbers int8multirange not null,
     codes text[] not null,

@@ -134,7 +134,8 @@ begin
 end $$;
 
 -- What files that were loaded since the last look hold, with those of a day before it: such as were
--- being published while it looked. All invoices at the first look, and where some were taken away.
+-- being published while it looked. All invoices at the first look, and where some, or
+-- a company, are there no more.
 create or replace function saft.look_at_series() returns void
 language plpgsql
 set search_path = '' set plan_cache_mode = force_custom_plan set work_mem = '64MB' set jit = off
@@ -147,6 +148,9 @@ begin
     select * into last from saft.series_look;
     if last is null
         or last.invoices <> (select count(*) from public.invoices i where i.id <= last.newest)
+        or exists (
+            select from saft.series s
+            where not exists (select from public.companies c where c.company_id = s.company_id))
     then
         delete from saft.series;
         insert into saft.series (company_id, series, numbers, codes)
