@@ -4,14 +4,17 @@
 -- of which credit notes take back more than they came to; `conflicts`: numbers that came twice with
 -- other content. A thousand of each at most. The dates are those of the document after the gap.
 
--- Invoices by series and number; no search_path of its own, so that it becomes part of the query. A
--- regular expression for the form takes ten times as long.
-create or replace function saft.numbered()
-returns table (id bigint, company_id text, invoice_no text, series text, number bigint,
-    invoice_date date, code text)
-language sql stable
+-- Invoices of a company, or these, by series and number; all of them where both are null. A regular
+-- expression for the form takes ten times as long.
+create or replace function saft.numbered(of_company text, ids bigint[])
+returns table (company_id text, invoice_no text, series text, number bigint, invoice_date date,
+    code text)
+language plpgsql stable rows 100000
+set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
-    select i.id, i.company_id, i.invoice_no, a.kind || ' ' || b.name,
+begin
+    return query
+    select i.company_id, i.invoice_no, a.kind || ' ' || b.name,
         case when translate(b.digits, '0123456789', '') = '' then b.digits::bigint end,
         i.invoice_date, nullif(split_part(i.atcud, '-', 1), '0')
     from public.invoices i
@@ -20,10 +23,11 @@ as $$
     cross join lateral (
         select split_part(a.rest, '/', 1) as name,
             left(split_part(a.rest, '/', 2), 18) as digits) b
-    where a.kind <> '' and b.name <> '' and strpos(b.name, '^') = 0
+    where (of_company is null or i.company_id = of_company) and (ids is null or i.id = any(ids))
+        and a.kind <> '' and b.name <> '' and strpos(b.name, '^') = 0
         and i.invoice_no = a.kind || ' ' || b.name || '/' || b.digits
-        and b.digits <> '' and translate(b.digits, '0123456789', '') = ''
-$$;
+        and b.digits <> '' and translate(b.digits, '0123456789', '') = '';
+end $$;
 
 -- `months`, `credits` and `conflicts`, which are read of few rows.
 create or replace function saft.across_files(company_id text, start_date date, end_date date)
@@ -93,9 +97,7 @@ declare
 begin
     return (
         with numbered as materialized (
-            select n.company_id, n.invoice_no, n.series, n.number, n.invoice_date, n.code
-            from saft.numbered() n
-            where company_id is null or n.company_id = company_id
+            select * from saft.numbered(company_id, null)
         ), gaps as (
             select n.company_id, n.series, n.before + 1 as first_missing,
                 n.number - 1 as last_missing, n.number - n.before - 1 as missing,
@@ -134,8 +136,8 @@ begin
 end $$;
 
 -- What files that were loaded since the last look hold, with those of a day before it: such as were
--- being published while it looked. All invoices at the first look, and where some, or
--- a company, are there no more.
+-- being published while it looked. All invoices at the first look, and where some, or a company, are
+-- there no more.
 create or replace function saft.look_at_series() returns void
 language plpgsql
 set search_path = '' set plan_cache_mode = force_custom_plan set work_mem = '64MB' set jit = off
@@ -158,7 +160,7 @@ begin
         from (
             select n.company_id, n.series, n.code,
                 range_agg(int8range(n.number, n.number + 1)) as numbers
-            from saft.numbered() n
+            from saft.numbered(null, null) n
             group by 1, 2, 3
         ) c
         group by 1, 2;
@@ -171,24 +173,33 @@ begin
         insert into saft.series as known (company_id, series, numbers, codes, touched)
         select n.company_id, n.series, range_agg(int8range(n.number, n.number + 1)),
             array_remove(array_agg(distinct n.code), null), true
-        from saft.numbered() n
-        where n.id = any(met)
+        from saft.numbered(null, met) n
         group by 1, 2
         on conflict (company_id, series) do update set touched = true,
             numbers = known.numbers + excluded.numbers,
             codes = array(select distinct c from unnest(known.codes || excluded.codes) c);
-        perform saft.look_at_codes();
+        if exists (select from saft.doubtful_series()) then
+            update saft.series s
+            set codes = array_remove(f.codes, null)
+            from (
+                select n.company_id, n.series, array_agg(distinct n.code) as codes
+                from saft.doubtful_series() d
+                join saft.numbered(null, null) n using (company_id, series)
+                group by 1, 2
+            ) f
+            where s.company_id = f.company_id and s.series = f.series;
+        end if;
+        update saft.series s set touched = false where s.touched;
     end if;
     delete from saft.series_look;
     insert into saft.series_look (looked_at, newest, invoices)
     select now(), coalesce(max(i.id), 0), count(*) from public.invoices i;
 end $$;
 
--- An invoice that came again may have another code than before: where that would make a finding of a
--- series that was met now, the codes of all its invoices are read.
-create or replace function saft.look_at_codes() returns void
-language sql
-set search_path = '' set work_mem = '64MB' set jit = off
+-- An invoice that came again may have another code than before: series that were met now, and of
+-- which that would make a finding, so that the codes of all their invoices have to be read.
+create or replace function saft.doubtful_series() returns table (company_id text, series text)
+language sql stable set search_path = ''
 as $$
     with coded as (
         select s.company_id, s.series, s.touched, c.code
@@ -196,21 +207,10 @@ as $$
     ), several as (
         select c.company_id, c.code from coded c group by 1, 2
         having count(*) > 1 and bool_or(c.touched)
-    ), doubtful as (
-        select s.company_id, s.series from saft.series s where s.touched and cardinality(s.codes) > 1
-        union
-        select c.company_id, c.series from coded c join several using (company_id, code)
     )
-    update saft.series s
-    set codes = array_remove(f.codes, null)
-    from (
-        select n.company_id, n.series, array_agg(distinct n.code) as codes
-        from doubtful d join saft.numbered() n using (company_id, series)
-        group by 1, 2
-    ) f
-    where s.company_id = f.company_id and s.series = f.series;
-
-    update saft.series s set touched = false where s.touched;
+    select s.company_id, s.series from saft.series s where s.touched and cardinality(s.codes) > 1
+    union
+    select c.company_id, c.series from coded c join several using (company_id, code)
 $$;
 
 -- The same of all companies and days, for who asks again and again.
