@@ -1,10 +1,8 @@
-"""`saft parse`, `saft ingest` and `saft retry`: commands about single files."""
+"""`saft ingest` and `saft retry`: commands about single files."""
 
 from __future__ import annotations
 
-import gc
 import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -36,29 +34,8 @@ _ENDS = ("loaded", "incomplete", "running")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (ingest, parse, retry):
+    for command in (ingest, retry):
         app.command(command.__name__)(command)
-
-
-def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
-    """Print what a file says as NDJSON, one record a line."""
-    from saft_pipeline.loading.archives import ArchiveError, unpacked_here
-    from saft_pipeline.saft.parallel import ndjson
-    from saft_pipeline.saft.reader import read
-
-    gc.disable()  # reading makes no cycles, and the search takes a tenth of its time
-    try:
-        for name, path in unpacked_here(file):
-            with read(path, name=name) as document:
-                for lines in ndjson(document):
-                    sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except ArchiveError as error:
-        raise CannotRunError(f"{file}: {error}") from None
-    except OSError as error:
-        raise CannotRunError(f"{file}: {error.strerror or error}") from None
 
 
 def ingest(

@@ -1,0 +1,70 @@
+"""A program of commands, and the one place where an error becomes a sentence and a status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperOption
+
+from saft_pipeline import __version__
+from saft_pipeline.cli.output import COULD_NOT, say
+
+
+def new_app() -> typer.Typer:
+    """One without commands yet."""
+    app = typer.Typer(
+        name="saft",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain: all commands on one screen, and brackets as they are
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(saft)
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"saft_pipeline {__version__}\n")
+        raise typer.Exit
+
+
+def saft(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """SAF-T (PT) invoices from an SFTP folder into Supabase."""
+
+
+def run(app: typer.Typer, arguments: list[str]) -> None:
+    """Run it; what could not be done is told in a sentence, with status 2."""
+    try:
+        _command(app)(arguments, prog_name="saft")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        say(str(error))
+        sys.exit(COULD_NOT)
+
+
+def _command(app: typer.Typer) -> Callable[..., Any]:
+    """All of it, with typer's two options for completion left out of the help: it fits a screen."""
+    command = typer.main.get_command(app)
+    for option in command.params:
+        if isinstance(option, TyperOption) and "completion" in (option.name or ""):
+            option.hidden = True
+    return command
+
+
+def _is_ours(error: Exception) -> bool:
+    """CannotRunError, SettingsError, SftpError and the like, without importing what raises them."""
+    return type(error).__module__.startswith("saft_pipeline.")
