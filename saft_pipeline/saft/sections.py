@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from saft_pipeline.saft.records import ControlTotals
-from saft_pipeline.saft.values import ZERO, add, exact_add, plain
+from saft_pipeline.saft.values import ZERO, exact_add, plain
 
 
 @dataclass(frozen=True)
@@ -110,11 +110,11 @@ class Sums:
         """Count a line."""
         self.lines += 1
         if credit is not None:
-            self.credit = add(self.credit, credit)
+            self.credit = exact_add(self.credit, Decimal(credit))
         if debit is not None:
-            self.debit = add(self.debit, debit)
+            self.debit = exact_add(self.debit, Decimal(debit))
         if quantity is not None:
-            self.quantity = add(self.quantity, quantity)
+            self.quantity = exact_add(self.quantity, Decimal(quantity))
 
     def into(self, section: Section) -> None:
         """Add the document to its section's totals."""
