@@ -22,8 +22,10 @@ def digest(overview: Mapping[str, Any], now: datetime) -> Message:
     fresh = [f for f in wanting if now - datetime.fromisoformat(f["first_seen_at"]) < _DAY]
     title = f"saft_pipeline: {files:,} files in, {len(fresh):,} failed"
     lines = [title, f"{rows:,} rows were loaded in the last 24 hours."]
-    lines += _reasons("failed", fresh)
-    lines += _reasons("failed before, and still not loaded", [f for f in wanting if f not in fresh])
+    before = [f for f in wanting if f not in fresh]
+    several = len(overview["sources"]) > 1
+    lines += _reasons("failed", fresh, several=several)
+    lines += _reasons("failed before, and still not loaded", before, several=several)
     waiting = sum(counts.get("pending", 0) for counts in overview["sources"].values())
     if waiting:
         lines += ["", f"{waiting:,} wait to be loaded"]
@@ -32,13 +34,15 @@ def digest(overview: Mapping[str, Any], now: datetime) -> Message:
     return Message(title, "\n".join(lines))
 
 
-def _reasons(head: str, files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _reasons(head: str, files: Sequence[Mapping[str, Any]], *, several: bool) -> Iterator[str]:
+    """With whose they are, where there are several sources."""
     if not files:
         return
     yield from ("", f"{len(files):,} {head}:")
     for file in files[:_SHOWN]:
         reason = file["error"] or file["status"]
         line = reason if reason.startswith(file["path"]) else f"{file['path']}: {reason}"
-        yield f"• {visible(' '.join(line.split()))[:_LONGEST]}"
+        owner = f"{file['source']}: " if several else ""
+        yield f"• {visible(' '.join(f'{owner}{line}'.split()))[:_LONGEST]}"
     if len(files) > _SHOWN:
         yield f"• and {len(files) - _SHOWN:,} more: saft status --state failed"

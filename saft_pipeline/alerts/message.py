@@ -73,7 +73,8 @@ def _head(kind: str, count: int) -> str:
 
 def _lines(kind: str, conditions: Sequence[Condition]) -> Iterator[str]:
     for condition in conditions[:_SHOWN]:
-        line = visible(" ".join(_line(condition).split()))
+        owner = f"{condition.source}: " if condition.source else ""
+        line = visible(" ".join(f"{owner}{_line(condition)}".split()))
         yield f"• {line if len(line) <= _LONGEST else f'{line[: _LONGEST - 1]}…'}"
     if (more := len(conditions) - _SHOWN) > 0:
         yield f"• and {more:,} more: {_ADVICE.get(kind, 'see Dagster')}"

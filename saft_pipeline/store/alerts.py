@@ -26,7 +26,7 @@ class Condition:
 
     `kind` is a state of the ledger (failed, gone, unreadable, incomplete), `waiting` or `silent`;
     for `waiting` the subject is the file that waits longest, the reason how many wait. `seconds`:
-    for how long it has held.
+    for how long it has held. `source` is whose the file is, where there are several.
     """
 
     alert_key: str
@@ -34,6 +34,7 @@ class Condition:
     subject: str | None = None
     reason: str | None = None
     seconds: int | None = None
+    source: str | None = None
 
 
 class Watch:

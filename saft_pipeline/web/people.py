@@ -92,7 +92,7 @@ class People:
         return answer
 
     async def report(self, request: Request) -> Response:
-        """A report as a page, CSV or a spreadsheet, of the company and days in the address."""
+        """A report as a page, CSV or a spreadsheet, of what the address says."""
         from saft_pipeline.web.report_pages import answer
 
         name, _, form = request.path_params["name"].partition(".")

@@ -41,6 +41,7 @@ def answer(services: Services, name: str, form: str, asked: Mapping[str, str]) -
             asked.get("company") or None,
             start_date=_day(asked, "from"),
             end_date=_day(asked, "to"),
+            source=asked.get("source") or None,
             language=chosen([asked["lang"]]),
         )
         made = make(name, services.ledger.reports, selection)

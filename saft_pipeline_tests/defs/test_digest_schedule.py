@@ -46,6 +46,18 @@ def test_what_failed_before_is_told_apart() -> None:
     assert "4 wait to be loaded" in message.text
 
 
+def test_whose_a_file_is_is_told_where_there_are_several_sources() -> None:
+    overview = {
+        "hours": [],
+        "attention": [{**file("f.xml", 0), "source": "porto"}, {**file("f.xml", 3), "source": "x"}],
+        "sources": {"porto": {"failed": 1}, "x": {"failed": 1}},
+        "empty": 0,
+    }
+    text = digest(overview, NOW).text
+    assert "• porto: f.xml: broken" in text
+    assert "• x: f.xml: broken" in text
+
+
 def test_it_runs_at_the_hour_of_the_settings_if_there_is_somebody_to_tell() -> None:
     given = {"ALERT_DIGEST_AT": "06:05", "ALERT_WEBHOOK_URL": "https://hooks.example.test/x"}
     schedule = build_defs(load(given)).get_schedule_def(DIGEST)

@@ -1,20 +1,22 @@
 -- The conditions of the ledger that hold now. A file waits since it was first seen, or loaded before,
 -- or changed (by the server's clock, unless that is in the future). One that failed before was
--- sent then; while it is to be tried again by itself it counts as waiting.
+-- sent then; while it is to be tried again by itself it counts as waiting. Whose a file is, is
+-- said where there are several sources.
 create or replace function saft.conditions(
     sources text[], pending_seconds double precision, incomplete_seconds double precision,
     silent_seconds double precision)
-returns table (alert_key text, kind text, subject text, reason text, seconds bigint)
+returns table (
+    alert_key text, kind text, source text, subject text, reason text, seconds bigint)
 language sql stable set search_path = ''
 as $$
     with open as (
-        select f.*, extract(epoch from now() - greatest(
+        select f.*, case when cardinality(sources) > 1 then f.source end as owner, extract(epoch from now() - greatest(
             f.first_seen_at, f.loaded_at, case when f.modified_at <= now() then f.modified_at end
         ))::bigint as age
         from public.invoice_files f
         where f.is_current and f.status <> 'loaded'
     ), waiting as (
-        select o.path, o.age, count(*) over () as files
+        select o.owner, o.path, o.age, count(*) over () as files
         from open o
         where o.status = 'pending' and o.error is null
             or o.status = 'failed' and o.next_attempt_at is not null
@@ -26,20 +28,20 @@ as $$
         where c.source = any(sources)
         group by c.source
     )
-    select 'file ' || o.id, o.status, o.path, o.error, o.age
+    select 'file ' || o.id, o.status, o.owner, o.path, o.error, o.age
     from open o
     where o.status in ('gone', 'unreadable') or o.status = 'failed' and o.next_attempt_at is null
     union all
-    select 'incomplete ' || o.id, o.status, o.path, o.error, o.age
+    select 'incomplete ' || o.id, o.status, o.owner, o.path, o.error, o.age
     from open o
     where o.status = 'incomplete' and o.age > incomplete_seconds
     union all
-    select 'waiting', 'waiting', w.path, w.files::text, w.age
+    select 'waiting', 'waiting', w.owner, w.path, w.files::text, w.age
     from waiting w
     where w.age > pending_seconds
     union all
     select case cardinality(sources) when 1 then 'silent' else 'silent ' || n.source end,
-        'silent', n.source, null, n.age
+        'silent', null, n.source, null, n.age
     from newest n
     where n.age > silent_seconds
 $$;
@@ -60,8 +62,8 @@ declare
     found jsonb;
 begin
     select coalesce(jsonb_agg(jsonb_build_object(
-            'alert_key', c.alert_key, 'kind', c.kind, 'subject', c.subject, 'reason', c.reason,
-            'seconds', c.seconds)
+            'alert_key', c.alert_key, 'kind', c.kind, 'source', c.source, 'subject', c.subject,
+            'reason', c.reason, 'seconds', c.seconds)
         order by c.kind, c.seconds desc, c.subject, c.alert_key), '[]')
     into found
     from saft.conditions(sources, pending_seconds, incomplete_seconds, silent_seconds) c;
