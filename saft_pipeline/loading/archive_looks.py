@@ -150,7 +150,7 @@ def _found(
         is_whole = fetched.file.size == listed.size > 0
         looks = (before.looks if before else 0) + (_ALL_OF_IT if is_whole else _PART_OF_IT)
         state: Literal["failed", "incomplete"] = "failed" if looks >= _ENOUGH else "incomplete"
-        again_at = 0.0 if is_whole else time.time() + _PAUSE * 2**looks
+        again_at = 0.0 if is_whole else time.time() + _PAUSE * 2 ** min(looks, 3)
         return _Found([], str(error), state, looks, again_at)
     except ArchiveError as error:
         return _Found([], str(error))

@@ -63,7 +63,6 @@ class SftpSource:
         self._due = due
         self._sftp: Sftp | None = None
         self._zip: Fetched | None = None
-        self._folders: set[str] = set()
         self._turn = threading.Lock()
 
     @property
@@ -110,15 +109,13 @@ class SftpSource:
         for file in files:
             by_zip.setdefault(splits(file.path)[depth][0], []).append(file)
         for name, inside in by_zip.items():
-            archive = None if name in self._folders else self._archive(name, inside, spill)
+            archive = self._archive(name, inside, spill)
             if isinstance(archive, Fetched):
                 yield from taken_out(archive, name, inside, spill)
                 continue
             for arrival in self._fetch_below(inside, spill, depth):
                 result = arrival.result
-                if isinstance(result, Fetched) or result.kind not in _NOT_HAD:
-                    self._folders.add(name)
-                elif archive is not None:
+                if isinstance(result, FetchFailed) and result.kind in _NOT_HAD:
                     arrival.result = failed_as(archive, arrival.file)
                 yield arrival
 

@@ -145,6 +145,16 @@ def test_a_zip_that_comes_without_a_byte_is_never_given_up(
     assert file.next_attempt_at
 
 
+def test_what_is_packed_and_broken_on_this_machine_has_failed_at_once(
+    store: Store, saft: Command, tmp_path: Path
+) -> None:
+    path = tmp_path / "here.xml.gz"
+    path.write_bytes(PACKED["xml.gz"][:HALF])
+    done = saft("ingest", str(path), "--json")
+    assert (done.status, done.json["failed"]) == (1, 1)
+    assert [file.status for file in store.files()] == ["failed"]
+
+
 @pytest.mark.parametrize("kind", ["xml", "xml.gz"])
 def test_an_upload_that_has_no_byte_yet_is_incomplete(
     project: Project, store: Store, looker: Looker, kind: str
