@@ -38,7 +38,7 @@ _LOOK_EVERY = 2.0
 
 
 @dataclass(frozen=True)
-class Asked:
+class _Asked:
     """Which files somebody asked for."""
 
     path: str | None
@@ -47,7 +47,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Look:
+class _Look:
     """What is said before the files, those that are listed, and how many there are by state."""
 
     head: Sequence[str]
@@ -76,7 +76,7 @@ def status(
 
     if watch and as_json:
         raise CannotRunError("--json prints one document; leave --watch out")
-    settings, asked = load(), Asked(path, state, source)
+    settings, asked = load(), _Asked(path, state, source)
     with closing(Store(open_to_look(settings), settings.batch_size)) as store:
         if as_json:
             _print_json(settings, store, asked)
@@ -87,7 +87,7 @@ def status(
             _tell(settings, store, asked, screen=answer.is_terminal)
 
 
-def _print_json(settings: Settings, store: Store, asked: Asked) -> None:
+def _print_json(settings: Settings, store: Store, asked: _Asked) -> None:
     from saft_pipeline.store.opening import where
 
     counts, waiting = store.counts(asked.source), _waiting(settings, store, asked)
@@ -100,7 +100,7 @@ def _print_json(settings: Settings, store: Store, asked: Asked) -> None:
         print_json_rows(head, "files", (file_row(f) for page in pages for f in page))
 
 
-def _tell(settings: Settings, store: Store, asked: Asked, *, screen: bool) -> None:
+def _tell(settings: Settings, store: Store, asked: _Asked, *, screen: bool) -> None:
     look = _look(settings, store, asked, most=answer.height if screen else None)
     if screen:
         lines = list(_cut(look, asked, *answer.size))
@@ -118,7 +118,7 @@ def _tell(settings: Settings, store: Store, asked: Asked, *, screen: bool) -> No
             say(f"the newest {_SHOWN} that are {more}; all of them: saft status --state {more}")
 
 
-def _look(settings: Settings, store: Store, asked: Asked, *, most: int | None) -> Look:
+def _look(settings: Settings, store: Store, asked: _Asked, *, most: int | None) -> _Look:
     """`most`: how many files of a state are wanted, if not all that were asked for."""
     from saft_pipeline.store.opening import where
 
@@ -128,14 +128,14 @@ def _look(settings: Settings, store: Store, asked: Asked, *, most: int | None) -
     if waiting is not None:
         lasted = format_duration(waiting)
         head.append(f"{counts.get('pending', 0):,} wait to be loaded, the oldest for {lasted}")
-    return Look(head, _files(store, asked, limit=most), counts)
+    return _Look(head, _files(store, asked, limit=most), counts)
 
 
-def _waiting(settings: Settings, store: Store, asked: Asked) -> int | None:
+def _waiting(settings: Settings, store: Store, asked: _Asked) -> int | None:
     return store.backlog(asked.source, settings.incomplete_after).oldest_pending_seconds
 
 
-def _files(store: Store, asked: Asked, *, limit: int | None) -> list[LedgerFile]:
+def _files(store: Store, asked: _Asked, *, limit: int | None) -> list[LedgerFile]:
     """Of what was asked for at most `limit`; of all states, the newest of each."""
     source, path, state = asked.source, asked.path, asked.state
     if not (path or state):
@@ -154,7 +154,7 @@ def _nothing(settings: Settings, source: str | None) -> str:
     return f"no file of {source} in the ledger; sources: {names}"
 
 
-def _cut(look: Look, asked: Asked, width: int, height: int) -> Iterator[str]:
+def _cut(look: _Look, asked: _Asked, width: int, height: int) -> Iterator[str]:
     """As much as a screen has room for: files whole, as they come, and how many more there are."""
     left = height - 2  # the last line, and the one that the cursor stands on
 
@@ -173,7 +173,7 @@ def _cut(look: Look, asked: Asked, width: int, height: int) -> Iterator[str]:
         yield f"and {more:,} more"
 
 
-def _total(look: Look, asked: Asked) -> int:
+def _total(look: _Look, asked: _Asked) -> int:
     if asked.path:
         return len(look.files)
     return look.counts.get(asked.state, 0) if asked.state else sum(look.counts.values())

@@ -23,7 +23,7 @@ class SectionKind:
 
 # What the totals leave out is in Portaria 302/2016, tables 4.1 to 4.4: cancelled documents, and
 # of invoices also those billed by another (F).
-KINDS = {
+SECTION_KINDS = {
     "SalesInvoices": SectionKind("sales_invoices", "Invoice", frozenset("AF")),
     "MovementOfGoods": SectionKind("movement_of_goods", "StockMovement", frozenset("A")),
     "WorkingDocuments": SectionKind("working_documents", "WorkDocument", frozenset("A")),

@@ -98,7 +98,7 @@ def plain(number: Decimal) -> str:
     return format(number, "f")
 
 
-Check = Callable[[str], str]
+Normalizer = Callable[[str], str]
 
 _AMOUNTS = (
     "CreditAmount CurrencyAmount CurrencyCreditAmount CurrencyDebitAmount DebitAmount ExchangeRate "
@@ -113,7 +113,7 @@ _DATES = (
 _TIMESTAMPS = "InvoiceStatusDate MovementEndTime MovementStartTime SystemEntryDate"
 _WHOLES = "LineNumber NumberOfEntries NumberOfMovementLines Period"
 
-KINDS: dict[str, str] = {
+VALUE_TYPES: dict[str, str] = {
     **dict.fromkeys(_AMOUNTS.split(), "amount"),
     **dict.fromkeys(_DATES.split(), "date"),
     **dict.fromkeys(_TIMESTAMPS.split(), "timestamp"),
@@ -121,13 +121,15 @@ KINDS: dict[str, str] = {
 }
 
 
-def _check_of(tag: str, kind: str) -> Check:
+def _normalizer_of(tag: str, kind: str) -> Normalizer:
     if kind == "whole" and tag in _MOST:
         return lambda text: whole(text, _MOST[tag])
     return {"amount": amount, "date": day, "timestamp": timestamp, "whole": whole}[kind]
 
 
-CHECKS: dict[str, Check] = {tag: _check_of(tag, kind) for tag, kind in KINDS.items()}
+_NORMALIZERS: dict[str, Normalizer] = {
+    tag: _normalizer_of(tag, kind) for tag, kind in VALUE_TYPES.items()
+}
 
 
 class StrayTextError(ValueError):
@@ -141,15 +143,15 @@ class Cleaned(dict[str | None, str | None]):
     are much alike, so those that were seen are kept.
     """
 
-    def __init__(self, check: Check | None) -> None:
+    def __init__(self, normalizer: Normalizer | None) -> None:
         super().__init__({None: None})
-        self._check = check
+        self._normalizer = normalizer
         self._left = _MOST_KEPT
 
     def __missing__(self, text: str) -> str | None:
         value: str | None = text.strip(XML_BLANKS) or None
-        if value and self._check:
-            value = self._check(value)
+        if value and self._normalizer:
+            value = self._normalizer(value)
         if self._left and len(text) <= _LONGEST_KEPT:
             self._left -= 1
             self[text] = value
@@ -161,7 +163,7 @@ def _no_text(_: str) -> str:
 
 
 _ANY_TEXT, _NO_TEXT = Cleaned(None), Cleaned(_no_text)
-_CLEANED = {tag: Cleaned(CHECKS.get(tag)) for tag in {*LEAVES, *CHECKS}}
+_CLEANED = {tag: Cleaned(_NORMALIZERS.get(tag)) for tag in {*LEAVES, *_NORMALIZERS}}
 
 
 def cleaned(tag: str, *, is_leaf: bool) -> Cleaned:

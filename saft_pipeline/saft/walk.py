@@ -19,7 +19,7 @@ from saft_pipeline.saft.kinds import Kind, Layout
 from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.master_files import read_customer, read_other
 from saft_pipeline.saft.records import Header, Record
-from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS, Section
+from saft_pipeline.saft.sections import DECLARED_TAGS, SECTION_KINDS, Section
 from saft_pipeline.saft.shapes import (
     ElementError,
     line_of,
@@ -225,7 +225,7 @@ class Walker:
 
     def _read_section(self, element: Element, done: bool) -> None:  # noqa: FBT001
         self._header_before(element)
-        kind = KINDS[local_name(str(element.tag))]
+        kind = SECTION_KINDS[local_name(str(element.tag))]
         new = Section(kind, self._line(element))
         self._section = self.totals.sections.setdefault(kind.key, new)
         self._walk(element, _OF_SECTIONS[kind.key], done)
@@ -332,12 +332,12 @@ _OTHERS = {
     "TaxType": "tax_table_entry",
 }
 _OF_SOURCES: Mapping[str, Handler] = {
-    tag: Walker._read_section for tag, kind in KINDS.items() if kind.document
+    tag: Walker._read_section for tag, kind in SECTION_KINDS.items() if kind.document
 }
 _OF_SECTIONS: Mapping[str, Mapping[str, Handler]] = {
     kind.key: {
         **dict.fromkeys(DECLARED_TAGS, Walker._read_declared),
         **({kind.document: Walker._read_document} if kind.document else {}),
     }
-    for kind in KINDS.values()
+    for kind in SECTION_KINDS.values()
 }

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from saft_pipeline.saft.fields import key_of
 from saft_pipeline.saft.ndjson import to_json
-from saft_pipeline.saft.values import KINDS
+from saft_pipeline.saft.values import VALUE_TYPES
 from saft_pipeline_tests.saft.documents import document, invoice, line, one_invoice, reading, sales
 from saft_pipeline_tests.saft.trees import Node, customers, invoices, products, written
 
@@ -37,7 +37,7 @@ def leaves_of(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def taken(tag: str, text: str) -> str:
     """An amount of zero loses its sign, and one without a zero before its point gets it."""
-    if KINDS.get(tag) != "amount":
+    if VALUE_TYPES.get(tag) != "amount":
         return text
     number = text if text.strip("-0.") else text.lstrip("-")
     return f"0{number}" if number.startswith(".") else number

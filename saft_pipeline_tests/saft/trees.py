@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 from hypothesis import strategies as st
 
 from saft_pipeline.saft.fields import REPEATABLE
-from saft_pipeline.saft.values import KINDS
+from saft_pipeline.saft.values import VALUE_TYPES
 from saft_pipeline_tests.saft.documents import document
 
 # What records are made of, in the order of the schemas; all is optional.
@@ -172,7 +172,7 @@ def _some(step: str | tuple[str, Order]) -> st.SearchStrategy[list[Node]]:
 
 def _node(step: str | tuple[str, Order]) -> st.SearchStrategy[Node]:
     if isinstance(step, str):
-        return _OF_KIND.get(KINDS.get(step, ""), texts).map(lambda text: Node(step, text))
+        return _OF_KIND.get(VALUE_TYPES.get(step, ""), texts).map(lambda text: Node(step, text))
     tag, order = step
     return nodes(order).map(lambda inside: Node(tag, inside))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,7 @@ from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
 from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.reports.papers import COMPANY, file_of, load, paper, taxed
-from saft_pipeline_tests.store.looking import rows
+from saft_pipeline_tests.store.looking import execute, rows
 
 EXPORTED = ["companies", "invoice_lines", "invoice_overview", "vat_by_month"]
 PAPERS = (
@@ -83,3 +84,22 @@ def test_rows_are_exported_alike_over_rest(url: str, rest_api: Server) -> None:
     )  # fmt: skip
     assert straight == over_rest
     assert [len(found) for _, found in straight] == [1, 5, 4, 3]
+
+
+_FAILED = """
+insert into invoice_files (source, path, filename, size, modified_at, first_seen_at, status, error)
+select 's', n, n, n, now(), '2020-01-01'::timestamptz + n * interval '1 day', 'failed', 'broken'
+from generate_series(1, 600) n
+"""
+
+
+def test_days_that_were_added_up_say_what_their_changes_said(url: str, store: Store) -> None:
+    reports, half = Reports(PostgresTransport(url)), (None, date(2020, 10, 1))
+    execute(url, _FAILED)
+    execute(url, "update invoice_files set status = 'gone' where id % 2 = 0")
+    before = reports.files(*half)
+    assert len(before["unloaded"]) == 50
+    store.observe("s", [], whole=False)  # which adds up
+    assert reports.files(*half) == before
+    of_days = "select count(*), count(*) filter (where is_change) from saft.ledger_days"
+    assert rows(url, of_days) == [(600, 0)]

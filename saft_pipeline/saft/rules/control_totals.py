@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from saft_pipeline.saft.records import Totals
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.sections import DECLARED_TAGS, KINDS
+from saft_pipeline.saft.sections import DECLARED_TAGS, SECTION_KINDS
 
 _HALF = Decimal("0.5")
-_SECTIONS = {kind.key: tag for tag, kind in KINDS.items()}
+_SECTIONS = {kind.key: tag for tag, kind in SECTION_KINDS.items()}
 _ELEMENTS = {key: tag for tag, key in DECLARED_TAGS.items()}
 _OF_INVOICES = ("number_of_entries", "total_debit", "total_credit")
 
