@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import zipfile
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from saft_pipeline.dagster_runtime import partitions
+from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.loading import archive_looks
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Command, Project, broken, one_invoice
+from saft_pipeline_tests.fixtures.project import (
+    Command,
+    Project,
+    broken,
+    one_invoice,
+    partition_of,
+)
 
 GOOD, OTHER = one_invoice("FT Z/1"), one_invoice("FT Z/2")
 
@@ -40,6 +50,33 @@ def test_members_are_files_of_their_own(project: Project, store: Store, saft: Co
         "a.zip/in/bad.xml": "failed",
         "c.xml.gz": "loaded",
     }
+
+
+def test_members_have_partitions_and_checks_of_their_own(
+    project: Project, store: Store, saft: Command
+) -> None:
+    project.put("a.zip", zip_of(good=GOOD, odd=one_invoice("FT Z/2", "11"), bad=broken("FT Z/3")))
+    saft("poll")
+    asset = dg.AssetKey("invoice_files")
+    keys = {file.filename: partition_of(file) for file in store.files()}
+    assert all(key.startswith("a-zip-in-") for key in keys.values())
+    with open_instance(project.settings) as instance:
+        found = instance.get_status_by_partition(asset, [*keys.values()], partitions.files)
+        checks = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        entries = [
+            entry.get_dagster_event().asset_check_evaluation_data
+            for file in store.files()
+            for entry in instance.all_logs(str(file.run_id), of_type=checks)
+        ]
+    assert found
+    states = {name: str(found[key]).rpartition(".")[2] for name, key in keys.items()}
+    assert states == {
+        "good.xml": "MATERIALIZED",
+        "odd.xml": "MATERIALIZED",
+        "bad.xml": "FAILED",
+    }
+    # What finds nothing is told of the whole run.
+    assert {entry.partition for entry in entries} == {None, keys["odd.xml"]}
 
 
 @pytest.mark.parametrize("after_load", ["delete", "archive"])
@@ -141,6 +178,13 @@ def test_local_zips_are_ingested_parsed_and_validated(
     assert states(store).keys() == {f"{path}/in/good.xml", f"{path}/in/other.xml"}
     files = saft("validate", str(path), "--json").json["files"]
     assert [file["file"] for file in files] == [f"{path}/in/good.xml", f"{path}/in/other.xml"]
+    numbers = [record["invoice_no"] for record in _parsed(saft, path, "invoice")]
+    assert numbers == ["FT Z/1", "FT Z/2"]
+
+
+def _parsed(saft: Command, path: Path, kind: str) -> list[dict[str, str]]:
+    records = map(json.loads, saft("parse", str(path)).out.splitlines())
+    return [record for record in records if record["record"] == kind]
 
 
 def test_local_gzipped_files_are_ingested_parsed_and_validated(

@@ -85,6 +85,19 @@ def test_a_large_member_goes_to_disk_and_not_through_memory(tmp_path: Path) -> N
     assert most < 8 << 20
 
 
+def test_a_large_gzipped_file_goes_to_disk_and_not_through_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml.gz"
+    path.write_bytes(gzip.compress(b"<Line>0123456789</Line>" * 1_000_000))
+    file = RemoteFile(b"a.xml.gz", path.stat().st_size, 1)
+    tracemalloc.start()
+    done = unpacked(Fetched(file, "hash", path), tmp_path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert isinstance(done.content, Path)
+    assert done.content.stat().st_size == 23_000_000
+    assert most < 8 << 20
+
+
 def damaged(content: bytes, at: int) -> io.BytesIO:
     return io.BytesIO(content[:at] + bytes([content[at] ^ 0xFF]) + content[at + 1 :])
 
@@ -134,6 +147,19 @@ def test_a_bomb_that_lies_about_its_size_is_stopped_on_the_way(tmp_path: Path) -
     with pytest.raises(ArchiveError, match="refused as a bomb"):
         unpacked(Fetched(RemoteFile(b"a.xml.gz", len(content), 1), "", content), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_what_unpacks_to_more_than_any_export_is_refused_by_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: bool
+) -> None:
+    monkeypatch.setattr(archives, "MOST_BYTES", 99)
+    packed = Zip(zip_of({"b.xml": b"<b/>" * 25}, zipfile.ZIP_STORED))
+    with pytest.raises(ArchiveError, match="more than 99 bytes: send it in parts"):
+        packed.members(is_xml) if looked else packed.taken_out("b.xml", FILE, tmp_path)
+    content = gzip.compress(b"<b/>" * 25)
+    with pytest.raises(ArchiveError, match="more than 99 bytes: send it in parts"):
+        unpacked(Fetched(RemoteFile(b"a.xml.gz", len(content), 1), "", content), tmp_path)
 
 
 def test_a_large_export_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
