@@ -12,7 +12,6 @@ from saft_pipeline.cli import (
     export,
     files,
     init,
-    parse,
     poll,
     prune,
     report,
@@ -27,7 +26,7 @@ from saft_pipeline.cli.running import new_app, run
 
 app = new_app()
 for module in (
-    demo, init, up, serve, poll, parse, files, status, validate, show, runs, report, export, prune,
+    demo, init, up, serve, poll, files, status, validate, show, runs, report, export, prune,
     check, bench,
 ):  # fmt: skip
     module.register(app)

@@ -1,4 +1,4 @@
-"""`saft ingest` and `saft retry`: commands about single files."""
+"""`saft parse`, `saft ingest` and `saft retry`: commands about single files."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from saft_pipeline.cli.output import (
     say,
     words,
 )
+from saft_pipeline.cli.parse import write_ndjson
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.settings import Settings, load
 
@@ -34,8 +35,13 @@ _ENDS = ("loaded", "incomplete", "running")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (ingest, retry):
+    for command in (ingest, parse, retry):
         app.command(command.__name__)(command)
+
+
+def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
+    """Print what a file says as NDJSON, one record a line."""
+    write_ndjson(file)
 
 
 def ingest(

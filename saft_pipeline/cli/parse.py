@@ -1,34 +1,31 @@
-"""`saft parse`: a file as NDJSON. Nothing here needs settings, which take longer to import than a
-small file takes to read.
+"""A file as NDJSON on stdout, without what the other commands need.
+
+To import typer and the settings takes longer than to read a small file.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from saft_pipeline.cli.output import CannotRunError
-from saft_pipeline.cli.running import new_app, run
 
 
 def main() -> None:
-    """Run it without the other commands."""
-    app = new_app()
-    register(app)
-    run(app, sys.argv[1:])
+    """`saft parse FILE`; what goes wrong is told as by all commands."""
+    try:
+        write_ndjson(Path(sys.argv[2]))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        sys.exit(1)
+    except BaseException as error:
+        from saft_pipeline.cli.running import ended_by
+
+        ended_by(error)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("parse")(parse)
-
-
-def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
-    """Print what a file says as NDJSON, one record a line."""
+def write_ndjson(file: Path) -> None:
+    """One record a line; of an archive those of all its files."""
     from saft_pipeline.loading.archives import ArchiveError, unpacked_here
     from saft_pipeline.saft.parallel import ndjson
     from saft_pipeline.saft.reader import read
@@ -42,7 +39,8 @@ def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> N
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise
-    except ArchiveError as error:
-        raise CannotRunError(f"{file}: {error}") from None
-    except OSError as error:
-        raise CannotRunError(f"{file}: {error.strerror or error}") from None
+    except (ArchiveError, OSError) as error:
+        from saft_pipeline.cli.output import CannotRunError
+
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise CannotRunError(f"{file}: {reason or error}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperOption
@@ -47,13 +47,18 @@ def run(app: typer.Typer, arguments: list[str]) -> None:
     """Run it; what could not be done is told in a sentence, with status 2."""
     try:
         _command(app)(arguments, prog_name="saft")
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
+        ended_by(error)
+
+
+def ended_by(error: BaseException) -> NoReturn:
+    """Tell what a command ended by, and exit; raise it again if it is no sentence for people."""
+    if isinstance(error, KeyboardInterrupt):
         sys.exit(130)
-    except Exception as error:
-        if not _is_ours(error):
-            raise
-        say(str(error))
-        sys.exit(COULD_NOT)
+    if not _is_ours(error):
+        raise error
+    say(str(error))
+    sys.exit(COULD_NOT)
 
 
 def _command(app: typer.Typer) -> Callable[..., Any]:
@@ -65,6 +70,6 @@ def _command(app: typer.Typer) -> Callable[..., Any]:
     return command
 
 
-def _is_ours(error: Exception) -> bool:
+def _is_ours(error: BaseException) -> bool:
     """CannotRunError, SettingsError, SftpError and the like, without importing what raises them."""
     return type(error).__module__.startswith("saft_pipeline.")
