@@ -94,7 +94,8 @@ def test_a_poll_of_a_server_that_drips_ends_in_time_with_a_word_and_leaves_no_th
             with pytest.raises(TransientSourceError, match=words):
                 look(quirky, store)
         else:
-            (problem,) = look(quirky, store).problems
+            # Its patience outlasts the look, as it does by default.
+            (problem,) = look(quirky, store, SFTP_TIMEOUT_SECONDS="30").problems
             assert "its listing wasn't over" in problem
     assert time.monotonic() - began < 30
     left = set(threading.enumerate()) - before
