@@ -1,4 +1,4 @@
-"""The files of the run that comes next, fetched while this one goes on, and read when it ends.
+"""The files of the run that comes next, fetched and read where this one leaves room for it.
 
 A run's last files have no work behind them, the first of the next none before them: without this
 a core waits for a quarter of the time of a run, and far away one connection is the limit.
@@ -62,7 +62,8 @@ class _Beginning:
     def _go(self) -> None:
         with suppress(Exception):  # the run itself meets it, and tells of it
             self._fetch()
-            self._read()
+            while self._begun.fetched and not self._is_over:
+                self._read(_LOOK_EVERY)
         if self._is_dropped:
             self._begun.loader.close()
 
@@ -74,14 +75,13 @@ class _Beginning:
             if self._is_over or room < 0 or any(file.size > SMALL for file in group):
                 return
             begun.fetched.append(begun.loader.fetch(group))
+            self._read(0)
 
-    def _read(self) -> None:
-        """What the run under way has to be read goes first."""
-        begun = self._begun
-        while begun.fetched and not self._is_over:
-            if self._reader.wait_until_idle(_LOOK_EVERY):
-                begun.read.append(begun.loader.read(begun.fetched[0]))
-                begun.fetched.popleft()
+    def _read(self, seconds: float) -> None:
+        """A group, if its turn comes by then: what the run under way has to be read goes first."""
+        if self._reader.wait_until_idle(seconds):
+            self._begun.read.append(self._begun.loader.read(self._begun.fetched[0]))
+            self._begun.fetched.popleft()
 
 
 class Ahead:
