@@ -99,10 +99,11 @@ class Ahead:
             self._run_id, self._beginning = run_id, _Beginning(Begun(owner, loader), self._reader)
 
     def take(self, run_id: str) -> Begun | None:
-        """What was begun of a run whose turn it is, if anything was."""
+        """What was begun of a run whose turn it is, if anything was and it is still the run's."""
         beginning, self._beginning = self._beginning, None
         begun = beginning.end() if beginning else None
-        if begun and (begun.read or begun.fetched) and run_id == self._run_id:
+        some = begun and (begun.read or begun.fetched) and run_id == self._run_id
+        if begun and some and begun.loader.renew() == len(begun.files):
             return begun
         if begun:
             begun.loader.close()

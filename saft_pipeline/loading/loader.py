@@ -72,9 +72,13 @@ class Loader:
         loader._beside = fetched_from
         return loader
 
+    def renew(self) -> int:
+        """Renew its claim; how many files it still has."""
+        return self._store.renew(self._owner, self._settings.lease)
+
     def claimed(self) -> list[LedgerFile]:
         """The files of its claim, which is renewed."""
-        self._store.renew(self._owner, self._settings.lease)
+        self.renew()
         files = self._store.claimed(self._owner)
         self._reader.expect(len(files))
         return files

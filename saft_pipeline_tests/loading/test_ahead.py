@@ -180,3 +180,15 @@ def test_what_the_run_under_way_has_to_be_read_goes_first(
     begun.loader.close()
     assert begun.read == []
     assert [type(item) for item in begun.items] == [Arrived, Arrived]
+
+
+def test_what_another_has_taken_meanwhile_is_not_gone_on_with(
+    store: Store, two_runs: Claims
+) -> None:
+    loader, claim = two_runs()
+    ahead = Ahead(loader._reader)
+    ahead.begin("next", claim.owner, loader.next(claim.owner, "next"))
+    wait_for(lambda: bool(ahead._beginning and ahead._beginning._begun.read))
+    store.release(claim.owner)
+    store.claim("another", lease=load().lease, ids=[claim.files[0].id])
+    assert ahead.take("next") is None
