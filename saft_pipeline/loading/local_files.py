@@ -79,10 +79,13 @@ def _open_at(name: str, how: int, folder: int) -> int:
 
 
 def _regular(descriptor: int) -> int:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotRegularError(errno.EINVAL, "not a regular file")
-    return descriptor
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise NotRegularError(errno.EISDIR, "a folder; name the files in it, as FOLDER/*.xml")
+    raise NotRegularError(errno.EINVAL, "not a regular file")
 
 
 def read_local(path: Path, folders: Sequence[Path], spill: Path) -> Fetched | FetchFailed:
