@@ -163,7 +163,10 @@ def test_ingest_loads_a_file_whose_name_is_not_utf_8(
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("nowhere.xml", "No such file or directory"), ("folder", "a folder; name the files in it")],
+    [
+        ("nowhere.xml", "No such file or directory"),
+        ("folder", "a folder; name the files in it, as FOLDER/*.xml"),
+    ],
 )
 def test_ingest_takes_nothing_if_one_path_is_no_file(
     project: Project, saft: Command, store: Store, good: Path, name: str, reason: str
