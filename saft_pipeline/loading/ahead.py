@@ -6,9 +6,9 @@ a core waits for a quarter of the time of a run, and far away one connection is 
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from threading import Thread
@@ -18,6 +18,7 @@ from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.reader_process import SMALL, FileReader
 from saft_pipeline.store.model import LedgerFile
 
+_log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.1  # seconds, whether it is the run's turn
 
 
@@ -60,10 +61,12 @@ class _Beginning:
         self._is_over = self._is_dropped = True
 
     def _go(self) -> None:
-        with suppress(Exception):  # the run itself meets it, and tells of it
+        try:
             self._fetch()
             while self._begun.fetched and not self._is_over:
                 self._read(_LOOK_EVERY)
+        except Exception as error:  # the run itself meets it, and tells of it by file
+            _log.info("the next run is not begun ahead any further: %s", error)
         if self._is_dropped:
             self._begun.loader.close()
 

@@ -154,7 +154,10 @@ def test_a_server_that_lets_only_one_in_is_asked_once(
 
 
 def test_what_fails_ahead_is_left_to_the_run_and_harms_no_file(
-    store: Store, two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+    store: Store,
+    two_runs: Claims,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     loader, claim = two_runs()
 
@@ -162,7 +165,9 @@ def test_what_fails_ahead_is_left_to_the_run_and_harms_no_file(
         raise SourceError("the folder is gone")
 
     monkeypatch.setattr(Loader, "_arrivals", fail)
-    assert begun_after(loader, claim) is None
+    with caplog.at_level("INFO", module.__name__):
+        assert begun_after(loader, claim) is None
+    assert "the folder is gone" in caplog.text
     assert {f.status for f in store.claimed(claim.owner)} == {"running"}
     assert store.counts(claim.files[0].source) == {"running": _FILES + 1}
 
