@@ -41,7 +41,7 @@ To add
   `store/reports`, its name in `reports/making` (web and `saft export` follow), `cli/report` (with
   its help) and README's table of commands, its words in `reports/portuguese`, the kinds of its
   columns in `reports/columns`; `making` says, too, which filters it refuses. As an asset:
-  `defs/report_assets` (`invoices` among its `deps`, or no change has it made), `REPORTS` in
+  `defs/report_assets` (`invoices` among its `deps`, or no change has it made), `REPORT_ASSETS` in
   `dagster_runtime/names`, and in `defs/table_schema` the lineage of its columns, its numbers, and
   the view whose comments say what they mean.
 - a view: `store/repeatable/52_views.sql`, with a comment on it and on each column; its order,

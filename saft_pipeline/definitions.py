@@ -24,8 +24,7 @@ from saft_pipeline.defs.gaps_check import build_gaps_check, build_gaps_schedule
 from saft_pipeline.defs.io_managers import TablesIOManager
 from saft_pipeline.defs.jobs import build_job
 from saft_pipeline.defs.monthly_report import build_monthly_report
-from saft_pipeline.defs.report_assets import ASSETS as REPORTS
-from saft_pipeline.defs.report_assets import build_report_sensor
+from saft_pipeline.defs.report_assets import REPORT_DEFINITIONS, build_report_sensor
 from saft_pipeline.defs.resources import pipeline_of
 from saft_pipeline.defs.run_log import run_logger
 from saft_pipeline.defs.schedules import build_prune_schedule
@@ -68,7 +67,7 @@ def build_defs(
 
 def _loading(settings: Settings, prefix: Sequence[str], group: str | None) -> dg.Definitions:
     """The assets with their checks, and what finds files and makes runs of them."""
-    assets = described([folder, load_files, *REPORTS], settings, prefix, group)
+    assets = described([folder, load_files, *REPORT_DEFINITIONS], settings, prefix, group)
     loading, *_ = (a for a in assets if isinstance(a, dg.AssetsDefinition))
     across_files = build_gaps_check(dg.AssetKey([*prefix, "invoices"]))
     interval = min(each.poll_interval_seconds for each in settings.sources)

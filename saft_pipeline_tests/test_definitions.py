@@ -12,8 +12,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER, JOB, SENSOR
-from saft_pipeline.dagster_runtime.partitions import files
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS, FOLDER, JOB, SENSOR
+from saft_pipeline.dagster_runtime.partitions import FILE_PARTITIONS
 from saft_pipeline.definitions import build_defs, defs
 from saft_pipeline.defs.run_log import run_logger
 from saft_pipeline.settings import SettingsError
@@ -39,19 +39,21 @@ def test_the_lineage_goes_from_bytes_to_tables(definitions: dg.Definitions) -> N
     graph = definitions.resolve_asset_graph()
     found = {
         asset: {key.to_user_string() for key in graph.get(dg.AssetKey(asset)).parent_keys}
-        for asset in ASSETS
+        for asset in FILE_ASSETS
     }
     assert found == LINEAGE
 
 
 def test_every_asset_has_the_files_as_partitions(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    assert {graph.get(dg.AssetKey(asset)).partitions_def for asset in ASSETS} == {files}
+    assert {graph.get(dg.AssetKey(asset)).partitions_def for asset in FILE_ASSETS} == {
+        FILE_PARTITIONS
+    }
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    assert all(graph.get(dg.AssetKey(asset)).description for asset in ASSETS)
+    assert all(graph.get(dg.AssetKey(asset)).description for asset in FILE_ASSETS)
 
 
 def test_one_step_makes_all_assets_of_a_file(definitions: dg.Definitions) -> None:
@@ -125,5 +127,5 @@ def dg_command(home: Path, *words: str) -> str:
 def test_dg_checks_and_lists_the_definitions(tmp_path: Path) -> None:
     assert "All definitions loaded successfully" in dg_command(tmp_path, "check", "defs")
     listed = json.loads(dg_command(tmp_path, "list", "defs", "--json"))
-    assert {asset["asset_key"] for asset in listed["assets"]} >= {FOLDER, *ASSETS}
+    assert {asset["asset_key"] for asset in listed["assets"]} >= {FOLDER, *FILE_ASSETS}
     assert [sensor["name"] for sensor in listed["sensors"]] == ["alerts", "reports", SENSOR]

@@ -8,6 +8,7 @@ import re
 import statistics
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,6 +126,49 @@ def test_functions_are_short() -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     assert statistics.median(lengths) < 12
+
+
+def defined(path: Path) -> dict[str, type[ast.stmt]]:
+    """The public names that a module defines, and how."""
+    found: dict[str, type[ast.stmt]] = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found[node.name] = type(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = (name for target in targets for name in ast.walk(target))
+            found |= {name.id: type(node) for name in names if isinstance(name, ast.Name)}
+    return {name: kind for name, kind in found.items() if not name.startswith("_")}
+
+
+def taken() -> set[tuple[str, str]]:
+    """The names that modules of ours take from others, each with the module that it is from."""
+    return {
+        (str(node.module), alias.name)
+        for path in sources(PACKAGE)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
+def test_a_name_means_one_thing() -> None:
+    """But for functions called by their module, as `wire.read`, and where programs begin."""
+    places: dict[str, dict[str, type[ast.stmt]]] = defaultdict(dict)
+    for path in sources(PACKAGE):
+        for name, kind in defined(path).items():
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            places[name][module.removesuffix(".__init__")] = kind
+    by_name = taken()
+    functions = {ast.FunctionDef, ast.AsyncFunctionDef}
+    ambiguous = {
+        name: sorted(kinds)
+        for name, kinds in places.items()
+        if name not in ("app", "main") and len(kinds) > 1
+        if not functions.issuperset(kinds.values())
+        or sum((module, name) in by_name for module in kinds) > 1
+    }
+    assert ambiguous == {}
 
 
 def test_every_module_says_what_belongs_in_it() -> None:

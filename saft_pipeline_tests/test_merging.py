@@ -10,8 +10,8 @@ import dagster as dg
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.dagster_runtime.names import ASSETS, JOB, RESOURCE, SENSOR
-from saft_pipeline.dagster_runtime.partitions import files_of
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS, JOB, RESOURCE, SENSOR
+from saft_pipeline.dagster_runtime.partitions import file_partitions
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.own_home import forget, own_home
@@ -58,7 +58,7 @@ def test_ours_merge_with_definitions_that_name_everything() -> None:
     graph = merged.resolve_asset_graph()
     keys = graph.get_all_asset_keys()
     assert {dg.AssetKey("invoices"), dg.AssetKey([*PREFIX, "invoices"])} <= keys
-    groups = {graph.get(dg.AssetKey([*PREFIX, asset])).group_name for asset in ASSETS}
+    groups = {graph.get(dg.AssetKey([*PREFIX, asset])).group_name for asset in FILE_ASSETS}
     assert groups == {"finance"}
     assert merged.executor is dg.multiprocess_executor
 
@@ -106,9 +106,9 @@ def test_what_the_sensor_and_runs_report_is_below_the_prefix(
     seen = {event.asset_key for event in below_a_prefix.asset_events}
     assert seen == {dg.AssetKey([*PREFIX, "sftp_folder"])}
     key = partition_of(store.files()[0])
-    for asset in ASSETS:
+    for asset in FILE_ASSETS:
         found = runs.instance.get_status_by_partition(
-            dg.AssetKey([*PREFIX, asset]), [key], files_of(tuple(PREFIX))
+            dg.AssetKey([*PREFIX, asset]), [key], file_partitions(tuple(PREFIX))
         )
         assert found
         assert str(found[key]) == "AssetPartitionStatus.MATERIALIZED"

@@ -20,11 +20,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
-Kind = Literal["raw", "parsed"]
-KINDS: tuple[Kind, ...] = ("raw", "parsed")
-ENDINGS: dict[Kind, str] = {"raw": "xml", "parsed": "ndjson"}
+ArtifactKind = Literal["raw", "parsed"]
+KINDS: tuple[ArtifactKind, ...] = ("raw", "parsed")
+ENDINGS: dict[ArtifactKind, str] = {"raw": "xml", "parsed": "ndjson"}
 _LEVEL = 1  # a third of the time of the default level for a tenth more bytes
-IN_MEMORY = 1 << 20
+KEPT_IN_MEMORY = 1 << 20
 
 
 class ArtifactWriter(Protocol):
@@ -34,17 +34,17 @@ class ArtifactWriter(Protocol):
         """Take some more."""
 
 
-def name_of(kind: Kind, sha256: str) -> str:
+def name_of(kind: ArtifactKind, sha256: str) -> str:
     """Where the artifact of the bytes with this hash is, below the place of all artifacts."""
     return f"{kind}/{sha256[:2]}/{sha256}.{ENDINGS[kind]}.gz"
 
 
-def pack_name(kind: Kind, pack: str) -> str:
+def pack_name(kind: ArtifactKind, pack: str) -> str:
     """Where a pack is, below the place of all artifacts."""
     return f"packs/{pack[:2]}/{pack}.{kind}.tar.gz"
 
 
-def kept_as(path: str) -> tuple[Kind, str]:
+def kept_as(path: str) -> tuple[ArtifactKind, str]:
     """What an artifact or a pack is, and the hash or the pack that it is named by."""
     name, kind, *_ = path.rpartition("/")[2].split(".")
     return ("raw" if kind in ("raw", "xml") else "parsed"), name
@@ -61,15 +61,15 @@ class Kept(NamedTuple):
 class Artifacts(Protocol):
     """What the rest of the program does with artifacts, wherever they are; all raise OSError."""
 
-    def place(self, kind: Kind, sha256: str, pack: str | None = None) -> Path | str:
+    def place(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> Path | str:
         """Where the artifact of the bytes with this hash is: a file of its own, or its pack."""
         ...
 
-    def has(self, kind: Kind, sha256: str, pack: str | None = None) -> bool:
+    def has(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> bool:
         """Whether it is kept there."""
         ...
 
-    def open(self, kind: Kind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
+    def open(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
         """Its content, not gzipped; raises FileNotFoundError if it is not kept there."""
         ...
 
@@ -81,7 +81,7 @@ class Artifacts(Protocol):
         """A sink for the NDJSON of a file; nothing is kept if the block raises."""
         ...
 
-    def keep_pack(self, kind: Kind, pack: str, archive: bytes) -> None:
+    def keep_pack(self, kind: ArtifactKind, pack: str, archive: bytes) -> None:
         """Keep a pack."""
         ...
 
@@ -89,7 +89,7 @@ class Artifacts(Protocol):
         """Have all that was to be kept in its place: before that, it may be on its way."""
         ...
 
-    def older(self, kind: Kind, before: datetime, *, packs: bool) -> Iterator[Kept]:
+    def older(self, kind: ArtifactKind, before: datetime, *, packs: bool) -> Iterator[Kept]:
         """What was written before then: packs, or files of their own."""
         ...
 
@@ -105,15 +105,15 @@ class LocalArtifacts:
         self._folder = folder
         self._aside = f"{platform.node()}.{os.getpid()}.part"
 
-    def place(self, kind: Kind, sha256: str, pack: str | None = None) -> Path:
+    def place(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> Path:
         """See Artifacts."""
         return self._folder / (pack_name(kind, pack) if pack else name_of(kind, sha256))
 
-    def has(self, kind: Kind, sha256: str, pack: str | None = None) -> bool:
+    def has(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> bool:
         """See Artifacts."""
         return self.place(kind, sha256, pack).exists()
 
-    def open(self, kind: Kind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
+    def open(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
         """See Artifacts."""
         path = self.place(kind, sha256, pack)
         if pack is None:
@@ -126,7 +126,7 @@ class LocalArtifacts:
         path = self.place("raw", sha256)
         if not path.exists():
             with self._written_whole(path) as out:
-                shutil.copyfileobj(source, out, IN_MEMORY)
+                shutil.copyfileobj(source, out, KEPT_IN_MEMORY)
 
     @contextmanager
     def parsed(self, sha256: str) -> Iterator[ArtifactWriter]:
@@ -134,7 +134,7 @@ class LocalArtifacts:
         with self._written_whole(self.place("parsed", sha256)) as out:
             yield out
 
-    def keep_pack(self, kind: Kind, pack: str, archive: bytes) -> None:
+    def keep_pack(self, kind: ArtifactKind, pack: str, archive: bytes) -> None:
         """See Artifacts."""
         with self._written_whole(self.place(kind, "", pack)) as out:
             out.write(archive)
@@ -157,7 +157,7 @@ class LocalArtifacts:
     def flush(self) -> None:
         """See Artifacts. Nothing is ever on its way."""
 
-    def older(self, kind: Kind, before: datetime, *, packs: bool) -> Iterator[Kept]:
+    def older(self, kind: ArtifactKind, before: datetime, *, packs: bool) -> Iterator[Kept]:
         """See Artifacts. What a process that was killed left half-written is among them."""
         for path in (self._folder / ("packs" if packs else kind)).glob("*/*"):
             found, name = kept_as(path.name)
@@ -188,7 +188,7 @@ class Gzipped:
         """Take some more."""
         self._parts.append(data)
         self._size += len(data)
-        if self._size > IN_MEMORY:
+        if self._size > KEPT_IN_MEMORY:
             self._spill()
 
     def _spill(self) -> None:
@@ -226,7 +226,7 @@ def _made(path: Path) -> BinaryIO:
         return path.open("wb")
 
 
-def member(tar: BinaryIO, kind: Kind, sha256: str, place: str) -> io.BytesIO:
+def member(tar: BinaryIO, kind: ArtifactKind, sha256: str, place: str) -> io.BytesIO:
     """The content of one member of a pack; raises FileNotFoundError if it is not there."""
     name = f"{sha256}.{ENDINGS[kind]}"
     with tarfile.open(fileobj=tar, mode="r:gz") as members:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from saft_pipeline.artifacts.local import ENDINGS, KINDS, Artifacts, ArtifactWriter, Kind
+from saft_pipeline.artifacts.local import ENDINGS, KINDS, ArtifactKind, Artifacts, ArtifactWriter
 
 
 class Pack:
@@ -22,7 +22,7 @@ class Pack:
     def __init__(self, name: str, artifacts: Artifacts) -> None:
         self._name = name
         self._artifacts = artifacts
-        self._members: dict[Kind, dict[str, bytes]] = {kind: {} for kind in KINDS}
+        self._members: dict[ArtifactKind, dict[str, bytes]] = {kind: {} for kind in KINDS}
 
     def keep_raw(self, sha256: str, source: BinaryIO) -> None:
         """Keep the bytes of `source`."""
@@ -42,7 +42,7 @@ class Pack:
                 self._artifacts.keep_pack(kind, self._name, archive(kind, members))
 
 
-def archive(kind: Kind, members: dict[str, bytes]) -> bytes:
+def archive(kind: ArtifactKind, members: dict[str, bytes]) -> bytes:
     """A tar of the members by their hashes."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:

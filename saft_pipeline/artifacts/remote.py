@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from saft_pipeline.artifacts.local import (
-    IN_MEMORY,
+    KEPT_IN_MEMORY,
+    ArtifactKind,
     Artifacts,
     ArtifactWriter,
     Gzipped,
     Kept,
-    Kind,
     LocalArtifacts,
     kept_as,
     member,
@@ -97,18 +97,18 @@ class RemoteArtifacts:
             where = f"SAFT_ARTIFACTS_URL ({urlsplit(self._url).scheme}://…)"
             raise OSError(f"{where}: {type(error).__name__}: {error}{cure}") from error
 
-    def place(self, kind: Kind, sha256: str, pack: str | None = None) -> str:
+    def place(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> str:
         """See Artifacts."""
         return f"{self._shown}/{pack_name(kind, pack) if pack else name_of(kind, sha256)}"
 
-    def has(self, kind: Kind, sha256: str, pack: str | None = None) -> bool:
+    def has(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> bool:
         """See Artifacts."""
         system, root = self._place
         name = pack_name(kind, pack) if pack else name_of(kind, sha256)
         with self._told():
             return bool(system.exists(f"{root}/{name}"))
 
-    def open(self, kind: Kind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
+    def open(self, kind: ArtifactKind, sha256: str, pack: str | None = None) -> io.BufferedIOBase:
         """See Artifacts."""
         if not self.has(kind, sha256, pack):
             place = self.place(kind, sha256, pack)
@@ -125,7 +125,7 @@ class RemoteArtifacts:
     def keep_raw(self, sha256: str, source: BinaryIO) -> None:
         """See Artifacts. Asking whether they are there would cost as much as sending them."""
         with self._sent(name_of("raw", sha256)) as out:
-            shutil.copyfileobj(source, out, IN_MEMORY)
+            shutil.copyfileobj(source, out, KEPT_IN_MEMORY)
 
     @contextmanager
     def parsed(self, sha256: str) -> Iterator[ArtifactWriter]:
@@ -133,7 +133,7 @@ class RemoteArtifacts:
         with self._sent(name_of("parsed", sha256)) as out:
             yield out
 
-    def keep_pack(self, kind: Kind, pack: str, archive: bytes) -> None:
+    def keep_pack(self, kind: ArtifactKind, pack: str, archive: bytes) -> None:
         """See Artifacts."""
         with self._sent(pack_name(kind, pack)) as out:
             out.write(archive)
@@ -166,7 +166,7 @@ class RemoteArtifacts:
             with self._told():
                 system.pipe({f"{root}/{name}": data for name, data in pending.items()})
 
-    def older(self, kind: Kind, before: datetime, *, packs: bool) -> Iterator[Kept]:
+    def older(self, kind: ArtifactKind, before: datetime, *, packs: bool) -> Iterator[Kept]:
         """See Artifacts."""
         system, root = self._place
         top = f"{root}/{'packs' if packs else kind}"

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from saft_pipeline.cli.output import CannotRunError, answer, print_json, say
+from saft_pipeline.cli.output import CannotRunError, print_json, say, stdout
 
 _PACKAGE = "saft_pipeline_tests.benchmarks"
 
@@ -28,7 +28,7 @@ def bench(
     known = _known()
     if name is None:
         for module, about in known.items():
-            answer.print(f"{module:10} {about}", markup=False)
+            stdout.print(f"{module:10} {about}", markup=False)
         return
     if name not in known:
         raise CannotRunError(f"no benchmark is called {name}; there are {', '.join(known)}")
@@ -36,7 +36,7 @@ def bench(
     if as_json:
         print_json([{**asdict(r), "met": r.met} for r in ratios])
     else:
-        answer.print(_table(ratios))
+        stdout.print(_table(ratios))
     if not all(r.met for r in ratios):
         raise typer.Exit(1)
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saft_pipeline.cli.output import COULD_NOT, FOUND, OK, print_json, say
+from saft_pipeline.cli.output import ALL_WELL, COULD_NOT, FOUND, print_json, say
 from saft_pipeline.settings import Settings, SettingsError, SourceSettings, load, origins
 
 if TYPE_CHECKING:
-    from saft_pipeline.store.migrate import State
+    from saft_pipeline.store.migrate import SchemaState
 
 if TYPE_CHECKING:
     from saft_pipeline.sftp.client import Sftp
@@ -46,7 +46,7 @@ def check(
 ) -> None:
     """Try every setting and every server, and say what to mend."""
     results = []
-    status = OK
+    status = ALL_WELL
     try:
         for result in _results(load(), alerts=alerts):
             results.append(result)
@@ -194,7 +194,7 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
     from saft_pipeline.store.errors import StoreError
     from saft_pipeline.store.opening import database_url, is_made, open_transport, where
     from saft_pipeline.store.operations import Operations
-    from saft_pipeline.store.postgres import connect
+    from saft_pipeline.store.postgres import connect_postgres
 
     step, cure = "database", "check SUPABASE_DB_URL (Supabase: Connect, Session pooler)"
     try:
@@ -209,7 +209,7 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
             yield CheckResult(step, ok=True, message=f"{where(settings)}, made at the first use")
             return
         url = database_url(settings)
-        with connect(url) as connection:
+        with connect_postgres(url) as connection:
             yield _server(connection.info.server_version, embedded=not settings.supabase_db_url)
             step, cure = "schema", ""  # what is wrong there says it
             found = migrate.state(connection)
@@ -234,7 +234,7 @@ def _server(version: int, *, embedded: bool) -> CheckResult:
     return CheckResult("database", ok=True, message=message)
 
 
-def _schema(found: State, lacks: list[str], settings: Settings) -> CheckResult:
+def _schema(found: SchemaState, lacks: list[str], settings: Settings) -> CheckResult:
     from saft_pipeline.store.schema import migrations
 
     known = len(migrations())

@@ -16,7 +16,9 @@ from saft_pipeline.settings import load
 if TYPE_CHECKING:
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 
-Folder = Annotated[Path, typer.Argument(help="Where the dumps are, in pg_dump's custom format.")]
+DumpFolder = Annotated[
+    Path, typer.Argument(help="Where the dumps are, in pg_dump's custom format.")
+]
 
 app = typer.Typer(help="The tables: make or upgrade them, find them.", no_args_is_help=True)
 
@@ -91,7 +93,7 @@ def sources() -> None:
 
 
 @app.command()
-def dump(folder: Folder) -> None:
+def dump(folder: DumpFolder) -> None:
     """Back up the embedded Postgres, also while `saft up` runs."""
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 
@@ -104,7 +106,7 @@ def dump(folder: Folder) -> None:
 
 
 @app.command()
-def restore(folder: Folder) -> None:
+def restore(folder: DumpFolder) -> None:
     """Put a backup of the embedded Postgres back, over what is there, with `saft up` stopped."""
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 
@@ -126,7 +128,7 @@ def _databases() -> dict[str, str]:
     from saft_pipeline.dagster_runtime import storage
     from saft_pipeline.store import opening
 
-    return {"tables.dump": opening.DATABASE, "history.dump": storage.DATABASE}
+    return {"tables.dump": opening.SAFT_DATABASE, "history.dump": storage.DAGSTER_DATABASE}
 
 
 def _restore(server: EmbeddedPostgres, folder: Path) -> None:

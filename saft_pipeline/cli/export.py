@@ -12,11 +12,20 @@ from typing import Annotated
 import typer
 
 from saft_pipeline.cli.output import CannotRunError
-from saft_pipeline.cli.report import Company, Excel, First, Lang, Last, day, language, write_file
+from saft_pipeline.cli.report import (
+    CompanyOption,
+    Excel,
+    First,
+    Lang,
+    Last,
+    day_of_option,
+    language_of_option,
+    write_file,
+)
 from saft_pipeline.settings import load
 
 
-class Format(StrEnum):
+class FileFormat(StrEnum):
     """What files can be."""
 
     CSV = "csv"
@@ -36,11 +45,11 @@ def export(
             metavar="TABLE|REPORT", help="What; without a right name, all names are told."
         ),
     ],
-    company: Company = None,
+    company: CompanyOption = None,
     start: First = None,
     end: Last = None,
     form: Annotated[
-        Format | None,
+        FileFormat | None,
         typer.Option("--format", help="By default what FILE ends in, or CSV.", show_default=False),
     ] = None,
     out: Annotated[
@@ -56,9 +65,12 @@ def export(
 
     chosen = form or _by_name(out)
     _require(name, chosen, out, excel=excel)
-    words = language(lang)
+    words = language_of_option(lang)
     selection = Selection(
-        company, start_date=day("--from", start), end_date=day("--to", end), language=words
+        company,
+        start_date=day_of_option("--from", start),
+        end_date=day_of_option("--to", end),
+        language=words,
     )
     with opened(load()) as source:
         sheet = exporting.sheet(source, name, selection)
@@ -68,19 +80,21 @@ def export(
             write_file(out, partial(exporting.write, sheet, chosen, words, excel=excel))
 
 
-def _by_name(out: Path | None) -> Format:
+def _by_name(out: Path | None) -> FileFormat:
     ending = out.suffix.lower().removeprefix(".") if out else ""
-    return Format(ending) if ending in list(Format) else Format.CSV
+    return FileFormat(ending) if ending in list(FileFormat) else FileFormat.CSV
 
 
-def _require(name: str, form: Format, out: Path | None, *, excel: bool) -> None:
-    from saft_pipeline.reports.export import names
+def _require(name: str, form: FileFormat, out: Path | None, *, excel: bool) -> None:
+    from saft_pipeline.reports.export import exported_names
 
-    if name not in names():
-        raise CannotRunError(f"{name}: nothing is called that; there are: {', '.join(names())}")
-    if out is None and form is not Format.CSV:
+    if name not in exported_names():
+        raise CannotRunError(
+            f"{name}: nothing is called that; there are: {', '.join(exported_names())}"
+        )
+    if out is None and form is not FileFormat.CSV:
         raise CannotRunError(f"--format {form}: needs a file; say --out FILE")
-    if excel and form is not Format.CSV:
+    if excel and form is not FileFormat.CSV:
         raise CannotRunError(f"--excel is a kind of CSV; leave it out of --format {form}")
-    if form is Format.PARQUET and find_spec("pyarrow") is None:
+    if form is FileFormat.PARQUET and find_spec("pyarrow") is None:
         raise CannotRunError("--format parquet needs pyarrow: pip install 'saft_pipeline[parquet]'")

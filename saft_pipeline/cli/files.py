@@ -26,7 +26,7 @@ from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
-    from saft_pipeline.store.model import LedgerFile, Seen
+    from saft_pipeline.store.model import LedgerFile, SeenFile
     from saft_pipeline.store.store import Store
 
 # What else may become of a file that `ingest` is given is a failure.
@@ -67,7 +67,7 @@ def ingest(
     _tell(after, time.perf_counter() - started, as_json=as_json)
 
 
-def _seen(path: Path) -> list[Seen]:
+def _seen(path: Path) -> list[SeenFile]:
     from saft_pipeline.loading.archives import ArchiveError
     from saft_pipeline.loading.local_files import local_files
 

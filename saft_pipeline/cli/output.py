@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from saft_pipeline.settings import Settings
     from saft_pipeline.store.model import LedgerFile
 
-OK, FOUND, COULD_NOT = 0, 1, 2
+ALL_WELL, FOUND, COULD_NOT = 0, 1, 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 OfSource = Annotated[str | None, typer.Option("--source", help="Only files of this source.")]
 
 words = Console(stderr=True, highlight=False)
-answer = Console(highlight=False)
+stdout = Console(highlight=False)
 
 
 class CannotRunError(Exception):
@@ -40,7 +40,7 @@ def say(text: str) -> None:
 
 def show(text: str) -> None:
     """Print a line of the answer on stdout, as it is."""
-    answer.print(one_line(text), markup=False, soft_wrap=True)
+    stdout.print(one_line(text), markup=False, soft_wrap=True)
 
 
 def quiet(settings: Settings) -> Settings:
@@ -109,4 +109,4 @@ def finish(document: Mapping[str, Any], sentence: str, *, as_json: bool, failed:
         print_json(document)
     else:
         say(sentence)
-    raise typer.Exit(FOUND if failed else OK)
+    raise typer.Exit(FOUND if failed else ALL_WELL)

@@ -28,12 +28,12 @@ def write_ndjson(file: Path) -> None:
     """One record a line; of an archive those of all its files."""
     from saft_pipeline.loading.archives import ArchiveError, unpacked_here
     from saft_pipeline.saft.parallel import ndjson
-    from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.reader import read_document
 
     gc.disable()  # reading makes no cycles, and the search takes a tenth of its time
     try:
         for name, path in unpacked_here(file):
-            with read(path, name=name) as document:
+            with read_document(path, name=name) as document:
                 for lines in ndjson(document):
                     sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()

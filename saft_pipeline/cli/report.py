@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import AsJson, CannotRunError, answer, print_json, say
+from saft_pipeline.cli.output import AsJson, CannotRunError, print_json, say, stdout
 from saft_pipeline.settings import load
 from saft_pipeline.visible import visible
 
@@ -39,7 +39,7 @@ class Subject(StrEnum):
     GAPS = "gaps"
 
 
-Company = Annotated[str | None, typer.Option(metavar="NIF", help="Whose; all without.")]
+CompanyOption = Annotated[str | None, typer.Option(metavar="NIF", help="Whose; all without.")]
 First = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First day.")]
 Last = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last day.")]
 Excel = Annotated[
@@ -97,8 +97,8 @@ def report(
         raise CannotRunError("--csv and --json both want stdout; choose one")
     from saft_pipeline.reports.selection import Selection
 
-    period = day("--from", start), day("--to", end)
-    made = _made(subject, Selection(company, None, *period, language(lang), origin))
+    period = day_of_option("--from", start), day_of_option("--to", end)
+    made = _made(subject, Selection(company, None, *period, language_of_option(lang), origin))
     for path, write in ((xlsx, _write_xlsx), (html, _write_page)):
         if path is not None:
             write_file(path, partial(write, made))
@@ -111,7 +111,7 @@ def report(
     say(made.summary)
 
 
-def day(option: str, text: str | None) -> date | None:
+def day_of_option(option: str, text: str | None) -> date | None:
     """The day that an option names."""
     try:
         return None if text is None else date.fromisoformat(text)
@@ -119,7 +119,7 @@ def day(option: str, text: str | None) -> date | None:
         raise CannotRunError(f"{option} {text}: not a date such as 2025-01-31") from None
 
 
-def language(lang: str) -> Language:
+def language_of_option(lang: str) -> Language:
     """The language by `--lang`, or by the locale."""
     from saft_pipeline.reports.language import chosen
 
@@ -176,9 +176,9 @@ def _print_table(table: Table, words: Language) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
-    grid, room = _grid(table, words), answer.options.update(max_width=_WIDEST)
-    needed = Measurement.get(answer, room, grid).minimum
-    wide = Console(file=answer.file, width=max(answer.width, needed), highlight=False)
+    grid, room = _grid(table, words), stdout.options.update(max_width=_WIDEST)
+    needed = Measurement.get(stdout, room, grid).minimum
+    wide = Console(file=stdout.file, width=max(stdout.width, needed), highlight=False)
     wide.print(grid)
 
 

@@ -26,13 +26,13 @@ def active(
     """Show the runs that wait or work."""
     from saft_pipeline.dagster_runtime import runs
     from saft_pipeline.dagster_runtime.instance import open_instance
-    from saft_pipeline.dagster_runtime.location import find
+    from saft_pipeline.dagster_runtime.location import find_location
 
     settings = load()
     with open_instance(settings) as instance:
-        location = find(instance, settings)
+        location = find_location(instance, settings)
         found = [
-            _row(record, runs.files_of(record.dagster_run))
+            _row(record, runs.number_of_files(record.dagster_run))
             for record in runs.unfinished(instance, location)
         ]
     if as_json:
@@ -60,13 +60,13 @@ def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` name
     settings = load()
     from saft_pipeline.dagster_runtime import runs
     from saft_pipeline.dagster_runtime.instance import open_instance
-    from saft_pipeline.dagster_runtime.location import find
+    from saft_pipeline.dagster_runtime.location import find_location
     from saft_pipeline.store.opening import open_store
 
     store = open_store(settings)
     try:
         with open_instance(settings) as instance:
-            location = find(instance, settings)
+            location = find_location(instance, settings)
             say(runs.cancel(instance, location, store, run))
     except (runs.UnknownRunError, runs.NotCancelledError) as error:
         raise CannotRunError(str(error)) from None

@@ -16,12 +16,12 @@ from saft_pipeline.cli.output import (
     AsJson,
     CannotRunError,
     OfSource,
-    answer,
     file_row,
     print_json,
     print_json_rows,
     say,
     show,
+    stdout,
 )
 from saft_pipeline.durations import format_duration
 from saft_pipeline.settings import Settings, load
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from saft_pipeline.store.store import Store
 
 # In the order in which they want looking at.
-State = StrEnum("State", "failed unreadable gone incomplete running pending loaded")
+StateOption = StrEnum("StateOption", "failed unreadable gone incomplete running pending loaded")
 _SHOWN = 50
 _LOOK_EVERY = 2.0
 
@@ -42,7 +42,7 @@ class _Asked:
     """Which files somebody asked for."""
 
     path: str | None
-    state: State | None
+    state: StateOption | None
     source: str | None
 
 
@@ -63,8 +63,8 @@ def register(app: typer.Typer) -> None:
 def status(
     path: Annotated[str | None, typer.Argument(help="One file, as the ledger names it.")] = None,
     state: Annotated[
-        State | None,
-        typer.Option(metavar="STATE", help=f"All files in one state: {', '.join(State)}."),
+        StateOption | None,
+        typer.Option(metavar="STATE", help=f"All files in one state: {', '.join(StateOption)}."),
     ] = None,
     source: OfSource = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on, until Ctrl-C.")] = False,
@@ -81,10 +81,10 @@ def status(
         if as_json:
             _print_json(settings, store, asked)
             return
-        _tell(settings, store, asked, screen=watch and answer.is_terminal)
+        _tell(settings, store, asked, screen=watch and stdout.is_terminal)
         while watch:
             time.sleep(_LOOK_EVERY)
-            _tell(settings, store, asked, screen=answer.is_terminal)
+            _tell(settings, store, asked, screen=stdout.is_terminal)
 
 
 def _print_json(settings: Settings, store: Store, asked: _Asked) -> None:
@@ -101,10 +101,10 @@ def _print_json(settings: Settings, store: Store, asked: _Asked) -> None:
 
 
 def _tell(settings: Settings, store: Store, asked: _Asked, *, screen: bool) -> None:
-    look = _look(settings, store, asked, most=answer.height if screen else None)
+    look = _look(settings, store, asked, most=stdout.height if screen else None)
     if screen:
-        lines = list(_cut(look, asked, *answer.size))
-        answer.clear()
+        lines = list(_cut(look, asked, *stdout.size))
+        stdout.clear()
         for line in lines:
             show(line)
         return
@@ -114,7 +114,7 @@ def _tell(settings: Settings, store: Store, asked: _Asked, *, screen: bool) -> N
         for line in block:
             show(line)
     if not (asked.path or asked.state):
-        for more in (s for s in State if look.counts.get(s, 0) > _SHOWN):
+        for more in (s for s in StateOption if look.counts.get(s, 0) > _SHOWN):
             say(f"the newest {_SHOWN} that are {more}; all of them: saft status --state {more}")
 
 
@@ -123,7 +123,7 @@ def _look(settings: Settings, store: Store, asked: _Asked, *, most: int | None) 
     from saft_pipeline.store.opening import where
 
     counts, waiting = store.counts(asked.source), _waiting(settings, store, asked)
-    known = (f"{counts[s]:,} {s}" for s in State if counts.get(s))
+    known = (f"{counts[s]:,} {s}" for s in StateOption if counts.get(s))
     head = [f"in {where(settings)}:", ", ".join(known) or _nothing(settings, asked.source)]
     if waiting is not None:
         lasted = format_duration(waiting)
@@ -140,7 +140,7 @@ def _files(store: Store, asked: _Asked, *, limit: int | None) -> list[LedgerFile
     source, path, state = asked.source, asked.path, asked.state
     if not (path or state):
         limit = limit or _SHOWN
-        return [f for s in State for f in store.files(source=source, state=s, limit=limit)]
+        return [f for s in StateOption for f in store.files(source=source, state=s, limit=limit)]
     files = store.files(source=source, state=state, path=path, limit=limit)
     if path and not files:
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")

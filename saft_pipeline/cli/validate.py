@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from saft_pipeline.cli.output import (
+    ALL_WELL,
     COULD_NOT,
     FOUND,
-    OK,
     CannotRunError,
-    answer,
     print_json,
     progress,
     say,
+    stdout,
 )
 from saft_pipeline.saft.errors import SaftError, SchemaError
 from saft_pipeline.saft.rules.checks import CHECKS
@@ -84,7 +84,7 @@ def validate(
     results = [result for path in _files(paths) for result in _of_path(path, validated)]
     if as_json:
         print_json({"files": [document for document, _ in results]})
-    raise typer.Exit(max((status for _, status in results), default=OK))
+    raise typer.Exit(max((status for _, status in results), default=ALL_WELL))
 
 
 def _of_path(path: Path, validated: _Validated) -> Iterator[_Result]:
@@ -183,7 +183,7 @@ def _validated(
     if not as_json:
         _print(name, findings)
     errors = any(_ALL[name].severity == "error" for name in findings.counts)
-    return file, FOUND if errors else OK
+    return file, FOUND if errors else ALL_WELL
 
 
 def _unread(name: str, reason: str, known: Mapping[str, Any] | None = None) -> _Result:
@@ -193,11 +193,15 @@ def _unread(name: str, reason: str, known: Mapping[str, Any] | None = None) -> _
 
 
 def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:
-    from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.reader import read_document
     from saft_pipeline.saft.records import Header, Invoice
     from saft_pipeline.saft.rules.row_lines import with_row_lines
 
-    with _opened(path) as source, read(source, name=file["file"]) as document, progress() as bar:
+    with (
+        _opened(path) as source,
+        read_document(source, name=file["file"]) as document,
+        progress() as bar,
+    ):
         task = bar.add_task(path.name, total=document.size)
         for count, record in enumerate(document):
             checker.see(record)
@@ -248,10 +252,10 @@ def _list(*, as_json: bool) -> None:
         print_json({"rules": [rule._asdict() for rule in RULES.values()]})
         return
     for check in CHECKS:
-        answer.print(f"{check.name}: {check.description}", style="bold", markup=False)
+        stdout.print(f"{check.name}: {check.description}", style="bold", markup=False)
         for rule in (rule for rule in RULES.values() if rule.check == check.name):
-            answer.print(f"  {rule.name} ({rule.severity}{_holds(rule)})", markup=False)
-            answer.print(f"    {rule.says}\n    {rule.source}", markup=False, soft_wrap=True)
+            stdout.print(f"  {rule.name} ({rule.severity}{_holds(rule)})", markup=False)
+            stdout.print(f"    {rule.says}\n    {rule.source}", markup=False, soft_wrap=True)
 
 
 def _holds(rule: Rule) -> str:

@@ -10,7 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 _SECONDS = 5
 
 
-def answers(socket: Path) -> bool:
+def is_serving(socket: Path) -> bool:
     """Ask it for its health (gRPC's health checking protocol), and wait a little."""
     with grpc.insecure_channel(f"unix:{socket}") as channel:
         try:

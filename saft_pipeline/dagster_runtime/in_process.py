@@ -32,9 +32,9 @@ from dagster._daemon.sensor import SensorLaunchContext, _evaluate_sensor
 
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.location import Location, NoLocationError, find
+from saft_pipeline.dagster_runtime.location import Location, NoLocationError, find_location
 from saft_pipeline.dagster_runtime.names import JOB, SENSOR
-from saft_pipeline.dagster_runtime.runs import end_dead_runs, plain
+from saft_pipeline.dagster_runtime.runs import end_dead_runs, plain_reason
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick, tick_of
 from saft_pipeline.dagster_runtime.submission import create_run, loaded
 from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
@@ -83,10 +83,10 @@ class LocalRuns:
             ):
                 for error in _evaluate_sensor(self._workspace, context, sensor, state, None):
                     if error is not None:
-                        raise TickFailedError(plain(error))
+                        raise TickFailedError(plain_reason(error))
                 return tick_of(context.tick)
         except DagsterUserCodeProcessError as error:
-            raise TickFailedError(plain(error.user_code_process_error_infos[0])) from None
+            raise TickFailedError(plain_reason(error.user_code_process_error_infos[0])) from None
         except DagsterExecutionInterruptedError:
             raise KeyboardInterrupt from None
 
@@ -162,7 +162,7 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
         with gc_frozen():
             instance = stack.enter_context(open_instance(settings, here))
             with in_use(settings):
-                location = find(instance, settings)
+                location = find_location(instance, settings)
                 if location.prefix:
                     raise NoLocationError(
                         f"the assets are below {'/'.join(location.prefix)}, in definitions that "

@@ -27,15 +27,15 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from saft_pipeline.dagster_runtime.names import (
-    ASSETS,
     CLAIM_TAG,
     CONTINUITY_JOB,
+    FILE_ASSETS,
     FOLDER,
     JOB,
     LOCATION,
     MONTHLY_JOB,
     PRUNE_JOB,
-    REPORTS,
+    REPORT_ASSETS,
     SENSOR,
 )
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
@@ -70,7 +70,9 @@ class Location:
     @property
     def keys(self) -> list[dg.AssetKey]:
         """All of our assets."""
-        return [dg.AssetKey([*self.prefix, name]) for name in (FOLDER, *ASSETS, *REPORTS)]
+        return [
+            dg.AssetKey([*self.prefix, name]) for name in (FOLDER, *FILE_ASSETS, *REPORT_ASSETS)
+        ]
 
     @property
     def folder(self) -> dg.AssetKey:
@@ -122,7 +124,7 @@ def mark(location: Location, settings: Settings) -> dict[str, dict[str, Any]]:
     return {_MARK: {"prefix": list(location.prefix), "database": _database(settings)}}
 
 
-def find(instance: dg.DagsterInstance, settings: Settings) -> Location:
+def find_location(instance: dg.DagsterInstance, settings: Settings) -> Location:
     """Where our definitions are that write into the database of the settings.
 
     DAGSTER_LOCATION says which, if they are in several.

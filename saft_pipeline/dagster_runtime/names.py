@@ -17,7 +17,7 @@ MONTHLY_SCHEDULE = "monthly_report"
 FOLDER = SENSOR = "sftp_folder"
 ALERTS = "alerts"
 DIGEST = "daily_digest"
-REPORTS = ("vat_summary", "sales_by_day")
+REPORT_ASSETS = ("vat_summary", "sales_by_day")
 REPORTS_SENSOR = "reports"
 
 LINKS = "invoice_file_links"
@@ -33,7 +33,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     LINKS: ("invoices",),
     PUBLISHING: ("companies", "customers", "invoice_lines", LINKS),
 }
-ASSETS = tuple(UPSTREAM)
+FILE_ASSETS = tuple(UPSTREAM)
 
 # Names that other definitions, merged with ours, have no use for.
 RESOURCE, TABLES_IO_MANAGER = "saft", "saft_tables"

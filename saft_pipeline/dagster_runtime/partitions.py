@@ -13,12 +13,12 @@ _KEPT = 80
 
 
 @cache
-def files_of(prefix: tuple[str, ...]) -> dg.DynamicPartitionsDefinition:
+def file_partitions(prefix: tuple[str, ...]) -> dg.DynamicPartitionsDefinition:
     """The files of the assets whose keys begin with that; an instance may have several such."""
     return dg.DynamicPartitionsDefinition(name="/".join([*prefix, "saft_files"]))
 
 
-files = files_of(())
+FILE_PARTITIONS = file_partitions(())
 
 
 class Keyed(Protocol):

@@ -19,14 +19,14 @@ import dagster as dg
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy import Connection, text
 
-from saft_pipeline.artifacts.local import Artifacts, Kept, Kind
+from saft_pipeline.artifacts.local import ArtifactKind, Artifacts, Kept
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.location import (
     ASSET_JOB,
     REPOSITORY_TAG,
     NoLocationError,
-    find,
+    find_location,
     require_own_keys,
 )
 from saft_pipeline.dagster_runtime.names import (
@@ -151,7 +151,7 @@ def prune(
             else:
                 _delete(connection, parameters, pruned)
                 # Dagster remembers which partitions it saw materialized.
-                instance.wipe_asset_cached_status(find(instance, settings).keys)
+                instance.wipe_asset_cached_status(find_location(instance, settings).keys)
     except _NotPrunableError as error:
         pruned.kept = f"Dagster's history stays as it is: {error}"
     artifacts = artifacts_of(settings)
@@ -176,7 +176,7 @@ def _parameters(before: datetime, open_keys: list[str]) -> dict[str, Any]:
 def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
     """What tells our part of an instance from that of others."""
     try:
-        location = find(instance, settings)
+        location = find_location(instance, settings)
         require_own_keys(instance, location, settings)
     except NoLocationError as error:
         raise _NotPrunableError(str(error)) from None
@@ -186,7 +186,7 @@ def _ours(instance: dg.DagsterInstance, settings: Settings) -> dict[str, Any]:
         "location_tag": REPOSITORY_TAG,
         "location": location.label,
         "tags": [REPOSITORY_TAG, *([] if location.prefix else [CLAIM_TAG])],
-        "partitions": str(partitions.files_of(location.prefix).name),
+        "partitions": str(partitions.file_partitions(location.prefix).name),
         "jobs": [JOB, PRUNE_JOB, MONTHLY_JOB, CONTINUITY_JOB],
         "asset_job": ASSET_JOB,
         "assets": [key.to_string() for key in location.keys],
@@ -278,7 +278,9 @@ def _old_artifacts(
     What was read from a file can be read again. Its bytes can't once we deleted it on the server:
     with AFTER_LOAD=delete they stay.
     """
-    kinds: tuple[Kind, ...] = ("parsed",) if settings.after_load == "delete" else ("parsed", "raw")
+    kinds: tuple[ArtifactKind, ...] = (
+        ("parsed",) if settings.after_load == "delete" else ("parsed", "raw")
+    )
     for kind in kinds:
         for packs, recent in ((False, watch.recent_hashes), (True, watch.recent_packs)):
             old = artifacts.older(kind, before, packs=packs)

@@ -95,7 +95,7 @@ def waits_for_pool(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     return last is not None and _is_blocked(last)
 
 
-def files_of(run: dg.DagsterRun) -> int:
+def number_of_files(run: dg.DagsterRun) -> int:
     """How many files the run was launched for; people may give a run tags of their own."""
     count = run.tags.get(FILES_TAG, "")
     return int(count) if count.isdecimal() else 1
@@ -127,13 +127,13 @@ def reason(instance: dg.DagsterInstance, run_id: str) -> str:
     for entry in instance.all_logs(run_id, of_type=wanted):
         event = entry.get_dagster_event()
         if error := getattr(event.event_specific_data, "error", None):
-            return plain(error)
+            return plain_reason(error)
         if event.message:
             return event.message
     return "it ended without a word: its process was killed, or never began"
 
 
-def plain(error: SerializableErrorInfo) -> str:
+def plain_reason(error: SerializableErrorInfo) -> str:
     """What an error of ours says, else the root of all, without class and without a traceback."""
     chain = _chain(error)
     cause = next((each for each in chain if _OURS.match(each.message)), chain[-1])

@@ -17,14 +17,14 @@ from dagster._core.scheduler.instigation import InstigatorTick, SensorInstigator
 
 from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import AGAIN, SENSOR
-from saft_pipeline.dagster_runtime.runs import plain
+from saft_pipeline.dagster_runtime.runs import plain_reason
 
 _ANY_ORIGIN = ""
 
 
-Status = Literal["started", "success", "skipped", "failure"]
-ENDED: tuple[Status, ...] = ("success", "skipped", "failure")
-_STATUS: dict[TickStatus, Status] = {
+TickOutcome = Literal["started", "success", "skipped", "failure"]
+ENDED: tuple[TickOutcome, ...] = ("success", "skipped", "failure")
+_STATUS: dict[TickStatus, TickOutcome] = {
     TickStatus.STARTED: "started",
     TickStatus.SUCCESS: "success",
     TickStatus.SKIPPED: "skipped",
@@ -37,7 +37,7 @@ class Tick:
     """One look of the sensor; `began` is epoch seconds, `error` plain words without a traceback."""
 
     id: int
-    status: Status
+    status: TickOutcome
     run_ids: Sequence[str]
     skip_reason: str | None
     cursor: str | None
@@ -53,7 +53,7 @@ def tick_of(kept: InstigatorTick) -> Tick:
         run_ids=kept.run_ids,
         skip_reason=kept.skip_reason,
         cursor=kept.cursor,
-        error=plain(kept.error) if kept.error else None,
+        error=plain_reason(kept.error) if kept.error else None,
         began=kept.timestamp,
     )
 
@@ -97,11 +97,11 @@ def after(instance: dg.DagsterInstance, location: Location, tick_id: int) -> Tic
     return tick_of(storage.get_tick(min(later))) if later else None
 
 
-def of_last_day(instance: dg.DagsterInstance, location: Location) -> dict[Status, list[float]]:
+def of_last_day(instance: dg.DagsterInstance, location: Location) -> dict[TickOutcome, list[float]]:
     """When the ticks of the last 24 hours began (epoch seconds), by what became of them."""
     storage = instance.schedule_storage
     assert storage is not None
-    found: dict[Status, list[float]] = {status: [] for status in _STATUS.values()}
+    found: dict[TickOutcome, list[float]] = {status: [] for status in _STATUS.values()}
     for tick in storage.get_tick_summaries(
         _ANY_ORIGIN, location.selector_id(), after=time.time() - 86_400
     ):

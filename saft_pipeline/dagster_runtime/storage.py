@@ -37,7 +37,7 @@ from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.postgres import is_here
 
-DATABASE = "dagster"
+DAGSTER_DATABASE = "dagster"
 _DRIVER = "postgresql+psycopg2"
 
 _CHECKS_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
@@ -259,7 +259,7 @@ def history_url(given: Settings) -> str:
     TLS is required unless the server is on this machine. Raises SettingsError.
     """
     if given.dagster_db_url is None:
-        embedded = EmbeddedPostgres(given.home).url(DATABASE)
+        embedded = EmbeddedPostgres(given.home).url(DAGSTER_DATABASE)
         return embedded.replace("postgresql://", f"{_DRIVER}://", 1)
     try:
         url = make_url(given.dagster_db_url.get_secret_value()).set(drivername=_DRIVER)

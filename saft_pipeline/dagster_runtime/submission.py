@@ -20,7 +20,7 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
 
 from saft_pipeline.dagster_runtime import partitions
-from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, find
+from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, find_location
 from saft_pipeline.dagster_runtime.names import (
     CLAIM_TAG,
     FILES_TAG,
@@ -47,7 +47,7 @@ def run_requests(
     """
     keys = {owner: [partitions.partition_key(f) for f in files] for owner, files in claims.items()}
     if every := [key for some in keys.values() for key in some]:
-        instance.add_dynamic_partitions(str(partitions.files_of(prefix).name), every)
+        instance.add_dynamic_partitions(str(partitions.file_partitions(prefix).name), every)
     return [
         dg.RunRequest(
             run_key=owner,
@@ -65,7 +65,7 @@ def run_requests(
 
 def adopt_partitions(instance: dg.DagsterInstance, prefix: tuple[str, ...]) -> None:
     """Have the files that were loaded while all prefixes had one set of partitions, in the own."""
-    own = str(partitions.files_of(prefix).name)
+    own = str(partitions.file_partitions(prefix).name)
     if prefix and not instance.get_paginated_dynamic_partitions(own, 1, ascending=True).results:
         made = instance.get_materialized_partitions(dg.AssetKey([*prefix, PUBLISHING]))
         if made:
@@ -106,7 +106,7 @@ class Launcher:
         Raises:
             NoLocationError: nobody would take it out of the queue.
         """
-        where = find(self._instance, self._settings)
+        where = find_location(self._instance, self._settings)
         (request,) = run_requests(self._instance, {owner: files}, where.prefix)
         context = self._workspace.create_request_context()
         (location,) = context.code_locations

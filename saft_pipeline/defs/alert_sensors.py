@@ -22,7 +22,7 @@ from saft_pipeline.dagster_runtime.names import ALERTS
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.sensors import REFUSED
 from saft_pipeline.settings import Settings
-from saft_pipeline.store.alerts import Condition, Limits
+from saft_pipeline.store.alerts import AlertLimits, Condition
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.opening import open_watch
 
@@ -77,7 +77,7 @@ def _tell(
     ways: Sequence[Channel], instance: dg.DagsterInstance, location: Location, settings: Settings
 ) -> Iterator[str]:
     """Send what is new on each channel; yields what came of it."""
-    limits = Limits(
+    limits = AlertLimits(
         [each.source for each in settings.sources],
         settings.alert_pending_after,
         settings.incomplete_after,

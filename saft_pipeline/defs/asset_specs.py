@@ -14,11 +14,10 @@ from typing import Any
 import dagster as dg
 
 from saft_pipeline import __version__
-from saft_pipeline.dagster_runtime.names import ASSETS, FOLDER, PUBLISHING
-from saft_pipeline.dagster_runtime.names import REPORTS as REPORT_ASSETS
-from saft_pipeline.dagster_runtime.partitions import files_of
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS, FOLDER, PUBLISHING, REPORT_ASSETS
+from saft_pipeline.dagster_runtime.partitions import file_partitions
 from saft_pipeline.defs import table_schema
-from saft_pipeline.defs.report_assets import GROUP as REPORTS
+from saft_pipeline.defs.report_assets import REPORTS_GROUP
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.catalog import Catalog, catalog
 
@@ -51,7 +50,7 @@ def described(
 
 def _renamed(asset: Asset, prefix: Sequence[str]) -> Asset:
     """With a key that begins with the prefix; what it depends on and is checked by follows."""
-    names = (FOLDER, *ASSETS, *REPORT_ASSETS)
+    names = (FOLDER, *FILE_ASSETS, *REPORT_ASSETS)
     keys = {dg.AssetKey(name): dg.AssetKey([*prefix, name]) for name in names}
     if isinstance(asset, dg.AssetsDefinition):
         return asset.with_attributes(asset_key_replacements=keys)
@@ -72,10 +71,10 @@ def _described(
     fresh = name in _FRESH
     return spec.replace_attributes(
         description=known.comments.get(name, spec.description),
-        owners=[_ACCOUNTANTS if spec.group_name == REPORTS else _ENGINEERS],
+        owners=[_ACCOUNTANTS if spec.group_name == REPORTS_GROUP else _ENGINEERS],
         code_version=None if name == FOLDER else f"{__version__}-{known.version}",
         freshness_policy=_freshness(settings.alert_silent_after) if fresh else None,
-        partitions_def=spec.partitions_def and files_of(tuple(prefix)),
+        partitions_def=spec.partitions_def and file_partitions(tuple(prefix)),
         metadata={**spec.metadata, **_metadata(name, known, settings, prefix)},
         group_name=group or spec.group_name,
     )

@@ -11,7 +11,7 @@ import dagster as dg
 
 from saft_pipeline.dagster_runtime import partitions, run_process
 from saft_pipeline.dagster_runtime.names import (
-    ASSETS,
+    FILE_ASSETS,
     FOLDER,
     LINKS,
     POOL,
@@ -32,16 +32,17 @@ from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.run_report import RunReport
 from saft_pipeline.loading.ahead import Begun
 from saft_pipeline.loading.errors import SourceError
-from saft_pipeline.loading.file_load import TABLES, Arrived, Group, GroupRows
+from saft_pipeline.loading.file_load import Arrived, Group, GroupRows
 from saft_pipeline.loading.lease_renewal import lease_renewed
 from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.stages import in_stages
 from saft_pipeline.settings.addresses import page_url
 from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import AFTER_ALL, LedgerFile
+from saft_pipeline.store.spool import SPOOLED_TABLES
 from saft_pipeline.store.store import Store
 
-GROUP = "saft"
+FILES_GROUP = "saft"
 
 # Those of the tables are their comments in the database: see lineage.py.
 _DESCRIPTIONS = {
@@ -51,7 +52,7 @@ _DESCRIPTIONS = {
 folder = dg.AssetSpec(
     FOLDER,
     description="The folder on the SFTP server, with the figures of each look at it.",
-    group_name=GROUP,
+    group_name=FILES_GROUP,
     kinds={"sftp"},
 )
 
@@ -61,7 +62,7 @@ def _out(name: str) -> dg.AssetOut:
     return dg.AssetOut(
         key=name,
         description=_DESCRIPTIONS.get(name),
-        group_name=GROUP,
+        group_name=FILES_GROUP,
         kinds={stored, {"raw_xml": "xml", "parsed_json": "json"}.get(name, "table")},
         io_manager_key=TABLES_IO_MANAGER,
         is_required=False,
@@ -71,11 +72,11 @@ def _out(name: str) -> dg.AssetOut:
 @evaluated_by_the_step
 @dg.multi_asset(
     name="load_files",
-    outs={name: _out(name) for name in ASSETS},
+    outs={name: _out(name) for name in FILE_ASSETS},
     check_specs=file_checks.SPECS,
     deps=[FOLDER],
     internal_asset_deps={n: {dg.AssetKey(u) for u in up} for n, up in UPSTREAM.items()},
-    partitions_def=partitions.files,
+    partitions_def=partitions.FILE_PARTITIONS,
     can_subset=False,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=POOL,
@@ -165,6 +166,6 @@ def _interrupted(
 def _publish(context: dg.AssetExecutionContext, rows: GroupRows) -> GroupRows:
     """Hand a group's rows to the IO manager, table by table, which publishes them."""
     tables: TablesIOManager = context.resources.saft_tables
-    for table in (*TABLES, LINKS, PUBLISHING):
+    for table in (*SPOOLED_TABLES, LINKS, PUBLISHING):
         tables.handle_output(output_context(context, table), rows)
     return rows

@@ -37,7 +37,7 @@ def _reports(settings: Settings, today: date) -> Iterator["Report"]:
     """The VAT of the month before today, of each company that has documents in it."""
     from saft_pipeline.reports.language import LANGUAGES
     from saft_pipeline.reports.selection import Selection, opened
-    from saft_pipeline.reports.vat import vat
+    from saft_pipeline.reports.vat import vat_report
 
     end = today.replace(day=1) - timedelta(days=1)
     with opened(settings) as source:
@@ -49,7 +49,7 @@ def _reports(settings: Settings, today: date) -> Iterator["Report"]:
                 end,
                 LANGUAGES[settings.report_language],
             )
-            if not (report := vat(source, selection)).is_empty:
+            if not (report := vat_report(source, selection)).is_empty:
                 yield report
 
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.names import REPORTS, REPORTS_SENSOR
+from saft_pipeline.dagster_runtime.names import REPORT_ASSETS, REPORTS_SENSOR
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.visible import visible
 
 if TYPE_CHECKING:
     from saft_pipeline.reports.report import Report, Table
 
-GROUP = "reports"
+REPORTS_GROUP = "reports"
 _MOST_ROWS = 100
 
 _INTERVAL = 180  # seconds
@@ -39,7 +39,7 @@ looks is how often a report is made at most.
 
 
 @dg.asset(
-    group_name=GROUP,
+    group_name=REPORTS_GROUP,
     kinds={"pandas"},
     deps=["invoices", "invoice_lines"],
     automation_condition=WHEN_TABLES_CHANGE,
@@ -47,35 +47,35 @@ looks is how often a report is made at most.
 def vat_summary(saft: Pipeline) -> dg.MaterializeResult[None]:
     """VAT of each company by month, region and rate, beside its documents' own TaxPayable."""
     from saft_pipeline.reports.selection import Selection, opened
-    from saft_pipeline.reports.vat import vat
+    from saft_pipeline.reports.vat import vat_report
 
     with opened(saft.settings) as source:
-        return _result(vat(source, Selection()), newest="month")
+        return _result(vat_report(source, Selection()), newest="month")
 
 
 @dg.asset(
-    group_name=GROUP,
+    group_name=REPORTS_GROUP,
     kinds={"pandas"},
     deps=["invoices", "invoice_lines", "invoice_file_links", "invoice_files"],
     automation_condition=WHEN_TABLES_CHANGE,
 )
 def sales_by_day(saft: Pipeline) -> dg.MaterializeResult[None]:
     """Net, tax and gross of each company by branch and day, credit notes subtracted."""
-    from saft_pipeline.reports.sales import sales
+    from saft_pipeline.reports.sales import sales_report
     from saft_pipeline.reports.selection import Selection, opened
 
     with opened(saft.settings) as source:
-        return _result(sales(source, Selection()), newest="invoice_date")
+        return _result(sales_report(source, Selection()), newest="invoice_date")
 
 
-ASSETS = (vat_summary, sales_by_day)
+REPORT_DEFINITIONS = (vat_summary, sales_by_day)
 
 
 def build_report_sensor(prefix: Sequence[str] = ()) -> dg.AutomationConditionSensorDefinition:
     """The sensor that makes them, whose keys begin with `prefix`."""
     return dg.AutomationConditionSensorDefinition(
         REPORTS_SENSOR,
-        target=dg.AssetSelection.assets(*(dg.AssetKey([*prefix, name]) for name in REPORTS)),
+        target=dg.AssetSelection.assets(*(dg.AssetKey([*prefix, name]) for name in REPORT_ASSETS)),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=_INTERVAL,
         description="Makes the reports when the tables change, at most every three minutes.",

@@ -11,7 +11,7 @@ import dagster as dg
 
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG
-from saft_pipeline.dagster_runtime.runs import files_of, owner_of, partitions_of
+from saft_pipeline.dagster_runtime.runs import number_of_files, owner_of, partitions_of
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 
@@ -72,7 +72,7 @@ def _left_by_parents(context: dg.AssetExecutionContext, store: Store) -> list[Le
     launched = 0
     known: dict[str, LedgerFile] = {}
     for run in _parents(context):
-        launched = files_of(run)  # the first of all was launched for all of them
+        launched = number_of_files(run)  # the first of all was launched for all of them
         held = store.claimed(owner_of(run))
         if run.is_finished:
             store.release(owner_of(run))

@@ -6,7 +6,7 @@ import sys
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.runs import is_own, plain
+from saft_pipeline.dagster_runtime.runs import is_own, plain_reason
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.store.model import holding
 from saft_pipeline.visible import visible
@@ -49,7 +49,7 @@ def _own_reason(record: logging.LogRecord) -> str | None:
     error = getattr(step and step.event_specific_data, "error", None)
     if error is None or not is_own(error):
         return None
-    return plain(error).partition("\n")[0]
+    return plain_reason(error).partition("\n")[0]
 
 
 def run_logger(level: str) -> dg.LoggerDefinition:

@@ -8,14 +8,14 @@ import dagster as dg
 from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.file_events import FileEvents
-from saft_pipeline.dagster_runtime.names import ASSETS, FAILED_TAG, PUBLISHING
+from saft_pipeline.dagster_runtime.names import FAILED_TAG, FILE_ASSETS, PUBLISHING
 from saft_pipeline.defs import file_checks, file_metadata
 from saft_pipeline.defs.run_log import say_of
 from saft_pipeline.defs.run_tags import CommonTags
 from saft_pipeline.loading.file_load import Load
 from saft_pipeline.visible import visible
 
-_AFTER_READING = ASSETS[1:]
+_AFTER_READING = FILE_ASSETS[1:]
 
 
 class RunReport:
@@ -64,7 +64,7 @@ class RunReport:
     ) -> None:
         fetched = [load for load in loads if load.fetched]
         keys = {load.file.id: _partition(load) for load in loads}
-        for asset in ASSETS:
+        for asset in FILE_ASSETS:
             made = fetched if asset == "raw_xml" else good
             self._events.materialized(
                 asset,
@@ -90,7 +90,7 @@ class RunReport:
         A partition's page has no place for it but among its events, one click away.
         """
         reasons = {load.file.id: file_metadata.of_failure(load, self._page) for load in rest}
-        for asset in ASSETS:
+        for asset in FILE_ASSETS:
             shown = [
                 load
                 for load in rest

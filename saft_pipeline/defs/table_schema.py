@@ -14,7 +14,7 @@ import dagster as dg
 from saft_pipeline.loading.file_load import LEDGER_FACTS
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.records import HEADER_FACTS, ControlTotals
-from saft_pipeline.store.catalog import Catalog, Table
+from saft_pipeline.store.catalog import Catalog, CatalogTable
 
 PARSED = "parsed_json"
 LINES = "invoice.lines"
@@ -116,7 +116,7 @@ def _deps(columns: Iterable[str], prefix: Sequence[str]) -> Iterator[dg.TableCol
         yield dg.TableColumnDep(asset_key=dg.AssetKey([*prefix, asset]), column_name=name)
 
 
-def _of_table(table: Table) -> dg.TableSchema:
+def _of_table(table: CatalogTable) -> dg.TableSchema:
     columns = [
         dg.TableColumn(
             column.name,

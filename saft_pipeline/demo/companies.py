@@ -21,7 +21,7 @@ class Address(NamedTuple):
     country: str = "PT"
 
 
-class Customer(NamedTuple):
+class SampleCustomer(NamedTuple):
     """XSD MasterFiles/Customer."""
 
     customer_id: str
@@ -49,7 +49,7 @@ class Company(NamedTuple):
     company_name: str
     business_name: str
     address: Address
-    customers: tuple[Customer, ...]
+    customers: tuple[SampleCustomer, ...]
     products: tuple[Product, ...]
 
 
@@ -82,27 +82,29 @@ EXEMPTION_REASON, EXEMPTION_CODE = "Isento artigo 9.º do CIVA", "M07"
 
 _UNKNOWN = Address("Desconhecido", "Desconhecido", "Desconhecido", "Desconhecido")
 _CUSTOMERS = (
-    Customer("CF", FINAL_CONSUMER, "Consumidor final", _UNKNOWN),
-    Customer(
+    SampleCustomer("CF", FINAL_CONSUMER, "Consumidor final", _UNKNOWN),
+    SampleCustomer(
         "C0001",
         "599991011",
         "Mercearia Irmãos & Filhos (Exemplo), Lda",
         Address("Rua 1.º de Dezembro, 5 – 2.º Dto", "Porto", "4000-001"),
     ),
-    Customer("C0002", FINAL_CONSUMER, "João Conceição", Address("Travessa da Fé, 3", "Olhão", "-")),
-    Customer(
+    SampleCustomer(
+        "C0002", FINAL_CONSUMER, "João Conceição", Address("Travessa da Fé, 3", "Olhão", "-")
+    ),
+    SampleCustomer(
         "C0003",
         "599991020",
         "Hotel Serra d'Ouro (Exemplo), S.A.",
         Address("Avenida dos Descobrimentos, 120", "Guimarães", "4800-001"),
     ),
-    Customer(
+    SampleCustomer(
         "C0004",
         "599991038",
         "Associação Recreativa «Os Pioneiros» (Exemplo)",
         Address("Largo da República, 1", "Santarém", "2000-001"),
     ),
-    Customer(
+    SampleCustomer(
         "C0005",
         "B00000000",
         "Cafés Ibéricos (Ejemplo), S.L.",

@@ -17,10 +17,10 @@ from saft_pipeline.demo.companies import (
     TAX_TITLES,
     Address,
     Company,
-    Customer,
     Product,
+    SampleCustomer,
 )
-from saft_pipeline.demo.invoices import ZERO, Invoice, Line
+from saft_pipeline.demo.invoices import ZERO_EURO, Line, SampleInvoice
 
 _escape = partial(html.escape, quote=False)
 
@@ -37,23 +37,23 @@ class Period(NamedTuple):
     created: date
 
 
-class ControlTotals(NamedTuple):
+class FileTotals(NamedTuple):
     """XSD SalesInvoices/NumberOfEntries, TotalDebit and TotalCredit."""
 
     number_of_entries: int
     total_debit: Decimal
     total_credit: Decimal
 
-    def times(self, count: int) -> ControlTotals:
+    def times(self, count: int) -> FileTotals:
         """The totals of so many like it."""
-        return ControlTotals(
+        return FileTotals(
             count * self.number_of_entries, count * self.total_debit, count * self.total_credit
         )
 
 
-def control_totals(invoices: Iterable[Invoice]) -> ControlTotals:
+def file_totals(invoices: Iterable[SampleInvoice]) -> FileTotals:
     """Count every invoice; sum the lines of all but status A and F."""
-    entries, debit, credit = 0, ZERO, ZERO
+    entries, debit, credit = 0, ZERO_EURO, ZERO_EURO
     for found in invoices:
         entries += 1
         if found.invoice_status in _NOT_COUNTED:
@@ -62,16 +62,16 @@ def control_totals(invoices: Iterable[Invoice]) -> ControlTotals:
             debit += found.net_total
         else:
             credit += found.net_total
-    return ControlTotals(entries, debit, credit)
+    return FileTotals(entries, debit, credit)
 
 
 def audit_file(
-    invoices: Sequence[Invoice], period: Period, encoding: str, *, with_receipts: bool = False
+    invoices: Sequence[SampleInvoice], period: Period, encoding: str, *, with_receipts: bool = False
 ) -> str:
     """A whole file of one branch's invoices. It declares `encoding`, which isn't applied here."""
     return "".join(
         (
-            opening(invoices, control_totals(invoices), period, encoding),
+            opening(invoices, file_totals(invoices), period, encoding),
             *map(invoice, invoices),
             closing(invoices if with_receipts else ()),
         )
@@ -79,7 +79,7 @@ def audit_file(
 
 
 def opening(
-    invoices: Sequence[Invoice], totals: ControlTotals, period: Period, encoding: str
+    invoices: Sequence[SampleInvoice], totals: FileTotals, period: Period, encoding: str
 ) -> str:
     """All that stands before the invoices, which tell the company and its master files."""
     branch = invoices[0].till.branch
@@ -95,19 +95,19 @@ def opening(
     )
 
 
-def closing(invoices: Sequence[Invoice] = ()) -> str:
+def closing(invoices: Sequence[SampleInvoice] = ()) -> str:
     """All that stands after the invoices, Payments among it if `invoices` are given.
 
     Those are receipts (RG), one for each invoice that wasn't paid at once.
     """
     owed = [i for i in invoices if i.invoice_type == "FT"]
-    totals = ControlTotals(len(owed), ZERO, sum((i.gross_total for i in owed), ZERO))
+    totals = FileTotals(len(owed), ZERO_EURO, sum((i.gross_total for i in owed), ZERO_EURO))
     receipts = "".join(map(_receipt, owed))
     payments = f"    <Payments>\n{_declared(totals)}{receipts}    </Payments>\n" if owed else ""
     return templates.CLOSING.format(payments=payments)
 
 
-def _declared(totals: ControlTotals) -> str:
+def _declared(totals: FileTotals) -> str:
     return templates.CONTROL_TOTALS.format_map(totals._asdict())
 
 
@@ -130,7 +130,7 @@ def _escaped(address: Address) -> dict[str, str]:
 
 
 @lru_cache
-def _customer(customer: Customer) -> str:
+def _customer(customer: SampleCustomer) -> str:
     return templates.CUSTOMER.format(
         customer_id=customer.customer_id,
         customer_tax_id=customer.customer_tax_id,
@@ -159,7 +159,7 @@ def _tax_table(region: str) -> str:
     )
 
 
-def invoice(found: Invoice) -> str:
+def invoice(found: SampleInvoice) -> str:
     """One Invoice."""
     entry = found.system_entry_date.isoformat()
     return templates.INVOICE.format(
@@ -182,7 +182,7 @@ def invoice(found: Invoice) -> str:
     )
 
 
-def _line(number: int, line: Line, found: Invoice, day: str) -> str:
+def _line(number: int, line: Line, found: SampleInvoice, day: str) -> str:
     product = line.product
     side = "Debit" if found.is_credit else "Credit"
     references = templates.REFERENCES.format(reference=found.reference) if found.reference else ""
@@ -210,7 +210,7 @@ def _tax(code: str, region: str) -> str:
     return tax + templates.EXEMPTION.format(reason=EXEMPTION_REASON, code=EXEMPTION_CODE)
 
 
-def _payments(found: Invoice, day: str) -> str:
+def _payments(found: SampleInvoice, day: str) -> str:
     """What was paid at once: small sums in cash, larger ones half by card."""
     if found.invoice_type not in _PAID_AT_ONCE:
         return ""
@@ -223,7 +223,7 @@ def _payments(found: Invoice, day: str) -> str:
     )
 
 
-def _receipt(paid: Invoice) -> str:
+def _receipt(paid: SampleInvoice) -> str:
     day = paid.system_entry_date.date().isoformat()
     return templates.RECEIPT.format(
         series=paid.till.series,

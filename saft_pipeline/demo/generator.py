@@ -13,8 +13,8 @@ from typing import BinaryIO, Literal
 
 from saft_pipeline.demo import documents
 from saft_pipeline.demo.companies import BRANCHES
-from saft_pipeline.demo.documents import ControlTotals, Period
-from saft_pipeline.demo.invoices import ROUND, Invoice, Till, document
+from saft_pipeline.demo.documents import FileTotals, Period
+from saft_pipeline.demo.invoices import ROUND, SampleInvoice, Till, document_at
 
 _WINDOWS = ("Windows-1252", "cp1252")  # what is declared, and Python's codec
 _UTF_8 = ("UTF-8", "utf-8")
@@ -71,7 +71,7 @@ def invoice_file(number: int, *, cancelled: bool = False) -> Sample:
     return Sample(f"{branch}/{name}-{branch}.xml", text.encode(codec))
 
 
-def write_large(target: BinaryIO, megabytes: int) -> ControlTotals:
+def write_large(target: BinaryIO, megabytes: int) -> FileTotals:
     """Write a valid file of about so many million bytes in Windows-1252; gives what it declares.
 
     It is one block again and again, of another till each time, so InvoiceNo and ATCUD differ.
@@ -80,7 +80,7 @@ def write_large(target: BinaryIO, megabytes: int) -> ControlTotals:
     declared, codec = _WINDOWS
     block = "".join(map(documents.invoice, invoices)).encode(codec)
     blocks = max(1, round(megabytes * 1_000_000 / len(block)))
-    totals = documents.control_totals(invoices).times(blocks)
+    totals = documents.file_totals(invoices).times(blocks)
     period = _period(_BLOCKS_TILL, _BLOCKS_DAYS)
     target.write(documents.opening(invoices, totals, period, declared).encode(codec))
     for till in range(_FIRST_OF_MANY, _FIRST_OF_MANY + blocks):
@@ -89,12 +89,12 @@ def write_large(target: BinaryIO, megabytes: int) -> ControlTotals:
     return totals
 
 
-def _invoice(number: int) -> Invoice:
+def _invoice(number: int) -> SampleInvoice:
     """Each branch writes one document a day, until its till has written enough."""
     day, place = divmod(number, len(BRANCHES))
     branch = BRANCHES[place]
     tills, step = divmod(day + branch.first_step, _STEPS_OF_A_TILL)
-    return document(Till(branch, branch.till + tills * _TILLS_APART), step)
+    return document_at(Till(branch, branch.till + tills * _TILLS_APART), step)
 
 
 def _encoding(number: int) -> tuple[str, str]:
@@ -136,11 +136,11 @@ def _half_uploaded(number: int) -> Sample:
     return Sample(whole.path, whole.content[: len(whole.content) * 2 // 3], "incomplete")
 
 
-def _all_of(till: Till, days: int) -> Sequence[Invoice]:
-    return [document(till, step) for step in range(days * till.per_day)]
+def _all_of(till: Till, days: int) -> Sequence[SampleInvoice]:
+    return [document_at(till, step) for step in range(days * till.per_day)]
 
 
-def _days(found: Invoice) -> Period:
+def _days(found: SampleInvoice) -> Period:
     """A file of one invoice, made when it last changed."""
     day = found.system_entry_date.date()
     return Period(day, day, found.status_date.date())

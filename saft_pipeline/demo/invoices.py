@@ -11,9 +11,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from saft_pipeline.demo.companies import TAX_PERCENTAGES, Branch, Customer, Product
+from saft_pipeline.demo.companies import TAX_PERCENTAGES, Branch, Product, SampleCustomer
 
-ZERO = Decimal("0.00")
+ZERO_EURO = Decimal("0.00")
 _CENT = Decimal("0.01")
 # SAF-T has local times, without a zone.
 _OPENING, _OPEN_SECONDS = datetime.fromisoformat("2025-01-02T09:00"), 10 * 3600
@@ -58,7 +58,7 @@ class Line(NamedTuple):
 
 
 @dataclass
-class Invoice:
+class SampleInvoice:
     """XSD Invoice; `reference` is the InvoiceNo that a credit note takes back."""
 
     till: Till
@@ -66,7 +66,7 @@ class Invoice:
     invoice_status: str
     number: int
     system_entry_date: datetime
-    customer: Customer
+    customer: SampleCustomer
     lines: Sequence[Line]
     reference: str | None = None
 
@@ -99,7 +99,7 @@ class Invoice:
     @cached_property
     def net_total(self) -> Decimal:
         """The sum of its lines."""
-        return sum((line.amount for line in self.lines), ZERO)
+        return sum((line.amount for line in self.lines), ZERO_EURO)
 
     @cached_property
     def tax_payable(self) -> Decimal:
@@ -119,7 +119,7 @@ class Invoice:
         return base64.b64encode(hashlib.shake_128(signed.encode()).digest(128)).decode()
 
 
-def document(till: Till, step: int) -> Invoice:
+def document_at(till: Till, step: int) -> SampleInvoice:
     """The document that a till writes at a step, from 0; the same whenever it is called."""
     if ROUND[step % len(ROUND)][0] == "NC":
         return _credit_note(till, step)
@@ -129,9 +129,9 @@ def document(till: Till, step: int) -> Invoice:
     return _document(till, step, customer, _lines(company.products, dice))
 
 
-def _credit_note(till: Till, step: int) -> Invoice:
+def _credit_note(till: Till, step: int) -> SampleInvoice:
     """Credit the document before, in full or its first line only."""
-    credited = document(till, step - 1)
+    credited = document_at(till, step - 1)
     lines = credited.lines if step // len(ROUND) % 2 else credited.lines[:1]
     return _document(till, step, credited.customer, lines, credited.invoice_no)
 
@@ -139,15 +139,15 @@ def _credit_note(till: Till, step: int) -> Invoice:
 def _document(
     till: Till,
     step: int,
-    customer: Customer,
+    customer: SampleCustomer,
     lines: Sequence[Line],
     reference: str | None = None,
-) -> Invoice:
+) -> SampleInvoice:
     turn, position = divmod(step, len(ROUND))
     kind, status = ROUND[position]
     number = turn * _TYPES.count(kind) + _TYPES[: position + 1].count(kind)
     entry = _moment(till, step)
-    return Invoice(till, kind, status, number, entry, customer, lines, reference)
+    return SampleInvoice(till, kind, status, number, entry, customer, lines, reference)
 
 
 def _dice(till: Till, step: int) -> bytes:
@@ -176,9 +176,9 @@ def _tax(region: str, lines: Sequence[Line]) -> Decimal:
     bases: dict[str, Decimal] = {}
     for line in lines:
         code = line.product.tax_code
-        bases[code] = bases.get(code, ZERO) + line.amount
+        bases[code] = bases.get(code, ZERO_EURO) + line.amount
     rates = TAX_PERCENTAGES[region]
-    return sum((_rounded(base * rates[code] / 100) for code, base in bases.items()), ZERO)
+    return sum((_rounded(base * rates[code] / 100) for code, base in bases.items()), ZERO_EURO)
 
 
 def _moment(till: Till, step: int) -> datetime:

@@ -16,7 +16,7 @@ import dagster as dg
 from saft_pipeline.dagster_runtime import runs
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.dagster_runtime.location import Location
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.dagster_runtime.partitions import partition_key
 from saft_pipeline.demo.generator import Sample, samples
 from saft_pipeline.demo.sftp_server import DemoSftpServer
@@ -87,7 +87,7 @@ class Demo:
     def _unshown(self, files: Sequence[LedgerFile]) -> Iterator[str]:
         """What Dagster shows otherwise than the ledger has it."""
         keys = {partition_key(f): f for f in files}
-        for asset in ASSETS[1:]:  # a file that fails is kept as it came
+        for asset in FILE_ASSETS[1:]:  # a file that fails is kept as it came
             shown = self.instance.get_materialized_partitions(dg.AssetKey(asset))
             for key, file in keys.items():
                 if (key in shown) != (file.status == "loaded"):

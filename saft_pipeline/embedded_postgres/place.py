@@ -38,7 +38,7 @@ class EmbeddedPostgresError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerPlace:
     """One home's ``postgres`` folder, its owner, and the account that its server runs as."""
 
     root: Path
@@ -73,7 +73,7 @@ class Place:
         return self.root / "server.lock"
 
 
-def place_of(home: Path) -> Place:
+def server_place(home: Path) -> ServerPlace:
     """Make the folders of a home where they are missing, and check those that are there.
 
     Raises EmbeddedPostgresError when the home is another user's, or when somebody else sits on the
@@ -84,7 +84,7 @@ def place_of(home: Path) -> Place:
     root = home.resolve() / "postgres"
     owner = _made(root)
     uid, gid = _account(root, owner)
-    return Place(root, owner, uid, gid, _sockets(root, owner, uid, gid))
+    return ServerPlace(root, owner, uid, gid, _sockets(root, owner, uid, gid))
 
 
 def _made(root: Path) -> int:
@@ -211,7 +211,7 @@ def binary(name: str) -> Path:
     )
 
 
-def capability_for(place: Place, program: Path) -> int:
+def capability_for(place: ServerPlace, program: Path) -> int:
     """The capability that the server's account needs to get to its files; -1 for none.
 
     Of root's server always: a home that is open now is closed while the server runs, and Postgres

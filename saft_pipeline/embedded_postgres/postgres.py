@@ -23,7 +23,12 @@ import psycopg
 from psycopg import errors, sql
 
 from saft_pipeline.embedded_postgres import server
-from saft_pipeline.embedded_postgres.place import CURE, EmbeddedPostgresError, Place, place_of
+from saft_pipeline.embedded_postgres.place import (
+    CURE,
+    EmbeddedPostgresError,
+    ServerPlace,
+    server_place,
+)
 
 if sys.platform != "win32":
     import fcntl
@@ -43,7 +48,7 @@ class EmbeddedPostgres:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._guard = threading.RLock()
-        self._place: Place | None = None
+        self._place: ServerPlace | None = None
         self._used: int | None = None
         self._pid = 0
 
@@ -63,13 +68,13 @@ class EmbeddedPostgres:
             if mine and place and server.answers(place):
                 return False
             try:
-                self._start(place_of(self._home))
+                self._start(server_place(self._home))
             except OSError as error:
                 message = f"the embedded Postgres can't be started: {error}; {CURE}"
                 raise EmbeddedPostgresError(message) from error
             return True
 
-    def _start(self, place: Place) -> None:
+    def _start(self, place: ServerPlace) -> None:
         with _locked(place, place.start_lock):
             used = _wait_lock(place, place.users_lock, fcntl.LOCK_SH)
             try:
@@ -136,7 +141,7 @@ class EmbeddedPostgres:
         self.close()
 
 
-def _stop_if_last(place: Place) -> None:
+def _stop_if_last(place: ServerPlace) -> None:
     with _locked(place, place.start_lock):
         alone = server.lock(place, place.users_lock, fcntl.LOCK_EX)
         if alone is not None:
@@ -150,7 +155,7 @@ def _stop_if_last(place: Place) -> None:
 
 
 @contextlib.contextmanager
-def _locked(place: Place, path: Path) -> Iterator[None]:
+def _locked(place: ServerPlace, path: Path) -> Iterator[None]:
     held = _wait_lock(place, path, fcntl.LOCK_EX)
     try:
         yield
@@ -158,7 +163,7 @@ def _locked(place: Place, path: Path) -> Iterator[None]:
         os.close(held)
 
 
-def _wait_lock(place: Place, path: Path, operation: int) -> int:
+def _wait_lock(place: ServerPlace, path: Path, operation: int) -> int:
     waiting = server.Patience(_LOCK_LIMIT, f"another process that holds {path}")
     while (held := server.lock(place, path, operation)) is None:
         if not waiting.more():

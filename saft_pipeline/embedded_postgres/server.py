@@ -21,7 +21,7 @@ from saft_pipeline.embedded_postgres import watcher
 from saft_pipeline.embedded_postgres.place import (
     CURE,
     EmbeddedPostgresError,
-    Place,
+    ServerPlace,
     binary,
     capability_for,
     give,
@@ -63,7 +63,7 @@ _SETTINGS = {
 _log = logging.getLogger(__name__)
 
 
-def running(place: Place) -> bool:
+def running(place: ServerPlace) -> bool:
     """Whether any process of the server lives: the kernel's word, whatever postmaster.pid says."""
     if (held := lock(place, place.server_lock, fcntl.LOCK_SH)) is None:
         return True
@@ -71,7 +71,7 @@ def running(place: Place) -> bool:
     return False
 
 
-def lock(place: Place, path: Path, operation: int) -> int | None:
+def lock(place: ServerPlace, path: Path, operation: int) -> int | None:
     """An open descriptor that holds a lock (flock(2)), or None if another holds it."""
     held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -86,13 +86,13 @@ def lock(place: Place, path: Path, operation: int) -> int | None:
     return None
 
 
-def answers(place: Place) -> bool:
+def answers(place: ServerPlace) -> bool:
     """Whether the server takes connections (or refuses only because it has too many)."""
     where = f"host={place.sockets} port={PORT} user={USER} dbname=postgres connect_timeout=5"
     return pq.PGconn.ping(where.encode()) == pq.Ping.OK
 
 
-def ensure(place: Place) -> None:
+def ensure(place: ServerPlace) -> None:
     """Have the server running and ready. Raises EmbeddedPostgresError with the log's end."""
     if running(place) and _ready(place):
         return
@@ -111,7 +111,7 @@ def ensure(place: Place) -> None:
         )
 
 
-def require_major(place: Place) -> None:
+def require_major(place: ServerPlace) -> None:
     """Refuse a cluster of another major version, which this one's programs can't read.
 
     Raises EmbeddedPostgresError with the way: a dump by the old version, a restore by the new.
@@ -127,7 +127,7 @@ def require_major(place: Place) -> None:
         )
 
 
-def _ready(place: Place) -> bool:
+def _ready(place: ServerPlace) -> bool:
     """Wait until the server answers (True) or is gone (False)."""
     waiting = Patience(READY_LIMIT, f"the embedded Postgres in {place.data} to be ready")
     while not answers(place):
@@ -166,7 +166,7 @@ class Patience:
         return waited < self._limit
 
 
-def _create(place: Place) -> None:
+def _create(place: ServerPlace) -> None:
     """Make the cluster aside and rename it: a kill in between leaves nothing half made."""
     for left in place.root.glob("initdb-*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -215,7 +215,7 @@ def _sync(folder: Path) -> None:
         os.close(handle)
 
 
-def _launch(place: Place) -> None:
+def _launch(place: ServerPlace) -> None:
     """Start the server below a watcher; both outlive this process, whatever ends it."""
     held = lock(place, place.server_lock, fcntl.LOCK_EX)
     if held is None:
@@ -242,11 +242,11 @@ def _launch(place: Place) -> None:
         os.close(held)
 
 
-def _socket(place: Place) -> Path:
+def _socket(place: ServerPlace) -> Path:
     return place.sockets / f".s.PGSQL.{PORT}"
 
 
-def _remove_stale(place: Place) -> None:
+def _remove_stale(place: ServerPlace) -> None:
     """Remove what a killed server left; its number may be another process's by now.
 
     Called with the server lock held: no process of a server of this cluster is left.
@@ -260,7 +260,7 @@ def _script(*arguments: str) -> list[str]:
     return [sys.executable, "-I", "-S", watcher.__file__, *arguments]
 
 
-def _as_account(place: Place, command: list[str]) -> list[str]:
+def _as_account(place: ServerPlace, command: list[str]) -> list[str]:
     if place.uid == os.geteuid():
         return command
     capability = capability_for(place, Path(command[0]))
@@ -280,7 +280,7 @@ def _tail(log: Path, start: int) -> str:
     return "\n".join(lines[-15:]) or "(it is empty)"
 
 
-def stop(place: Place) -> None:
+def stop(place: ServerPlace) -> None:
     """Stop the server and wait until its last process is gone; no other process is signalled."""
     for number, limit in ((signal.SIGINT, STOP_LIMIT), (signal.SIGQUIT, 10.0)):
         if not running(place) or (pid := _postmaster(place)) is None:
@@ -292,7 +292,7 @@ def stop(place: Place) -> None:
     _log.warning("the embedded Postgres in %s does not stop", place.data)
 
 
-def wait_stopped(place: Place, limit: float) -> bool:
+def wait_stopped(place: ServerPlace, limit: float) -> bool:
     """Whether the server's last process is gone within the limit (seconds)."""
     waiting = Patience(limit, f"the embedded Postgres in {place.data} to stop")
     while running(place):
@@ -301,7 +301,7 @@ def wait_stopped(place: Place, limit: float) -> bool:
     return True
 
 
-def _postmaster(place: Place) -> int | None:
+def _postmaster(place: ServerPlace) -> int | None:
     """The server's process, if postmaster.pid names a process that is a server of this cluster."""
     try:
         pid = int((place.data / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -310,7 +310,7 @@ def _postmaster(place: Place) -> int | None:
         return None
 
 
-def _serves(pid: int, place: Place) -> bool:
+def _serves(pid: int, place: ServerPlace) -> bool:
     if Path("/proc/self/cmdline").exists():
         words = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes()).split("\0")
         return Path(words[0]).name == "postgres" and words[1:3] == ["-D", str(place.data)]

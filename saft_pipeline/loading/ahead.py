@@ -15,7 +15,7 @@ from threading import Thread
 
 from saft_pipeline.loading.file_load import GROUP_BYTES, Arrived, Group, groups
 from saft_pipeline.loading.loader import Loader
-from saft_pipeline.loading.reader_process import SMALL, FileReader
+from saft_pipeline.loading.reader_process import SMALL_FILE, FileReader
 from saft_pipeline.store.model import LedgerFile
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class _Beginning:
         begun.files = begun.loader.claimed()
         for group in groups(begun.files):
             room -= sum(file.size for file in group)
-            if self._is_over or room < 0 or any(file.size > SMALL for file in group):
+            if self._is_over or room < 0 or any(file.size > SMALL_FILE for file in group):
                 return
             begun.fetched.append(begun.loader.fetch(group))
             self._read(0)

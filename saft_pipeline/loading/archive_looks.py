@@ -23,7 +23,14 @@ from saft_pipeline.loading.archives import (
     is_zip,
 )
 from saft_pipeline.settings import SourceSettings
-from saft_pipeline.sftp.client import Fetched, Listing, Problem, RemoteFile, RemoteFiles, Sftp
+from saft_pipeline.sftp.client import (
+    Fetched,
+    Listing,
+    ListingProblem,
+    RemoteFile,
+    RemoteFiles,
+    Sftp,
+)
 from saft_pipeline.sftp.entries import too_long
 from saft_pipeline.sftp.model import Packed
 from saft_pipeline.sftp.paths import name_pattern, raw_path
@@ -62,7 +69,7 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
             packed[file] = Packed(paths, found.sha256)
         for path, member in zip(paths, found.members, strict=True):
             if reason := too_long(raw_path(path)):
-                problems.append(Problem(raw_path(path), reason))
+                problems.append(ListingProblem(raw_path(path), reason))
             else:
                 files.add(RemoteFile(raw_path(path), member.size, file.modified_at))
         problems += found.problems(file, source)
@@ -72,7 +79,7 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
 
 def _look_into(
     zips: Sequence[RemoteFile], source: SourceSettings, sftp: Sftp, index: _Index, due: float
-) -> Iterator[Problem]:
+) -> Iterator[ListingProblem]:
     """Fetch zips for their members; those that could not be had in time are problems."""
     spill = source.home / "spill"
     spill.mkdir(parents=True, exist_ok=True)
@@ -84,9 +91,9 @@ def _look_into(
             if isinstance(result.content, Path):
                 result.content.unlink(missing_ok=True)
         else:
-            yield Problem(file.path, result.reason, folder=True)
+            yield ListingProblem(file.path, result.reason, folder=True)
     for file in waiting.values():
-        yield Problem(file.path, "not looked into yet: the next look goes on", folder=True)
+        yield ListingProblem(file.path, "not looked into yet: the next look goes on", folder=True)
 
 
 def _is_zip(path: bytes) -> bool:
@@ -119,13 +126,13 @@ class _Found:
     noticed: bool = False
     sha256: str = ""
 
-    def problems(self, file: RemoteFile, source: SourceSettings) -> Iterator[Problem]:
+    def problems(self, file: RemoteFile, source: SourceSettings) -> Iterator[ListingProblem]:
         """What there is to tell of it at this look."""
         if self.reason:
-            yield Problem(file.path, self.reason, state=self.state)
+            yield ListingProblem(file.path, self.reason, state=self.state)
         elif not self.noticed and (reason := self._unread(source)):
             self.noticed = True
-            yield Problem(file.path, reason, notice=True)
+            yield ListingProblem(file.path, reason, notice=True)
 
     def _unread(self, source: SourceSettings) -> str | None:
         if not self.members:

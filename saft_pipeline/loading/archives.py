@@ -18,7 +18,7 @@ from saft_pipeline.sftp.paths import is_left_alone, text_path
 
 MOST_RATIO = 200
 """Bytes that one packed byte may become; XML packs to a fiftieth at best."""
-MOST_BYTES = 32 << 30
+MOST_UNPACKED = 32 << 30
 """Of one unpacked file."""
 MOST_MEMBERS = 100_000
 NOT_IN_ZIPS = "zips in zips aren't read"
@@ -214,8 +214,8 @@ def poured(stream: BinaryIO, packed: int, spill: Path) -> tuple[bytes | Path, st
 
 
 def _require_sane(total: int, packed: int) -> None:
-    if total > MOST_BYTES:
-        raise ArchiveError(f"it unpacks to more than {MOST_BYTES:,} bytes: send it in parts")
+    if total > MOST_UNPACKED:
+        raise ArchiveError(f"it unpacks to more than {MOST_UNPACKED:,} bytes: send it in parts")
     if total > _ANY_RATIO and total > MOST_RATIO * packed:
         raise ArchiveError(
             f"it unpacks to more than {MOST_RATIO} times its {packed:,} bytes, as no export does: "

@@ -19,8 +19,6 @@ from saft_pipeline.sftp.client import Fetched
 from saft_pipeline.store.model import LedgerFile, Outcome, Publication
 from saft_pipeline.store.spool import Spool
 
-TABLES = ("companies", "customers", "invoices", "invoice_lines")
-
 LEDGER_FACTS = (
     *("start_date", "end_date", "tax_entity", "tax_accounting_basis"),
     *("software_certificate_number", "product_id"),

@@ -17,7 +17,7 @@ from pathlib import Path
 from saft_pipeline import __version__
 from saft_pipeline.loading.archives import splits
 from saft_pipeline.loading.file_load import Arrived, Group, GroupRows, Load
-from saft_pipeline.loading.read import FileToRead, Reading, Rejection, State, keep_raw
+from saft_pipeline.loading.read import FileToRead, Reading, RejectedState, Rejection, keep_raw
 from saft_pipeline.loading.reader_process import FileReader, is_small
 from saft_pipeline.loading.sftp_source import count_traffic, racy_from
 from saft_pipeline.loading.sources import LOCAL, Source, source_of
@@ -35,7 +35,7 @@ _FETCH, _CLEAR = "fetch", "clear"
 
 _EMPTY = hashlib.sha256().hexdigest()
 
-_STATE_OF: dict[str, State] = {
+_STATE_OF: dict[str, RejectedState] = {
     "gone": "gone",
     "changed": "incomplete",
     "cut": "incomplete",

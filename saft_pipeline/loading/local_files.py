@@ -24,14 +24,11 @@ from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile
 from saft_pipeline.sftp.paths import text_path
-from saft_pipeline.store.model import Seen
+from saft_pipeline.sftp.pieces import IN_MEMORY
+from saft_pipeline.store.model import SeenFile
 
 # A FIFO is opened at once, and refused, where it would be waited for.
 _HOW = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
-
-
-IN_MEMORY = 1 << 20
-"""Bytes; of a larger file there is a copy on disk."""
 
 
 class NotRegularError(OSError):
@@ -118,7 +115,7 @@ def _taken(stream: BinaryIO, spill: Path) -> tuple[bytes | Path, str]:
     return Path(copy.name), digest.hexdigest()
 
 
-def local_files(path: Path) -> list[Seen]:
+def local_files(path: Path) -> list[SeenFile]:
     """A local file as the ledger knows it; of a zip all XML files in it.
 
     Raises:
@@ -144,12 +141,12 @@ def local_files(path: Path) -> list[Seen]:
     ]
 
 
-def local_file(path: Path, folders: Sequence[Path] = ()) -> Seen:
+def local_file(path: Path, folders: Sequence[Path] = ()) -> SeenFile:
     """A local file as the ledger knows it, by its absolute path. Raises OSError."""
     descriptor = open_local(path.absolute(), folders)
     found = os.fstat(descriptor)
     os.close(descriptor)
-    return Seen(
+    return SeenFile(
         path=text_path(os.fsencode(path.absolute())),
         filename=text_path(os.fsencode(path.name)),
         branch=branch_of(path.name),

@@ -21,10 +21,10 @@ from saft_pipeline.loading.servers import learnt, news
 from saft_pipeline.loading.sftp_source import SftpSource
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import SourceSettings
-from saft_pipeline.sftp.client import Listing, Problem, RemoteFile
+from saft_pipeline.sftp.client import Listing, ListingProblem, RemoteFile
 from saft_pipeline.sftp.model import Packed
 from saft_pipeline.sftp.paths import raw_path, text_path
-from saft_pipeline.store.model import Backlog, LedgerFile, Seen, SeenState, file_key
+from saft_pipeline.store.model import Backlog, LedgerFile, SeenFile, SeenState, file_key
 from saft_pipeline.store.store import Store
 
 # What else the server is asked once it was looked at.
@@ -145,7 +145,7 @@ def _tell(look: Look, listing: Listing, store: Store, last: LastListing, until: 
         paths = [*{*paths, *others}]
     paths.sort()
 
-    def seen_of(path: str) -> Seen:
+    def seen_of(path: str) -> SeenFile:
         return others.get(path) or _seen(listing.files.at(raw_path(path)))
 
     parts = store.observe_each(source, paths, seen_of, whole=True, age=took, above=last.reached)
@@ -211,8 +211,8 @@ def _clear_archives(
     return stuck
 
 
-def _seen(file: RemoteFile) -> Seen:
-    return Seen(
+def _seen(file: RemoteFile) -> SeenFile:
+    return SeenFile(
         path=file.text,
         filename=file.filename,
         branch=branch_of(file.filename),
@@ -221,11 +221,11 @@ def _seen(file: RemoteFile) -> Seen:
     )
 
 
-def _rejected(problem: Problem) -> Seen:
+def _rejected(problem: ListingProblem) -> SeenFile:
     return _unseen(problem.text, problem.state, problem.reason)
 
 
-def _unseen(path: str, state: SeenState, reason: str | None = None) -> Seen:
+def _unseen(path: str, state: SeenState, reason: str | None = None) -> SeenFile:
     name = path.rpartition("/")[2]
     at = datetime.fromtimestamp(0, UTC)
-    return Seen(path, name, branch_of(name), size=0, modified_at=at, state=state, reason=reason)
+    return SeenFile(path, name, branch_of(name), size=0, modified_at=at, state=state, reason=reason)

@@ -17,7 +17,7 @@ from saft_pipeline.artifacts.packs import Pack
 from saft_pipeline.saft.errors import IncompleteError, SaftError
 from saft_pipeline.saft.fields import INVOICE_FIELDS
 from saft_pipeline.saft.ndjson import to_json
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.records import Header, Invoice, Totals
 from saft_pipeline.saft.rules.checker import Checker
 from saft_pipeline.saft.rules.findings import Finding, Findings
@@ -34,7 +34,7 @@ MOST_FINDINGS = 20
 _TYPE = INVOICE_FIELDS.index("invoice_type")
 
 # Of a file that got no further; one that is `lost` is another run's now.
-State = Literal["failed", "incomplete", "gone", "unreadable", "lost"]
+RejectedState = Literal["failed", "incomplete", "gone", "unreadable", "lost"]
 
 
 class FileToRead(NamedTuple):
@@ -54,7 +54,7 @@ class Rejection(NamedTuple):
     """Why a file got no further, and what that makes of it; a `transient` fault is tried again."""
 
     reason: str
-    state: State
+    state: RejectedState
     transient: bool = False
 
 
@@ -140,7 +140,7 @@ def _read_records(job: FileToRead, artifacts: Artifacts | Pack, reading: Reading
     checker = Checker(most=MOST_FINDINGS, signatures=verifier.of_program)
     with (
         job.fetched.open() as source,
-        read(source, name=job.path) as document,
+        read_document(source, name=job.path) as document,
         artifacts.parsed(job.fetched.sha256) as parsed,
     ):
         for record in document:

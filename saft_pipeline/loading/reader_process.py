@@ -22,8 +22,8 @@ from saft_pipeline.loading.read import FileToRead, Reading, read_files
 from saft_pipeline.sftp.model import Fetched
 
 # So many files pay for its start.
-WORTH_IT = 100
-SMALL = 64 << 10
+FILES_WORTH_IT = 100
+SMALL_FILE = 64 << 10
 _LOST = (EOFError, OSError)
 
 
@@ -41,7 +41,7 @@ class FileReader:
 
     def expect(self, count: int) -> None:
         """Start the process if so many files pay for it; it ends with this one."""
-        if self._process is None and count >= WORTH_IT and len(os.sched_getaffinity(0)) > 1:
+        if self._process is None and count >= FILES_WORTH_IT and len(os.sched_getaffinity(0)) > 1:
             self._process = _Process()
 
     def read(self, jobs: Sequence[FileToRead], pack: str | None = None) -> Future[list[Reading]]:
@@ -109,7 +109,7 @@ class _Process:
 
 def is_small(fetched: Fetched) -> bool:
     """Whether a file's bytes and rows stay in memory: these are sent, and kept in packs."""
-    return isinstance(fetched.content, bytes) and len(fetched.content) <= SMALL
+    return isinstance(fetched.content, bytes) and len(fetched.content) <= SMALL_FILE
 
 
 def _serve(connection: Connection) -> None:

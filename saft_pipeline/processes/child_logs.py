@@ -15,7 +15,7 @@ from typing import BinaryIO, Literal, Protocol, TextIO, cast
 
 from saft_pipeline.visible import visible
 
-Format = Literal["plain", "json"]
+LogFormat = Literal["plain", "json"]
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _LEVELS = ("CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG")
 _LEVEL_WITHIN = 120  # characters: further right a level's name is somebody's text
@@ -90,7 +90,7 @@ class LogLines(_Read):
 
     where = "its last words are above"
 
-    def __init__(self, form: Format, out: TextIO = sys.stderr) -> None:
+    def __init__(self, form: LogFormat, out: TextIO = sys.stderr) -> None:
         super().__init__()
         self._form = form
         self._out = out

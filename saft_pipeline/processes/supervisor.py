@@ -26,7 +26,7 @@ from types import FrameType
 
 import yaml
 
-from saft_pipeline.dagster_runtime.code_server import answers
+from saft_pipeline.dagster_runtime.code_server import is_serving
 from saft_pipeline.dagster_runtime.instance import environment, reference
 from saft_pipeline.dagster_runtime.names import DAEMON_MODULE, LOCATION
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres, EmbeddedPostgresError
@@ -198,7 +198,7 @@ class Supervisor:
         if now < self._code_due or child is None or child.process is None or child.restart_at:
             return
         self._code_due = now + _ASK_CODE_SERVER_EVERY
-        self._unanswered = 0 if answers(self._code) else self._unanswered + 1
+        self._unanswered = 0 if is_serving(self._code) else self._unanswered + 1
         if self._unanswered >= _UNANSWERED:
             self._unanswered = 0
             self._code_due = now + _START_WITHIN

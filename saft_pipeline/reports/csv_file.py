@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, TextIO
 
-from saft_pipeline.reports.columns import Kind
+from saft_pipeline.reports.columns import ColumnKind
 from saft_pipeline.reports.language import Language
 from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.sheets import Sheet, as_text, harmless, sheet_of
@@ -61,15 +61,15 @@ def _data(value: Any) -> Any:
             return value
 
 
-def _people(kind: Kind, value: Any) -> Any:
+def _people(kind: ColumnKind, value: Any) -> Any:
     match value:
         case Decimal():
             return format(value, "f").replace(".", ",")
         case datetime():
             return value.strftime(_SECONDS)
         case date():
-            return value.strftime("%m/%Y" if kind is Kind.MONTH else "%d/%m/%Y")
-        case str() if kind is Kind.MONTH:
+            return value.strftime("%m/%Y" if kind is ColumnKind.MONTH else "%d/%m/%Y")
+        case str() if kind is ColumnKind.MONTH:
             year, _, month = value.partition("-")
             return f"{month}/{year}"
         case _:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from saft_pipeline.reports import csv_file, xlsx_file
-from saft_pipeline.reports.columns import kind_of
+from saft_pipeline.reports.columns import column_kind
 from saft_pipeline.reports.language import Language
 from saft_pipeline.reports.making import REPORTS, make
-from saft_pipeline.reports.selection import Selection, of_company
-from saft_pipeline.reports.sheets import Column, Sheet, sheet_of
+from saft_pipeline.reports.selection import Selection, selection_of_company
+from saft_pipeline.reports.sheets import Sheet, SheetColumn, sheet_of
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.schema import TABLES, views
 
@@ -21,7 +21,7 @@ _SUMMED = {
 _SUMMED_IN = {"sales_by_day": ("documents", "net_total", "tax_payable", "gross_total")}
 
 
-def names() -> list[str]:
+def exported_names() -> list[str]:
     """What can be exported."""
     return [*TABLES, *sorted(views()), *REPORTS]
 
@@ -36,11 +36,11 @@ def sheet(source: Reports, name: str, selection: Selection) -> Sheet:
     if name in REPORTS:
         return sheet_of(make(name, source, selection).table)
     if selection.company_id is not None:
-        selection = of_company(source, selection.company_id, selection)
+        selection = selection_of_company(source, selection.company_id, selection)
     period = selection.start_date, selection.end_date
     columns, rows = source.export(name, selection.company_id, *period)
     summed = [c for c, _ in columns if c in _SUMMED_IN.get(name, _SUMMED)]
-    typed = tuple(Column(c, kind_of(c, type_name)) for c, type_name in columns)
+    typed = tuple(SheetColumn(c, column_kind(c, type_name)) for c, type_name in columns)
     return Sheet(name, typed, rows, tuple(summed))
 
 

@@ -18,13 +18,13 @@ from saft_pipeline.store.reports import Reports, Rows
 _SUMMED = ("files", "invoices", "lines", "size", "warned")
 _COLOURS = {"loaded": GREEN, "failed": RED, "incomplete": ORANGE, "pending": BLUE, "running": PALE}
 _NOTE = "The newest fifty at most; `saft status` has all, `saft retry FILE` takes one again."
-COLUMNS = ["day", "branch", "status", *_SUMMED]
+_COLUMNS = ["day", "branch", "status", *_SUMMED]
 
 
-def files(source: Reports, selection: Selection) -> Report:
+def files_report(source: Reports, selection: Selection) -> Report:
     """The report; of all companies, since a file that failed may not have told whose it is."""
     found = source.files(selection.start_date, selection.end_date, selection.source)
-    days = frame(found["days"], " ".join(COLUMNS))
+    days = frame(found["days"], " ".join(_COLUMNS))
     unloaded = _unloaded(found["unloaded"])
     say = selection.language.text
     tables = [

@@ -14,14 +14,14 @@ from saft_pipeline.reports.report import Report, Table, frame, total
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports, Rows
 
-COLUMNS = [
+_COLUMNS = [
     *("company_id", "series", "first_missing", "last_missing", "missing"),
     *("previous_date", "invoice_date"),
 ]
 _NOTE = "A thousand of each at most. A number may be in a file that has not come yet."
 # Tables by name: heading, columns, and which of them are amounts.
 _TABLES = {
-    "gaps": ("Numbers that are missing in series", " ".join(COLUMNS), ""),
+    "gaps": ("Numbers that are missing in series", " ".join(_COLUMNS), ""),
     "months": ("Months without a file", "company_id month", ""),
     "codes": ("Validation codes that are not of one series", "company_id series codes", ""),
     "credits": (
@@ -33,7 +33,7 @@ _TABLES = {
 }
 
 
-def gaps(source: Reports, selection: Selection) -> Report:
+def gaps_report(source: Reports, selection: Selection) -> Report:
     """The report, of one company or all."""
     found = source.gaps(selection.company_id, selection.start_date, selection.end_date)
     return _report(found, selection)

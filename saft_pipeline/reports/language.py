@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from saft_pipeline.reports import portuguese
-from saft_pipeline.reports.columns import Kind, kind_of
+from saft_pipeline.reports.columns import ColumnKind, column_kind
 
 _ENGLISH_LABELS = {
     "company_id": "NIF",
@@ -80,16 +80,16 @@ class Language:
         """A value as people read it; absent is a dash."""
         if is_absent(value):
             return "–"
-        match kind_of(column), value:
-            case Kind.MONEY, Decimal():
+        match column_kind(column), value:
+            case ColumnKind.MONEY, Decimal():
                 return self.amount(value)
-            case Kind.PERCENT, Decimal():
+            case ColumnKind.PERCENT, Decimal():
                 return f"{format(value, 'f').replace('.', self.decimal)} %"
-            case Kind.COUNT, int():
+            case ColumnKind.COUNT, int():
                 return self.number(value)
-            case Kind.MONTH, str():
+            case ColumnKind.MONTH, str():
                 return date.fromisoformat(f"{value}-01").strftime(self.month_format)
-            case Kind.DATE, str():
+            case ColumnKind.DATE, str():
                 return self.day(date.fromisoformat(value))
             case _, datetime():
                 return str(value)

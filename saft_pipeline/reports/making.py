@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from saft_pipeline.reports.files import files
-from saft_pipeline.reports.gaps import gaps
+from saft_pipeline.reports.files import files_report
+from saft_pipeline.reports.gaps import gaps_report
 from saft_pipeline.reports.report import Report
-from saft_pipeline.reports.sales import sales
-from saft_pipeline.reports.selection import Selection, SelectionError, of_company
-from saft_pipeline.reports.vat import vat
+from saft_pipeline.reports.sales import sales_report
+from saft_pipeline.reports.selection import Selection, SelectionError, selection_of_company
+from saft_pipeline.reports.vat import vat_report
 from saft_pipeline.store.reports import Reports
 
 REPORTS: Mapping[str, Callable[[Reports, Selection], Report]] = {
-    "vat": vat,
-    "sales": sales,
-    "files": files,
-    "gaps": gaps,
+    "vat": vat_report,
+    "sales": sales_report,
+    "files": files_report,
+    "gaps": gaps_report,
 }
 
 
@@ -31,5 +31,5 @@ def make(name: str, source: Reports, selection: Selection) -> Report:
     if name == "gaps" and selection.source:
         raise SelectionError("gaps: a series goes on in files of any source; leave --source out")
     if name == "vat" or (name != "files" and selection.company_id):
-        selection = of_company(source, selection.company_id, selection)
+        selection = selection_of_company(source, selection.company_id, selection)
     return REPORTS[name](source, selection)

@@ -13,21 +13,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from saft_pipeline.reports.columns import Kind
+from saft_pipeline.reports.columns import ColumnKind
 from saft_pipeline.reports.sheets import Sheet, as_text
 
 _ROWS = 50_000  # of a row group
 _DIGITS, _LEAST_PLACES = 38, 2  # of a decimal
 _TYPES = {
-    Kind.DATE: pa.date32(),
-    Kind.MONTH: pa.date32(),
-    Kind.TIME: pa.timestamp("us"),
-    Kind.INSTANT: pa.timestamp("us", "UTC"),
-    Kind.COUNT: pa.int64(),
-    Kind.ID: pa.int64(),
-    Kind.FLAG: pa.bool_(),
+    ColumnKind.DATE: pa.date32(),
+    ColumnKind.MONTH: pa.date32(),
+    ColumnKind.TIME: pa.timestamp("us"),
+    ColumnKind.INSTANT: pa.timestamp("us", "UTC"),
+    ColumnKind.COUNT: pa.int64(),
+    ColumnKind.ID: pa.int64(),
+    ColumnKind.FLAG: pa.bool_(),
 }
-_DECIMALS = {Kind.MONEY, Kind.NUMBER, Kind.PERCENT}
+_DECIMALS = {ColumnKind.MONEY, ColumnKind.NUMBER, ColumnKind.PERCENT}
 
 
 def write(sheet: Sheet, path: Path) -> int:
@@ -72,11 +72,11 @@ def _batch(
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _value(kind: Kind, value: Any) -> Any:
+def _value(kind: ColumnKind, value: Any) -> Any:
     if value is None:
         return None
     if kind in _DECIMALS:
         return format(Decimal(value), "f")
-    if kind is Kind.MONTH and isinstance(value, str):
+    if kind is ColumnKind.MONTH and isinstance(value, str):
         return date.fromisoformat(f"{value}-01")
     return value if kind in _TYPES else as_text(value)

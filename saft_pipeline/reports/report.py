@@ -15,7 +15,7 @@ import pandas as pd
 from saft_pipeline.reports.language import Language, is_absent
 
 CENT = Decimal("0.01")
-ZERO = Decimal("0.00")
+ZERO_AMOUNT = Decimal("0.00")
 # What is computed in this context is exact: decimal allots only the digits that there are.
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, rounding=ROUND_HALF_UP)
 
@@ -106,7 +106,7 @@ def objects(values: Iterable[Any]) -> pd.Series[Any]:
 
 def cents(amount: Decimal) -> Decimal:
     """An amount rounded half up, away from zero, to the cent; zero has no sign."""
-    return EXACT.add(amount.quantize(CENT, context=EXACT), ZERO)
+    return EXACT.add(amount.quantize(CENT, context=EXACT), ZERO_AMOUNT)
 
 
 def total(values: pd.Series[Any]) -> Any:

@@ -19,18 +19,18 @@ from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports
 
 _AMOUNTS = ("net_total", "tax_payable", "gross_total")
-COLUMNS = ["company_id", "invoice_date", "branch", "documents", *_AMOUNTS]
+SALES_COLUMNS = ["company_id", "invoice_date", "branch", "documents", *_AMOUNTS]
 _SUMMED = ("documents", *_AMOUNTS)
 _MOST_DAYS = 92  # more are shown by month
 
 
-def sales(source: Reports, selection: Selection) -> Report:
+def sales_report(source: Reports, selection: Selection) -> Report:
     """The report, by company, day and branch."""
     with localcontext(EXACT):
         rows = source.sales(
             selection.company_id, selection.start_date, selection.end_date, selection.source
         )
-        days = frame(rows, " ".join(COLUMNS), " ".join(_AMOUNTS))
+        days = frame(rows, " ".join(SALES_COLUMNS), " ".join(_AMOUNTS))
         for name in _AMOUNTS:
             days[name] = objects(map(cents, days[name]))
         say = selection.language.text

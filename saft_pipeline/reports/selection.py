@@ -65,7 +65,9 @@ class Selection:
         return say.text("all days")
 
 
-def of_company(source: Reports, company_id: str | None, selection: Selection) -> Selection:
+def selection_of_company(
+    source: Reports, company_id: str | None, selection: Selection
+) -> Selection:
     """The selection of one company; None is the only company that there is.
 
     Raises:

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from saft_pipeline.reports.columns import Kind, kind_of
+from saft_pipeline.reports.columns import ColumnKind, column_kind
 from saft_pipeline.reports.language import is_absent
 from saft_pipeline.reports.report import Report, Table
 
@@ -21,11 +21,11 @@ _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n]")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class SheetColumn:
     """A column by its name in the data."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,14 @@ class Sheet:
     """
 
     name: str
-    columns: tuple[Column, ...]
+    columns: tuple[SheetColumn, ...]
     rows: Iterable[tuple[Any, ...]]
     summed: tuple[str, ...] = ()
 
 
 def sheet_of(table: Table) -> Sheet:
     """A table of a report."""
-    columns = tuple(Column(str(name), kind_of(str(name))) for name in table.frame.columns)
+    columns = tuple(SheetColumn(str(name), column_kind(str(name))) for name in table.frame.columns)
     kinds = [column.kind for column in columns]
     rows = (
         tuple(map(_value, kinds, row)) for row in table.frame.itertuples(index=False, name=None)
@@ -56,10 +56,10 @@ def sheets_of(report: Report) -> list[Sheet]:
     return [sheet_of(table) for table in report.tables]
 
 
-def _value(kind: Kind, value: Any) -> Any:
+def _value(kind: ColumnKind, value: Any) -> Any:
     if is_absent(value):
         return None
-    if kind is Kind.DATE and isinstance(value, str):
+    if kind is ColumnKind.DATE and isinstance(value, str):
         return date.fromisoformat(value)
     return value
 

@@ -27,13 +27,13 @@ import pandas as pd
 from saft_pipeline.reports import report
 from saft_pipeline.reports.charts import stacked_bars
 from saft_pipeline.reports.language import Language, is_absent
-from saft_pipeline.reports.report import ZERO, Report, Table, cents, frame, objects, total
+from saft_pipeline.reports.report import ZERO_AMOUNT, Report, Table, cents, frame, objects, total
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports, Rows
 
-COLUMNS = ["month", "tax_country_region", "tax_code", "tax_percentage", "taxable_base", "vat"]
+VAT_COLUMNS = ["month", "tax_country_region", "tax_code", "tax_percentage", "taxable_base", "vat"]
 _MONTH = ["company_id", "month"]
-_RATE = ["company_id", *COLUMNS[:4]]
+_RATE = ["company_id", *VAT_COLUMNS[:4]]
 _COMPARED = (
     *("documents", "vat", "tax_payable", "difference", "stamp_duty", "rounding", "mismatch"),
 )
@@ -47,7 +47,7 @@ _PARTS = (
 )
 
 
-def vat(source: Reports, selection: Selection) -> Report:
+def vat_report(source: Reports, selection: Selection) -> Report:
     """The report; of all companies each for itself, with its number in the first column."""
     with localcontext(report.EXACT):
         found = source.vat(
@@ -66,7 +66,7 @@ def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
         sum(int(month[name]) for month in found["months"])
         for name in ("mismatches", "untaxed", "cash_vat_documents")
     )
-    owed_later = sum((Decimal(month["cash_vat"]) for month in found["months"]), ZERO)
+    owed_later = sum((Decimal(month["cash_vat"]) for month in found["months"]), ZERO_AMOUNT)
     verdict = _untaxed(untaxed, language) if untaxed else _verdict(compared, mismatches, language)
     if unpaid:
         verdict = f"{verdict} {_cash_vat(unpaid, cents(owed_later), language)}"
@@ -130,7 +130,7 @@ def reconciled(table: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:
     # Without any InvoiceDate the month is of another type on either side.
     keys = dict.fromkeys(_MONTH, "object")
     found = months.astype(keys).merge(by_month.astype(keys), on=_MONTH, how="left")
-    found["vat"] = objects(ZERO if is_absent(v) else v for v in found["vat"])
+    found["vat"] = objects(ZERO_AMOUNT if is_absent(v) else v for v in found["vat"])
     found["difference"] = found["tax_payable"] - found["vat"]
     found["rounding"] = found["difference"] - found["stamp_duty"] - found["mismatch"]
     return found[[*_MONTH, *_COMPARED]]
@@ -139,7 +139,7 @@ def reconciled(table: pd.DataFrame, months: pd.DataFrame) -> pd.DataFrame:
 def _mismatches(rows: Rows, language: Language) -> Table:
     found = frame(rows, "company_id invoice_date invoice_no tax_payable tax", "tax_payable tax")
     both = zip(found["tax_payable"], found["tax"], strict=True)
-    found["difference"] = objects(cents((payable or ZERO) - tax) for payable, tax in both)
+    found["difference"] = objects(cents((payable or ZERO_AMOUNT) - tax) for payable, tax in both)
     found["tax"] = objects(map(cents, found["tax"]))
     heading = "Documents whose TaxPayable is not the tax of their lines"
     note = (

@@ -12,10 +12,10 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from saft_pipeline.reports.columns import RIGHT, Kind, kind_of
+from saft_pipeline.reports.columns import RIGHT, ColumnKind, column_kind
 from saft_pipeline.reports.language import Language
 from saft_pipeline.reports.report import Report
-from saft_pipeline.reports.sheets import Column, Sheet, as_text, harmless, sheets_of
+from saft_pipeline.reports.sheets import Sheet, SheetColumn, as_text, harmless, sheets_of
 
 Out = Path | BinaryIO
 XLSX_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -26,15 +26,15 @@ _FIRST_YEAR = 1900  # of the calendar
 _EXACT_DIGITS = 15  # of a number
 _WIDEST, _NARROWEST = 60, 8  # letters
 _FORMATS = {
-    Kind.MONEY: '#,##0.00\\ "€"',
-    Kind.NUMBER: "#,##0.00########",
-    Kind.PERCENT: 'General\\ "%"',
-    Kind.COUNT: "#,##0",
-    Kind.ID: "0",
-    Kind.DATE: r"dd\/mm\/yyyy",
-    Kind.MONTH: r"mm\/yyyy",
-    Kind.TIME: r"dd\/mm\/yyyy hh:mm:ss",
-    Kind.INSTANT: r"dd\/mm\/yyyy hh:mm:ss",
+    ColumnKind.MONEY: '#,##0.00\\ "€"',
+    ColumnKind.NUMBER: "#,##0.00########",
+    ColumnKind.PERCENT: 'General\\ "%"',
+    ColumnKind.COUNT: "#,##0",
+    ColumnKind.ID: "0",
+    ColumnKind.DATE: r"dd\/mm\/yyyy",
+    ColumnKind.MONTH: r"mm\/yyyy",
+    ColumnKind.TIME: r"dd\/mm\/yyyy hh:mm:ss",
+    ColumnKind.INSTANT: r"dd\/mm\/yyyy hh:mm:ss",
 }
 
 
@@ -70,7 +70,7 @@ class _Book:
         plain = self._book.add_format
         head = {"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}
         self._formats, self._heads, self._sums = {}, {}, {}
-        for kind in Kind:
+        for kind in ColumnKind:
             side = {"align": "right" if kind in RIGHT else "left"}
             form = {"num_format": _FORMATS.get(kind, "General")}
             self._formats[kind] = plain(form | side)
@@ -95,7 +95,7 @@ class _Book:
         page.write_string(2, 0, harmless(report.summary))
         for row, (name, value) in enumerate(report.figures.items(), 4):
             page.write_string(row, 0, self._language.label(name))
-            self._cell(page, Column(name, kind_of(name)), row, 1, value)
+            self._cell(page, SheetColumn(name, column_kind(name)), row, 1, value)
         noted = (table for table in report.tables if table.note)
         for row, table in enumerate(noted, 5 + len(report.figures)):
             page.write_string(row, 0, table.heading, self._wrapped)
@@ -132,7 +132,7 @@ class _Book:
     def _finish(
         self,
         page: Worksheet,
-        columns: Sequence[Column],
+        columns: Sequence[SheetColumn],
         widths: Iterable[int],
         count: int,
         sums: dict[str, Decimal],
@@ -148,7 +148,7 @@ class _Book:
                 form, total = f"=SUBTOTAL(9,{letter}2:{letter}{count + 1})", sums[column.name]
                 page.write_formula(count + 1, place, form, self._sums[column.kind], float(total))
 
-    def _cell(self, page: Worksheet, column: Column, row: int, place: int, value: Any) -> int:
+    def _cell(self, page: Worksheet, column: SheetColumn, row: int, place: int, value: Any) -> int:
         """Write a cell; about how many letters wide it is."""
         style = self._formats[column.kind]
         match value:
@@ -168,7 +168,7 @@ class _Book:
             case date():
                 page.write_datetime(row, place, datetime(value.year, value.month, value.day), style)  # noqa: DTZ001
                 return 11
-            case str() if column.kind is Kind.MONTH:
+            case str() if column.kind is ColumnKind.MONTH:
                 return self._cell(page, column, row, place, date.fromisoformat(f"{value}-01"))
             case str():
                 return _text(page, row, place, self._language.shown(column.name, value))

@@ -9,7 +9,7 @@ from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.errors import ContentError, EncryptedSaftError, ForeignSaftError
 from saft_pipeline.saft.fields import COMPANY_FIELDS, COMPANY_PATHS, key_of
-from saft_pipeline.saft.kinds import Kind, Layout
+from saft_pipeline.saft.kinds import ElementKind, Layout
 from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.records import HEADER_FACTS, Header
 from saft_pipeline.saft.shapes import Stray, nodes_of
@@ -45,7 +45,9 @@ _FACT_PATHS = {
     tag: len(COMPANY_FIELDS) + HEADER_FACTS.index(key_of(tag))
     for tag in (*_FACTS, "TaxAccountingBasis")
 }
-_HEADER = Kind(Layout, len(COMPANY_FIELDS) + len(HEADER_FACTS), COMPANY_PATHS, once=_FACT_PATHS)
+_HEADER = ElementKind(
+    Layout, len(COMPANY_FIELDS) + len(HEADER_FACTS), COMPANY_PATHS, once=_FACT_PATHS
+)
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 _CLEAR = {
     "AuditFileVersion": re.compile(r"[0-9A-Z]{0,3}_?[0-9.]+(?:_[0-9]+)?"),

@@ -15,7 +15,7 @@ from saft_pipeline.saft.fields import (
     LINE_PATHS,
     SUMMED,
 )
-from saft_pipeline.saft.kinds import Kind, Layout, Part
+from saft_pipeline.saft.kinds import ElementKind, Layout, Part
 from saft_pipeline.saft.records import Invoice, Lines, Row, Whole
 from saft_pipeline.saft.sections import STATUS_TAGS, Sums
 from saft_pipeline.saft.shapes import Nodes, Stray, Values
@@ -52,11 +52,11 @@ class InvoiceLayout(Layout):
         values[-3] = _printed(values[self._hash])
 
 
-_INVOICE = Kind(
+_INVOICE = ElementKind(
     InvoiceLayout,
     len(INVOICE_FIELDS),
     INVOICE_PATHS,
-    inner=("Line", Kind(Layout, len(LINE_FIELDS), LINE_PATHS)),
+    inner=("Line", ElementKind(Layout, len(LINE_FIELDS), LINE_PATHS)),
     summed={path: _SLOT[name] for path, name in SUMMED.items()},
     alternatives={
         f"DocumentTotals/Currency/{tag}": _SLOT["currency_amount"] for tag in _OLD_CURRENCY
@@ -64,11 +64,11 @@ _INVOICE = Kind(
 )
 # Of other documents only what their section's totals are made of is taken.
 _SUMMED = {"DebitAmount": 0, "CreditAmount": 1, "Quantity": 2}
-_DOCUMENT = Kind(
+_DOCUMENT = ElementKind(
     Layout,
     1,
     {},
-    inner=("Line", Kind(Layout, len(_SUMMED), {}, alternatives=_SUMMED)),
+    inner=("Line", ElementKind(Layout, len(_SUMMED), {}, alternatives=_SUMMED)),
     alternatives={f"DocumentStatus/{tag}": 0 for tag in STATUS_TAGS},
 )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 encode_sorted = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _PLACE = re.compile('(?<=")<([0-9]+)>(?=")')
 
@@ -73,7 +73,7 @@ def of_fields(fields: Sequence[str]) -> Template:
 
     def write(values: Sequence[str | None]) -> str:
         pairs = zip(fields, values, strict=True)
-        return encode({field: value for field, value in pairs if value})[1:-1]
+        return dumps({field: value for field, value in pairs if value})[1:-1]
 
     return Template(write)
 

@@ -14,6 +14,7 @@ from saft_pipeline.saft.records import Row
 from saft_pipeline.saft.shapes import (
     ABSENT,
     BETWEEN_NAMES,
+    Found,
     Nodes,
     Shape,
     Slots,
@@ -26,7 +27,6 @@ _MOST_SHAPES = 1000  # real files show some tens
 _MOST_COUNTS = 10  # of the same names
 _LARGE = 300  # nodes of an element whose shape is not worth keeping
 
-Found = tuple[Row, str]
 Part = tuple[Shape, Sequence[int]]
 """A shape, and where its nodes are among all."""
 
@@ -92,7 +92,7 @@ class Layout:
 Made = TypeVar("Made", bound=Layout)
 
 
-class Kind(Generic[Made]):
+class ElementKind(Generic[Made]):
     """Elements of one kind, by the columns that the paths below them fill.
 
     `columns` and the rest map paths to slots of a row that is `width` long. What stands `once`
@@ -107,7 +107,7 @@ class Kind(Generic[Made]):
         width: int,
         columns: Mapping[str, int],
         *,
-        inner: tuple[str, Kind[Layout]] | None = None,
+        inner: tuple[str, ElementKind[Layout]] | None = None,
         once: Mapping[str, int] | None = None,
         summed: Mapping[str, int] | None = None,
         alternatives: Mapping[str, int] | None = None,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.fields import CUSTOMER_FIELDS, CUSTOMER_PATHS
-from saft_pipeline.saft.kinds import Kind, Layout
+from saft_pipeline.saft.kinds import ElementKind, Layout
 from saft_pipeline.saft.records import Customer, Other
 from saft_pipeline.saft.shapes import Stray, nodes_of
 from saft_pipeline.saft.totals import RunningTotals
 
 _ID = CUSTOMER_FIELDS.index("customer_id")
-_CUSTOMER = Kind(Layout, len(CUSTOMER_FIELDS), CUSTOMER_PATHS)
-_OTHERS = {name: Kind(Layout, 0, {}) for name in ("supplier", "product", "tax_table_entry")}
+_CUSTOMER = ElementKind(Layout, len(CUSTOMER_FIELDS), CUSTOMER_PATHS)
+_OTHERS = {name: ElementKind(Layout, 0, {}) for name in ("supplier", "product", "tax_table_entry")}
 
 
 def read_customer(

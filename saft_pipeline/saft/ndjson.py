@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
-from saft_pipeline.saft.json_text import Template, encode, of_fields, picker, split_at_places
+from saft_pipeline.saft.json_text import Template, dumps, of_fields, picker, split_at_places
 from saft_pipeline.saft.records import (
     HEADER_FACTS,
     ControlTotals,
@@ -52,7 +52,7 @@ def _texts(record: Record) -> Iterable[str]:
         facts = [getattr(record, name) for name in HEADER_FACTS]
         members = _header_row.members((*record.values, *facts))
         return _line("header", members, _extra(record.extra_json))
-    return _line("totals", encode(_totals(record))[1:-1])
+    return _line("totals", dumps(_totals(record))[1:-1])
 
 
 def _line(name: str, *members: str) -> Iterable[str]:

@@ -23,7 +23,7 @@ from saft_pipeline.saft.totals import RunningTotals
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-WORTH_IT = 8 << 20  # bytes of a file from which on two processes are started for it
+BYTES_WORTH_IT = 8 << 20  # bytes of a file from which on two processes are started for it
 _WORKERS = 2  # this process is busy only a quarter of the time
 
 
@@ -32,7 +32,7 @@ def ndjson(document: Document) -> Iterator[bytes]:
 
     Raises SaftError as the document does. Starts processes only from a program's main thread.
     """
-    if document.size < WORTH_IT or not has_processors():
+    if document.size < BYTES_WORTH_IT or not has_processors():
         yield from map(to_json, document)
         return
     with document.placed():

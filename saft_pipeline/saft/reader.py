@@ -16,7 +16,7 @@ from typing import BinaryIO, Self, cast
 from saft_pipeline.saft.encoding import Text, detect
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.places import place_of
-from saft_pipeline.saft.records import Record, Warning_
+from saft_pipeline.saft.records import FileWarning, Record
 from saft_pipeline.saft.sniff import refuse_other_formats
 from saft_pipeline.saft.splitting import Chunk, Splitter
 from saft_pipeline.saft.totals import RunningTotals
@@ -25,7 +25,7 @@ _HEAD = 1 << 12
 _IN_MEMORY = 1 << 20
 
 
-def read(source: BinaryIO | Path, *, name: str) -> Document:
+def read_document(source: BinaryIO | Path, *, name: str) -> Document:
     """Open a SAF-T (PT) file, or take an open one from its current position on.
 
     `name` is what messages call it. Raises OSError if it can't be opened. What can't be read
@@ -66,7 +66,7 @@ class Document:
         self.totals = RunningTotals()
 
     @property
-    def warnings(self) -> list[Warning_]:
+    def warnings(self) -> list[FileWarning]:
         """What is odd but could be read: dicts with `code`, `message` and `line` (or None)."""
         return self.totals.warnings.kept
 

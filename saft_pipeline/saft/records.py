@@ -220,4 +220,4 @@ class Totals:
 
 
 Record = Header | Customer | Invoice | Other | Totals
-Warning_ = dict[str, Any]
+FileWarning = dict[str, Any]

@@ -86,7 +86,7 @@ class Section:
         }
 
 
-def control_totals(values: dict[str, str]) -> ControlTotals:
+def control_totals_of(values: dict[str, str]) -> ControlTotals:
     """The three control totals of invoices."""
     entries = values.get("number_of_entries")
     return ControlTotals(

@@ -21,7 +21,7 @@ _DIGITS, _MOST_DIGITS = "0123456789", 18
 Beside = tuple[Any, ...]  # of numbers
 
 
-class Seen:
+class SeenKeys:
     """Keys, and beside each as many numbers as `columns` has type codes of `array`.
 
     The first `few` are in a dict, which is several times as fast and takes a hundred bytes a key.
@@ -65,7 +65,7 @@ class Seen:
     def __contains__(self, key: Hashable) -> bool:
         return self.get(key) is not None
 
-    def add_all(self, other: Seen) -> bool:
+    def add_all(self, other: SeenKeys) -> bool:
         """Note all that `other` has; False, and nothing is noted, if one of them isn't new."""
         if other._first is None or any(key in self for key in other._first):
             return False

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from saft_pipeline.saft.records import ControlTotals, Totals
-from saft_pipeline.saft.sections import Section, control_totals
-from saft_pipeline.saft.seen import Seen
+from saft_pipeline.saft.sections import Section, control_totals_of
+from saft_pipeline.saft.seen import SeenKeys
 from saft_pipeline.saft.warnings import Warnings
 
 
@@ -20,8 +20,8 @@ class RunningTotals:
     lines: int = 0
     customers: int = 0
     # Beside each is a hash of what it says.
-    seen_invoices: Seen = field(default_factory=lambda: Seen("q"))
-    seen_customers: Seen = field(default_factory=lambda: Seen("q"))
+    seen_invoices: SeenKeys = field(default_factory=lambda: SeenKeys("q"))
+    seen_customers: SeenKeys = field(default_factory=lambda: SeenKeys("q"))
 
     def add_invoices(self, other: RunningTotals) -> bool:
         """Add those of invoices read apart; False, and nothing is added, if one was seen before."""
@@ -38,8 +38,8 @@ class RunningTotals:
         """The figures as the last record of a document."""
         others = {k: s.totals() for k, s in self.sections.items() if k != "sales_invoices"}
         sales = self.sections.get("sales_invoices")
-        declared = control_totals(sales.declared if sales else {})
-        computed = control_totals(sales.computed()) if sales else ControlTotals(0, "0", "0")
+        declared = control_totals_of(sales.declared if sales else {})
+        computed = control_totals_of(sales.computed()) if sales else ControlTotals(0, "0", "0")
         lines = {key: section.line for key, section in self.sections.items()}
         read = (self.invoices, self.lines, self.customers)
         return Totals(declared, computed, *read, others, lines)

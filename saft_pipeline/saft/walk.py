@@ -15,7 +15,7 @@ from lxml.etree import _Element as Element
 from saft_pipeline.saft.errors import ContentError, SaftError
 from saft_pipeline.saft.header import read_header, refuse_foreign_namespace
 from saft_pipeline.saft.invoices import DocumentDraft, InvoiceDraft
-from saft_pipeline.saft.kinds import Kind, Layout
+from saft_pipeline.saft.kinds import ElementKind, Layout
 from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.master_files import read_customer, read_other
 from saft_pipeline.saft.records import Header, Record
@@ -34,7 +34,7 @@ _MOST_READ = 12_000_000  # characters of the file meanwhile, comments too
 # An element counts as 50 characters: what an empty one takes.
 _held = etree.XPath("50 * count(descendant::*) + string-length()")
 _has_tails = etree.XPath("boolean(descendant-or-self::*/*[1]/following-sibling::text())")
-_DECLARED = Kind(Layout, 1, {"": 0})
+_DECLARED = ElementKind(Layout, 1, {"": 0})
 
 
 class Walker:

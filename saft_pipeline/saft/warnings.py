@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from saft_pipeline.saft.records import Warning_
+from saft_pipeline.saft.records import FileWarning
 
 _MOST = 100
 
@@ -13,7 +13,7 @@ class Warnings:
     """Collects warnings: dicts with `code`, `message` and `line` (or None)."""
 
     def __init__(self) -> None:
-        self.kept: list[Warning_] = []
+        self.kept: list[FileWarning] = []
         self._counts: Counter[str] = Counter()
 
     def add(self, code: str, message: str, line: int | None = None) -> None:

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from saft_pipeline.settings import sources_file
 from saft_pipeline.settings.contradictions import contradictions, explained
-from saft_pipeline.settings.environment import read
+from saft_pipeline.settings.environment import read_variables
 from saft_pipeline.settings.model import (
     Settings,
     SettingsError,
@@ -51,7 +51,7 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     """
     if environ is None and dotenv is None and _in_use:
         return _in_use[-1]
-    named = {name: value for name, (value, _) in read(environ, dotenv).items()}
+    named = {name: value for name, (value, _) in read_variables(environ, dotenv).items()}
     known: dict[str, Any] = {k: v for k, v in named.items() if k in Settings.model_fields}
     in_files, problems = secrets_in_files(named, _secrets())
     try:
@@ -76,7 +76,7 @@ def variables() -> set[str]:
 def origins() -> dict[str, str]:
     """Where the value of each setting that is set comes from: `environment`, or the `.env`."""
     ours = variables()
-    found = {name.upper(): origin for name, (_, origin) in read().items()}
+    found = {name.upper(): origin for name, (_, origin) in read_variables().items()}
     return {name: origin for name, origin in sorted(found.items()) if name in ours}
 
 

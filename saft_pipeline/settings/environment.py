@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 
-def read(
+def read_variables(
     environ: Mapping[str, str] | None = None, dotenv: Path | None = None
 ) -> dict[str, tuple[str, str]]:
     """What is set, by its name in lower case, and where."""

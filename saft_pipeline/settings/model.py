@@ -289,7 +289,7 @@ class SourceSettings(Settings):
 
 
 def sources_of(
-    settings: Settings, tables: Iterable[sources_file.Table]
+    settings: Settings, tables: Iterable[sources_file.SourceTable]
 ) -> tuple[tuple[SourceSettings, ...], list[str]]:
     """A source of each table, upon what the settings say; what is wrong with any."""
     sources, problems = [], []
@@ -305,7 +305,7 @@ def sources_of(
 
 
 def _source_of(
-    settings: Settings, table: sources_file.Table
+    settings: Settings, table: sources_file.SourceTable
 ) -> tuple[SourceSettings | None, list[str]]:
     try:
         source = SourceSettings(**table.above(dict(settings)))

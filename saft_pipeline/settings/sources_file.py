@@ -23,7 +23,7 @@ _NAME = re.compile(r"(?!file$)[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 @dataclass(frozen=True)
-class Table:
+class SourceTable:
     """One source: its name, what it says by the settings' names, and what is wrong with it."""
 
     name: str
@@ -37,7 +37,7 @@ class Table:
         return {**shown, **self.given, "source": self.name}
 
 
-def tables(path: Path, known: Collection[str]) -> list[Table]:
+def tables(path: Path, known: Collection[str]) -> list[SourceTable]:
     """The tables of a file, in their order; `known` are the names of all settings.
 
     Raises:
@@ -59,10 +59,12 @@ def key(problem: str) -> str:
     return re.sub(r"\b(?:SFTP_)?([A-Z_]{4,})\b", lambda found: found[1].lower(), problem)
 
 
-def table(name: str, content: object, known: Collection[str], *, secrets: bool = False) -> Table:
+def table(
+    name: str, content: object, known: Collection[str], *, secrets: bool = False
+) -> SourceTable:
     """One source, from what its table says; with `secrets`, these may stand in it."""
     if not isinstance(content, Mapping):
-        return Table(name, {}, ["stands outside of a table: put it below a [name]"])
+        return SourceTable(name, {}, ["stands outside of a table: put it below a [name]"])
     problems = []
     if not _NAME.fullmatch(name):
         problems.append("is no name: letters, digits, _ and -, at most 40, and not `file`")
@@ -72,7 +74,7 @@ def table(name: str, content: object, known: Collection[str], *, secrets: bool =
             given.update(_setting(item, value, known, secrets=secrets))
         except ValueError as error:
             problems.append(f"{item}: {error}")
-    return Table(name, given, problems)
+    return SourceTable(name, given, problems)
 
 
 def _setting(

@@ -28,8 +28,8 @@ from saft_pipeline.sftp.model import (
     Fetched,
     FetchFailed,
     Listing,
+    ListingProblem,
     Loaded,
-    Problem,
     RemoteFile,
     RemoteFiles,
     SftpConfig,
@@ -37,15 +37,15 @@ from saft_pipeline.sftp.model import (
 from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.session import OverdueError, Session, Until
 from saft_pipeline.sftp.traffic import CONNECTIONS, REQUESTS, TRAFFIC
-from saft_pipeline.sftp.transport import Transport
+from saft_pipeline.sftp.transport import SshTransport
 
 __all__ = [
     "FetchFailed",
     "Fetched",
     "HostKey",
     "Listing",
+    "ListingProblem",
     "Loaded",
-    "Problem",
     "Quirks",
     "RemoteFile",
     "RemoteFiles",
@@ -104,7 +104,7 @@ class Sftp:
     ) -> None:
         self.close()
 
-    def _open(self, bounds: Bounds) -> tuple[Transport, Session]:
+    def _open(self, bounds: Bounds) -> tuple[SshTransport, Session]:
         config = self._config
         if self._due is not None:
             config = replace(config, timeout=max(1.0, min(config.timeout, _left(self._due))))
@@ -147,7 +147,7 @@ class Sftp:
                 f"the archive folder is {remote_dir} itself: set SFTP_ARCHIVE_DIR to another"
             )
         wanted = paths.name_pattern(pattern)
-        walk = listing.Walk(entries.Selection(root, wanted, recursive, excluded))
+        walk = listing.Walk(entries.ListingScope(root, wanted, recursive, excluded))
         while True:
             left, before = None if due is None else _left(due), len(walk.visited)
             try:
@@ -243,7 +243,7 @@ class Sftp:
         Raises PermanentSftpError if the server doesn't let us, or only says so.
         """
         reader = fetching.Reader(lambda: self._session.limits.max_read, self.quirks, None)
-        place = removal.Place(paths.setting_path(remote_dir), reader)
+        place = removal.RemoteFolder(paths.setting_path(remote_dir), reader)
         self._session.do(
             removal.try_out(place, paths.setting_path(archive_dir)), "trying to move a folder"
         )
@@ -252,7 +252,7 @@ class Sftp:
         self,
         remote_dir: str,
         files: Sequence[Loaded],
-        work: Callable[[removal.Place, Loaded], Conversation[object]],
+        work: Callable[[removal.RemoteFolder, Loaded], Conversation[object]],
         within: float | None,
     ) -> Iterator[removal.Cleared]:
         root = paths.setting_path(remote_dir)
@@ -261,7 +261,7 @@ class Sftp:
             session: Session, left: Sequence[Loaded], until: Until | None
         ) -> Iterator[removal.Cleared]:
             reader = fetching.Reader(lambda: session.limits.max_read, self.quirks, None)
-            place = removal.Place(root, reader, wire.POSIX_RENAME in session.extensions)
+            place = removal.RemoteFolder(root, reader, wire.POSIX_RENAME in session.extensions)
             return removal.clear(session, left, lambda one: work(place, one), "clearing", until)
 
         by_path = {loaded.file.path: loaded for loaded in files}

@@ -22,7 +22,7 @@ from saft_pipeline.sftp.model import SftpConfig
 from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.session import Session
-from saft_pipeline.sftp.transport import Transport
+from saft_pipeline.sftp.transport import SshTransport
 from saft_pipeline.sftp.trust import Trust, address, load_trust
 
 # Bytes that the server may send before we have read them: more than we ever ask for at once, so
@@ -40,7 +40,9 @@ _FASTEST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 _SILENT = logging.NullHandler()
 
 
-def open_session(config: SftpConfig, quirks: Quirks, bounds: Bounds) -> tuple[Transport, Session]:
+def open_session(
+    config: SftpConfig, quirks: Quirks, bounds: Bounds
+) -> tuple[SshTransport, Session]:
     """Connect, check the server's key, log in, open the SFTP channel; all within the timeout.
 
     Raises TransientSftpError, PermanentSftpError (HostKeyError among them). The caller closes the
@@ -77,7 +79,7 @@ def host_key(config: SftpConfig) -> HostKey:
         return _shown(transport, config)
 
 
-def _trusted_transport(config: SftpConfig, deadline: Deadline) -> Transport:
+def _trusted_transport(config: SftpConfig, deadline: Deadline) -> SshTransport:
     """Connect to a server whose key is trusted, asking for its other keys if the first isn't."""
     trust = load_trust(
         config.host,
@@ -97,7 +99,7 @@ def _trusted_transport(config: SftpConfig, deadline: Deadline) -> Transport:
 
 def _with_pinned_key(
     config: SftpConfig, deadline: Deadline, trust: Trust, error: HostKeyError
-) -> Transport:
+) -> SshTransport:
     """Look for the pinned key among the kinds that the server didn't show; a pin names no kind."""
     seen = _ALGORITHMS.get(error.key.kind, (error.key.kind,))
     for algorithms in _KINDS:
@@ -108,7 +110,7 @@ def _with_pinned_key(
     raise error
 
 
-def _checked(transport: Transport, config: SftpConfig, trust: Trust) -> Transport:
+def _checked(transport: SshTransport, config: SftpConfig, trust: Trust) -> SshTransport:
     try:
         trust.check(_shown(transport, config))
     except HostKeyError:
@@ -117,18 +119,18 @@ def _checked(transport: Transport, config: SftpConfig, trust: Trust) -> Transpor
     return transport
 
 
-def _shown(transport: Transport, config: SftpConfig) -> HostKey:
+def _shown(transport: SshTransport, config: SftpConfig) -> HostKey:
     key = transport.get_remote_server_key()
     return HostKey(address(config.host, config.port), key.get_name(), key.asbytes())
 
 
 def _connect(
     config: SftpConfig, deadline: Deadline, algorithms: Sequence[str], *, only: bool = False
-) -> Transport:
+) -> SshTransport:
     """Make the encrypted connection; host keys of some algorithms come before others (or alone)."""
     logging.getLogger("paramiko").addHandler(_SILENT)
     sock = _dial(config, deadline)
-    transport = Transport(sock, default_window_size=_CHANNEL_WINDOW)
+    transport = SshTransport(sock, default_window_size=_CHANNEL_WINDOW)
     try:
         OPEN_CONNECTIONS.add(transport)
         _set_up(transport, config.timeout, algorithms, only=only)
@@ -140,7 +142,9 @@ def _connect(
     return transport
 
 
-def _set_up(transport: Transport, timeout: float, algorithms: Sequence[str], *, only: bool) -> None:
+def _set_up(
+    transport: SshTransport, timeout: float, algorithms: Sequence[str], *, only: bool
+) -> None:
     # We bound every wait as a whole; these only end the thread behind it.
     transport.banner_timeout = transport.handshake_timeout = 2 * timeout
     transport.auth_timeout = 2 * timeout
@@ -171,7 +175,7 @@ def _dial(config: SftpConfig, deadline: Deadline) -> socket.socket:
     return sock
 
 
-def _shake_hands(transport: Transport, config: SftpConfig, deadline: Deadline) -> None:
+def _shake_hands(transport: SshTransport, config: SftpConfig, deadline: Deadline) -> None:
     done = threading.Event()
     try:
         transport.start_client(event=done)
@@ -197,7 +201,7 @@ def _handshake_error(config: SftpConfig, error: Exception) -> Exception:
     )
 
 
-def _no_common_algorithm(transport: Transport, config: SftpConfig, error: Exception) -> str:
+def _no_common_algorithm(transport: SshTransport, config: SftpConfig, error: Exception) -> str:
     if "host key" in str(error):
         return (
             f"{config.peer} has no host key of a kind that is still safe: most likely only ssh-rsa "
@@ -217,7 +221,9 @@ def _no_common_algorithm(transport: Transport, config: SftpConfig, error: Except
     )
 
 
-def _open_channel(transport: Transport, config: SftpConfig, deadline: Deadline) -> paramiko.Channel:
+def _open_channel(
+    transport: SshTransport, config: SftpConfig, deadline: Deadline
+) -> paramiko.Channel:
     with deadline.bound(transport, "to the request for a session"):
         try:
             channel: paramiko.Channel = transport.open_session(timeout=2 * config.timeout)
@@ -230,7 +236,7 @@ def _open_channel(transport: Transport, config: SftpConfig, deadline: Deadline) 
     return channel
 
 
-def _start_sftp(transport: Transport, channel: paramiko.Channel, config: SftpConfig) -> None:
+def _start_sftp(transport: SshTransport, channel: paramiko.Channel, config: SftpConfig) -> None:
     try:
         channel.invoke_subsystem("sftp")
     except (paramiko.SSHException, EOFError, OSError) as error:

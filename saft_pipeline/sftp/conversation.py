@@ -11,23 +11,23 @@ from typing import Generic, TypeVar
 from saft_pipeline.sftp import wire
 from saft_pipeline.sftp.wire import Handle, Reply, Request
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 Answer = tuple[Request, Reply]
-Conversation = Generator[Sequence[Request], Answer, T]
+Conversation = Generator[Sequence[Request], Answer, _T]
 
 
 @dataclass(eq=False)
-class Task(Generic[T]):
+class Task(Generic[_T]):
     """A conversation, what it does as messages name it, and the memory it may take in bytes.
 
     `discard` is called with a result that nobody took.
     """
 
-    conversation: Conversation[T]
+    conversation: Conversation[_T]
     about: str
     weight: int = 0
-    discard: Callable[[T], None] | None = None
+    discard: Callable[[_T], None] | None = None
 
 
 def ask(request: Request) -> Conversation[Reply]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.errors import PermanentSftpError
 from saft_pipeline.sftp.faults import describe
-from saft_pipeline.sftp.model import Problem, RemoteFile, RemoteFiles
+from saft_pipeline.sftp.model import ListingProblem, RemoteFile, RemoteFiles
 from saft_pipeline.sftp.wire import Attributes, Entry, Reply, Status
 
 # Deeper and larger than anybody's tree: a server whose folders or listings never end must not keep
@@ -26,7 +26,7 @@ _KINDS = {b"d": stat.S_IFDIR, b"-": stat.S_IFREG, b"l": stat.S_IFLNK}
 
 
 @dataclass
-class Selection:
+class ListingScope:
     """What a listing looks for below `root`; `excluded`, relative to it, is never visited.
 
     `left` entries, with `room` bytes of paths, may still come.
@@ -74,13 +74,13 @@ class Folder:
     path: bytes
     files: RemoteFiles = field(default_factory=RemoteFiles)
     folders: set[bytes] = field(default_factory=set)
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[ListingProblem] = field(default_factory=list)
     refused: Status | None = None
     untyped: list[Entry] = field(default_factory=list)
     links: dict[bytes, bool] = field(default_factory=dict)
     unfit: int = 0
 
-    def sort(self, entries: Sequence[Entry], selection: Selection) -> None:
+    def sort(self, entries: Sequence[Entry], selection: ListingScope) -> None:
         """Take entries for what they are."""
         for entry in entries:
             if entry.name in (b".", b".."):
@@ -90,16 +90,16 @@ class Folder:
                 shown = paths.text_path(entry.name)
                 reason = f"the server listed the name {shown!r}, which is no file name"
                 self.reject(paths.join(self.path, entry.name.lstrip(b"/")), reason)
-            elif kind_of(entry.attributes) or not (
+            elif type_of(entry.attributes) or not (
                 selection.wants(entry.name) or selection.visits(path)
             ):
                 self.take(path, entry.attributes, selection)
             else:
                 self.untyped.append(entry)
 
-    def take(self, path: bytes, attributes: Attributes, selection: Selection) -> None:
+    def take(self, path: bytes, attributes: Attributes, selection: ListingScope) -> None:
         """Take an entry by its kind, if it is one that is looked for."""
-        name, kind = paths.split(path)[1], kind_of(attributes)
+        name, kind = paths.split(path)[1], type_of(attributes)
         if kind == stat.S_IFDIR and selection.visits(path):
             self._add_folder(path)
         elif kind != stat.S_IFDIR and not selection.wants(name):
@@ -110,7 +110,7 @@ class Folder:
             else:
                 self.add(path, attributes)
 
-    def _leave(self, path: bytes, name: bytes, selection: Selection) -> None:
+    def _leave(self, path: bytes, name: bytes, selection: ListingScope) -> None:
         """Count a file that is not looked for; of an archive that nobody can read, say so."""
         if paths.is_left_alone(name):
             return
@@ -126,7 +126,7 @@ class Folder:
         Of one without size or time both are 0: reading it finds the one, nothing needs the other.
         """
         size, modified_at = attributes.size or 0, attributes.modified_at or 0
-        if kind_of(attributes) not in (stat.S_IFREG, 0):
+        if type_of(attributes) not in (stat.S_IFREG, 0):
             return
         if size >= _MOST_SIZE:
             self.reject(path, f"the server says that it holds {size:,} bytes")
@@ -153,10 +153,10 @@ class Folder:
 
     def reject(self, path: bytes, reason: str, *, folder: bool = False) -> None:
         """Note something that can't be taken."""
-        self.problems.append(Problem(path, reason, folder))
+        self.problems.append(ListingProblem(path, reason, folder))
 
 
-def kind_of(attributes: Attributes) -> int:
+def type_of(attributes: Attributes) -> int:
     """Give the type bits of the mode, 0 if the server doesn't give them."""
     return stat.S_IFMT(attributes.mode or 0)
 
@@ -167,7 +167,7 @@ def with_kind(entry: Entry, looked: Reply) -> Attributes:
     If neither knows it, the long name may: it looks like a line of `ls -l`.
     """
     own, other = entry.attributes, looked if isinstance(looked, Attributes) else _UNKNOWN
-    mode = other.mode if kind_of(other) else _kind_in(entry.long_name) or own.mode
+    mode = other.mode if type_of(other) else _kind_in(entry.long_name) or own.mode
     size = own.size if own.size is not None else other.size
     modified_at = own.modified_at if own.modified_at is not None else other.modified_at
     return Attributes(size, mode, modified_at)

@@ -9,7 +9,7 @@ from functools import partial
 
 from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.conversation import Conversation, Task, ask, ask_each, leave
-from saft_pipeline.sftp.entries import Folder, Selection, kind_of, with_kind
+from saft_pipeline.sftp.entries import Folder, ListingScope, type_of, with_kind
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
 from saft_pipeline.sftp.faults import describe
 from saft_pipeline.sftp.flight import is_refusal
@@ -53,7 +53,7 @@ class _Patience:
     It is never more than `seconds` from now, so that a server that begins to drip is soon left.
     """
 
-    def __init__(self, clock: Callable[[], float], selection: Selection, seconds: float) -> None:
+    def __init__(self, clock: Callable[[], float], selection: ListingScope, seconds: float) -> None:
         self._clock, self._selection, self._seconds = clock, selection, seconds
         self._left, self._until = selection.left, clock() + seconds
 
@@ -72,7 +72,7 @@ class Walk:
     they were met.
     """
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: ListingScope) -> None:
         self._selection = selection
         self._queue = deque([b""])
         self._folders: dict[bytes, Folder] = {}
@@ -161,7 +161,7 @@ class Walk:
         raise TransientSftpError(f"{shown}: {describe(refused)}")
 
 
-def look_into(folder: Folder, selection: Selection, quirks: Quirks) -> Conversation[Folder]:
+def look_into(folder: Folder, selection: ListingScope, quirks: Quirks) -> Conversation[Folder]:
     """List one folder, many requests ahead."""
     opened = yield from ask(wire.open_folder(paths.join(selection.root, folder.path)))
     if not isinstance(opened, Handle):
@@ -180,7 +180,7 @@ def look_into(folder: Folder, selection: Selection, quirks: Quirks) -> Conversat
     return folder
 
 
-def _read_entries(handle: Handle, folder: Folder, selection: Selection) -> Conversation[None]:
+def _read_entries(handle: Handle, folder: Folder, selection: ListingScope) -> Conversation[None]:
     """Sort the folder's entries into `folder`, until the server says that there are no more.
 
     As OpenSSH's client does it, an answer without a name is the end, too. Names may come after it:
@@ -223,7 +223,7 @@ class _Batches:
         return self._repeated >= _MOST_REPEATED
 
 
-def _settle_kinds(folder: Folder, selection: Selection, quirks: Quirks) -> Conversation[None]:
+def _settle_kinds(folder: Folder, selection: ListingScope, quirks: Quirks) -> Conversation[None]:
     """Find out what the entries without a type are: by STAT, else the long name, else OPENDIR."""
     entries = folder.untyped
     replies: Sequence[Reply] = [Status(wire.OP_UNSUPPORTED, "")] * len(entries)
@@ -233,17 +233,17 @@ def _settle_kinds(folder: Folder, selection: Selection, quirks: Quirks) -> Conve
         )
     for entry, looked in zip(entries, replies, strict=True):
         path, known = paths.join(folder.path, entry.name), with_kind(entry, looked)
-        if isinstance(looked, Attributes) and not kind_of(looked):
+        if isinstance(looked, Attributes) and not type_of(looked):
             quirks.types_by_stat = False
-        if not kind_of(known):
+        if not type_of(known):
             known = yield from _try_to_open(path, known, folder, selection)
-        elif kind_of(known) == stat.S_IFDIR and selection.visits(path):
+        elif type_of(known) == stat.S_IFDIR and selection.visits(path):
             known = yield from _unless_a_link(path, known, selection)
         folder.take(path, known, selection)
 
 
 def _try_to_open(
-    path: bytes, known: Attributes, folder: Folder, selection: Selection
+    path: bytes, known: Attributes, folder: Folder, selection: ListingScope
 ) -> Conversation[Attributes]:
     """Tell a folder by that it can be opened; one that may not be is a problem, not a file.
 
@@ -264,15 +264,15 @@ def _try_to_open(
 
 
 def _unless_a_link(
-    path: bytes, known: Attributes, selection: Selection
+    path: bytes, known: Attributes, selection: ListingScope
 ) -> Conversation[Attributes]:
     """Look at a folder itself: STAT follows links, and those to folders can lead anywhere."""
     itself = yield from ask(wire.lstat(paths.join(selection.root, path)))
-    is_link = isinstance(itself, Attributes) and kind_of(itself) == stat.S_IFLNK
+    is_link = isinstance(itself, Attributes) and type_of(itself) == stat.S_IFLNK
     return known._replace(mode=stat.S_IFLNK) if is_link else known
 
 
-def _settle_links(folder: Folder, selection: Selection) -> Conversation[None]:
+def _settle_links(folder: Folder, selection: ListingScope) -> Conversation[None]:
     """Take links to regular files, and files whose listing lacked size or time."""
     replies = yield from _look_at([*folder.links], selection)
     for (path, is_link), reply in zip(folder.links.items(), replies, strict=True):
@@ -284,7 +284,7 @@ def _settle_links(folder: Folder, selection: Selection) -> Conversation[None]:
             folder.reject(path, f"{what}: {describe(reply)}")
 
 
-def _look_at(found: Sequence[bytes], selection: Selection) -> Conversation[list[Reply]]:
+def _look_at(found: Sequence[bytes], selection: ListingScope) -> Conversation[list[Reply]]:
     """STAT paths, many at once; those refused again, one by one."""
     requests = [wire.stat(paths.join(selection.root, path)) for path in found]
     replies = yield from ask_each(requests, READ_AHEADS)

@@ -19,7 +19,7 @@ from saft_pipeline.sftp.errors import (
     TransientSftpError,
 )
 from saft_pipeline.sftp.model import SftpConfig
-from saft_pipeline.sftp.transport import TOO_MANY_CONNECTIONS, Transport
+from saft_pipeline.sftp.transport import TOO_MANY_CONNECTIONS, SshTransport
 
 _KEY_CLASSES: dict[type, type[paramiko.PKey]] = {
     rsa.RSAPrivateKey: paramiko.RSAKey,
@@ -80,7 +80,7 @@ def read_key(path: Path, passphrase: bytes | None) -> paramiko.PKey:
 
 
 def log_in(
-    transport: Transport, config: SftpConfig, key: paramiko.PKey | None, deadline: Deadline
+    transport: SshTransport, config: SftpConfig, key: paramiko.PKey | None, deadline: Deadline
 ) -> None:
     """Authenticate: with the key, then, if the server wants both or there is none, the password.
 
@@ -93,7 +93,7 @@ def log_in(
 class _Login:
     """One login: the connection, and what the server asked for on the way."""
 
-    def __init__(self, transport: Transport, config: SftpConfig, deadline: Deadline) -> None:
+    def __init__(self, transport: SshTransport, config: SftpConfig, deadline: Deadline) -> None:
         self._transport = transport
         self._config = config
         self._deadline = deadline
@@ -205,7 +205,7 @@ class _Login:
         )
 
 
-def check_room(transport: Transport, peer: str) -> None:
+def check_room(transport: SshTransport, peer: str) -> None:
     """Raise TooManyConnectionsError if that is why the server ended the connection."""
     if transport.disconnected and transport.disconnected[0] == TOO_MANY_CONNECTIONS:
         words = transport.disconnected[1]

@@ -121,7 +121,7 @@ _SIZE_BITS = 63  # of a file's number, above which its time stands
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ListingProblem:
     """Something in the listing that can't be taken; with `folder`, nor can what is below it.
 
     With `notice`, it is worth a word and no more: nobody wants it. `state` is what that makes of it
@@ -158,7 +158,7 @@ class Listing:
     """
 
     files: RemoteFiles
-    problems: Sequence[Problem]
+    problems: Sequence[ListingProblem]
     unfit: int = 0
     archives: Mapping[str, bool] = field(default_factory=dict)
     packed: Mapping[RemoteFile, Packed] = field(default_factory=dict)

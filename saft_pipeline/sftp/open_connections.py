@@ -3,17 +3,17 @@
 import weakref
 
 from saft_pipeline.sftp.errors import TransientSftpError
-from saft_pipeline.sftp.transport import Transport
+from saft_pipeline.sftp.transport import SshTransport
 
 
 class OpenConnections:
     """Those that stand or are being made."""
 
     def __init__(self) -> None:
-        self._open: weakref.WeakSet[Transport] = weakref.WeakSet()
+        self._open: weakref.WeakSet[SshTransport] = weakref.WeakSet()
         self._ended = False
 
-    def add(self, transport: Transport) -> None:
+    def add(self, transport: SshTransport) -> None:
         """Note one before anything is waited for. Raises TransientSftpError if all have ended."""
         if self._ended:
             raise TransientSftpError("no connection is made any more: this process is ending")

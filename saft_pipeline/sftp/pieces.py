@@ -10,6 +10,7 @@ from typing import BinaryIO
 # Most bytes of one file asked for and not yet come: 200 ms at 20 MB/s.
 WINDOW = 4 << 20
 IN_MEMORY = 1 << 20
+"""Bytes; a larger file is written to disk as it comes."""
 _SMALLEST = 4096
 
 

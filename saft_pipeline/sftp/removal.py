@@ -43,7 +43,7 @@ _CANT_RENAME = {wire.OP_UNSUPPORTED, wire.PERMISSION_DENIED, wire.FAILURE}
 
 
 @dataclass(frozen=True)
-class Place:
+class RemoteFolder:
     """The folder on the server, and how its files are read; `can_replace`: it has posix-rename."""
 
     root: bytes
@@ -82,7 +82,7 @@ def _outcome(file: RemoteFile, work: Conversation[object]) -> Conversation[Clear
     return file, None
 
 
-def remove(place: Place, loaded: Loaded) -> Conversation[None]:
+def remove(place: RemoteFolder, loaded: Loaded) -> Conversation[None]:
     """Delete the file: moved aside, judged there, deleted, and looked for once more.
 
     Where the server can't rename it is deleted in its place, but not while its time may deceive.
@@ -106,7 +106,7 @@ def remove(place: Place, loaded: Loaded) -> Conversation[None]:
         raise
 
 
-def archive(place: Place, loaded: Loaded, folder: bytes) -> Conversation[bytes]:
+def archive(place: RemoteFolder, loaded: Loaded, folder: bytes) -> Conversation[bytes]:
     """Move the file to the same place below `folder`, under a new dated name; gives its path.
 
     The new name is free, so nothing is ever replaced. Raises FileChanged, FileGone, FileStays, or
@@ -175,7 +175,9 @@ def _is_there(path: bytes, looked: Reply | None = None) -> Conversation[bool]:
     return isinstance(looked, Attributes)
 
 
-def _check_aside(place: Place, aside: bytes, source: bytes, loaded: Loaded) -> Conversation[None]:
+def _check_aside(
+    place: RemoteFolder, aside: bytes, source: bytes, loaded: Loaded
+) -> Conversation[None]:
     """Put back what was moved if it isn't what was loaded, unless yet another came meanwhile."""
     looked = yield from ask(wire.stat(aside))
     if isinstance(looked, Status) and looked.code == wire.NO_SUCH_FILE:
@@ -197,7 +199,7 @@ def _check_aside(place: Place, aside: bytes, source: bytes, loaded: Loaded) -> C
 
 
 def _check_loaded(
-    place: Place, path: bytes, looked: Reply, loaded: Loaded, *, racy: bool
+    place: RemoteFolder, path: bytes, looked: Reply, loaded: Loaded, *, racy: bool
 ) -> Conversation[None]:
     """Raise unless what lies at a path is what was loaded, by its bytes if its time can't tell."""
     file = loaded.file
@@ -215,7 +217,7 @@ def _check_loaded(
         raise _changed(file)
 
 
-def _check_settled(place: Place, source: bytes, loaded: Loaded) -> Conversation[None]:
+def _check_settled(place: RemoteFolder, source: bytes, loaded: Loaded) -> Conversation[None]:
     """Raise unless a file that can't be moved aside is what was loaded, and will not deceive us."""
     if not loaded.racy:
         return
@@ -227,7 +229,7 @@ def _check_settled(place: Place, source: bytes, loaded: Loaded) -> Conversation[
     yield from _check_loaded(place, source, looked, loaded, racy=True)
 
 
-def try_out(place: Place, folder: bytes) -> Conversation[None]:
+def try_out(place: RemoteFolder, folder: bytes) -> Conversation[None]:
     """Make, move and delete an empty folder, as files are to be moved to `folder` and deleted.
 
     Raises PermanentSftpError naming the first that the server doesn't do.
@@ -265,7 +267,9 @@ def _shortened(name: bytes) -> bytes:
     return name[-_LONGEST_KEPT:].lstrip(_CONTINUATION) if len(name) > _LONGEST_KEPT else name
 
 
-def _free_name(place: Place, source: bytes, loaded: Loaded, folder: bytes) -> Conversation[bytes]:
+def _free_name(
+    place: RemoteFolder, source: bytes, loaded: Loaded, folder: bytes
+) -> Conversation[bytes]:
     """Give a path in the archive that nothing has, and check the file, in one round trip."""
     file = loaded.file
     for _ in range(_NAMES_TRIED):

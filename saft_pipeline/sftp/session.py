@@ -27,7 +27,7 @@ from saft_pipeline.sftp.quirks import Quirks
 from saft_pipeline.sftp.traffic import LOSSES, TRAFFIC
 from saft_pipeline.sftp.wire import Request, Status
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 AT_ONCE = 64
 _PATIENCE = 30.0
@@ -43,7 +43,7 @@ class OverdueError(SftpError):
     """A run was not over by its deadline."""
 
 
-class Channel(Protocol):
+class ByteStream(Protocol):
     """The part of paramiko's Channel that is used; its timeout bounds send and recv."""
 
     def send(self, data: bytes, /) -> int:
@@ -56,24 +56,24 @@ class Channel(Protocol):
         """Bound each send and recv."""
 
 
-NextTask = Callable[[], Task[T] | None]
+NextTask = Callable[[], Task[_T] | None]
 Until = Callable[[], float]
 """When a run must be over, on the session's clock; asked at each wait, as it may be put off."""
 
 
 @dataclass(eq=False)
-class _Run(Generic[T]):
+class _Run(Generic[_T]):
     """The tasks of one call of `Session.run`: under way, and done but not yet handed out."""
 
-    next_task: NextTask[T]
+    next_task: NextTask[_T]
     at_once: Callable[[], int]
     budget: int
-    active: dict[Task[T], "_Owner"] = field(default_factory=dict)
-    done: deque[tuple[Task[T], T | None, Exception | None]] = field(default_factory=deque)
-    held: Task[T] | None = None
+    active: dict[Task[_T], "_Owner"] = field(default_factory=dict)
+    done: deque[tuple[Task[_T], _T | None, Exception | None]] = field(default_factory=deque)
+    held: Task[_T] | None = None
     weight: int = 0
 
-    def next(self) -> Task[T] | None:
+    def next(self) -> Task[_T] | None:
         """Give the next task if there is room for it."""
         if len(self.active) + len(self.done) >= self.at_once():
             return None
@@ -82,16 +82,16 @@ class _Run(Generic[T]):
             self.held, task = task, None
         return task
 
-    def begin(self, task: Task[T]) -> "_Owner":
+    def begin(self, task: Task[_T]) -> "_Owner":
         self.weight += task.weight
         self.active[task] = owner = _Owner(self, task)
         return owner
 
-    def end(self, task: Task[T], value: T | None, error: Exception | None) -> None:
+    def end(self, task: Task[_T], value: _T | None, error: Exception | None) -> None:
         self.active.pop(task, None)
         self.done.append((task, value, error))
 
-    def take(self) -> T:
+    def take(self) -> _T:
         task, value, error = self.done.popleft()
         self.weight -= task.weight
         if error:
@@ -143,7 +143,7 @@ class Session:
 
     def __init__(
         self,
-        channel: Channel,
+        channel: ByteStream,
         peer: str,
         *,
         quirks: Quirks | None = None,
@@ -174,7 +174,7 @@ class Session:
         """Give how many files or folders to have open at once."""
         return self.flight.most_open
 
-    def do(self, conversation: Conversation[T], about: str, until: Until | None = None) -> T:
+    def do(self, conversation: Conversation[_T], about: str, until: Until | None = None) -> _T:
         """Hold one conversation to its end. Raises TransientSftpError if that isn't by `until`."""
         tasks = iter([Task(conversation, about)])
         try:
@@ -185,12 +185,12 @@ class Session:
 
     def run(
         self,
-        next_task: NextTask[T],
+        next_task: NextTask[_T],
         *,
         at_once: Callable[[], int],
         budget: int = 0,
         until: Until | None = None,
-    ) -> Iterator[T]:
+    ) -> Iterator[_T]:
         """Hold many conversations, giving what each returned as it ends, in any order.
 
         `next_task` gives None when it has none now; it is asked again while others go on. At most

@@ -39,12 +39,12 @@ class _AuthHandler(AuthOnlyHandler):
         self.username, self.auth_method = username, method
         self.auth_event = answered = threading.Event()
         transport = self.transport
-        assert isinstance(transport, Transport)
+        assert isinstance(transport, SshTransport)
         transport.send_now(message)
         return self.wait_for_response(answered)
 
 
-class Transport(paramiko.ServiceRequestingTransport):  # type: ignore[name-defined,misc]
+class SshTransport(paramiko.ServiceRequestingTransport):  # type: ignore[name-defined,misc]
     """Asks for the service of logging in once, as strict servers want it.
 
     `aborted`: we ended it, as this process ends; `disconnected` is the reason that the server gave

@@ -39,7 +39,7 @@ class GarbledError(Exception):
     """The bytes received aren't the protocol."""
 
 
-class Limits(NamedTuple):
+class ServerLimits(NamedTuple):
     """What a server gives at once: the longest read in bytes, the most handles in a session."""
 
     max_read: int
@@ -47,7 +47,7 @@ class Limits(NamedTuple):
 
 
 # What every server gives; OpenSSH says by itself that it gives more.
-USUAL_LIMITS = Limits(32 * 1024, 128)
+USUAL_LIMITS = ServerLimits(32 * 1024, 128)
 
 
 class Request(NamedTuple):
@@ -200,13 +200,13 @@ def limits() -> Request:
     return Request(EXTENDED, _string(LIMITS))
 
 
-def decode_limits(reply: Reply) -> Limits:
+def decode_limits(reply: Reply) -> ServerLimits:
     """Read the answer to `limits`, where 0 is no limit; anything else tells nothing new."""
     if not isinstance(reply, Extended) or len(reply.value) < _LIMITS.size:
         return USUAL_LIMITS
     _, longest, _, handles = _LIMITS.unpack_from(reply.value)
     longest = max(min(longest or MAX_READ, MAX_READ), _LEAST_READ)  # it may give less than asked
-    return Limits(longest, min(handles or MAX_HANDLES, MAX_HANDLES))
+    return ServerLimits(longest, min(handles or MAX_HANDLES, MAX_HANDLES))
 
 
 def decode_version(packet: bytes) -> set[bytes]:

@@ -11,7 +11,7 @@ from saft_pipeline.store.transport import Transport
 
 
 @dataclass(frozen=True)
-class Limits:
+class AlertLimits:
     """After how long a file, or the lack of new ones of one of `sources`, is worth telling."""
 
     sources: list[str]
@@ -43,7 +43,7 @@ class Watch:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def unsent(self, channel: str, limits: Limits, others: Sequence[str]) -> list[Condition]:
+    def unsent(self, channel: str, limits: AlertLimits, others: Sequence[str]) -> list[Condition]:
         """What `channel` was not told of yet: of the ledger, and of `others` the bare keys.
 
         Args:

@@ -35,7 +35,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CatalogTable:
     """A table of the contract; `key` are the columns of its primary key."""
 
     meaning: str
@@ -50,7 +50,7 @@ class Catalog:
     `indexes`: the statement that makes each, by name, beside those of keys and constraints.
     """
 
-    tables: Mapping[str, Table]
+    tables: Mapping[str, CatalogTable]
     comments: Mapping[str, str]
     indexes: Mapping[str, str]
     version: str
@@ -98,11 +98,13 @@ def _whole(sql: str) -> str:
     return sql
 
 
-def _table(name: str, body: str, comments: Mapping[str, str]) -> Table:
+def _table(name: str, body: str, comments: Mapping[str, str]) -> CatalogTable:
     columns = tuple(_columns(name, body, comments))
     together = _KEY.search(body)
     alone = [line[1] for line in _COLUMN.finditer(body) if "primary key" in line[3]]
-    return Table(comments[name], columns, tuple(together[1].split(", ") if together else alone))
+    return CatalogTable(
+        comments[name], columns, tuple(together[1].split(", ") if together else alone)
+    )
 
 
 def _columns(table: str, body: str, comments: Mapping[str, str]) -> Iterator[Column]:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
-from saft_pipeline.store.model import Failure, LedgerFile, Publication, Seen
+from saft_pipeline.store.model import Failure, LedgerFile, Publication, SeenFile
 from saft_pipeline.store.spool import Spool
 
 PAGE = 10_000
@@ -33,7 +33,7 @@ def in_parts(
         after = until
 
 
-def seen_row(seen: Seen) -> tuple[str | None, ...]:
+def seen_row(seen: SeenFile) -> tuple[str | None, ...]:
     """As `saft_observe` reads it: see `30_listing.sql`."""
     modified = seen.modified_at.isoformat()
     return (

@@ -12,7 +12,7 @@ from psycopg import sql as statements
 from saft_pipeline.store import schema
 from saft_pipeline.store.catalog import catalog
 from saft_pipeline.store.errors import StoreError
-from saft_pipeline.store.postgres import Connection, connect, store_error
+from saft_pipeline.store.postgres import Connection, connect_postgres, store_error
 from saft_pipeline.store.schema import Migration
 
 _COLUMNS = """
@@ -25,7 +25,7 @@ _LONG = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp w
 
 
 @dataclass(frozen=True)
-class State:
+class SchemaState:
     """How a database differs from this program's schema.
 
     `missing` are migrations to be applied, `edited` the names of those that were applied with
@@ -61,7 +61,7 @@ def migrate(url: str) -> list[str]:
         StoreError: tables of our names that we did not make, a newer program's tables, or tables
             that lack something, with the SQL that mends it; nothing was touched.
     """
-    with connect(url) as connection:
+    with connect_postgres(url) as connection:
         return _apply(connection)
 
 
@@ -76,7 +76,7 @@ def ready(url: str, *, upgrade: bool, make: bool = True) -> None:
     Raises:
         StoreError: the tables are older or newer than this program, are not ours, or not there yet.
     """
-    with connect(url) as connection:
+    with connect_postgres(url) as connection:
         found = state(connection)
         if found.problem is None:
             return
@@ -100,7 +100,7 @@ def move_existing(url: str, aside: str) -> list[str]:
     """
     if aside in ("public", "saft") or aside.startswith("pg_"):
         raise StoreError(f"{aside} is no schema to move tables aside to; legacy is a good name")
-    with connect(url) as connection, _transaction(connection):
+    with connect_postgres(url) as connection, _transaction(connection):
         if _exists(connection, "saft.migrations"):
             raise StoreError("the tables are saft_pipeline's own; nothing was moved")
         names = _foreign(connection)
@@ -142,7 +142,7 @@ def _apply(connection: Connection) -> list[str]:
     return [f"{m.version}_{m.name}" for m in found.missing]
 
 
-def state(connection: Connection) -> State:
+def state(connection: Connection) -> SchemaState:
     """How the database differs from this program's schema; raises StoreError as `migrate` does."""
     applied = _applied(connection)
     known = schema.migrations()
@@ -151,7 +151,7 @@ def state(connection: Connection) -> State:
             f"the tables are newer than this program (migration {newest}): install the newer "
             "version of saft_pipeline; nothing was touched"
         )
-    return State(
+    return SchemaState(
         missing=tuple(m for m in known if m.version not in applied),
         edited=tuple(m.name for m in known if applied.get(m.version) not in (None, m.checksum)),
         is_stale=not _is_made(connection),

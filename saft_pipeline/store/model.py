@@ -6,16 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict
 
-from saft_pipeline.saft.records import ControlTotals
+from saft_pipeline.saft.records import ControlTotals, FileWarning
 
 STATES = ("pending", "incomplete", "running", "loaded", "failed", "gone", "unreadable")
 """The states of a file in the ledger, as the contract names them."""
 
 FailedState = Literal["pending", "incomplete", "failed", "gone", "unreadable"]
 SeenState = Literal["pending", "incomplete", "failed", "unreadable", "opened"]
-Warnings = list[dict[str, Any]]
 _UNKNOWN = ControlTotals(None, None, None)
 
 
@@ -38,7 +37,7 @@ CANCELLED = f"the run was cancelled; {AFTER_ALL}"
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenFile:
     """A file as the listing shows it; `modified_at` is UTC, `size` in bytes.
 
     What can't be taken has a `reason` and a `state` of those that the ledger knows. An archive that
@@ -106,7 +105,7 @@ class LedgerFile:
     claimed_by: str | None
     lease_expires_at: datetime | None
     error: str | None
-    warnings: Warnings
+    warnings: list[FileWarning]
     run_id: str | None
     saft_version: str | None
     artifact_pack: str | None
@@ -176,7 +175,7 @@ class Publication:
     customers: int = 0
     declared: ControlTotals = _UNKNOWN
     computed: ControlTotals = _UNKNOWN
-    warnings: Warnings = field(default_factory=list)
+    warnings: list[FileWarning] = field(default_factory=list)
     same_as: int | None = None
     header: Mapping[str, str] = field(default_factory=dict)
 
@@ -196,4 +195,4 @@ class Outcome:
     transient: bool = False
     rows: dict[str, int] = field(default_factory=dict)
     written: dict[str, int] = field(default_factory=dict)
-    warnings: Warnings = field(default_factory=list)
+    warnings: list[FileWarning] = field(default_factory=list)

@@ -14,7 +14,7 @@ from saft_pipeline.store.rest import open_rest
 from saft_pipeline.store.store import Store
 from saft_pipeline.store.transport import Transport
 
-DATABASE = "saft"
+SAFT_DATABASE = "saft"
 
 
 def database_url(settings: Settings) -> str:
@@ -32,7 +32,7 @@ def database_url(settings: Settings) -> str:
         return settings.supabase_db_url.get_secret_value()
     server = EmbeddedPostgres(settings.home)
     server.start()
-    return server.url(DATABASE)
+    return server.url(SAFT_DATABASE)
 
 
 def open_store(settings: Settings) -> Store:

@@ -21,7 +21,7 @@ from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
 from saft_pipeline.store.spool import NULL, Spool
 from saft_pipeline.store.transport import RETRY, Arguments
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_SECONDS = 15
@@ -43,7 +43,7 @@ _REFUSED = (
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
 
-def connect(url: str) -> Connection:
+def connect_postgres(url: str) -> Connection:
     """A connection in autocommit mode; TLS is required unless the server is on this machine.
 
     No prepared statements: a transaction pooler hands each transaction to another session.
@@ -123,13 +123,13 @@ class PostgresTransport:
 
         return self._tried(work)
 
-    def _tried(self, work: Callable[[Connection], T]) -> T:
+    def _tried(self, work: Callable[[Connection], _T]) -> _T:
         for attempt in tries(TransientStoreError, **RETRY):
             with attempt:
                 return self._once(work)
         raise AssertionError("stamina raises after its last attempt")
 
-    def _once(self, work: Callable[[Connection], T]) -> T:
+    def _once(self, work: Callable[[Connection], _T]) -> _T:
         connection = self._taken()
         try:
             return work(connection)
@@ -144,7 +144,7 @@ class PostgresTransport:
             while self._idle:
                 if not (found := self._idle.pop()).closed:
                     return found
-        return connect(self._url)
+        return connect_postgres(self._url)
 
     def _give_back(self, connection: Connection) -> None:
         """Keep it for the next call, unless it was lost or interrupted in the middle."""

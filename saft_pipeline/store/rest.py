@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from saft_pipeline.retries import tries
 from saft_pipeline.store import schema
 from saft_pipeline.store.errors import StoreError, TransientStoreError
-from saft_pipeline.store.rest_errors import ADDRESS, APPLY, DIRECT, KEY, check
+from saft_pipeline.store.rest_errors import ADDRESS, APPLY, DIRECT, KEY, raise_for_error
 from saft_pipeline.store.spool import Spool, in_batches
 from saft_pipeline.store.transport import RETRY, Arguments
 
@@ -76,7 +76,7 @@ class RestTransport:
         if not (self._key.isascii() and self._key.isprintable()) or " " in self._key:
             raise StoreError(f"SUPABASE_KEY holds characters that no key has; it is {KEY}")
         timeout = httpx.Timeout(_ANSWER_SECONDS, connect=_CONNECT_SECONDS)
-        hooks = {"response": [check]}
+        hooks = {"response": [raise_for_error]}
         http = httpx.Client(timeout=timeout, event_hooks=hooks)
         try:
             return create_client(self._url, self._key, SyncClientOptions(httpx_client=http))

@@ -31,7 +31,7 @@ _PASSING = frozenset({"PGRST000", "PGRST001", "PGRST002", "PGRST003", "408", "42
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,80})</title>", re.IGNORECASE)
 
 
-def check(response: httpx.Response) -> None:
+def raise_for_error(response: httpx.Response) -> None:
     """Let an answer of the API pass; for use as an event hook.
 
     Raises:

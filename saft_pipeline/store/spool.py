@@ -15,7 +15,7 @@ from typing import IO
 
 from saft_pipeline.saft.records import Customer, Header, Invoice, Record, Row
 
-TABLES = ("companies", "customers", "invoices", "invoice_lines")
+SPOOLED_TABLES = ("companies", "customers", "invoices", "invoice_lines")
 NULL = "\b"
 """What stands for None: COPY is told so, and the functions of the migrations know it."""
 
@@ -121,7 +121,7 @@ class FileRows:
     """The spools of one file, by table."""
 
     def __init__(self, ledger_id: int) -> None:
-        self.spools = {table: Spool(table, ledger_id) for table in TABLES}
+        self.spools = {table: Spool(table, ledger_id) for table in SPOOLED_TABLES}
 
     @property
     def counts(self) -> dict[str, int]:

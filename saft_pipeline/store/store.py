@@ -32,16 +32,16 @@ from saft_pipeline.store.model import (
     Observation,
     Outcome,
     Publication,
-    Seen,
+    SeenFile,
     Settled,
     Wanted,
 )
-from saft_pipeline.store.spool import TABLES, Spool, copy_text
+from saft_pipeline.store.spool import SPOOLED_TABLES, Spool, copy_text
 from saft_pipeline.store.transport import Transport
 from saft_pipeline.store.values import converter
 
 # A group up to this many characters is published in one call that brings its rows along.
-SMALL = 4 << 20
+SMALL_GROUP = 4 << 20
 
 
 class Store:
@@ -52,13 +52,13 @@ class Store:
 
     def __init__(self, transport: Transport, batch_size: Callable[[str], int]) -> None:
         self._transport = transport
-        self._rows_a_write = {table: batch_size(table) for table in TABLES}
+        self._rows_a_write = {table: batch_size(table) for table in SPOOLED_TABLES}
         self._staged: list[Spool] = []
         self._counting = threading.Lock()
         self._counted = 0
 
     def observe(
-        self, source: str, seen: Sequence[Seen], *, whole: bool, age: timedelta = timedelta(0)
+        self, source: str, seen: Sequence[SeenFile], *, whole: bool, age: timedelta = timedelta(0)
     ) -> Observation:
         """Bring the ledger up to what a listing shows.
 
@@ -80,7 +80,7 @@ class Store:
         self,
         source: str,
         paths: Sequence[str],
-        seen_of: Callable[[str], Seen],
+        seen_of: Callable[[str], SeenFile],
         *,
         whole: bool,
         age: timedelta,
@@ -301,7 +301,7 @@ class Store:
         self, facts: Mapping[str, Any], publications: Sequence[Publication], spools: list[Spool]
     ) -> list[Outcome]:
         arguments = {**facts, "publications": [publication_json(p) for p in publications]}
-        if sum(spool.size for spool in spools) <= SMALL:
+        if sum(spool.size for spool in spools) <= SMALL_GROUP:
             arguments["staged"] = staged_texts(spools)
             answers = self._transport.call("saft_publish", arguments)
         else:

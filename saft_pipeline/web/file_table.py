@@ -41,7 +41,7 @@ class ShownFile:
 
 
 @dataclass(frozen=True)
-class Place:
+class Viewer:
     """Who looks: in which language, and where Dagster's page is for that browser."""
 
     say: Words

@@ -24,7 +24,7 @@ from saft_pipeline.web.bodies import MOST, whole
 from saft_pipeline.web.errors import ApiError
 from saft_pipeline.web.login_page import LoginPage
 
-OPEN = ("/docs", "/openapi.json")
+UNGUARDED = ("/docs", "/openapi.json")
 """What anyone may read: it says nothing about this installation."""
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -120,7 +120,7 @@ class Guard:
             raise ApiError(403, "wrong_host", "only localhost and names of WEB_HOSTS are answered")
         _require_same_site(asked)
         path = asked.scope["path"]
-        if path in OPEN or self._login.is_for(path) or await self._login.knows(asked):
+        if path in UNGUARDED or self._login.is_for(path) or await self._login.knows(asked):
             return None
         if not (self._token or self._login.needed):
             return None

@@ -15,7 +15,7 @@ from starlette.types import Receive
 from saft_pipeline.settings import Settings
 from saft_pipeline.web.errors import ApiError
 from saft_pipeline.web.login import IDLE, Logins, Sessions, Throttle
-from saft_pipeline.web.pages import language, page
+from saft_pipeline.web.pages import page_response, preferred_language
 from saft_pipeline.web.words import Words
 
 COOKIE = "saft_session"
@@ -131,8 +131,8 @@ def _form(
     status: int = 200,
     **n: str,
 ) -> HTMLResponse:
-    say = Words(language(asked.headers.get("Accept-Language", "")))
-    return page(
+    say = Words(preferred_language(asked.headers.get("Accept-Language", "")))
+    return page_response(
         "login.html",
         status=status,
         say=say,

@@ -101,7 +101,7 @@ def _schemas() -> dict[str, Any]:
 def page() -> HTMLResponse:
     """The document for people."""
     described = document()
-    return pages.page(
+    return pages.page_response(
         "docs.html",
         say=Words("en"),
         title="saft_pipeline API",

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 from saft_pipeline.visible import templates
 
-Language = Literal["en", "pt"]
+LanguageCode = Literal["en", "pt"]
 
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
@@ -17,7 +17,7 @@ _POLICY = (
 )
 
 
-def language(accept: str) -> Language:
+def preferred_language(accept: str) -> LanguageCode:
     """Portuguese if the browser likes it better than English, by `Accept-Language`."""
     weights: dict[str, float] = {}
     for tag, _, quality in re.findall(r"([A-Za-z]{2})[A-Za-z-]*\s*(;\s*q=([0-9.]+))?", accept):
@@ -26,9 +26,9 @@ def language(accept: str) -> Language:
     return "pt" if weights.get("pt", 0.0) > weights.get("en", 0.0) else "en"
 
 
-def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
+def page_response(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """A page of ours: one of `templates` with its values."""
-    return document(rendered(template, **values), status=status)
+    return html_response(rendered(template, **values), status=status)
 
 
 def rendered(template: str, **values: Any) -> str:
@@ -36,7 +36,7 @@ def rendered(template: str, **values: Any) -> str:
     return templates(__package__).get_template(template).render(values)
 
 
-def document(html: str, *, status: int = 200) -> HTMLResponse:
+def html_response(html: str, *, status: int = 200) -> HTMLResponse:
     """A whole document, which may load from nowhere else and is kept by nobody."""
     headers = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store"}
     return HTMLResponse(html, status, headers)

@@ -16,12 +16,11 @@ from saft_pipeline.settings import Settings
 from saft_pipeline.store.model import STATES
 from saft_pipeline.web import pages, status_page
 from saft_pipeline.web.errors import ApiError, api_error
-from saft_pipeline.web.file_table import Place
+from saft_pipeline.web.file_table import Viewer
 from saft_pipeline.web.login_page import COOKIE
 from saft_pipeline.web.services import Services
 from saft_pipeline.web.snapshot import Snapshots
-from saft_pipeline.web.words import STATES as STATE_WORDS
-from saft_pipeline.web.words import Words
+from saft_pipeline.web.words import STATE_WORDS, Words
 
 _PAGE = 100
 
@@ -36,7 +35,7 @@ class People:
     async def status(self, request: Request) -> Response:
         """The status page, or what is new in it since the page that has this ETag."""
         seen = await self._snapshots.newest()
-        place = place_of(request, self._services.settings)
+        place = viewer_of(request, self._services.settings)
         settings = self._services.settings
         body = status_page.main_part(
             seen, place, settings.poll_interval_seconds, settings.max_concurrent_runs
@@ -52,7 +51,7 @@ class People:
 
     async def files(self, request: Request) -> Response:
         """The ledger by state or path, page by page."""
-        place, asked = place_of(request, self._services.settings), request.query_params
+        place, asked = viewer_of(request, self._services.settings), request.query_params
         state, path, before = asked.get("state"), asked.get("path") or None, asked.get("before")
         empty = state == "empty"
         wanted = "loaded" if empty else state or None
@@ -85,7 +84,7 @@ class People:
         """Why there is no such page, for who reads it: a person, or a program."""
         if "text/html" not in request.headers.get("Accept", ""):
             return error.response()
-        place = place_of(request, self._services.settings)
+        place = viewer_of(request, self._services.settings)
         main = pages.rendered("refused.html", say=place.say, message=str(error))
         answer = _whole(request, place, "This can't be shown", main=main, live=False)
         answer.status_code = error.status
@@ -94,7 +93,7 @@ class People:
     async def report(self, request: Request) -> Response:
         """A report as a page, CSV or a spreadsheet, of what the address says."""
         name, _, form = request.path_params["name"].partition(".")
-        lang = pages.language(request.headers.get("Accept-Language", ""))
+        lang = pages.preferred_language(request.headers.get("Accept-Language", ""))
         asked = {"lang": lang, **request.query_params}
 
         def answer() -> Response:
@@ -106,13 +105,13 @@ class People:
         return await self._services.call(answer)
 
 
-def place_of(request: Request, settings: Settings) -> Place:
+def viewer_of(request: Request, settings: Settings) -> Viewer:
     """Where Dagster's page is for this browser: behind a proxy it is at the same address."""
-    lang = pages.language(request.headers.get("Accept-Language", ""))
+    lang = pages.preferred_language(request.headers.get("Accept-Language", ""))
     host, colon, port = request.headers.get("Host", "").rpartition(":")
     here = bool(colon) and port == str(settings.api_port)
     dagster = f"{request.scope['scheme']}://{host}:{settings.dagster_port}" if here else ""
-    return Place(Words(lang), dagster)
+    return Viewer(Words(lang), dagster)
 
 
 def routes(people: People) -> list[Route]:
@@ -140,8 +139,8 @@ def routes(people: People) -> list[Route]:
     return [Route(path, answering(handle)) for path, handle in handlers.items()]
 
 
-def _whole(request: Request, place: Place, title: str, **values: Any) -> HTMLResponse:
-    return pages.page(
+def _whole(request: Request, place: Viewer, title: str, **values: Any) -> HTMLResponse:
+    return pages.page_response(
         "people.html",
         say=place.say,
         place=place,

@@ -16,7 +16,7 @@ from saft_pipeline.reports.page import page
 from saft_pipeline.reports.selection import Selection, SelectionError
 from saft_pipeline.reports.xlsx_file import XLSX_TYPE, write_report
 from saft_pipeline.web.errors import ApiError
-from saft_pipeline.web.pages import document
+from saft_pipeline.web.pages import html_response
 from saft_pipeline.web.services import Services
 
 _DAYS = 31
@@ -55,7 +55,7 @@ def answer(services: Services, name: str, form: str, asked: Mapping[str, str]) -
         write_report(made, book)
         return _file(book.getvalue(), XLSX_TYPE, f"{name}.xlsx")
     query = urlencode(asked)
-    return document(
+    return html_response(
         page(made, {f"{name}.{f}": f"/reports/{name}.{f}?{query}" for f in ("csv", "xlsx")})
     )
 

@@ -17,7 +17,7 @@ import dagster as dg
 
 from saft_pipeline.dagster_runtime import sensor_ticks
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.location import Location, find
+from saft_pipeline.dagster_runtime.location import Location, find_location
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.opening import open_transport
@@ -25,7 +25,7 @@ from saft_pipeline.store.operations import Operations
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 THREADS = 4
 PATIENCE = 30.0
@@ -55,7 +55,7 @@ class Services:
         self._closing = threading.Event()
         self._watch: tuple[int, threading.Thread] | None = None
 
-    async def call(self, work: Callable[[], T]) -> T:
+    async def call(self, work: Callable[[], _T]) -> _T:
         """Do something that waits for a server, without stopping other requests.
 
         Raises what `work` raises, and TimeoutError after 30 s.
@@ -76,7 +76,7 @@ class Services:
     @property
     def location(self) -> Location:
         """Where our definitions are in the instance now; raises `NoLocationError`."""
-        return find(self.instance, self.settings)
+        return find_location(self.instance, self.settings)
 
     def ask_for_tick(self) -> int:
         """Have the sensor tick now; the id of the tick after which it comes."""

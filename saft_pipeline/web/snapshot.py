@@ -20,7 +20,7 @@ from saft_pipeline.web.health import Probes
 from saft_pipeline.web.models import ActiveTask, Health
 from saft_pipeline.web.services import Services
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 _OfLedger = tuple[Mapping[str, Any] | None, Sequence[Mapping[str, Any]]]
 _OfDagster = tuple[Sequence[ActiveTask], Tick | None]
 
@@ -85,7 +85,7 @@ class Snapshots:
     async def _gathered(self) -> Snapshot:
         problems: dict[str, str] = {}
 
-        async def had(who: str, work: Callable[[], T], otherwise: T) -> T:
+        async def had(who: str, work: Callable[[], _T], otherwise: _T) -> _T:
             try:
                 return await self._services.call(work)
             except Exception as error:

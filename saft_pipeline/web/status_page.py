@@ -12,11 +12,11 @@ from typing import Any
 from saft_pipeline.dagster_runtime.names import AGAIN, CANNOT_POLL
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.web.bars import Bar, Chart
-from saft_pipeline.web.file_table import Place
+from saft_pipeline.web.file_table import Viewer
 from saft_pipeline.web.health import CONNECTED
 from saft_pipeline.web.pages import rendered
 from saft_pipeline.web.snapshot import Snapshot
-from saft_pipeline.web.words import STATES
+from saft_pipeline.web.words import STATE_WORDS
 
 _WANTING = ("failed", "unreadable", "gone")
 _SERVERS = {"sftp": "SFTP server", "supabase": "Database", "dagster": "Dagster"}
@@ -36,7 +36,7 @@ class Trouble:
 
 
 @dataclass(frozen=True)
-class Look:
+class LastLook:
     """The last look at the folders (ISO): how many files it saw and took, or why it saw none, what
     was odd, and when the next is due.
     """  # fmt: skip
@@ -50,14 +50,14 @@ class Look:
 
 
 @lru_cache(maxsize=8)
-def main_part(seen: Snapshot, place: Place, interval: int, workers: int) -> str:
+def main_part(seen: Snapshot, place: Viewer, interval: int, workers: int) -> str:
     """What is inside of `<main>`; `interval`: seconds between polls, `workers`: runs at once.
 
     Drawn once for all that look at the same snapshot in the same language.
     """
     ledger, found = seen.ledger or {}, list(troubles(seen))
     sources = ledger.get("sources", {})
-    counts = {state: _total(ledger, state) for state in STATES if state != "empty"}
+    counts = {state: _total(ledger, state) for state in STATE_WORDS if state != "empty"}
     return rendered(
         "status.html",
         say=place.say,
@@ -68,14 +68,14 @@ def main_part(seen: Snapshot, place: Place, interval: int, workers: int) -> str:
         only_files=all(each.count for each in found),
         counts={**counts, "empty": ledger.get("empty", 0)},
         sources=sources,
-        states=[s for s in STATES if any(counts.get(s) for counts in sources.values())],
+        states=[s for s in STATE_WORDS if any(counts.get(s) for counts in sources.values())],
         workers=workers,
         servers=_servers(seen),
         look=_look(seen, interval),
         month=last_month(seen.at.date()),
         charts=_charts(ledger.get("hours", ()), seen.at),
         iso=_iso,
-        STATES=STATES,
+        STATES=STATE_WORDS,
         CONNECTED=CONNECTED,
     )
 
@@ -124,13 +124,13 @@ def _servers(seen: Snapshot) -> dict[str, str | None]:
     return {label: states.get(name) for name, label in _SERVERS.items()}
 
 
-def _look(seen: Snapshot, interval: int) -> Look | None:
+def _look(seen: Snapshot, interval: int) -> LastLook | None:
     tick = seen.tick
     if tick is None:
         return None
     due, failed = tick.began + interval, _why_none(tick)
     figures = {} if failed or not tick.cursor else json.loads(tick.cursor)
-    return Look(
+    return LastLook(
         _iso(tick.began),
         figures.get("listed", 0),
         figures.get("taken", 0),

@@ -60,7 +60,7 @@ def status(services: Services, task_id: str) -> TaskStatus:
     if not records:
         raise UnknownRunError(f"no task is called {task_id}")
     answer = _runs_status(services, records)
-    if isinstance(answer.result, list) and runs.files_of(records[0].dagster_run) == 1:
+    if isinstance(answer.result, list) and runs.number_of_files(records[0].dagster_run) == 1:
         answer.result = answer.result[0] if answer.result else None
     return answer
 
@@ -91,7 +91,7 @@ def active(record: dg.RunRecord) -> ActiveTask:
         args=[partition] if partition else [],
         time_start=record.start_time,
         state=_state(run),
-        total=runs.files_of(run),
+        total=runs.number_of_files(run),
     )
 
 
@@ -124,7 +124,7 @@ def _runs_status(services: Services, records: Sequence[dg.RunRecord]) -> TaskSta
     rows = services.ledger.operations.run_files([run.run_id for run in all_runs])
     state = _together([_state(run) for run in all_runs])
     results = [_result(row) for row in rows]
-    total = sum(runs.files_of(run) for run in all_runs)
+    total = sum(runs.number_of_files(run) for run in all_runs)
     if state in ("PENDING", "STARTED"):
         words = f"{_WORDS[state]}; {len(rows)} of {total} files settled"
         return TaskStatus(state=state, current=len(rows), total=total, status=words, result=None)

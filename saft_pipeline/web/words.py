@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saft_pipeline.web.pages import Language
+from saft_pipeline.web.pages import LanguageCode
 
-STATES = {
+STATE_WORDS = {
     "failed": "failed",
     "unreadable": "unreadable",
     "gone": "gone",
@@ -167,7 +167,7 @@ _PT_REFUSALS = {
 class Words:
     """A language: a text is named by its English wording."""
 
-    lang: Language
+    lang: LanguageCode
 
     def __call__(self, english: str, **values: object) -> str:
         """The text, with `{values}` filled in."""

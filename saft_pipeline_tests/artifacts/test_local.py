@@ -14,8 +14,8 @@ from saft_pipeline.artifacts import local as module
 from saft_pipeline.artifacts.local import LocalArtifacts
 
 HASH = "ab" + "12" * 31
-LARGE = random.Random(1).randbytes(module.IN_MEMORY) * 3
-SIZES = [b"", b"<AuditFile/>", LARGE[: module.IN_MEMORY], LARGE]
+LARGE = random.Random(1).randbytes(module.KEPT_IN_MEMORY) * 3
+SIZES = [b"", b"<AuditFile/>", LARGE[: module.KEPT_IN_MEMORY], LARGE]
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_the_bytes_come_back(artifacts: LocalArtifacts, content: bytes) -> None:
     assert gzip.decompress(artifacts.place("raw", HASH).read_bytes()) == content
 
 
-@pytest.mark.parametrize("size", [1, 4096, module.IN_MEMORY + 1])
+@pytest.mark.parametrize("size", [1, 4096, module.KEPT_IN_MEMORY + 1])
 def test_what_was_read_comes_back_whatever_the_pieces(artifacts: LocalArtifacts, size: int) -> None:
     pieces = [LARGE[start : start + size] for start in range(0, len(LARGE), size * 64)]
     with artifacts.parsed(HASH) as sink:

@@ -11,12 +11,12 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from saft_pipeline.artifacts.local import IN_MEMORY, LocalArtifacts
+from saft_pipeline.artifacts.local import KEPT_IN_MEMORY, LocalArtifacts
 from saft_pipeline.artifacts.remote import RemoteArtifacts, artifacts_of, try_out
 from saft_pipeline.settings import load
 
 HASH = "ab" + "12" * 31
-SIZES = [0, 100, IN_MEMORY + 1]
+SIZES = [0, 100, KEPT_IN_MEMORY + 1]
 DAY = timedelta(days=1)
 
 
@@ -85,7 +85,7 @@ def test_nothing_is_left_of_a_file_that_turned_out_broken(
 def test_nothing_of_a_large_one_stays_on_this_machine(
     artifacts: RemoteArtifacts, tmp_path: Path
 ) -> None:
-    artifacts.keep_raw(HASH, io.BytesIO(b"x" * (IN_MEMORY + 1)))
+    artifacts.keep_raw(HASH, io.BytesIO(b"x" * (KEPT_IN_MEMORY + 1)))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -16,7 +16,7 @@ from saft_pipeline.dagster_runtime.submission import run_requests
 from saft_pipeline.defs.file_checks import Evaluations
 from saft_pipeline.demo.generator import write_large
 from saft_pipeline.loading.local_files import local_file
-from saft_pipeline.loading.reader_process import WORTH_IT
+from saft_pipeline.loading.reader_process import FILES_WORTH_IT
 from saft_pipeline.loading.sources import LOCAL
 from saft_pipeline.saft.records import Record
 from saft_pipeline.saft.rules.findings import Findings
@@ -28,7 +28,7 @@ from saft_pipeline_tests.benchmarks.report import Ratio, best_of
 from saft_pipeline_tests.fixtures.own_home import own_home
 
 _WANTED = 1.1
-_MANY = WORTH_IT - 1  # one more, and a second process would read them
+_MANY = FILES_WORTH_IT - 1  # one more, and a second process would read them
 _MEGABYTES = 10
 
 Files = Iterator[Sequence[Path]]

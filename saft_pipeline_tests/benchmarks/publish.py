@@ -22,7 +22,7 @@ from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import load as load_settings
 from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.model import Outcome, Publication
-from saft_pipeline.store.postgres import PostgresTransport, connect
+from saft_pipeline.store.postgres import PostgresTransport, connect_postgres
 from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.benchmarks.baselines import statements
@@ -101,7 +101,7 @@ class _Bench:
         with closing(Store(PostgresTransport(self.database()), _batch_size)) as store:
             ours = _grouped(store, files)
         # A connection as ours are, fit for a transaction pooler: without prepared statements.
-        with closing(connect(self.database())) as connection:
+        with closing(connect_postgres(self.database())) as connection:
             theirs = seconds(lambda: statements.load(connection, few))
         return ours / len(files), theirs / len(few)
 

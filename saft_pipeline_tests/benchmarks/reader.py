@@ -16,7 +16,7 @@ from lxml import etree
 
 from saft_pipeline.demo.generator import invoice_file, write_large
 from saft_pipeline.saft.ndjson import to_json
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.rules.checker import Checker
 from saft_pipeline.store.spool import FileRows
 from saft_pipeline_tests.benchmarks.reader_programs import LARGE
@@ -74,7 +74,7 @@ def _tiny() -> Ratio:
 
     def whole() -> None:
         rows, checker = FileRows(1), Checker()
-        with read(io.BytesIO(content), name="tiny.xml") as document:
+        with read_document(io.BytesIO(content), name="tiny.xml") as document:
             for record in document:
                 to_json(record)
                 rows.write(record)

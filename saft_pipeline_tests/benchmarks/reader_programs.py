@@ -153,9 +153,9 @@ def floor(path: Path) -> None:
 
 def rows(path: Path) -> None:
     """This package, without NDJSON."""
-    from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.reader import read_document
 
-    with read(path, name=str(path)) as document:
+    with read_document(path, name=str(path)) as document:
         for _ in document:
             pass
 
@@ -163,9 +163,9 @@ def rows(path: Path) -> None:
 def ndjson_by_one(path: Path) -> None:
     """NDJSON by this process alone."""
     from saft_pipeline.saft.ndjson import to_json
-    from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.reader import read_document
 
-    with read(path, name=str(path)) as document:
+    with read_document(path, name=str(path)) as document:
         for record in document:
             sys.stderr.buffer.write(to_json(record))
 
@@ -181,11 +181,11 @@ def as_dicts(path: Path) -> None:
 def checked(path: Path) -> None:
     """The same with all rules."""
     from saft_pipeline.saft.ndjson import to_json
-    from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.reader import read_document
     from saft_pipeline.saft.rules.checker import Checker
 
     checker = Checker()
-    with read(path, name=str(path)) as document:
+    with read_document(path, name=str(path)) as document:
         for record in document:
             sys.stderr.buffer.write(to_json(record))
             checker.see(record)
@@ -195,11 +195,11 @@ def checked(path: Path) -> None:
 def large(name: str) -> None:
     """Read one of LARGE to NDJSON, which is thrown away, with all rules."""
     from saft_pipeline.saft.ndjson import blocks
-    from saft_pipeline.saft.reader import read
+    from saft_pipeline.saft.reader import read_document
     from saft_pipeline.saft.rules.checker import Checker
 
     checker = Checker()
-    with read(cast(BinaryIO, Generated(LARGE[name])), name=name) as document:
+    with read_document(cast(BinaryIO, Generated(LARGE[name])), name=name) as document:
         for record in document:
             for _ in blocks(record):
                 pass

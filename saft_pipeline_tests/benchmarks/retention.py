@@ -23,7 +23,7 @@ from saft_pipeline.dagster_runtime.event_json import (
     Step,
 )
 from saft_pipeline.dagster_runtime.instance import open_instance
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
 from saft_pipeline.dagster_runtime.submission import loaded
 from saft_pipeline.settings import Settings, load
@@ -90,10 +90,10 @@ def _load(instance: dg.DagsterInstance, number: int, *, old: bool) -> None:
     keys = [_partition(f"{number} {place}") for place in range(_FILES_A_RUN)]
     events = [
         FileEvent(MATERIALIZED, (asset,), key, _CARDS.get(asset, {"dagster/row_count": 3}), stamp)
-        for asset in ASSETS
+        for asset in FILE_ASSETS
         for key in keys
     ]
-    instance.add_dynamic_partitions(str(partitions.files.name), keys)
+    instance.add_dynamic_partitions(str(partitions.FILE_PARTITIONS.name), keys)
     assert isinstance(instance.event_log_storage, BatchedEventLog)
     instance.event_log_storage.store_file_events(events, step, Serializer(step))
     success = dg.DagsterRunStatus.SUCCESS

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from saft_pipeline.dagster_runtime.storage import DATABASE
+from saft_pipeline.dagster_runtime.storage import DAGSTER_DATABASE
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.benchmarks.designs import Saft, celery, dlt, saft, write_tiny
 from saft_pipeline_tests.benchmarks.measuring import run as measure
@@ -159,7 +159,7 @@ def _history_bytes(installation: Saft) -> int:
     """The size of Dagster's database."""
     with (
         EmbeddedPostgres(installation.home) as server,
-        psycopg.connect(server.url(DATABASE)) as connection,
+        psycopg.connect(server.url(DAGSTER_DATABASE)) as connection,
     ):
         (size,) = connection.execute("select pg_database_size(current_database())").fetchone() or (
             0,

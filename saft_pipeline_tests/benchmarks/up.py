@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from saft_pipeline.demo.generator import invoice_file
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
-from saft_pipeline.store.opening import DATABASE
+from saft_pipeline.store.opening import SAFT_DATABASE
 from saft_pipeline_tests.benchmarks.report import Ratio
 from saft_pipeline_tests.benchmarks.rig import rig
 from saft_pipeline_tests.benchmarks.soaking.figures import compared, grown, none
@@ -117,7 +117,7 @@ class Up:
             yield Ratio("longest time without an answer", max(stage.pulse.pauses, default=0.0), 90,
                         "s", most=True, note=f"{len(stage.pulse.pauses)} pauses")  # fmt: skip
             with EmbeddedPostgres(stage.installation.home) as server:
-                yield from compared(stage.folder, server.url(DATABASE))
+                yield from compared(stage.folder, server.url(SAFT_DATABASE))
             yield Ratio("seconds until all was loaded", drained, unit="s")
             yield Ratio("ends of saft up by itself", stage.installation.ended, 0, "", most=True)
             yield Ratio("seconds from SIGTERM to the end", stopped, 30, "s", most=True)

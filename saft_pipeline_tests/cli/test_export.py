@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
-from saft_pipeline.reports.export import names
+from saft_pipeline.reports.export import exported_names
 from saft_pipeline.reports.language import PORTUGUESE
 from saft_pipeline_tests.fixtures.project import Command
 from saft_pipeline_tests.reports.papers import (
@@ -53,7 +53,7 @@ def read(text: str, delimiter: str = ",") -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter))
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", exported_names())
 def test_everything_has_all_its_rows_in_every_format(saft: Command, name: str) -> None:
     company = ["--company", COMPANY] if name != "files" else []
     text = saft("export", name, *company)
@@ -80,7 +80,7 @@ def test_pages_make_up_the_whole(saft: Command, monkeypatch: pytest.MonkeyPatch)
         few = {"limit": 1} if function == "saft_export" else {}
         return call(self, function, {**arguments, **few})
 
-    whole = {name: read(saft("export", name).out) for name in names()[:12]}
+    whole = {name: read(saft("export", name).out) for name in exported_names()[:12]}
     monkeypatch.setattr(PostgresTransport, "call", in_pages)
     assert {name: read(saft("export", name).out) for name in whole} == whole
 

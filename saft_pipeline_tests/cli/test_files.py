@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from saft_pipeline.cli.status import State
-from saft_pipeline.store.model import STATES, Failure, Seen
+from saft_pipeline.cli.status import StateOption
+from saft_pipeline.store.model import STATES, Failure, SeenFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
     Command,
@@ -125,11 +125,11 @@ def test_ingest_tags_its_run_with_how_many_files_it_has(
     project: Project, saft: Command, good: Path, bad: Path
 ) -> None:
     from saft_pipeline.dagster_runtime.instance import open_instance
-    from saft_pipeline.dagster_runtime.runs import files_of
+    from saft_pipeline.dagster_runtime.runs import number_of_files
 
     saft("ingest", good, bad)
     with open_instance(project.settings) as instance:
-        assert files_of(instance.get_runs(limit=1)[0]) == 2
+        assert number_of_files(instance.get_runs(limit=1)[0]) == 2
 
 
 def test_ingest_tells_an_incomplete_file_from_a_broken_one(
@@ -243,7 +243,7 @@ def waiting(project: Project, store: Store) -> None:
     """Two files that wait, the older for two hours, and one of another folder for one."""
     now = datetime.now(UTC)
     for source, path in (("s", "a.xml"), ("s", "b.xml"), ("t", "c.xml")):
-        store.observe(source, [Seen(path, path, None, 1, now)], whole=False)
+        store.observe(source, [SeenFile(path, path, None, 1, now)], whole=False)
     ages = "update invoice_files set first_seen_at = now() - %s * interval '1 hour' where path = %s"
     with psycopg.connect(project.env["SUPABASE_DB_URL"]) as connection:
         for hours, path in ((2, "a.xml"), (1, "c.xml")):
@@ -279,7 +279,7 @@ def test_status_of_an_unknown_state_names_the_known_ones(seen: Polled, saft: Com
 
 
 def test_status_knows_the_states_of_the_ledger() -> None:
-    assert set(State) == set(STATES)
+    assert set(StateOption) == set(STATES)
 
 
 def test_status_of_an_empty_ledger_says_so(project: Project, store: Store, saft: Command) -> None:

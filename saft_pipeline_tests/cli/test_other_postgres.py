@@ -14,7 +14,7 @@ import pytest
 
 from saft_pipeline.embedded_postgres import place, server
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
-from saft_pipeline.store.opening import DATABASE
+from saft_pipeline.store.opening import SAFT_DATABASE
 from saft_pipeline_tests.fixtures.project import Command
 
 DEBIANS = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -52,11 +52,11 @@ def filled(home: Path, saft: Command) -> None:
     with EmbeddedPostgres(home) as running:
         made = saft("db", "migrate")
         assert made.status == 0, made.err
-        with psycopg.connect(running.url(DATABASE), autocommit=True) as connection:
+        with psycopg.connect(running.url(SAFT_DATABASE), autocommit=True) as connection:
             connection.execute(ROW)
         dumped = saft("db", "dump", "before")
         assert dumped.status == 0, dumped.err
-    server.stop(place.place_of(home))  # the commands' use of it lasts as long as this process
+    server.stop(place.server_place(home))  # the commands' use of it lasts as long as this process
 
 
 def test_rows_get_over_by_dump_and_restore(home: Path, saft: Command) -> None:
@@ -67,7 +67,10 @@ def test_rows_get_over_by_dump_and_restore(home: Path, saft: Command) -> None:
     (home / "postgres").rename(home / "postgres.old")
     restored = saft("db", "restore", "before")
     assert restored.status == 0, restored.err
-    with EmbeddedPostgres(home) as running, psycopg.connect(running.url(DATABASE)) as connection:
+    with (
+        EmbeddedPostgres(home) as running,
+        psycopg.connect(running.url(SAFT_DATABASE)) as connection,
+    ):
         found = connection.execute("select company_name from companies").fetchall()
     assert found == [("Kept",)]
     assert "up to date" in saft("db", "migrate").err
@@ -80,7 +83,7 @@ def test_an_older_major_refuses_a_newer_ones_dump_and_leaves_it(home: Path, saft
         assert (refused.status, "made by Postgres" in refused.err) == (2, True)
         (home / "postgres").rename(home / "postgres.new")
         refused = saft("db", "restore", "before")
-        server.stop(place.place_of(home))
+        server.stop(place.server_place(home))
         assert (refused.status, "pg_restore ended with status 1" in refused.err) == (2, True)
     (home / "postgres").rename(home / "postgres.old")
     assert saft("db", "restore", "before").status == 0

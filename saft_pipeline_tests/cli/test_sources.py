@@ -14,7 +14,7 @@ import pytest
 from saft_pipeline.alerts.message import compose
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.settings import load
-from saft_pipeline.store.alerts import Limits
+from saft_pipeline.store.alerts import AlertLimits
 from saft_pipeline.store.opening import open_store, open_watch
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice, partition_of
@@ -76,7 +76,7 @@ def test_a_report_and_an_alert_know_whose_a_file_is(two: Store, saft: Command) -
     files = {s: saft("report", "files", "--source", s).err for s in rows}
     assert ("1 failed" in files["gramido"], "1 failed" in files["shop-2"]) == (False, True)
     with closing(open_watch(load())) as watch:
-        found = watch.unsent("webhook", Limits(list(rows), *[timedelta(days=1)] * 3), [])
+        found = watch.unsent("webhook", AlertLimits(list(rows), *[timedelta(days=1)] * 3), [])
     assert "\n• shop-2: f.xml: it is of company" in compose(found).text
 
 

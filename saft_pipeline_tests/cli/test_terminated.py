@@ -16,7 +16,7 @@ import httpx
 import psycopg
 import pytest
 
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.store.model import CANCELLED
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.own_home import own_home
@@ -136,7 +136,7 @@ def backfill(loaded_before: dict[str, Says], up: Held, store: Store) -> Held:
     """A backfill of all of them."""
     keys = [partition_of(file) for file in store.files(limit=1000)]
     up.wait_for_page()
-    answer = up.asked(_BACKFILL, assets=[{"path": [name]} for name in ASSETS], keys=keys)
+    answer = up.asked(_BACKFILL, assets=[{"path": [name]} for name in FILE_ASSETS], keys=keys)
     assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
     _wait_for(up.is_waited_for)
     return up

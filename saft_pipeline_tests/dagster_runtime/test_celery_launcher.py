@@ -27,7 +27,7 @@ from saft_pipeline.defs.sensors import tick
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.loading.sources import enter_local
 from saft_pipeline.settings import load
-from saft_pipeline.store.model import LedgerFile, Seen
+from saft_pipeline.store.model import LedgerFile, SeenFile
 from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures import celery
@@ -137,7 +137,7 @@ def slow(machines: Machines) -> Iterator[Slow]:
         server.settimeout(90)
         machines.env["SFTP_PORT"] = str(server.getsockname()[1])
         source = load(machines.env).sources[0].source
-        seen = Seen("f.xml", "f.xml", None, 10, datetime(2026, 1, 1, tzinfo=UTC))
+        seen = SeenFile("f.xml", "f.xml", None, 10, datetime(2026, 1, 1, tzinfo=UTC))
         machines.store.observe(source, [seen], whole=False)
         yield Slow(machines.store.files(source=source)[0], server)
 

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import yaml
 
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
@@ -140,7 +140,7 @@ def test_all_ways_to_load_work_where_daemon_and_web_server_lack_us(
     (file,) = store.files(path="polled.xml")
     first = file.run_id
 
-    assets = [{"path": [name]} for name in ASSETS]
+    assets = [{"path": [name]} for name in FILE_ASSETS]
     answer = asked(chart, BACKFILL, keys=[partition_of(file)], assets=assets)
     assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess"
     until(lambda: store.files(path="polled.xml")[0].run_id != first, tmp_path)

@@ -10,7 +10,7 @@ import pytest
 from dagster import DagsterEventType
 
 from saft_pipeline.dagster_runtime import partitions
-from saft_pipeline.dagster_runtime.names import ASSETS, CLAIM_TAG, JOB
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILE_ASSETS, JOB
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
@@ -39,13 +39,13 @@ def of_file(polled: Polled, name: str) -> Counter[tuple[str, str]]:
 
 
 def test_a_good_file_is_told_once_for_each_asset(polled: Polled) -> None:
-    assert of_file(polled, "good") == {("ASSET_MATERIALIZATION", asset): 1 for asset in ASSETS}
+    assert of_file(polled, "good") == {("ASSET_MATERIALIZATION", asset): 1 for asset in FILE_ASSETS}
 
 
 def test_a_broken_file_is_told_as_meant_and_with_its_reason(polled: Polled) -> None:
     """The reason stands at each asset that the file lacks, where who looks at it finds it."""
-    meant = {("ASSET_MATERIALIZATION_PLANNED", asset): 1 for asset in ASSETS[1:]}
-    reasons = {("ASSET_OBSERVATION", asset): 1 for asset in ASSETS[1:]}
+    meant = {("ASSET_MATERIALIZATION_PLANNED", asset): 1 for asset in FILE_ASSETS[1:]}
+    reasons = {("ASSET_OBSERVATION", asset): 1 for asset in FILE_ASSETS[1:]}
     assert of_file(polled, "broken") == {
         ("ASSET_MATERIALIZATION", "raw_xml"): 1,
         **reasons,
@@ -98,7 +98,7 @@ def test_a_storage_of_dagsters_own_is_told_the_same(
 
 
 def test_partitions_are_told_by_the_key_that_the_sensor_registered(polled: Polled) -> None:
-    known = polled.runs.instance.get_dynamic_partitions(str(partitions.files.name))
+    known = polled.runs.instance.get_dynamic_partitions(str(partitions.FILE_PARTITIONS.name))
     events = polled.runs.instance.all_logs(polled.run.run_id, of_type=KINDS)
     told_of = {e.dagster_event.partition for e in events if e.dagster_event} - {None}
     assert told_of <= set(known)

@@ -13,11 +13,11 @@ from saft_pipeline.dagster_runtime.location import (
     REPOSITORY_TAG,
     Location,
     NoLocationError,
-    find,
+    find_location,
     require_own_keys,
 )
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG
-from saft_pipeline.dagster_runtime.partitions import files_of
+from saft_pipeline.dagster_runtime.partitions import file_partitions
 from saft_pipeline.dagster_runtime.submission import adopt_partitions
 from saft_pipeline.settings import Settings, load
 from saft_pipeline_tests.dagster_runtime.neighbours import ours_seen, seen_by_daemon
@@ -45,9 +45,9 @@ def test_a_neighbours_sensor_of_our_name_is_not_ours(
 ) -> None:
     seen_by_daemon(instance, "their_location", cursor=cursor)
     with pytest.raises(NoLocationError, match=r"not seen our sensor.*their_location"):
-        find(instance, OURS)
+        find_location(instance, OURS)
     with pytest.raises(NoLocationError, match="in the code location their_location"):
-        find(instance, of("ours", DAGSTER_LOCATION="their_location"))
+        find_location(instance, of("ours", DAGSTER_LOCATION="their_location"))
 
 
 def test_ours_is_found_beside_a_neighbours_sensor_of_our_name(
@@ -55,13 +55,13 @@ def test_ours_is_found_beside_a_neighbours_sensor_of_our_name(
 ) -> None:
     seen_by_daemon(instance, "their_location")
     ours = ours_seen(instance, OURS, "finance", "ours")
-    assert find(instance, OURS) == ours
+    assert find_location(instance, OURS) == ours
 
 
 def test_each_team_that_uses_this_package_finds_its_own(instance: dg.DagsterInstance) -> None:
     ours = ours_seen(instance, OURS, "finance", "ours")
     theirs = ours_seen(instance, THEIRS, "sales", "theirs")
-    assert (find(instance, OURS), find(instance, THEIRS)) == (ours, theirs)
+    assert (find_location(instance, OURS), find_location(instance, THEIRS)) == (ours, theirs)
 
 
 def test_what_writes_elsewhere_is_named_and_taken_only_if_a_setting_says_so(
@@ -69,8 +69,8 @@ def test_what_writes_elsewhere_is_named_and_taken_only_if_a_setting_says_so(
 ) -> None:
     there = ours_seen(instance, THEIRS, "sales")
     with pytest.raises(NoLocationError, match=r"sales \(db.example.test:5432/theirs\).*LOCATION"):
-        find(instance, OURS)
-    assert find(instance, of("ours", DAGSTER_LOCATION="sales")) == there
+        find_location(instance, OURS)
+    assert find_location(instance, of("ours", DAGSTER_LOCATION="sales")) == there
 
 
 def test_the_prefix_is_not_taken_from_a_neighbours_run_of_our_jobs_name(
@@ -85,7 +85,7 @@ def test_the_prefix_is_not_taken_from_a_neighbours_run_of_our_jobs_name(
     definitions = dg.Definitions(assets=[their_files], jobs=[job])
     resolved = definitions.resolve_job_def("load_files_job")
     assert resolved.execute_in_process(instance=instance).success
-    assert find(instance, OURS).prefix == ()
+    assert find_location(instance, OURS).prefix == ()
 
 
 def test_assets_of_the_same_keys_with_other_tables_are_refused(
@@ -147,4 +147,4 @@ def test_files_loaded_below_a_prefix_before_it_had_partitions_are_adopted(
     instance.report_runless_asset_event(made)
     instance.add_dynamic_partitions("saft_files", ["a~1", "theirs~2"])
     adopt_partitions(instance, ("ours",))
-    assert instance.get_dynamic_partitions(str(files_of(("ours",)).name)) == ["a~1"]
+    assert instance.get_dynamic_partitions(str(file_partitions(("ours",)).name)) == ["a~1"]

@@ -20,7 +20,7 @@ import yaml
 
 from saft_pipeline.dagster_runtime import partitions, retention, runs
 from saft_pipeline.dagster_runtime.location import Location
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import load
 from saft_pipeline.store.migrate import migrate
@@ -126,8 +126,10 @@ def assert_loaded(place: Neighbourhood, ledger: Store, path: str) -> str:
     (file,) = ledger.files(path=path)
     assert file.status == "loaded", file.error
     key = partition_of(file)
-    for asset in ASSETS:
-        found = place.instance.get_status_by_partition(dg.AssetKey(asset), [key], partitions.files)
+    for asset in FILE_ASSETS:
+        found = place.instance.get_status_by_partition(
+            dg.AssetKey(asset), [key], partitions.FILE_PARTITIONS
+        )
         assert found
         assert str(found[key]) == "AssetPartitionStatus.MATERIALIZED"
     assert file.run_id
@@ -158,7 +160,7 @@ def test_started_by_the_pages_backfill(
 ) -> None:
     path, first = sensed
     (file,) = ledger.files(path=path)
-    assets = [{"path": [name]} for name in ASSETS]
+    assets = [{"path": [name]} for name in FILE_ASSETS]
     answer = place.page(BACKFILL, keys=[partition_of(file)], assets=assets)
     assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess"
     place.backfill()
@@ -205,7 +207,7 @@ def test_what_others_do_is_neither_read_nor_told_nor_deleted(
         run_of_theirs(place.instance, job, "their_asset"),
         run_of_theirs(place.instance, job, "another_team/invoices", location=ANOTHER_TEAM),
     ]
-    partitions_of_theirs = str(partitions.files_of((ANOTHER_TEAM,)).name)
+    partitions_of_theirs = str(partitions.file_partitions((ANOTHER_TEAM,)).name)
     place.instance.add_dynamic_partitions(partitions_of_theirs, ["a~0123456789ab"])
     with services(place.settings) as opened:
         assert opened.location == place.location

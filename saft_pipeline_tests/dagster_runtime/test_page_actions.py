@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
@@ -179,7 +179,7 @@ def test_deleted_partition_stays_loaded_and_comes_back_with_the_next_version(pag
 def test_reported_materialization_is_the_pages_alone(page: Page) -> None:
     file = page.put(broken("FT R/1"), "failed")
     key = partition_of(file)
-    for asset in ASSETS:
+    for asset in FILE_ASSETS:
         page.ask(REPORT, key={"path": [asset]}, keys=[key])
     assert key in page.shown("invoices")[0]
     assert page.file(file.path).status == "failed"

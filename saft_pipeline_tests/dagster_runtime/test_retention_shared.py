@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.partitions import files_of
+from saft_pipeline.dagster_runtime.partitions import file_partitions
 from saft_pipeline.dagster_runtime.retention import Pruned
 from saft_pipeline.settings import Settings, load
 from saft_pipeline_tests.dagster_runtime.neighbours import (
@@ -70,7 +70,7 @@ def test_partitions_of_another_team_that_uses_this_package_stay(
 ) -> None:
     ours_seen(instance, load(), "saft_pipeline.definitions")
     ours_seen(instance, elsewhere(), "their_location", "theirs")
-    theirs = str(files_of(("theirs",)).name)
+    theirs = str(file_partitions(("theirs",)).name)
     instance.add_dynamic_partitions(theirs, ["a~0123456789ab"])
     run_of_theirs(instance, "load_files_job")
     ended(instance)
@@ -82,7 +82,7 @@ def test_of_a_prefix_only_its_own_partitions_and_runs_go(instance: dg.DagsterIns
     ours_seen(instance, load(), "finance", "ours")
     ours_seen(instance, elsewhere(), "saft_pipeline.definitions")
     ended(instance)
-    instance.add_dynamic_partitions(str(files_of(("ours",)).name), ["b~0123456789ab"])
+    instance.add_dynamic_partitions(str(file_partitions(("ours",)).name), ["b~0123456789ab"])
     assert prune(instance, soon()) == Pruned(partitions=1)
     assert count(instance, "runs") == 1
 

@@ -185,7 +185,7 @@ def test_an_error_is_told_by_its_root_alone() -> None:
         "a.b.DeepError: what went wrong: here\n", ["  File x"], "DeepError"
     )
     outer = SerializableErrorInfo("Outer: around it", ["  File y"], "Outer", cause=root)
-    assert runs.plain(outer) == "what went wrong: here"
+    assert runs.plain_reason(outer) == "what went wrong: here"
 
 
 @pytest.fixture(name="here")
@@ -231,6 +231,7 @@ def test_a_run_whose_lease_is_alive_goes_on(
 
 def test_a_tag_that_is_no_number_stops_nobody_who_counts_files() -> None:
     counted = [
-        runs.files_of(dg.DagsterRun("job", tags={FILES_TAG: told})) for told in ("3", "many", "")
+        runs.number_of_files(dg.DagsterRun("job", tags={FILES_TAG: told}))
+        for told in ("3", "many", "")
     ]
     assert counted == [3, 1, 1]

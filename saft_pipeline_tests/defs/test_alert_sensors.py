@@ -18,7 +18,7 @@ from saft_pipeline.dagster_runtime.names import CLAIM_TAG
 from saft_pipeline.definitions import build_defs, defs
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.resources import Pipeline
-from saft_pipeline.store.model import Failure, Seen
+from saft_pipeline.store.model import Failure, SeenFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.alerts.hook_server import Hook, hook_server
 from saft_pipeline_tests.alerts.mail_server import mail_server
@@ -71,7 +71,7 @@ def said(result: dg.SensorResult) -> str:
 
 def failed(store: Store, *paths: str) -> None:
     """Have files fail, with the reason that they are broken."""
-    seen = [Seen(p, p, None, 1, datetime.now(UTC)) for p in paths]
+    seen = [SeenFile(p, p, None, 1, datetime.now(UTC)) for p in paths]
     store.observe("s", seen, whole=False)
     files = store.claim("claim-1", lease=timedelta(minutes=1), source="s")
     store.fail("claim-1", [Failure(f.id, "it is broken") for f in files])

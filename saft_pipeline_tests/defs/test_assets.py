@@ -16,7 +16,7 @@ from dagster import DagsterEventType, DagsterRunStatus
 
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.store.errors import TransientStoreError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
@@ -39,9 +39,9 @@ AFTER_READING = CONTRACT - {"raw_xml"}
 def statuses(runs: LocalRuns, partition: str) -> dict[str, str | None]:
     """The colour of a partition in the UI, asset by asset."""
     found: dict[str, str | None] = {}
-    for asset in ASSETS:
+    for asset in FILE_ASSETS:
         by_partition = runs.instance.get_status_by_partition(
-            dg.AssetKey(asset), [partition], partitions.files
+            dg.AssetKey(asset), [partition], partitions.FILE_PARTITIONS
         )
         status = by_partition[partition] if by_partition else None
         found[asset] = status.value if status else None
@@ -82,7 +82,7 @@ def updated_at(store: Store, path: str = "f.xml") -> object:
 
 
 def test_the_assets_are_those_of_the_contract() -> None:
-    assert set(ASSETS) == CONTRACT
+    assert set(FILE_ASSETS) == CONTRACT
 
 
 @pytest.mark.parametrize("path", ["good.xml", "sub/warned.xml", "twin.xml"])

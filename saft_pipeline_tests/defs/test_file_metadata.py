@@ -16,7 +16,7 @@ from dagster import DagsterEventType
 from saft_pipeline.artifacts.local import Artifacts, LocalArtifacts
 from saft_pipeline.defs import file_metadata
 from saft_pipeline.loading.file_load import Load
-from saft_pipeline.loading.read import Reading, Rejection, State
+from saft_pipeline.loading.read import Reading, RejectedState, Rejection
 from saft_pipeline.saft.records import Header
 from saft_pipeline.store.model import Outcome
 from saft_pipeline.store.spool import FileRows
@@ -106,8 +106,8 @@ def test_a_fault_that_passes_leaves_nothing_to_do() -> None:
     )
 
 
-@pytest.mark.parametrize("state", get_args(State))
-def test_every_state_of_a_failure_has_its_cure(state: State) -> None:
+@pytest.mark.parametrize("state", get_args(RejectedState))
+def test_every_state_of_a_failure_has_its_cure(state: RejectedState) -> None:
     load = Load(ledger_file("f.xml"), rejection=Rejection("why", state))
     assert file_metadata.of_failure(load)["to do"]
 

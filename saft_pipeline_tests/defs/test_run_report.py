@@ -8,7 +8,7 @@ from dagster import DagsterRunStatus
 
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
-from saft_pipeline.dagster_runtime.names import ASSETS
+from saft_pipeline.dagster_runtime.names import FILE_ASSETS
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
 from saft_pipeline.defs import file_metadata
 from saft_pipeline.store.store import Store
@@ -40,8 +40,10 @@ def test_if_batches_break_events_go_the_documented_way_with_one_warning(
     (warning,) = loaded(project, runs, monkeypatch)
     assert "one by one" in warning
     keys = [partition_of(file) for file in store.files(state="loaded")]
-    for asset in ASSETS:
-        found = runs.instance.get_status_by_partition(dg.AssetKey(asset), keys, partitions.files)
+    for asset in FILE_ASSETS:
+        found = runs.instance.get_status_by_partition(
+            dg.AssetKey(asset), keys, partitions.FILE_PARTITIONS
+        )
         assert found
         assert {k: v and v.value for k, v in found.items()} == dict.fromkeys(keys, "MATERIALIZED")
 

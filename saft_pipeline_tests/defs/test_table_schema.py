@@ -19,7 +19,7 @@ TABLES = (
     *("companies", "customers", "invoices", "invoice_lines", "invoice_files"),
     "invoice_file_links",
 )
-REPORTS = {"vat_summary": ["company_id", *vat.COLUMNS], "sales_by_day": sales.COLUMNS}
+REPORTS = {"vat_summary": ["company_id", *vat.VAT_COLUMNS], "sales_by_day": sales.SALES_COLUMNS}
 ALL = ("parsed_json", *TABLES, *REPORTS)
 # What the database, the ledger or the server says, and no file.
 NOT_OF_THE_FILE = {

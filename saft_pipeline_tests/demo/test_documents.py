@@ -12,8 +12,8 @@ import pytest
 from lxml import etree
 
 from saft_pipeline.demo.companies import BRANCHES, Branch
-from saft_pipeline.demo.documents import Period, audit_file, control_totals
-from saft_pipeline.demo.invoices import Invoice, Till, document
+from saft_pipeline.demo.documents import Period, audit_file, file_totals
+from saft_pipeline.demo.invoices import SampleInvoice, Till, document_at
 from saft_pipeline_tests.saft.documents import reading
 from saft_pipeline_tests.saft.independent import text_at, wild
 
@@ -35,8 +35,8 @@ def faults(content: bytes) -> str:
     return "" if checker.validate(etree.fromstring(content)) else str(checker.error_log)
 
 
-def invoices_of(branch: Branch) -> Sequence[Invoice]:
-    return [document(Till(branch, branch.till, per_day=8), step) for step in range(64)]
+def invoices_of(branch: Branch) -> Sequence[SampleInvoice]:
+    return [document_at(Till(branch, branch.till, per_day=8), step) for step in range(64)]
 
 
 def whole(branch: Branch) -> bytes:
@@ -90,7 +90,7 @@ def test_control_totals_are_what_the_lines_sum_up_to(
 
 def test_totals_of_several_like_it_are_a_multiple() -> None:
     invoices = invoices_of(BRANCHES[0])
-    assert control_totals(invoices).times(3) == control_totals([*invoices, *invoices, *invoices])
+    assert file_totals(invoices).times(3) == file_totals([*invoices, *invoices, *invoices])
 
 
 def test_what_is_paid_at_once_is_the_gross_total() -> None:

@@ -16,7 +16,7 @@ from saft_pipeline.demo.generator import WRONG, Sample, invoice_file, samples, w
 from saft_pipeline.saft.errors import ContentError, IncompleteError
 from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.saft.filename import branch_of
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.rules.checker import check
 from saft_pipeline.saft.rules.checks import summaries
 from saft_pipeline_tests.demo.test_documents import faults, needs_schema, summed
@@ -264,7 +264,7 @@ def test_a_large_file_is_valid(large: Counted) -> None:
 
 def test_a_large_file_loads_without_a_warning(large: Counted) -> None:
     large.seek(0)
-    with read(large, name="large.xml") as document:
+    with read_document(large, name="large.xml") as document:
         records = sum(1 for _ in document)
     assert document.warnings == []
     assert records > 4000

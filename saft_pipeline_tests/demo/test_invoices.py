@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saft_pipeline.demo.companies import BRANCHES, TAX_PERCENTAGES
-from saft_pipeline.demo.invoices import ROUND, Invoice, Till, document
+from saft_pipeline.demo.invoices import ROUND, SampleInvoice, Till, document_at
 
 steps = st.integers(0, 5000)
 tills = st.builds(Till, st.sampled_from(BRANCHES), st.integers(1, 99999), st.integers(1, 500))
 
 
-def written(till: Till, count: int = 400) -> list[Invoice]:
-    return [document(till, step) for step in range(count)]
+def written(till: Till, count: int = 400) -> list[SampleInvoice]:
+    return [document_at(till, step) for step in range(count)]
 
 
 @given(tills, steps)
 def test_a_document_is_the_same_whenever_it_is_asked_for(till: Till, step: int) -> None:
-    assert document(till, step) == document(till, step)
+    assert document_at(till, step) == document_at(till, step)
 
 
 @pytest.mark.parametrize("per_day", [1, 12, 5000])
@@ -48,7 +48,7 @@ def test_tills_are_open_from_nine_to_seven() -> None:
 
 @given(tills, steps)
 def test_each_line_is_its_quantity_times_its_price(till: Till, step: int) -> None:
-    for line in document(till, step).lines:
+    for line in document_at(till, step).lines:
         exact = line.quantity * line.product.unit_price
         assert abs(line.amount - exact) <= Decimal("0.005")
         assert line.amount.as_tuple().exponent == -2
@@ -56,7 +56,7 @@ def test_each_line_is_its_quantity_times_its_price(till: Till, step: int) -> Non
 
 @given(tills, steps)
 def test_tax_is_rounded_once_a_rate(till: Till, step: int) -> None:
-    found = document(till, step)
+    found = document_at(till, step)
     tax = Decimal(0)
     for code, percentage in TAX_PERCENTAGES[till.branch.region].items():
         base = sum(x.amount for x in found.lines if x.product.tax_code == code)
@@ -66,13 +66,13 @@ def test_tax_is_rounded_once_a_rate(till: Till, step: int) -> None:
 
 @given(tills, steps)
 def test_gross_is_net_and_tax(till: Till, step: int) -> None:
-    found = document(till, step)
+    found = document_at(till, step)
     assert found.net_total == sum(line.amount for line in found.lines)
     assert found.gross_total == found.net_total + found.tax_payable
 
 
 def test_a_credit_note_takes_back_lines_of_an_invoice_before_it() -> None:
-    before: dict[str, Invoice] = {}
+    before: dict[str, SampleInvoice] = {}
     for found in written(Till(BRANCHES[0], 1)):
         if found.reference:
             assert set(found.lines) <= set(before[found.reference].lines)
@@ -106,6 +106,6 @@ def test_hashes_look_like_signatures_and_differ() -> None:
 
 
 def test_the_series_is_named_after_till_and_year() -> None:
-    first = document(Till(BRANCHES[0], 202, 1, datetime.fromisoformat("2024-05-01T09:00")), 0)
+    first = document_at(Till(BRANCHES[0], 202, 1, datetime.fromisoformat("2024-05-01T09:00")), 0)
     assert (first.invoice_no, first.atcud) == ("FR 202Y2024/1", "AFR00202-1")
     assert ROUND[0][0] == "FR"

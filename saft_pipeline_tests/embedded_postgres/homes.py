@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.embedded_postgres import server as pg_server
-from saft_pipeline.embedded_postgres.place import place_of
+from saft_pipeline.embedded_postgres.place import server_place
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 
 Process: TypeAlias = subprocess.Popen[str]
@@ -111,4 +111,4 @@ def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
 
 
 def stopped(home: Path) -> bool:
-    return not pg_server.running(place_of(home))
+    return not pg_server.running(server_place(home))

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.embedded_postgres import place
-from saft_pipeline.embedded_postgres.place import claim, place_of
+from saft_pipeline.embedded_postgres.place import claim, server_place
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from saft_pipeline_tests.embedded_postgres.homes import (
     Starts,
@@ -55,7 +55,7 @@ def test_a_home_that_is_closed_while_its_server_runs_stays_served(home: Path) ->
 
 @as_root
 def test_account_of_roots_server_is_no_user_of_it(home: Path, server: EmbeddedPostgres) -> None:
-    place, url = place_of(home), server.url("postgres")
+    place, url = server_place(home), server.url("postgres")
 
     def connect() -> None:
         os.setgid(place.gid)

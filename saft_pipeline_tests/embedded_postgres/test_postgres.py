@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 
 from saft_pipeline.embedded_postgres import server as pg_server
-from saft_pipeline.embedded_postgres.place import place_of
+from saft_pipeline.embedded_postgres.place import server_place
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.embedded_postgres.homes import (
     Starts,
@@ -164,7 +164,7 @@ def test_deep_or_odd_home_has_its_socket_elsewhere(home: Path, name: str) -> Non
     (home / "postgres").rename(home / name / "postgres")
     with EmbeddedPostgres(home / name) as server:
         assert value(server.url("postgres"), "select 1") == 1
-        sockets = place_of(home / name).sockets
+        sockets = server_place(home / name).sockets
     assert not sockets.is_relative_to(home)
     shutil.rmtree(sockets.parent)
 

@@ -13,7 +13,7 @@ from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import FIRST_GROUP_FILES, Arrived, Group
 from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.poll import Claim
-from saft_pipeline.loading.reader_process import SMALL, FileReader
+from saft_pipeline.loading.reader_process import SMALL_FILE, FileReader
 from saft_pipeline.loading.servers import quirks_of
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Sftp
@@ -83,7 +83,7 @@ def test_what_is_begun_was_read(two_runs: Claims) -> None:
 
 
 def test_from_a_large_file_on_groups_are_left_to_the_run(two_runs: Claims) -> None:
-    begun = begun_after(*two_runs(b"<a>" + bytes(SMALL)))
+    begun = begun_after(*two_runs(b"<a>" + bytes(SMALL_FILE)))
     assert begun
     begun.loader.close()
     first, second = begun.items

@@ -153,7 +153,7 @@ def test_a_bomb_that_lies_about_its_size_is_stopped_on_the_way(tmp_path: Path) -
 def test_what_unpacks_to_more_than_any_export_is_refused_by_its_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looked: bool
 ) -> None:
-    monkeypatch.setattr(archives, "MOST_BYTES", 99)
+    monkeypatch.setattr(archives, "MOST_UNPACKED", 99)
     packed = Zip(zip_of({"b.xml": b"<b/>" * 25}, zipfile.ZIP_STORED))
     with pytest.raises(ArchiveError, match="more than 99 bytes: send it in parts"):
         packed.members(is_xml) if looked else packed.taken_out("b.xml", FILE, tmp_path)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saft_pipeline.loading.last_listing import WHOLE_EVERY, LastListing
-from saft_pipeline.sftp.model import Listing, Problem, RemoteFile, RemoteFiles
+from saft_pipeline.sftp.model import Listing, ListingProblem, RemoteFile, RemoteFiles
 
 
 class Clock:
@@ -73,7 +73,7 @@ def test_what_did_not_reach_the_ledger_is_told_again() -> None:
 def test_a_listing_that_broke_off_takes_nothing_for_vanished() -> None:
     last = LastListing()
     last.news(of(a=1, b=1))
-    broken = Listing(of(a=1, c=1).files, [Problem(b"x", "broke off", folder=True)])
+    broken = Listing(of(a=1, c=1).files, [ListingProblem(b"x", "broke off", folder=True)])
     assert told(last, broken) == (["c"], False)
 
 

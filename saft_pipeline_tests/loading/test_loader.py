@@ -14,13 +14,14 @@ import pytest
 from saft_pipeline import __version__
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.errors import SourceError
-from saft_pipeline.loading.file_load import TABLES, GroupRows, Load
+from saft_pipeline.loading.file_load import GroupRows, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader
 from saft_pipeline.loading.poll import Claim
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.saft import reader
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.store.model import Failure
+from saft_pipeline.store.spool import SPOOLED_TABLES
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
     Project,
@@ -61,7 +62,7 @@ def loader_of(settings: Settings, store: Store, owner: str) -> Loader:
 
 def through(loader: Loader, store: Store, claim: Claim) -> Sequence[Load]:
     rows = GroupRows(claim.owner, loader.finish_reading(loader.read(loader.fetch(claim.files))))
-    for table in TABLES:
+    for table in SPOOLED_TABLES:
         store.stage(rows.spools(table))
     rows.outcomes = store.publish(
         claim.owner, rows.publications, run_id="r", saft_version=__version__
@@ -185,7 +186,7 @@ def test_a_fault_of_ours_in_one_file_harms_no_other(
     def read(source: Any, *, name: str) -> Any:
         if name == "odd.xml":
             raise ZeroDivisionError("a bug")
-        return reader.read(source, name=name)
+        return reader.read_document(source, name=name)
 
     monkeypatch.setattr("saft_pipeline.loading.read.read", read)
     for name in ("odd.xml", "good.xml"):

@@ -16,7 +16,7 @@ from saft_pipeline.loading.poll import Poll, tell
 from saft_pipeline.loading.rounds import Round
 from saft_pipeline.loading.taking import take
 from saft_pipeline.settings import Settings, load
-from saft_pipeline.sftp.model import Listing, Problem, RemoteFiles
+from saft_pipeline.sftp.model import Listing, ListingProblem, RemoteFiles
 from saft_pipeline.store.model import CANCELLED, Failure
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, poll_once
@@ -295,7 +295,7 @@ def test_a_login_that_was_refused_is_not_sent_again(
 def test_a_folder_that_cannot_be_read_is_told_and_is_no_file(
     project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problem = Problem(b"closed", "the folder can't be read", folder=True)
+    problem = ListingProblem(b"closed", "the folder can't be read", folder=True)
     monkeypatch.setattr(
         "saft_pipeline_tests.fixtures.project.look", lambda _: Listing(RemoteFiles(), [problem])
     )

@@ -12,7 +12,7 @@ from saft_pipeline.artifacts.local import LocalArtifacts
 from saft_pipeline.artifacts.remote import RemoteArtifacts
 from saft_pipeline.loading import reader_process
 from saft_pipeline.loading.read import FileToRead, Reading
-from saft_pipeline.loading.reader_process import WORTH_IT, FileReader
+from saft_pipeline.loading.reader_process import FILES_WORTH_IT, FileReader
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.store.spool import Spool
 from saft_pipeline_tests.fixtures.project import broken, half, one_invoice
@@ -65,7 +65,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileReade
     """A reader whose process is there, whatever this machine has."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     reader = FileReader(LocalArtifacts(tmp_path / "apart"))
-    reader.expect(WORTH_IT)
+    reader.expect(FILES_WORTH_IT)
     assert reader._process
     yield reader
     reader.close()
@@ -105,12 +105,12 @@ def test_when_the_process_is_killed_reading_goes_on_here(apart: FileReader) -> N
 
 
 def test_a_large_file_is_read_here(apart: FileReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_process, "SMALL", 1000)
+    monkeypatch.setattr(reader_process, "SMALL_FILE", 1000)
     assert apart.read(JOBS).done()
 
 
 def test_a_few_files_start_no_process(reader: FileReader) -> None:
-    reader.expect(WORTH_IT - 1)
+    reader.expect(FILES_WORTH_IT - 1)
     assert reader._process is None
 
 
@@ -118,7 +118,7 @@ def test_one_processor_starts_no_process(
     reader: FileReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    reader.expect(WORTH_IT)
+    reader.expect(FILES_WORTH_IT)
     assert reader._process is None
 
 

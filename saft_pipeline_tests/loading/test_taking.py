@@ -11,7 +11,7 @@ from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.loading.rounds import Round
 from saft_pipeline.loading.taking import MOST_AHEAD, take
 from saft_pipeline.settings import SourceSettings, load
-from saft_pipeline.store.model import Seen
+from saft_pipeline.store.model import SeenFile
 from saft_pipeline.store.store import Store
 
 EARLY = datetime(2025, 6, 15, tzinfo=UTC)
@@ -20,7 +20,8 @@ EARLY = datetime(2025, 6, 15, tzinfo=UTC)
 def told(store: Store, files: int, *, name: str = "a", size: int = 10, **settings: int) -> Poll:
     """A source in which so many files were seen, each a second younger than the one before."""
     seen = [
-        Seen(f"{n}.xml", f"{n}.xml", None, size, EARLY + timedelta(seconds=n)) for n in range(files)
+        SeenFile(f"{n}.xml", f"{n}.xml", None, size, EARLY + timedelta(seconds=n))
+        for n in range(files)
     ]
     store.observe(name, seen, whole=False)
     return Poll(SourceSettings.model_validate({**dict(load({})), **settings, "source": name}))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.processes.child_logs import Format, LogFiles, LogLines, Logs
+from saft_pipeline.processes.child_logs import LogFiles, LogFormat, LogLines, Logs
 
 
 def run(logs: Logs, program: str) -> None:
@@ -21,7 +21,7 @@ def run(logs: Logs, program: str) -> None:
     logs.close()
 
 
-def lines_of(form: Format, program: str) -> list[str]:
+def lines_of(form: LogFormat, program: str) -> list[str]:
     out = io.StringIO()
     run(LogLines(form, out), program)
     return out.getvalue().splitlines()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.embedded_postgres.place import place_of
+from saft_pipeline.embedded_postgres.place import server_place
 from saft_pipeline.embedded_postgres.server import answers
 from saft_pipeline.processes import supervisor as module
 from saft_pipeline.processes.child_logs import LogFiles
@@ -124,7 +124,7 @@ def test_a_killed_postgres_is_started_again(
     os.kill(postmaster(home), signal.SIGKILL)
     assert eventually(lambda: stopped(home))
     assert list(supervisor.mend()) == ["the embedded Postgres did not answer; started again"]
-    assert answers(place_of(home))
+    assert answers(server_place(home))
 
 
 def test_a_child_that_is_killed_while_others_start_is_started_again(

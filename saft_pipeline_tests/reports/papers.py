@@ -13,12 +13,12 @@ from psycopg import sql
 
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.saft.filename import branch_of
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.records import Header, Totals
 from saft_pipeline.store.migrate import migrate
-from saft_pipeline.store.model import FetchedContent, Publication, Seen
+from saft_pipeline.store.model import FetchedContent, Publication, SeenFile
 from saft_pipeline.store.postgres import PostgresTransport
-from saft_pipeline.store.spool import TABLES, FileRows
+from saft_pipeline.store.spool import SPOOLED_TABLES, FileRows
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.saft.documents import HEADER, document, sales
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS
@@ -105,7 +105,7 @@ def empty(url: str) -> None:
 
 def load(store: Store, content: bytes, name: str = "f.xml") -> None:
     """Have a file's rows in the tables, as a run puts them there."""
-    seen = Seen(name, name, branch_of(name), len(content), at(0))
+    seen = SeenFile(name, name, branch_of(name), len(content), at(0))
     store.observe(SOURCE, [seen], whole=False)
     by, known = owner(), store.files(source=SOURCE, path=name)[0]
     store.claim(by, lease=LEASE, ids=[known.id])
@@ -115,14 +115,14 @@ def load(store: Store, content: bytes, name: str = "f.xml") -> None:
     )
     rows = FileRows(settled.ledger_id)
     publication = _spool(content, name, rows)
-    for table in TABLES:
+    for table in SPOOLED_TABLES:
         store.stage([rows.spools[table]])
     (outcome,) = store.publish(by, [publication], run_id="run-1", saft_version=VERSION)
     assert outcome.status == "loaded", outcome.error
 
 
 def _spool(content: bytes, name: str, rows: FileRows) -> Publication:
-    with read(io.BytesIO(content), name=name) as opened:
+    with read_document(io.BytesIO(content), name=name) as opened:
         records = list(opened)
     for record in records:
         rows.write(record)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from saft_pipeline.reports.gaps import continuity, gaps
+from saft_pipeline.reports.gaps import continuity, gaps_report
 from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports
@@ -85,5 +85,5 @@ def test_only_what_was_loaded_since_is_read(
     with psycopg.connect(migrated) as connection:
         connection.execute("update saft.series set numbers = '{[1,9)}' where series = 'FT B'")
     load(store, file_of(invoice("FT A/2", "AAAAAAAA-2", 1)), "1.xml")
-    after, whole = continuity(source), gaps(source, Selection())
+    after, whole = continuity(source), gaps_report(source, Selection())
     assert (after.figures["gaps"], whole.figures["gaps"]) == (0, 1)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from saft_pipeline.reports.language import is_absent
-from saft_pipeline.reports.sales import sales
+from saft_pipeline.reports.sales import sales_report
 from saft_pipeline.reports.selection import Selection
-from saft_pipeline.reports.vat import vat
+from saft_pipeline.reports.vat import vat_report
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.reports.independent import Rate, half_up, signed, vat_rows
@@ -33,7 +33,7 @@ def corpus(name: str) -> bytes:
 
 
 def reported(source: Reports) -> dict[Rate, tuple[Decimal, Decimal]]:
-    frame = vat(source, Selection()).table.frame
+    frame = vat_report(source, Selection()).table.frame
     rows = frame.drop(columns="company_id").itertuples(index=False, name=None)
     found = {(*row[:3], None if is_absent(row[3]) else row[3]): row[4:] for row in rows}
     assert found
@@ -53,7 +53,7 @@ def test_the_difference_to_tax_payable_is_explained_to_the_cent(
 ) -> None:
     content = corpus(name)
     load(store, content)
-    compared = vat(source, Selection()).tables[1].frame
+    compared = vat_report(source, Selection()).tables[1].frame
     payable: dict[str, Decimal] = defaultdict(Decimal)
     for (_, day), amount in signed([content], "tax_payable").items():
         payable[day[:7]] += amount
@@ -69,7 +69,7 @@ def test_sales_are_those_of_the_xml_to_the_cent(source: Reports, store: Store, t
     files = [corpus(name) for name in TOGETHER]
     for name, content in zip(TOGETHER, files, strict=True):
         load(store, content, f"{name}.xml")
-    days = sales(source, Selection()).table.frame
+    days = sales_report(source, Selection()).table.frame
     found = {
         (c, d): v
         for c, d, v in zip(days["company_id"], days["invoice_date"], days[total], strict=True)
@@ -79,5 +79,5 @@ def test_sales_are_those_of_the_xml_to_the_cent(source: Reports, store: Store, t
 
 def test_the_example_of_104_differs_by_a_cent_of_rounding(source: Reports, store: Store) -> None:
     load(store, corpus("php-idemo"))
-    report = vat(source, Selection())
+    report = vat_report(source, Selection())
     assert report.verdict == "The documents' TaxPayable is 0.01 more than this VAT: rounding +0.01."

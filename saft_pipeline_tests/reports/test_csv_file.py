@@ -9,45 +9,47 @@ from typing import Any
 
 import pytest
 
-from saft_pipeline.reports.columns import Kind
+from saft_pipeline.reports.columns import ColumnKind
 from saft_pipeline.reports.csv_file import BOM, write
 from saft_pipeline.reports.language import PORTUGUESE, Language
-from saft_pipeline.reports.sheets import Column, Sheet
+from saft_pipeline.reports.sheets import Sheet, SheetColumn
 
 
-def written(kind: Kind, value: Any, *, excel: Language | None = None) -> str:
+def written(kind: ColumnKind, value: Any, *, excel: Language | None = None) -> str:
     out = io.StringIO(newline="")
-    assert write(Sheet("s", (Column("vat", kind),), [(value,)]), out, excel=excel) == 1
+    assert write(Sheet("s", (SheetColumn("vat", kind),), [(value,)]), out, excel=excel) == 1
     return out.getvalue()
 
 
 @pytest.mark.parametrize(
     ("kind", "value", "data", "people"),
     [
-        (Kind.MONEY, Decimal("1E+3"), "1000", "1000"),
-        (Kind.MONEY, Decimal("-0.10"), "-0.10", "-0,10"),
-        (Kind.NUMBER, Decimal("0.0000001"), "0.0000001", "0,0000001"),
-        (Kind.DATE, date(2025, 1, 31), "2025-01-31", "31/01/2025"),
-        (Kind.MONTH, "2025-01", "2025-01", "01/2025"),
-        (Kind.MONTH, date(2025, 1, 1), "2025-01-01", "01/2025"),
-        (Kind.TIME, datetime(2025, 1, 31, 9, 5, 7, tzinfo=UTC), "2025-01-31T09:05:07+00:00",
+        (ColumnKind.MONEY, Decimal("1E+3"), "1000", "1000"),
+        (ColumnKind.MONEY, Decimal("-0.10"), "-0.10", "-0,10"),
+        (ColumnKind.NUMBER, Decimal("0.0000001"), "0.0000001", "0,0000001"),
+        (ColumnKind.DATE, date(2025, 1, 31), "2025-01-31", "31/01/2025"),
+        (ColumnKind.MONTH, "2025-01", "2025-01", "01/2025"),
+        (ColumnKind.MONTH, date(2025, 1, 1), "2025-01-01", "01/2025"),
+        (ColumnKind.TIME, datetime(2025, 1, 31, 9, 5, 7, tzinfo=UTC), "2025-01-31T09:05:07+00:00",
          "31/01/2025 09:05:07"),
-        (Kind.FLAG, True, "true", "true"),
-        (Kind.ID, 7, "7", "7"),
-        (Kind.TEXT, "Zé; Lda, SA", '"Zé; Lda, SA"', '"Zé; Lda, SA"'),
+        (ColumnKind.FLAG, True, "true", "true"),
+        (ColumnKind.ID, 7, "7", "7"),
+        (ColumnKind.TEXT, "Zé; Lda, SA", '"Zé; Lda, SA"', '"Zé; Lda, SA"'),
     ],
 )  # fmt: skip
-def test_a_cell_as_data_and_for_people(kind: Kind, value: Any, data: str, people: str) -> None:
+def test_a_cell_as_data_and_for_people(
+    kind: ColumnKind, value: Any, data: str, people: str
+) -> None:
     assert written(kind, value) == f"vat\n{data}\n"
     assert written(kind, value, excel=PORTUGUESE) == f"{BOM}IVA\n{people}\n"
 
 
 def test_nothing_is_an_empty_cell() -> None:
-    assert written(Kind.MONEY, None) == 'vat\n""\n'
+    assert written(ColumnKind.MONEY, None) == 'vat\n""\n'
 
 
 @pytest.mark.parametrize("text", ["=1+1", "=cmd|' /C calc'!A0", "+1", "@SUM(1)", " -2+3", "\t=1"])
 @pytest.mark.parametrize("excel", [None, PORTUGUESE])
 def test_text_that_begins_a_formula_is_harmless(text: str, excel: Language | None) -> None:
-    cell = written(Kind.TEXT, text, excel=excel).splitlines()[1].strip('"')
+    cell = written(ColumnKind.TEXT, text, excel=excel).splitlines()[1].strip('"')
     assert cell == f"'{text}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from saft_pipeline.reports.gaps import gaps
+from saft_pipeline.reports.gaps import gaps_report
 from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports
@@ -25,7 +25,7 @@ def of(source: Reports, store: Store) -> Of:
     def report(*files: bytes, **selection: Any) -> Report:
         for number, content in enumerate(files):
             load(store, content, f"{number}.xml")
-        return gaps(source, Selection(COMPANY, "Padaria", **selection))
+        return gaps_report(source, Selection(COMPANY, "Padaria", **selection))
 
     return report
 

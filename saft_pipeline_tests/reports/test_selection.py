@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from saft_pipeline.reports.selection import Selection, SelectionError, of_company, opened
+from saft_pipeline.reports.selection import Selection, SelectionError, opened, selection_of_company
 from saft_pipeline.settings import load as load_settings
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
@@ -24,7 +24,7 @@ def two(store: Store) -> None:
 
 @pytest.mark.usefixtures("two")
 def test_a_company_is_named(source: Reports) -> None:
-    chosen = of_company(source, COMPANY, ALL)
+    chosen = selection_of_company(source, COMPANY, ALL)
     assert chosen.company == f"Padaria São João, Lda, NIF {COMPANY}"
 
 
@@ -32,7 +32,7 @@ def test_a_company_is_named(source: Reports) -> None:
 @pytest.mark.parametrize("asked", ["123456789", None])
 def test_the_companies_that_exist_are_listed(source: Reports, asked: str | None) -> None:
     with pytest.raises(SelectionError) as raised:
-        of_company(source, asked, ALL)
+        selection_of_company(source, asked, ALL)
     assert f"\n  {OTHER_COMPANY}  Padaria" in str(raised.value)
     assert f"\n  {COMPANY}  Padaria" in str(raised.value)
 
@@ -40,24 +40,24 @@ def test_the_companies_that_exist_are_listed(source: Reports, asked: str | None)
 @pytest.mark.usefixtures("two")
 def test_an_unknown_company_is_named(source: Reports) -> None:
     with pytest.raises(SelectionError, match="no company 123456789; there are:"):
-        of_company(source, "123456789", ALL)
+        selection_of_company(source, "123456789", ALL)
 
 
 def test_the_only_company_needs_no_name(source: Reports, store: Store) -> None:
     load(store, file_of(paper("FT A/1", taxed("1"))))
-    assert of_company(source, None, ALL).company_id == COMPANY
+    assert selection_of_company(source, None, ALL).company_id == COMPANY
 
 
 def test_without_any_company_it_says_how_to_load_one(source: Reports) -> None:
     with pytest.raises(SelectionError, match="saft ingest FILE"):
-        of_company(source, COMPANY, ALL)
+        selection_of_company(source, COMPANY, ALL)
 
 
 def test_of_many_companies_twenty_are_listed(source: Reports, store: Store) -> None:
     for n in range(22):
         load(store, file_of(company=f"5000000{n:02}"), f"{n}.xml")
     with pytest.raises(SelectionError) as raised:
-        of_company(source, COMPANY, ALL)
+        selection_of_company(source, COMPANY, ALL)
     assert str(raised.value).splitlines()[-2:] == [
         "  500000019  Padaria São João, Lda",
         "  and 2 more",

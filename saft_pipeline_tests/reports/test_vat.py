@@ -15,7 +15,7 @@ from saft_pipeline.reports.csv_file import text_of
 from saft_pipeline.reports.language import is_absent
 from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.selection import Selection
-from saft_pipeline.reports.vat import COLUMNS, vat
+from saft_pipeline.reports.vat import VAT_COLUMNS, vat_report
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.reports.independent import vat_rows
@@ -39,7 +39,7 @@ def of(source: Reports, store: Store) -> Of:
 
     def report(*papers: str, **selection: Any) -> Report:
         load(store, file_of(*papers))
-        return vat(source, Selection(COMPANY, "Padaria", **selection))
+        return vat_report(source, Selection(COMPANY, "Padaria", **selection))
 
     return report
 
@@ -65,7 +65,7 @@ def compared(report: Report) -> dict[str, str]:
 def test_the_columns_are_those_of_the_contract(of: Of) -> None:
     header = text_of(of(paper("FT A/1", taxed("10")))).splitlines()[0]
     assert header == "month,tax_country_region,tax_code,tax_percentage,taxable_base,vat"
-    assert header.split(",") == COLUMNS
+    assert header.split(",") == VAT_COLUMNS
 
 
 def test_a_row_of_the_csv(of: Of) -> None:
@@ -179,7 +179,7 @@ def test_another_companys_documents_are_not_in_it(of: Of, store: Store) -> None:
 def test_of_all_companies_each_is_for_itself(of: Of, source: Reports, store: Store) -> None:
     load(store, file_of(paper("FT A/1", taxed("7")), company=OTHER_COMPANY), "other.xml")
     of(paper("FT A/1", taxed("100")))
-    assert [(row[0], row[5]) for row in rows(vat(source, Selection()))] == [
+    assert [(row[0], row[5]) for row in rows(vat_report(source, Selection()))] == [
         (OTHER_COMPANY, "7.00"),
         (COMPANY, "100.00"),
     ]
@@ -298,7 +298,7 @@ def test_it_is_what_an_independent_sum_comes_to(
         )
     )
     load(store, content)
-    frame = vat(source, Selection(COMPANY)).table.frame
+    frame = vat_report(source, Selection(COMPANY)).table.frame
     found = {tuple(row[:4]): tuple(row[4:]) for row in frame.itertuples(index=False, name=None)}
     assert found == vat_rows([content])
 

@@ -11,16 +11,16 @@ import openpyxl
 import pytest
 
 from saft_pipeline.reports import xlsx_file
-from saft_pipeline.reports.columns import Kind
+from saft_pipeline.reports.columns import ColumnKind
 from saft_pipeline.reports.language import ENGLISH, PORTUGUESE
 from saft_pipeline.reports.report import Report, Table, frame
-from saft_pipeline.reports.sheets import Column, Sheet
+from saft_pipeline.reports.sheets import Sheet, SheetColumn
 
 AT = datetime(2025, 1, 31, 9, 5, 7, tzinfo=UTC)
-VAT = Column("vat", Kind.MONEY)
+VAT = SheetColumn("vat", ColumnKind.MONEY)
 
 
-def opened(*rows: Any, column: Column = VAT, summed: tuple[str, ...] = ()) -> Any:
+def opened(*rows: Any, column: SheetColumn = VAT, summed: tuple[str, ...] = ()) -> Any:
     """The one sheet of a workbook with one column; sums as they were computed."""
     out = io.BytesIO()
     sheet = Sheet("rates", (column,), [(value,) for value in rows], summed)
@@ -31,19 +31,19 @@ def opened(*rows: Any, column: Column = VAT, summed: tuple[str, ...] = ()) -> An
 @pytest.mark.parametrize(
     ("kind", "value", "read"),
     [
-        (Kind.MONEY, Decimal("1234.56"), 1234.56),
-        (Kind.ID, 7, 7),
-        (Kind.FLAG, True, True),
-        (Kind.DATE, date(2025, 1, 31), datetime.fromisoformat("2025-01-31")),
-        (Kind.MONTH, "2025-01", datetime.fromisoformat("2025-01-01")),
-        (Kind.TIME, AT, AT.replace(tzinfo=None)),
-        (Kind.DATE, date(1201, 1, 31), "1201-01-31"),
-        (Kind.TEXT, "Zé & <Lda>", "Zé & <Lda>"),
-        (Kind.TEXT, None, None),
+        (ColumnKind.MONEY, Decimal("1234.56"), 1234.56),
+        (ColumnKind.ID, 7, 7),
+        (ColumnKind.FLAG, True, True),
+        (ColumnKind.DATE, date(2025, 1, 31), datetime.fromisoformat("2025-01-31")),
+        (ColumnKind.MONTH, "2025-01", datetime.fromisoformat("2025-01-01")),
+        (ColumnKind.TIME, AT, AT.replace(tzinfo=None)),
+        (ColumnKind.DATE, date(1201, 1, 31), "1201-01-31"),
+        (ColumnKind.TEXT, "Zé & <Lda>", "Zé & <Lda>"),
+        (ColumnKind.TEXT, None, None),
     ],
 )
-def test_a_value_is_what_it_is(kind: Kind, value: Any, read: Any) -> None:
-    cell = opened(value, column=Column("x", kind))["A2"]
+def test_a_value_is_what_it_is(kind: ColumnKind, value: Any, read: Any) -> None:
+    cell = opened(value, column=SheetColumn("x", kind))["A2"]
     assert cell.value == read
     assert type(cell.value) is type(read)
 
@@ -54,7 +54,7 @@ def test_an_amount_that_excel_would_round_is_text() -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "@SUM(1)", '=HYPERLINK("http://x.example")'])
 def test_text_that_begins_a_formula_is_harmless(text: str) -> None:
-    cell = opened(text, column=Column("x", Kind.TEXT))["A2"]
+    cell = opened(text, column=SheetColumn("x", ColumnKind.TEXT))["A2"]
     assert (cell.value, cell.data_type) == (f"'{text}", "s")
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
-from saft_pipeline.saft.reader import read
-from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Record, Totals, Warning_
+from saft_pipeline.saft.reader import read_document
+from saft_pipeline.saft.records import Customer, FileWarning, Header, Invoice, Other, Record, Totals
 
 NAMESPACE = "urn:OECD:StandardAuditFile-Tax:PT_1.04_01"
 
@@ -125,7 +125,7 @@ def document(
 class Reading:
     """All that a document gave."""
 
-    def __init__(self, records: list[Record], warnings: list[Warning_]) -> None:
+    def __init__(self, records: list[Record], warnings: list[FileWarning]) -> None:
         self.records = records
         self.warnings = warnings
         self.header = next(r for r in records if isinstance(r, Header))
@@ -147,7 +147,7 @@ class Reading:
 def reading(content: str | bytes) -> Reading:
     """Read a document from memory; text as UTF-8."""
     data = content.encode() if isinstance(content, str) else content
-    with read(io.BytesIO(data), name="f.xml") as opened:
+    with read_document(io.BytesIO(data), name="f.xml") as opened:
         records = list(opened)
         return Reading(records, opened.warnings)
 

@@ -13,14 +13,14 @@ import pytest
 from saft_pipeline.saft import parallel, splitting
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.ndjson import to_json
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline_tests.saft.documents import document, invoice, line, sales
 
 
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any document is worth it, and a chunk holds two or three invoices."""
-    monkeypatch.setattr(parallel, "WORTH_IT", 0)
+    monkeypatch.setattr(parallel, "BYTES_WORTH_IT", 0)
     monkeypatch.setattr(splitting, "CHUNK", 4000)
     monkeypatch.setattr(parallel, "has_processors", lambda: True)
     monkeypatch.setattr("saft_pipeline.saft.encoding.PIECE", 1500)
@@ -29,7 +29,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def outcome(text: str, *, by_processes: bool) -> tuple[bytes, list[object], str | None]:
     """The lines, the warnings and the refusal."""
     lines: list[bytes] = []
-    with read(io.BytesIO(text.encode()), name="f.xml") as opened:
+    with read_document(io.BytesIO(text.encode()), name="f.xml") as opened:
         try:
             if by_processes:
                 lines.extend(parallel.ndjson(opened))
@@ -182,7 +182,7 @@ def test_worker_that_is_killed_changes_nothing(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_workers_end_when_nobody_reads_on() -> None:
-    with read(io.BytesIO(document(sales(*many())).encode()), name="f.xml") as opened:
+    with read_document(io.BytesIO(document(sales(*many())).encode()), name="f.xml") as opened:
         lines = parallel.ndjson(opened)
         for _ in range(6):
             next(lines)

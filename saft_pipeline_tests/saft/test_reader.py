@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.records import Header, Totals
 from saft_pipeline_tests.saft.documents import (
     column,
@@ -162,7 +162,7 @@ def test_file_opened_by_path_is_closed(tmp_path: Path) -> None:
     path = tmp_path / "f.xml"
     path.write_text(document(), encoding="utf-8")
     before = len(list(Path("/proc/self/fd").iterdir()))
-    with read(path, name="f.xml") as opened:
+    with read_document(path, name="f.xml") as opened:
         assert len(list(opened)) == 2
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
@@ -172,7 +172,7 @@ def test_stream_that_can_not_be_read_twice_is_read() -> None:
         def seekable(self) -> bool:
             return False
 
-    with read(Pipe(document().encode()), name="pipe") as opened:
+    with read_document(Pipe(document().encode()), name="pipe") as opened:
         assert len(list(opened)) == 2
 
 
@@ -181,6 +181,6 @@ def test_path_of_a_pipe_is_read(tmp_path: Path) -> None:
     os.mkfifo(path)
     writer = threading.Thread(target=path.write_bytes, args=(document().encode(),))
     writer.start()
-    with read(path, name="pipe") as opened:
+    with read_document(path, name="pipe") as opened:
         assert len(list(opened)) == 2
     writer.join()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saft_pipeline.saft import seen as of_seen
-from saft_pipeline.saft.seen import Seen
+from saft_pipeline.saft.seen import SeenKeys
 
 # Series in and out of their order, with gaps, with zeros before the number, and keys without one.
 KEYS = st.one_of(
@@ -35,7 +35,7 @@ def test_answers_as_a_dict_would() -> None:
     @given(st.lists(st.tuples(KEYS, st.integers(0, 3))))
     def answers(pairs: list[tuple[str, int]]) -> None:
         known: dict[str, tuple[int]] = {}
-        keys = Seen("q")
+        keys = SeenKeys("q")
         for key, beside in pairs:
             assert keys.add(key, beside) == known.get(key)
             known.setdefault(key, (beside,))
@@ -46,7 +46,7 @@ def test_answers_as_a_dict_would() -> None:
 
 
 def test_nothing_of_another_is_noted_if_one_key_was_there() -> None:
-    keys, more, again = Seen("q"), Seen("q"), Seen("q")
+    keys, more, again = SeenKeys("q"), SeenKeys("q"), SeenKeys("q")
     keys.add("FT A/1", 1)
     more.add("FT A/2", 2)
     again.add("FT A/3", 3)
@@ -61,7 +61,7 @@ def _shuffled(count: int) -> Iterator[str]:
 
 
 def test_growing_forgets_nothing() -> None:
-    keys = Seen("q")
+    keys = SeenKeys("q")
     count = 3 * of_seen._FEW
     every = list(chain((f"FT A/{n}" for n in range(count)), _shuffled(count)))
     assert all(keys.add(key, n) is None for n, key in enumerate(every))
@@ -69,7 +69,7 @@ def test_growing_forgets_nothing() -> None:
 
 
 def test_beyond_the_most_keys_the_rest_is_counted() -> None:
-    keys = Seen(most=of_seen._FEW)
+    keys = SeenKeys(most=of_seen._FEW)
     for key in _shuffled(7 * of_seen._FEW):
         keys.add(key)
     assert keys.left_out > 0

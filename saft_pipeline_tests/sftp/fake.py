@@ -33,7 +33,7 @@ class FakeServer:
     folders: dict[bytes, list[bytes]] = field(default_factory=dict)
     max_read: int = 32 * 1024
     extensions: tuple[bytes, ...] = ()
-    limits: wire.Limits = wire.USUAL_LIMITS
+    limits: wire.ServerLimits = wire.USUAL_LIMITS
     before: Callable[[int, int], bytes | None] = lambda _kind, _count: None
     counts: Counter[int] = field(default_factory=Counter)
     round_trips: int = 0

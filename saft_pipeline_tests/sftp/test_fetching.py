@@ -276,7 +276,7 @@ def test_a_path_that_leads_out_of_the_folder_is_never_opened(spill: Path, path: 
 
 def test_many_small_files_take_few_round_trips(spill: Path) -> None:
     files = {b"/in/%d" % number: FakeFile(b"x", TIME) for number in range(500)}
-    server = FakeServer(files, extensions=(wire.LIMITS,), limits=wire.Limits(32768, 1000))
+    server = FakeServer(files, extensions=(wire.LIMITS,), limits=wire.ServerLimits(32768, 1000))
     wanted = [RemoteFile(path[4:], 1, TIME) for path in files]
     assert len(list(fetching.fetch(Session(server, "test:22"), b"/in", wanted, spill))) == 500
     assert server.round_trips < 40
@@ -285,7 +285,7 @@ def test_many_small_files_take_few_round_trips(spill: Path) -> None:
 @pytest.mark.parametrize("handles", [1, 20])
 def test_no_more_files_are_open_than_the_server_lets_be(spill: Path, handles: int) -> None:
     files = {b"/in/%d" % number: FakeFile(b"x", TIME) for number in range(100)}
-    server = FakeServer(files, extensions=(wire.LIMITS,), limits=wire.Limits(32768, handles))
+    server = FakeServer(files, extensions=(wire.LIMITS,), limits=wire.ServerLimits(32768, handles))
     session = Session(server, "test:22")
     session.do(ask(wire.stat(b"/in")), "learning its limits")
     open_ones = [0]

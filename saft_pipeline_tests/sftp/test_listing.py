@@ -317,8 +317,8 @@ def _fake_listing(server: FakeServer) -> Listing:
     return listing.Walk(_selection()).go(Session(server, "test:22"))
 
 
-def _selection() -> entries.Selection:
-    return entries.Selection(b"/in", paths.name_pattern("*.xml"), True, None)
+def _selection() -> entries.ListingScope:
+    return entries.ListingScope(b"/in", paths.name_pattern("*.xml"), True, None)
 
 
 def write_file(path: Path, content: bytes = b"", when: int = 1_700_000_000) -> None:

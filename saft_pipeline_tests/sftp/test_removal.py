@@ -282,7 +282,7 @@ def _loaded(files: Sequence[RemoteFile]) -> list[Loaded]:
 
 
 def _work(loaded: Loaded, how: str) -> Conversation[object]:
-    place = removal.Place(b"/in", fetching.Reader(lambda: 32768, Quirks(), None))
+    place = removal.RemoteFolder(b"/in", fetching.Reader(lambda: 32768, Quirks(), None))
     if how == "remove":
         return removal.remove(place, loaded)
     return removal.archive(place, loaded, b"archive")

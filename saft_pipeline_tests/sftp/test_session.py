@@ -133,7 +133,7 @@ def test_the_usual_limits_hold_unless_the_server_gives_others() -> None:
 
 
 def test_the_servers_own_limits_are_learnt_with_its_first_answer() -> None:
-    given = wire.Limits(200_000, 300)
+    given = wire.ServerLimits(200_000, 300)
     server = FakeServer(FILES, extensions=(wire.LIMITS,), limits=given)
     session = Session(server, "test:22")
     session.do(size(b"1"), "asking")

@@ -17,10 +17,10 @@ from saft_pipeline.store.model import (
     LedgerFile,
     Outcome,
     Publication,
-    Seen,
+    SeenFile,
     Settled,
 )
-from saft_pipeline.store.spool import TABLES, FileRows
+from saft_pipeline.store.spool import SPOOLED_TABLES, FileRows
 from saft_pipeline.store.store import Store
 
 SOURCE = "sftp://test:22/."
@@ -109,10 +109,10 @@ class File:
         return hashlib.sha256(repr(content).encode()).hexdigest()
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> SeenFile:
         """As a listing shows it."""
         name = self.path.rpartition("/")[2]
-        return Seen(self.path, name, None, len(repr(self)), self.modified_at)
+        return SeenFile(self.path, name, None, len(repr(self)), self.modified_at)
 
     @cached_property
     def records(self) -> tuple[Header | Customer | Invoice, ...]:
@@ -154,7 +154,7 @@ def settle(store: Store, *files: tuple[int, File], by: str) -> list[Settled]:
 def stage(store: Store, *files: tuple[int, File]) -> list[Publication]:
     """Stage each file's rows under its ledger id; what is then to be published."""
     spooled = [(_spooled(ledger_id, file), file) for ledger_id, file in files]
-    for table in TABLES:
+    for table in SPOOLED_TABLES:
         store.stage([rows.spools[table] for rows, _ in spooled])
     return [publication(rows, file) for rows, file in spooled]
 

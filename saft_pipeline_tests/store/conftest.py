@@ -84,7 +84,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """
     way: str = request.param
     if way in ("copied", "over REST in batches"):
-        monkeypatch.setattr(saft_pipeline.store.store, "SMALL", 0)
+        monkeypatch.setattr(saft_pipeline.store.store, "SMALL_GROUP", 0)
     return way
 
 

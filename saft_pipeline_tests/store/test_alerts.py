@@ -9,14 +9,14 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from saft_pipeline.store.alerts import Condition, Limits, Watch
+from saft_pipeline.store.alerts import AlertLimits, Condition, Watch
 from saft_pipeline.store.model import file_key
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline_tests.store.building import SOURCE
 from saft_pipeline_tests.store.looking import execute
 
 HOUR = timedelta(hours=1)
-LIMITS = Limits([SOURCE], pending=6 * HOUR, incomplete=24 * HOUR, silent=72 * HOUR)
+LIMITS = AlertLimits([SOURCE], pending=6 * HOUR, incomplete=24 * HOUR, silent=72 * HOUR)
 LONG_AGO = timedelta(days=10)
 
 

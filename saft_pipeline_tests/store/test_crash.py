@@ -83,7 +83,7 @@ def test_what_was_staged_before_a_crash_is_staged_again(
             assert rows(url, "select count(*) from saft.staging_invoice_lines") == [(0,)]
 
     monkeypatch.setattr(RestTransport, "_stage", and_crash)
-    monkeypatch.setattr("saft_pipeline.store.store.SMALL", 0)
+    monkeypatch.setattr("saft_pipeline.store.store.SMALL_GROUP", 0)
     with api.running():
         store = Store(RestTransport(api.url, SECRET_KEY), lambda _table: 2)
         (outcome,) = load(store, FILE)

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import pytest
 
 from saft_pipeline.store import postgres
-from saft_pipeline.store.alerts import Limits, Watch
+from saft_pipeline.store.alerts import AlertLimits, Watch
 from saft_pipeline.store.operations import Operations
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.reports import Reports
@@ -45,7 +45,7 @@ analyze;
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    work, connect = Work(), postgres.connect
+    work, connect = Work(), postgres.connect_postgres
 
     def explaining(url: str) -> postgres.Connection:
         connection = connect(url)
@@ -53,7 +53,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         connection.add_notice_handler(work.note)
         return connection
 
-    monkeypatch.setattr(postgres, "connect", explaining)
+    monkeypatch.setattr(postgres, "connect_postgres", explaining)
     return work
 
 
@@ -80,7 +80,7 @@ def questions(url: str) -> dict[str, Callable[[], object]]:
         "run": lambda: store.files(run_id="run-7"),
         "page": lambda: operations.page(state=None, path=None, before=50, limit=20),
         "figures": operations.figures,
-        "alerts": lambda: watch.unsent("mail", Limits([SOURCE], _HOUR, _HOUR, _HOUR), []),
+        "alerts": lambda: watch.unsent("mail", AlertLimits([SOURCE], _HOUR, _HOUR, _HOUR), []),
         "open keys": watch.open_keys,
         "retry": lambda: store.retry(paths=["7"]),
         "vat": lambda: reports.vat("7", *march),

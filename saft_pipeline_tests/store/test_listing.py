@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from saft_pipeline.store import encoding
-from saft_pipeline.store.model import Failure, Observation, Seen
+from saft_pipeline.store.model import Failure, Observation, SeenFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store.building import (
     LEASE,
@@ -44,7 +44,7 @@ def test_a_new_file_is_pending(store: Store) -> None:
     assert seen == Observation(listed=1, new=1, changed=0, returned=0, gone=0)
     file = ledger(store, FILE.path)
     assert (file.status, file.version, file.is_current, file.attempts) == ("pending", 1, True, 0)
-    assert Seen(file.path, file.filename, file.branch, file.size, file.modified_at) == told
+    assert SeenFile(file.path, file.filename, file.branch, file.size, file.modified_at) == told
 
 
 def test_an_empty_listing_is_one(store: Store) -> None:

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from saft_pipeline.store import migrate
-from saft_pipeline.store.model import Failure, Seen
+from saft_pipeline.store.model import Failure, SeenFile
 from saft_pipeline.store.operations import Operations
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
 
-SEEN = Seen("0.xml", "0.xml", None, 10, datetime(2026, 1, 1, tzinfo=UTC))
+SEEN = SeenFile("0.xml", "0.xml", None, 10, datetime(2026, 1, 1, tzinfo=UTC))
 LEASE = timedelta(minutes=1)
 
 

@@ -68,7 +68,7 @@ def _through(plan: dict[str, Any]) -> int:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    work, connect = Work(), postgres.connect
+    work, connect = Work(), postgres.connect_postgres
 
     def explaining(url: str) -> postgres.Connection:
         connection = connect(url)
@@ -76,7 +76,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
         connection.add_notice_handler(work.note)
         return connection
 
-    monkeypatch.setattr(postgres, "connect", explaining)
+    monkeypatch.setattr(postgres, "connect_postgres", explaining)
     return work
 
 

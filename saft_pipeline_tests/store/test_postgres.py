@@ -13,7 +13,7 @@ import stamina
 from psycopg import conninfo
 
 from saft_pipeline.store.errors import StoreError, TransientStoreError
-from saft_pipeline.store.postgres import PostgresTransport, connect, store_error
+from saft_pipeline.store.postgres import PostgresTransport, connect_postgres, store_error
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.embedded_postgres.homes import eventually
 from saft_pipeline_tests.store.building import File, at, invoice, load
@@ -43,12 +43,12 @@ def without_tls() -> Iterator[int]:
 
 def test_tls_is_required_off_this_machine(without_tls: int) -> None:
     with pytest.raises(StoreError, match="does not support SSL, but SSL was required"):
-        connect(f"postgresql://u:secret@127.0.0.2:{without_tls}/db")
+        connect_postgres(f"postgresql://u:secret@127.0.0.2:{without_tls}/db")
 
 
 def test_whoever_says_so_goes_without_tls(without_tls: int) -> None:
     with pytest.raises(StoreError) as raised:
-        connect(f"postgresql://u:secret@127.0.0.2:{without_tls}/db?sslmode=disable")
+        connect_postgres(f"postgresql://u:secret@127.0.0.2:{without_tls}/db?sslmode=disable")
     assert "SSL" not in str(raised.value)
 
 
@@ -64,7 +64,7 @@ def test_whoever_says_so_goes_without_tls(without_tls: int) -> None:
 )
 def test_an_address_that_is_none_is_told_without_showing_it(url: str) -> None:
     with pytest.raises(StoreError, match="SUPABASE_DB_URL is not an address") as raised:
-        connect(url)
+        connect_postgres(url)
     assert "cret" not in str(raised.value)
     assert raised.value.__suppress_context__
 
@@ -97,7 +97,7 @@ def test_a_login_that_is_refused_is_not_tried_again(said: str) -> None:
 
 def test_a_database_that_is_not_there_does_not_come(url: str) -> None:
     with pytest.raises(StoreError, match='database "none" does not exist') as raised:
-        connect(conninfo.make_conninfo(url, dbname="none"))
+        connect_postgres(conninfo.make_conninfo(url, dbname="none"))
     assert not isinstance(raised.value, TransientStoreError)
 
 
@@ -144,7 +144,7 @@ def test_all_works_through_a_transaction_pooler(url: str, monkeypatch: pytest.Mo
 
         with ThreadPoolExecutor(4) as pool:
             first = list(pool.map(run, range(4)))
-            monkeypatch.setattr("saft_pipeline.store.store.SMALL", 0)
+            monkeypatch.setattr("saft_pipeline.store.store.SMALL_GROUP", 0)
             second = list(pool.map(run, range(4, 8)))
     assert {state for states in first + second for state in states} == {"loaded"}
     assert (halves(url), rows(url, "select count(*) from invoices")) == ([], [(32,)])

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from saft_pipeline.reports.selection import Selection
-from saft_pipeline.reports.vat import vat
+from saft_pipeline.reports.vat import vat_report
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.rest import RestTransport
@@ -55,7 +55,7 @@ def test_a_month_of_stamp_duty_alone_is_among_the_months(reports: Reports) -> No
 
 def test_the_view_has_the_base_and_the_vat_of_the_report(reports: Reports, url: str) -> None:
     view = "select to_char(month, 'YYYY-MM'), tax_percentage, taxable_base, vat from vat_by_month"
-    report = vat(reports, Selection(COMPANY)).table.frame.astype(object)
+    report = vat_report(reports, Selection(COMPANY)).table.frame.astype(object)
     columns = ["month", "tax_percentage", "taxable_base", "vat"]
     told = report.where(report.notna(), None)[columns].itertuples(index=False, name=None)
     assert sorted(rows(url, view), key=str) == sorted(told, key=str)

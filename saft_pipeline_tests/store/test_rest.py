@@ -53,7 +53,7 @@ def store(url: str, rest_api: Server) -> Iterator[Store]:
 @pytest.fixture
 def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every group is too large for one call."""
-    monkeypatch.setattr("saft_pipeline.store.store.SMALL", 0)
+    monkeypatch.setattr("saft_pipeline.store.store.SMALL_GROUP", 0)
 
 
 def token(role: str) -> str:
@@ -236,14 +236,16 @@ def test_an_answer_that_is_no_text_is_told_as_none_of_the_api() -> None:
     request = httpx.Request("POST", "https://abc.supabase.co/rest/v1/rpc/saft_claim")
     kind = {"content-type": "application/json"}
     with pytest.raises(TransientStoreError, match="answered 200 with something else"):
-        rest_errors.check(httpx.Response(200, headers=kind, content=b'"\xe9"', request=request))
+        rest_errors.raise_for_error(
+            httpx.Response(200, headers=kind, content=b'"\xe9"', request=request)
+        )
 
 
 def test_a_redirect_is_told_and_not_followed_by_get() -> None:
     request = httpx.Request("POST", "http://abc.supabase.co/rest/v1/rpc/saft_claim")
     there = {"location": "https://abc.supabase.co/rest/v1/rpc/saft_claim"}
     with pytest.raises(TransientStoreError, match=r"a redirect to https://abc\.supabase\.co, "):
-        rest_errors.check(httpx.Response(301, headers=there, request=request))
+        rest_errors.raise_for_error(httpx.Response(301, headers=there, request=request))
 
 
 @pytest.mark.parametrize("status", [502, 429])

@@ -9,7 +9,7 @@ import pytest
 from saft_pipeline.store import schema
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.migrate import lacking, migrate, ready, state
-from saft_pipeline.store.postgres import connect
+from saft_pipeline.store.postgres import connect_postgres
 from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.store.looking import execute, rows, value
 
@@ -74,7 +74,7 @@ def stale(database_url: str) -> str:
 
 
 def problem(url: str) -> str | None:
-    with connect(url) as connection:
+    with connect_postgres(url) as connection:
         return state(connection).problem
 
 
@@ -145,7 +145,7 @@ def test_what_edited_tables_lack_is_told_as_the_sql_that_mends_it(database_url: 
         drop index public.invoices_invoice_date""")  # fmt: skip
     with pytest.raises(StoreError, match=r"nothing was touched; run this.* add atcud text;"):
         migrate(database_url)
-    with connect(database_url) as connection:
+    with connect_postgres(database_url) as connection:
         cures = lacking(connection)
     assert len(cures) == 3
     execute(database_url, " ".join(cures))

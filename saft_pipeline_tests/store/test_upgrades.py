@@ -14,7 +14,7 @@ import pytest
 
 from saft_pipeline.store import schema
 from saft_pipeline.store.migrate import lacking, migrate, state
-from saft_pipeline.store.postgres import PostgresTransport, connect
+from saft_pipeline.store.postgres import PostgresTransport, connect_postgres
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.store import looking
@@ -40,7 +40,7 @@ def old(request: pytest.FixtureRequest, database_url: str) -> str:
 def test_an_upgraded_database_is_as_a_new_one(old: str, migrated: str) -> None:
     migrate(old)
     assert shape(old) == shape(migrated)
-    with connect(old) as connection:
+    with connect_postgres(old) as connection:
         assert (state(connection).problem, lacking(connection)) == (None, [])
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from saft_pipeline.store import store as store_module
-from saft_pipeline.store.alerts import Limits, Watch
+from saft_pipeline.store.alerts import AlertLimits, Watch
 from saft_pipeline.store.model import Failure
 from saft_pipeline.store.operations import Operations
 from saft_pipeline.store.postgres import PostgresTransport
@@ -76,7 +76,7 @@ def story(store: Store, transport: Transport) -> Iterator[object]:
     yield store.counts(SOURCE), [(f.path, f.version, f.status, f.error) for f in store.files()]
     store.count({"sftp_requests": 3})
     yield operations.run_files(["run-9"]), operations.figures()["files"], operations.rights()
-    limits = Limits([SOURCE], HOUR, HOUR, HOUR)
+    limits = AlertLimits([SOURCE], HOUR, HOUR, HOUR)
     yield [c.alert_key for c in watch.unsent("mail", limits, ["run 1"])]
     watch.mark_sent("mail", ["run 1"])
     yield watch.recent_hashes([FIRST.sha256, "0" * 64], datetime(2000, 1, 1, tzinfo=UTC))
@@ -88,8 +88,8 @@ def test_the_same_comes_of_it_whichever_way(
     url: str, rest_api: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
-    for small in (store_module.SMALL, 0):
-        monkeypatch.setattr(store_module, "SMALL", small)
+    for small in (store_module.SMALL_GROUP, 0):
+        monkeypatch.setattr(store_module, "SMALL_GROUP", small)
         for transport in (PostgresTransport(url), RestTransport(rest_api.url, SECRET_KEY)):
             empty(url)
             execute(url, "truncate saft.alerts, saft.counters")

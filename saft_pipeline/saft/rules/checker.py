@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from saft_pipeline.saft.records import Customer, Header, Invoice, Other, Record, Totals, Warning_
+from saft_pipeline.saft.records import Customer, FileWarning, Header, Invoice, Other, Record, Totals
 from saft_pipeline.saft.rules import header as of_header
 from saft_pipeline.saft.rules import mandatory, tax_numbers
 from saft_pipeline.saft.rules.amounts import amounts
@@ -157,7 +157,7 @@ class Checker:
                 return False
         return values[_TYPE] != "NC" and not invoice.lines.have_extras
 
-    def finish(self, warnings: Iterable[Warning_] = ()) -> Findings:
+    def finish(self, warnings: Iterable[FileWarning] = ()) -> Findings:
         """The findings, with what only the whole file can show, and what the reader warned of."""
         for warning in warnings:
             rule = _OF_READING.get(warning["code"], warning["code"])

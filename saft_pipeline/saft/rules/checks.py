@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from saft_pipeline.saft.records import Warning_
+from saft_pipeline.saft.records import FileWarning
 from saft_pipeline.saft.rules.findings import Finding, Findings
 from saft_pipeline.saft.rules.registry import READING, RULES, Severity
 
@@ -113,7 +113,7 @@ def _worst(check: Check, findings: Findings) -> Severity:
     return "error" if "error" in found else "warning"
 
 
-def summaries(findings: Findings, warnings: Collection[Warning_]) -> Iterator[Warning_]:
+def summaries(findings: Findings, warnings: Collection[FileWarning]) -> Iterator[FileWarning]:
     """A warning for each check that found something, unless reading has warned of it itself."""
     known = {READING, *(warning["code"] for warning in warnings)}
     for check in CHECKS if findings.counts else ():

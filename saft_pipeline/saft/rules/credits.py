@@ -12,7 +12,7 @@ from typing import NamedTuple
 from saft_pipeline.saft.records import Invoice
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
-from saft_pipeline.saft.seen import Seen
+from saft_pipeline.saft.seen import SeenKeys
 
 _NUMBER, _DATE, _TYPE, _STATUS = of_invoice("invoice_no invoice_date invoice_type invoice_status")
 _CUSTOMER, _GROSS, _STATUS_DATE = of_invoice("customer_id gross_total invoice_status_date")
@@ -42,7 +42,7 @@ class Credits:
     """Follows documents, and compares each credit note with those that it names."""
 
     def __init__(self) -> None:
-        self._documents = Seen("dII", _MOST)  # GrossTotal, day, customer and state
+        self._documents = SeenKeys("dII", _MOST)  # GrossTotal, day, customer and state
         self._credited: dict[str, float] = {}
         self._waiting: list[_Note] = []
         self.left_out = 0

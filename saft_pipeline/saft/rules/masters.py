@@ -9,7 +9,7 @@ from saft_pipeline.saft.rules.codes import PRODUCT_TYPES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Key
-from saft_pipeline.saft.seen import Seen
+from saft_pipeline.saft.seen import SeenKeys
 
 _NUMBER, _CUSTOMER = of_invoice("invoice_no customer_id")
 _PRODUCT = of_line("product_code")[0]
@@ -26,7 +26,7 @@ class MasterFiles:
     """
 
     def __init__(self) -> None:
-        self._customers, self._products = Seen(), Seen()
+        self._customers, self._products = SeenKeys(), SeenKeys()
         self._has_customers = self._has_products = False
         self.tax_table: dict[Key, set[str]] = {}
         self.usual: set[str | None] = {None}  # ProductCodes that need no second look

@@ -15,7 +15,7 @@ from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
-from saft_pipeline.saft.seen import Seen
+from saft_pipeline.saft.seen import SeenKeys
 
 _NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_control")
 _DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date")
@@ -57,7 +57,7 @@ class AllSeries:
     def __init__(self) -> None:
         self._series: dict[str, _Series] = {}
         self._series_of_code: dict[str, str] = {}
-        self._signatures = Seen(most=_MOST_SIGNATURES, few=_FEW_SIGNATURES)
+        self._signatures = SeenKeys(most=_MOST_SIGNATURES, few=_FEW_SIGNATURES)
         self._waiting: list[tuple[int, str | None, str]] = []
         self._left_out = 0
 

@@ -18,7 +18,7 @@ from saft_pipeline.saft.errors import SchemaError
 from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.registry import XSD
 
-MOST_BYTES = 100_000_000
+MOST_VALIDATED = 100_000_000
 
 _Judge = Callable[[Element], Iterator[Finding]]
 _NAMESPACE = re.compile(r"\{(?:urn|https?):[^{}]*\}")
@@ -43,10 +43,10 @@ class Schemas:
     def require_small(self, path: Path) -> None:
         """Raise SchemaError for a file that is too large to be held as a tree."""
         size = path.stat().st_size
-        if size > MOST_BYTES:
+        if size > MOST_VALIDATED:
             raise SchemaError(
-                f"it has {size:,} bytes, and schemas judge at most {MOST_BYTES:,}: leave --xsd out "
-                "for this file"
+                f"it has {size:,} bytes, and schemas judge at most {MOST_VALIDATED:,}: leave --xsd "
+                "out for this file"
             )
 
     def findings(self, path: Path, version: str | None) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from saft_pipeline.demo import documents
 from saft_pipeline.demo.companies import BRANCHES, Branch, Company
 from saft_pipeline.demo.documents import Period
-from saft_pipeline.demo.invoices import Invoice, Line, Till, document
+from saft_pipeline.demo.invoices import Line, SampleInvoice, Till, document_at
 
 _TILLS = (0, 1)
 _MOST_INVOICES = 6
@@ -37,7 +37,7 @@ class Draft:
         """The file as it is exported now; `mark` makes its bytes differ from all others."""
         branch = self.branch._replace(company=_company(self.branch.company, chance))
         till = Till(branch, self.till, per_day=20)
-        invoices = [_invoice(document(till, step), chance) for step in self.steps]
+        invoices = [_invoice(document_at(till, step), chance) for step in self.steps]
         created = _FIRST_CREATED + timedelta(chance.randrange(_DAYS))
         days = [i.system_entry_date.date() for i in invoices]
         declared, codec = chance.choice(_ENCODINGS)
@@ -87,7 +87,7 @@ def _company(company: Company, chance: random.Random) -> Company:
     return company._replace(company_name=name, address=address, customers=customers)
 
 
-def _invoice(found: Invoice, chance: random.Random) -> Invoice:
+def _invoice(found: SampleInvoice, chance: random.Random) -> SampleInvoice:
     later = timedelta(hours=chance.choice(_HOURS_LATER))
     lines = found.lines
     if chance.random() < 0.3:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from saft_pipeline.dagster_runtime.storage import DATABASE
+from saft_pipeline.dagster_runtime.storage import DAGSTER_DATABASE
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.benchmarks.measuring import children
 from saft_pipeline_tests.benchmarks.soaking.installation import Installation
@@ -104,6 +104,6 @@ def _terminate_history(home: Path) -> bool:
         return False
     try:
         with EmbeddedPostgres(home) as server:
-            return _terminate(server.url(DATABASE))
+            return _terminate(server.url(DAGSTER_DATABASE))
     except psycopg.OperationalError:  # an earlier blow ends it at this moment
         return False

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from saft_pipeline.saft.errors import SaftError
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.rules.checker import Checker
 
 CASES = Path(__file__).parents[3].parent / "shared" / "cases"
@@ -67,7 +67,7 @@ FILES = sorted(CASES.glob("*.xml"))
 def verdict(path: Path) -> str:
     checker = Checker()
     try:
-        with read(path, name=path.name) as document:
+        with read_document(path, name=path.name) as document:
             for record in document:
                 checker.see(record)
             found = checker.finish(document.warnings).kept

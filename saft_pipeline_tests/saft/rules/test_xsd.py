@@ -106,7 +106,7 @@ def test_verdict_that_cannot_be_given_says_what_to_do(
     assert "SAFTPT1.04_01.xsd can't be read" in saft("validate", file, "--xsd", folder).err
     (folder / "SAFTPT1.04_01.xsd").rename(folder / "SAFTPT1.03_01.xsd")
     assert "get SAFTPT1.04_01.xsd" in saft("validate", file, "--xsd", folder).err
-    monkeypatch.setattr(xsd, "MOST_BYTES", 1000)
+    monkeypatch.setattr(xsd, "MOST_VALIDATED", 1000)
     assert "schemas judge at most 1,000" in saft("validate", file, "--xsd", folder).err
 
 
