@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from saft_pipeline.dagster_runtime.names import FILE_ASSETS, FOLDER, JOB, SENSOR
-from saft_pipeline.dagster_runtime.partitions import FILE_PARTITIONS
+from saft_pipeline.dagster_runtime.partitions import files
 from saft_pipeline.definitions import build_defs, defs
 from saft_pipeline.defs.run_log import run_logger
 from saft_pipeline.settings import SettingsError
@@ -46,9 +46,7 @@ def test_the_lineage_goes_from_bytes_to_tables(definitions: dg.Definitions) -> N
 
 def test_every_asset_has_the_files_as_partitions(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
-    assert {graph.get(dg.AssetKey(asset)).partitions_def for asset in FILE_ASSETS} == {
-        FILE_PARTITIONS
-    }
+    assert {graph.get(dg.AssetKey(asset)).partitions_def for asset in FILE_ASSETS} == {files}
 
 
 def test_every_asset_says_what_it_is(definitions: dg.Definitions) -> None:

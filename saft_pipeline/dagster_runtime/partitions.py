@@ -18,7 +18,7 @@ def file_partitions(prefix: tuple[str, ...]) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name="/".join([*prefix, "saft_files"]))
 
 
-FILE_PARTITIONS = file_partitions(())
+files = file_partitions(())
 
 
 class Keyed(Protocol):

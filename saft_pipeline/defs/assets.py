@@ -76,7 +76,7 @@ def _out(name: str) -> dg.AssetOut:
     check_specs=file_checks.SPECS,
     deps=[FOLDER],
     internal_asset_deps={n: {dg.AssetKey(u) for u in up} for n, up in UPSTREAM.items()},
-    partitions_def=partitions.FILE_PARTITIONS,
+    partitions_def=partitions.files,
     can_subset=False,
     backfill_policy=dg.BackfillPolicy.single_run(),
     pool=POOL,

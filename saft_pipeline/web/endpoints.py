@@ -87,7 +87,7 @@ def active_tasks(services: Services, _: Nothing) -> ActiveTasks:
     return ActiveTasks(message=message, active_tasks={"dagster": found} if found else {})
 
 
-def files(services: Services, asked: FileQuery) -> Files:
+def list_files(services: Services, asked: FileQuery) -> Files:
     """The ledger: every file that was seen, newest first, page by page."""
     rows = services.ledger.operations.page(
         source=asked.source,

@@ -60,7 +60,7 @@ ENDPOINTS = (
         "path",
         202,
     ),
-    Endpoint("GET", "/api/files", endpoints.files, models.Files, models.FileQuery),
+    Endpoint("GET", "/api/files", endpoints.list_files, models.Files, models.FileQuery),
     Endpoint(
         "POST",
         "/api/files/{id}/retry",

@@ -237,7 +237,7 @@ def _in_dagster(office: _Office) -> Iterator[dict[str, Callable[[], object]]]:
 def _register(office: _Office) -> None:
     """The partitions of the newest files, as runs register them."""
     statement = _PARTITIONS.format(
-        name=partitions.FILE_PARTITIONS.name,
+        name=partitions.files.name,
         source=office.source,
         count=int(office.files * _PARTITIONS_A_FILE),
     )

@@ -93,7 +93,7 @@ def _load(instance: dg.DagsterInstance, number: int, *, old: bool) -> None:
         for asset in FILE_ASSETS
         for key in keys
     ]
-    instance.add_dynamic_partitions(str(partitions.FILE_PARTITIONS.name), keys)
+    instance.add_dynamic_partitions(str(partitions.files.name), keys)
     assert isinstance(instance.event_log_storage, BatchedEventLog)
     instance.event_log_storage.store_file_events(events, step, Serializer(step))
     success = dg.DagsterRunStatus.SUCCESS

@@ -98,7 +98,7 @@ def test_a_storage_of_dagsters_own_is_told_the_same(
 
 
 def test_partitions_are_told_by_the_key_that_the_sensor_registered(polled: Polled) -> None:
-    known = polled.runs.instance.get_dynamic_partitions(str(partitions.FILE_PARTITIONS.name))
+    known = polled.runs.instance.get_dynamic_partitions(str(partitions.files.name))
     events = polled.runs.instance.all_logs(polled.run.run_id, of_type=KINDS)
     told_of = {e.dagster_event.partition for e in events if e.dagster_event} - {None}
     assert told_of <= set(known)

@@ -127,9 +127,7 @@ def assert_loaded(place: Neighbourhood, ledger: Store, path: str) -> str:
     assert file.status == "loaded", file.error
     key = partition_of(file)
     for asset in FILE_ASSETS:
-        found = place.instance.get_status_by_partition(
-            dg.AssetKey(asset), [key], partitions.FILE_PARTITIONS
-        )
+        found = place.instance.get_status_by_partition(dg.AssetKey(asset), [key], partitions.files)
         assert found
         assert str(found[key]) == "AssetPartitionStatus.MATERIALIZED"
     assert file.run_id

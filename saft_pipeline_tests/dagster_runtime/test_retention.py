@@ -36,7 +36,7 @@ from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition
 from saft_pipeline_tests.store.looking import content
 
 DAY = timedelta(days=1)
-FILES = str(partitions.FILE_PARTITIONS.name)
+FILES = str(partitions.files.name)
 INVOICES = dg.AssetKey("invoices")
 PARTITION = "a~0123456789ab"
 
@@ -199,10 +199,10 @@ def test_a_partition_registered_again_is_not_taken_for_materialized(
     instance: dg.DagsterInstance,
 ) -> None:
     ended(instance)
-    before = instance.get_status_by_partition(INVOICES, [PARTITION], partitions.FILE_PARTITIONS)
+    before = instance.get_status_by_partition(INVOICES, [PARTITION], partitions.files)
     prune(instance, soon())
     instance.add_dynamic_partitions(FILES, [PARTITION])
-    after = instance.get_status_by_partition(INVOICES, [PARTITION], partitions.FILE_PARTITIONS)
+    after = instance.get_status_by_partition(INVOICES, [PARTITION], partitions.files)
     assert [str(before), after] == [
         f"{{'{PARTITION}': <AssetPartitionStatus.MATERIALIZED: 'MATERIALIZED'>}}",
         {PARTITION: None},

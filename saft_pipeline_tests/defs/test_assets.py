@@ -41,7 +41,7 @@ def statuses(runs: LocalRuns, partition: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for asset in FILE_ASSETS:
         by_partition = runs.instance.get_status_by_partition(
-            dg.AssetKey(asset), [partition], partitions.FILE_PARTITIONS
+            dg.AssetKey(asset), [partition], partitions.files
         )
         status = by_partition[partition] if by_partition else None
         found[asset] = status.value if status else None

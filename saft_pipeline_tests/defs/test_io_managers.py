@@ -73,7 +73,7 @@ def test_a_partition_that_was_never_loaded_comes_back_empty(polled: Polled) -> N
 
 
 def test_an_asset_of_ones_own_is_given_the_rows_of_its_partition(polled: Polled) -> None:
-    @dg.asset(partitions_def=partitions.FILE_PARTITIONS)
+    @dg.asset(partitions_def=partitions.files)
     def turnover(invoices: pd.DataFrame) -> Decimal:
         return Decimal(sum(invoices["net_total"]))
 

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from lxml import etree
 
-from saft_pipeline.dagster_runtime.partitions import FILE_PARTITIONS
+from saft_pipeline.dagster_runtime.partitions import files
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.report_assets import REPORT_DEFINITIONS
 from saft_pipeline.defs.resources import Pipeline
@@ -113,7 +113,7 @@ def test_no_run_that_loads_files_makes_reports() -> None:
     definitions = build_defs()
     job = definitions.resolve_job_def("load_files_job")
     assert not {dg.AssetKey(name) for name in NAMES} & job.asset_layer.selected_asset_keys
-    assert job.partitions_def == FILE_PARTITIONS
+    assert job.partitions_def == files
 
 
 class Looks:
@@ -137,7 +137,7 @@ class Looks:
 
 def load(instance: dg.DagsterInstance, *keys: str) -> None:
     """Have files loaded, as far as Dagster knows."""
-    instance.add_dynamic_partitions(str(FILE_PARTITIONS.name), list(keys))
+    instance.add_dynamic_partitions(str(files.name), list(keys))
     for key in keys:
         for table in ("invoices", "invoice_lines", "invoice_file_links", "invoice_files"):
             event = dg.AssetMaterialization(table, partition=key)

@@ -41,9 +41,7 @@ def test_if_batches_break_events_go_the_documented_way_with_one_warning(
     assert "one by one" in warning
     keys = [partition_of(file) for file in store.files(state="loaded")]
     for asset in FILE_ASSETS:
-        found = runs.instance.get_status_by_partition(
-            dg.AssetKey(asset), keys, partitions.FILE_PARTITIONS
-        )
+        found = runs.instance.get_status_by_partition(dg.AssetKey(asset), keys, partitions.files)
         assert found
         assert {k: v and v.value for k, v in found.items()} == dict.fromkeys(keys, "MATERIALIZED")
 

@@ -84,7 +84,7 @@ def test_a_run_bears_the_name_of_the_sensor(project: Project, runs: LocalRuns) -
 
 
 def test_every_file_that_is_taken_has_its_partition(polled: Polled) -> None:
-    known = polled.runs.instance.get_dynamic_partitions(str(partitions.FILE_PARTITIONS.name))
+    known = polled.runs.instance.get_dynamic_partitions(str(partitions.files.name))
     assert set(known) >= {polled.partition(path) for path in ("good.xml", "sub/warned.xml")}
 
 

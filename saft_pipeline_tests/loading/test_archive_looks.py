@@ -61,9 +61,7 @@ def test_members_have_partitions_and_checks_of_their_own(
     keys = {file.filename: partition_of(file) for file in store.files()}
     assert all(key.startswith("a-zip-in-") for key in keys.values())
     with open_instance(project.settings) as instance:
-        found = instance.get_status_by_partition(
-            asset, [*keys.values()], partitions.FILE_PARTITIONS
-        )
+        found = instance.get_status_by_partition(asset, [*keys.values()], partitions.files)
         checks = dg.DagsterEventType.ASSET_CHECK_EVALUATION
         entries = [
             entry.get_dagster_event().asset_check_evaluation_data

@@ -19,12 +19,12 @@ import json, os, sys
 from pathlib import Path
 from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.ndjson import blocks
-from saft_pipeline.saft.reader import read
+from saft_pipeline.saft.reader import read_document
 
 opened = len(os.listdir("/proc/self/fd"))
 said = ""
 try:
-    with read(Path(sys.argv[1]), name="f.xml") as document:
+    with read_document(Path(sys.argv[1]), name="f.xml") as document:
         for record in document:
             for _ in blocks(record):
                 pass
