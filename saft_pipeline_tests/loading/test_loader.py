@@ -116,7 +116,7 @@ def test_bytes_that_come_again_are_looked_up_in_the_pack_they_are_in(
     packs = {f.artifact_pack for f in store.files()}
     for name in ("3.xml", "4.xml"):
         project.put(name, one_invoice(f"FT E/again {int(name[0]) - 2}.xml"))
-    monkeypatch.setattr("saft_pipeline.loading.read.read", None)
+    monkeypatch.setattr("saft_pipeline.loading.read.read_document", None)
     assert [load.loaded for load in load_all()] == [True, True]
     assert {f.artifact_pack for f in store.files()} == packs
 
@@ -152,7 +152,7 @@ def test_bytes_that_were_loaded_before_are_not_read_again(
     project.put("f.xml", one_invoice("FT E/1"))
     load_all()
     project.put("again.xml", one_invoice("FT E/1"))
-    monkeypatch.setattr("saft_pipeline.loading.read.read", None)
+    monkeypatch.setattr("saft_pipeline.loading.read.read_document", None)
     (done,) = load_all()
     assert (done.loaded, done.reading) == (True, None)
 
@@ -188,7 +188,7 @@ def test_a_fault_of_ours_in_one_file_harms_no_other(
             raise ZeroDivisionError("a bug")
         return reader.read_document(source, name=name)
 
-    monkeypatch.setattr("saft_pipeline.loading.read.read", read)
+    monkeypatch.setattr("saft_pipeline.loading.read.read_document", read)
     for name in ("odd.xml", "good.xml"):
         project.put(name, one_invoice(f"FT {name[:-4]}/1"))
     done = by_path(load_all())
