@@ -199,7 +199,7 @@ def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
 def test_a_code_server_that_runs_and_never_answers_is_ended_to_be_started_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "answers", lambda _: False)
+    monkeypatch.setattr(module, "is_serving", lambda _: False)
     url = "postgresql://u:p@127.0.0.1:9/"
     env = {"SAFT_HOME": str(tmp_path), "SUPABASE_DB_URL": f"{url}a", "DAGSTER_DB_URL": f"{url}b"}
     supervisor = module.Supervisor(load(env), LogFiles(tmp_path / "logs"))
