@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from signal import SIGINT, SIGTERM, getsignal, signal
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from saft_pipeline.cli.output import CannotRunError, file_line, finish, progress, quiet, say
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
+from saft_pipeline.dagster_runtime.home import start_history
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -47,13 +50,14 @@ def poll(
 ) -> None:
     """Look at the SFTP folders once and load what is new."""
     started = time.perf_counter()
+    signal(SIGTERM, getsignal(SIGINT))  # as Dagster has it once it is imported
     settings = _settings(source, drain=drain)
     with gc_frozen():
+        opening = _begin(settings)
         from saft_pipeline.dagster_runtime.in_process import local_runs
-        from saft_pipeline.store.opening import open_store
 
-    store = open_store(settings)
-    with local_runs(settings) as runs, _given_back(store, runs):
+        store = opening.result()
+    with local_runs(settings) as runs, _given_back(settings, store, runs):
         done = _poll(settings, store, runs, drain=drain)
     store.close()
     done.seconds = round(time.perf_counter() - started, 3)
@@ -69,6 +73,26 @@ def _settings(source: str | None, *, drain: bool) -> Settings:
     settings = settings.only(source) if source else settings
     settings.require_sources()
     return settings.without_limit() if drain else settings
+
+
+def _begin(settings: Settings) -> Future[Store]:
+    """Look at the folders and open the databases while Dagster is imported, which takes longer."""
+    from saft_pipeline.loading.rounds import rounds_of
+    from saft_pipeline.store.opening import shared_store
+
+    opening: Future[Store] = Future()
+
+    def open_both() -> None:
+        try:
+            start_history(settings)
+            opening.set_result(shared_store(settings))
+        except BaseException as error:
+            opening.set_exception(error)
+
+    rounds_of(settings.home).begin(settings)
+    # A server that doesn't answer must not keep the process from its end.
+    Thread(target=open_both, name="opening", daemon=True).start()
+    return opening
 
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:
@@ -138,17 +162,18 @@ def _say_what_stays(settings: Settings, store: Store) -> None:
 
 
 @contextmanager
-def _given_back(store: Store, runs: LocalRuns) -> Iterator[None]:
+def _given_back(settings: Settings, store: Store, runs: LocalRuns) -> Iterator[None]:
     """Whatever ends the block early, the files of runs that never began are the next poll's."""
+    from saft_pipeline.loading.rounds import rounds_of
+
     try:
         yield
-    finally:
-        from saft_pipeline.dagster_runtime.runs import owner_of
-
+    except BaseException:
+        rounds_of(settings.home).give_back(store)
         for run in runs.waiting:
-            store.release(owner_of(run))
             runs.instance.report_run_canceled(run, "saft poll was stopped before it began")
         runs.waiting.clear()
+        raise
 
 
 def _reason(runs: LocalRuns, run_id: str) -> list[str]:

@@ -6,6 +6,9 @@ import os
 import stat
 from pathlib import Path
 
+from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+from saft_pipeline.settings import Settings
+
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _POSTGRES = "postgres"  # has rules of its own: root's server is another user
 
@@ -22,6 +25,13 @@ def make_private(home: Path) -> int:
         return 0
     closed = sum(map(_close, _entries(home)))
     return closed + _close(home)  # last, so that one that was interrupted is looked through again
+
+
+def start_history(settings: Settings) -> None:
+    """Start the Postgres that Dagster's history is in, if that is the one of the home."""
+    make_private(settings.home)
+    if settings.dagster_instance is None and settings.dagster_db_url is None:
+        EmbeddedPostgres(settings.home).start()
 
 
 def _entries(home: Path) -> list[Path]:

@@ -44,6 +44,11 @@ class WaitingRuns(RunLauncher, ConfigurableClass):
         return False
 
 
+def executes_here(instance: dg.DagsterInstance) -> bool:
+    """Whether this process executes itself what it launches."""
+    return isinstance(instance.run_launcher, WaitingRuns)
+
+
 def next_run(instance: dg.DagsterInstance) -> dg.DagsterRun | None:
     """The run that this process executes after the one under way, if it knows of one."""
     launcher = instance.run_launcher

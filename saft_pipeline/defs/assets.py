@@ -86,7 +86,8 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
     silence(context.log)
     run_process.note(context.instance, context.run)
     store, settings = saft.store, saft.settings
-    begun = saft.ahead.take(context.run.run_id) or _begin(context, saft)
+    claim, run_id = owner_of(context.run), context.run.run_id
+    begun = saft.ahead.take(claim, run_id) or _begin(context, saft)
     owner, loader = begun.owner, begun.loader
     artifacts = saft.reader.artifacts
     report = RunReport(context, settings.block_on, artifacts, _prefix(context), page_url(settings))
@@ -142,7 +143,7 @@ def _with_next(
         run = next_run(context.instance) if number == 1 else None
         if run and run_files.is_of_claim(run):
             owner = owner_of(run)
-            saft.ahead.begin(run.run_id, owner, begun.loader.next(owner, run.run_id))
+            saft.ahead.begin({owner: ()}, begun.loader.next(owner))
         yield item
 
 

@@ -1,7 +1,8 @@
 """What assets and the sensor share: the settings and the store, opened at first use."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from itertools import islice
 
 import dagster as dg
 from pydantic import PrivateAttr
@@ -9,10 +10,12 @@ from pydantic import PrivateAttr
 from saft_pipeline import settings as settings_module
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.ahead import Ahead
+from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.reader_process import FileReader
-from saft_pipeline.loading.rounds import Rounds
+from saft_pipeline.loading.rounds import Rounds, rounds_of
 from saft_pipeline.settings import Settings
-from saft_pipeline.store.opening import open_store
+from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.opening import shared_store
 from saft_pipeline.store.store import Store
 
 
@@ -30,11 +33,8 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @property
     def store(self) -> Store:
-        """The store that the settings name; raises `StoreError`.
-
-        One for all runs and ticks of a process: far away, opening costs more than a tiny file.
-        """
-        return _shared_store(self.settings)
+        """The store that the settings name; raises `StoreError`."""
+        return shared_store(self.settings)
 
     @property
     def reader(self) -> FileReader:
@@ -46,15 +46,16 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
         """What was begun of the next run: one for all runs here."""
         return _shared_ahead(self.settings)
 
+    def begin(self, claims: Mapping[str, Sequence[LedgerFile]]) -> None:
+        """Begin with the first of claims, whose runs come next here."""
+        for owner in islice(claims, 1):
+            loader = Loader(self.settings, self.store, self.reader, owner=owner)
+            self.ahead.begin(claims, loader)
+
     @property
     def rounds(self) -> Rounds:
         """Goes round the sources: one for all ticks of a process, so that each knows the last."""
-        return _shared_rounds(self.settings.home)
-
-
-@cache
-def _shared_rounds(_home: Path) -> Rounds:
-    return Rounds()
+        return rounds_of(self.settings.home)
 
 
 def pipeline_of(settings: Settings | None) -> Pipeline:
@@ -81,8 +82,3 @@ def _shared_reader(settings: Settings) -> FileReader:
 @cache
 def _shared_ahead(settings: Settings) -> Ahead:
     return Ahead(_shared_reader(settings))
-
-
-@cache
-def _shared_store(settings: Settings) -> Store:
-    return open_store(settings)

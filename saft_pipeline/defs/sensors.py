@@ -16,6 +16,7 @@ from saft_pipeline.dagster_runtime.names import AGAIN, CANNOT_POLL, CLAIM_TAG, J
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, UsesBroker, require_answer
 from saft_pipeline.dagster_runtime.runs import ahead, end_dead_runs, waits, waits_for_pool
 from saft_pipeline.dagster_runtime.submission import adopt_partitions, run_requests
+from saft_pipeline.dagster_runtime.waiting_runs import executes_here
 from saft_pipeline.defs.folder_check import evaluation
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.errors import TransientSourceError
@@ -75,6 +76,8 @@ def tick(
         return dg.SensorResult(skip_reason=visible(f"{CANNOT_POLL}: {error}"))
     except (TransientSourceError, TransientStoreError, BrokerError) as error:
         return dg.SensorResult(skip_reason=visible(f"{AGAIN}: {error}"))
+    if executes_here(context.instance):
+        pipeline.begin(found.claims)
     adopt_partitions(context.instance, location.prefix)
     figures = found.figures()
     return dg.SensorResult(

@@ -1,17 +1,18 @@
-"""The files of the run that comes next, fetched and read where this one leaves room for it.
+"""The files of the run that comes next, fetched and read where what goes on leaves room for it.
 
 A run's last files have no work behind them, the first of the next none before them: without this
-a core waits for a quarter of the time of a run, and far away one connection is the limit.
+a core waits for a quarter of the time of a run, and far away one connection is the limit. The first
+run's are begun as they are claimed, while Dagster is told of the runs.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from threading import Thread
+from threading import RLock, Thread
 
 from saft_pipeline.loading.file_load import GROUP_BYTES, Arrived, Group, groups
 from saft_pipeline.loading.loader import Loader
@@ -24,41 +25,55 @@ _LOOK_EVERY = 0.1  # seconds, whether it is the run's turn
 
 @dataclass
 class Begun:
-    """A run's claim and its files, of which those of the first groups are read or fetched."""
+    """A run's claim and its files, of which those of the first groups are read or fetched.
+
+    `end` waits until no more are being fetched: it is asked for once the others are used up.
+    """
 
     owner: str
     loader: Loader
     files: Sequence[LedgerFile] = ()
     read: list[Group] = field(default_factory=list)
     fetched: deque[Arrived] = field(default_factory=deque)
+    end: Callable[[], None] = lambda: None
 
     @property
     def items(self) -> Iterator[Group | Arrived | list[LedgerFile]]:
         """All groups of the run as far as they came, the files of those that weren't begun."""
-        yield from self.read
+        begun = [*self.read]
+        yield from begun
+        self.end()
+        yield from self.read[len(begun) :]
         yield from self.fetched
         yield from islice(groups(self.files), len(self.read) + len(self.fetched), None)
 
 
 class _Beginning:
-    """A run that is begun with in a thread of its own, until it is its turn."""
+    """A run that is begun with in a thread of its own, until it is its turn.
 
-    def __init__(self, begun: Begun, reader: FileReader) -> None:
-        self._begun, self._reader = begun, reader
+    `then` is called when the server has given it something.
+    """
+
+    def __init__(self, begun: Begun, reader: FileReader, then: Callable[[], None]) -> None:
+        self._begun, self._reader, self._then = begun, reader, then
         self._is_over = self._is_dropped = False
         # A server that gives nothing must not keep the process from its end.
         self._thread = Thread(target=self._go, name="ahead", daemon=True)
+        begun.end = self._thread.join
         self._thread.start()
 
-    def end(self) -> Begun:
-        """What was begun, the group under way with it."""
+    def take(self) -> Begun:
+        """What was begun, of which a group may be under way; if there is none yet, with that."""
         self._is_over = True
-        self._thread.join()
+        if not (self._begun.read or self._begun.fetched):
+            self._thread.join()
         return self._begun
 
     def drop(self) -> None:
         """Nobody wants it any more."""
         self._is_over = self._is_dropped = True
+        if not self._thread.is_alive():
+            self._begun.loader.close()
 
     def _go(self) -> None:
         try:
@@ -72,12 +87,14 @@ class _Beginning:
 
     def _fetch(self) -> None:
         begun, room = self._begun, GROUP_BYTES
-        begun.files = begun.loader.claimed()
+        begun.files = begun.files or begun.loader.claimed()
+        self._reader.expect(len(begun.files))
         for group in groups(begun.files):
             room -= sum(file.size for file in group)
             if self._is_over or room < 0 or any(file.size > SMALL_FILE for file in group):
                 return
             begun.fetched.append(begun.loader.fetch(group))
+            self._then()
             self._read(0)
 
     def _read(self, seconds: float) -> None:
@@ -88,32 +105,49 @@ class _Beginning:
 
 
 class Ahead:
-    """What is begun of one run, by the run before it."""
+    """What is begun of the next runs, by the run before them or by who claimed their files."""
 
     def __init__(self, reader: FileReader) -> None:
         self._reader = reader
-        self._run_id: str | None = None
-        self._beginning: _Beginning | None = None
+        self._guard = RLock()
+        self._begun: dict[str, _Beginning] = {}
 
-    def begin(self, run_id: str, owner: str, loader: Loader | None) -> None:
-        """Begin with a run that `loader` is for, if there is one."""
-        if loader:
-            self.drop()
-            self._run_id, self._beginning = run_id, _Beginning(Begun(owner, loader), self._reader)
+    def begin(self, claims: Mapping[str, Sequence[LedgerFile]], loader: Loader | None) -> None:
+        """Begin with the first of claims (owner: files, if they are known), whose run comes next.
 
-    def take(self, run_id: str) -> Begun | None:
+        `loader` is for it, if there may be one. The second is begun beside it, if a server allows
+        that, once that has given something of the first.
+        """
+        (owner, files), *others = islice(claims.items(), 2)
+
+        def go_on() -> None:
+            with self._guard:
+                if owner in self._begun and loader:
+                    for other, its in others:
+                        self.begin({other: its}, loader.next(other))
+
+        with self._guard:
+            if loader and owner not in self._begun:
+                begun = Begun(owner, loader, files)
+                self._begun[owner] = _Beginning(begun, self._reader, go_on)
+
+    def take(self, owner: str, run_id: str) -> Begun | None:
         """What was begun of a run whose turn it is, if anything was and it is still the run's."""
-        beginning, self._beginning = self._beginning, None
-        begun = beginning.end() if beginning else None
-        some = begun and (begun.read or begun.fetched) and run_id == self._run_id
-        if begun and some and begun.loader.renew() == len(begun.files):
+        with self._guard:
+            beginning = self._begun.pop(owner, None)
+        if beginning is None:
+            self.drop()
+            return None
+        begun = beginning.take()
+        if (begun.read or begun.fetched) and begun.loader.renew() == len(begun.files):
+            begun.loader.run_id = run_id
             return begun
-        if begun:
-            begun.loader.close()
+        beginning.drop()
         return None
 
     def drop(self) -> None:
         """Let go of what was begun: its run does not come."""
-        if self._beginning:
-            self._beginning.drop()
-        self._beginning = None
+        with self._guard:
+            for beginning in self._begun.values():
+                beginning.drop()
+            self._begun.clear()

@@ -49,13 +49,20 @@ class Loader:
     """The stages, for the files claimed by one owner in one run; each may have its own thread."""
 
     def __init__(
-        self, settings: Settings, store: Store, reader: FileReader, *, owner: str, run_id: str
+        self,
+        settings: Settings,
+        store: Store,
+        reader: FileReader,
+        *,
+        owner: str,
+        run_id: str | None = None,
     ) -> None:
+        """`run_id`: of the run, once there is one."""
         self._settings = settings
         self._store = store
         self._reader = reader
         self._owner = owner
-        self._run_id = run_id
+        self.run_id = run_id
         self._sources: dict[tuple[str, str], Source] = {}
         self._beside: dict[str, Source] = {}
         self._open: dict[int, Load] = {}
@@ -63,12 +70,12 @@ class Loader:
         keys = settings.saft_public_keys
         self._keys = {program: path.expanduser().read_bytes() for program, path in keys}
 
-    def next(self, owner: str, run_id: str) -> Loader | None:
+    def next(self, owner: str) -> Loader | None:
         """One for the run after this one, with connections of its own where those are allowed."""
         fetched_from = {n: source for (n, use), source in self._sources.items() if use == _FETCH}
         if not all(source.allows_another for source in fetched_from.values()):
             return None
-        loader = Loader(self._settings, self._store, self._reader, owner=owner, run_id=run_id)
+        loader = Loader(self._settings, self._store, self._reader, owner=owner)
         loader._beside = fetched_from
         return loader
 
@@ -79,9 +86,7 @@ class Loader:
     def claimed(self) -> list[LedgerFile]:
         """The files of its claim, which is renewed."""
         self.renew()
-        files = self._store.claimed(self._owner)
-        self._reader.expect(len(files))
-        return files
+        return self._store.claimed(self._owner)
 
     def fetch(self, files: Sequence[LedgerFile]) -> Arrived:
         """The bytes of a group's files, or why they could not be had. Raises SourceError."""
@@ -248,7 +253,7 @@ class Loader:
     def give_up(self) -> None:
         """Somebody cancelled the run: what it has not finished is marked so, and nothing else."""
         self._note_broken()
-        self._store.give_up(self._owner, run_id=self._run_id)
+        self._store.give_up(self._owner, run_id=self.run_id)
 
     def _note_broken(self) -> None:
         """Files that were found broken and not noted yet: no end of the run hides why."""
@@ -278,7 +283,7 @@ class Loader:
 
     def _note_failures(self, loads: Sequence[Load]) -> None:
         failures = [f for load in loads if (f := _failure(load))]
-        self._store.fail(self._owner, failures, run_id=self._run_id)
+        self._store.fail(self._owner, failures, run_id=self.run_id)
 
 
 def _is_final(file: LedgerFile, reason: str) -> bool:

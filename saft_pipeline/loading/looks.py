@@ -64,6 +64,7 @@ class Looks:
 
     def __init__(self) -> None:
         self._under_way: dict[str, float] = {}
+        self._early: set[str] = set()
         self._ended: dict[str, float] = {}
         self._failed: set[str] = set()
         self._kept: list[Look] = []
@@ -105,7 +106,8 @@ class Looks:
         self, sources: Sequence[SourceSettings], seconds: float, *, alone: bool
     ) -> Iterator[Look]:
         until = time.monotonic() + seconds
-        late = set(self._under_way)
+        late = set(self._under_way) - self._early
+        self._early.clear()
         unwaited = late | self._failed
         idle = (each for each in sources if each.source not in self._under_way)
         waiting = deque(sorted(idle, key=lambda each: self._ended.get(each.source, 0.0)))
@@ -124,6 +126,13 @@ class Looks:
             self._ended[look.source.source] = time.monotonic()
             (self._failed.add if look.error else self._failed.discard)(look.source.source)
             yield look
+
+    def begin(self, sources: Sequence[SourceSettings]) -> None:
+        """Begin to look at the first of them, as many as go at once, for the next round."""
+        for source in sources[:MOST_AT_ONCE]:
+            if source.source not in self._under_way:
+                self._begin(source)
+                self._early.add(source.source)
 
     def _begin(self, source: SourceSettings) -> None:
         began = self._under_way[source.source] = time.monotonic()

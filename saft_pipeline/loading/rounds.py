@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import chain, zip_longest
+from pathlib import Path
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
@@ -126,6 +128,11 @@ class Rounds:
         self._adopted: set[str] = set()
         self._last: dict[str, LastListing] = {}
         self._store: Store | None = None
+        self._claimed: list[str] = []
+
+    def begin(self, settings: Settings) -> None:
+        """Begin with the looks of the next round: it waits the less for servers."""
+        self._looks.begin(settings.sources)
 
     def go(
         self,
@@ -148,7 +155,7 @@ class Rounds:
         """
         if store is not self._store:  # another ledger knows nothing of what was listed before
             self._store, self._adopted, self._last = store, set(), {}
-        sources = settings.sources
+        sources, self._claimed = settings.sources, []
         self._newest = {s.source: self._newest.get(s.source, Poll(s)) for s in sources}
         until = time.monotonic() + seconds
         looks = self._looks.round(sources if everyone else self._looks.due(sources), seconds)
@@ -160,8 +167,15 @@ class Rounds:
         self._take([each for each in fresh if each.error is None], store, turn_of, ahead)
         count_traffic(store, ticks=1)
         done = Round(fresh, list(self._newest.values()), self._unreached(sources))
+        self._claimed = list(done.claims)
         done.raise_if_none_was_reached()
         return done
+
+    def give_back(self, store: Store) -> None:
+        """What the newest round claimed and no run has loaded is the next poll's."""
+        for owner in self._claimed:
+            store.release(owner)
+        self._claimed = []
 
     def _tell(self, look: Look, store: Store, until: float) -> Poll:
         name = look.source.source
@@ -206,3 +220,9 @@ class Rounds:
             for name, seconds in looking.items()
             if seconds is not None
         }
+
+
+@cache
+def rounds_of(_home: Path) -> Rounds:
+    """Those of a process."""
+    return Rounds()

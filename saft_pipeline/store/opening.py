@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from psycopg.conninfo import conninfo_to_dict
 
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
@@ -42,6 +44,12 @@ def open_store(settings: Settings) -> Store:
         StoreError: the tables are older or newer than this program, or are not ours.
     """
     return Store(open_transport(settings), settings.batch_size)
+
+
+@cache
+def shared_store(settings: Settings) -> Store:
+    """The same, one for all of a process: far away, opening costs more than a tiny file."""
+    return open_store(settings)
 
 
 def open_watch(settings: Settings) -> Watch:

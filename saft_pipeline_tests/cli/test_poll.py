@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.loading.ahead import Ahead, Begun
-from saft_pipeline.sftp.client import Sftp
+from saft_pipeline.sftp.client import Listing, Sftp
 from saft_pipeline.sftp.errors import FileStays, PermanentSftpError
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
@@ -88,15 +89,29 @@ def test_draining_goes_on_until_nothing_is_pending(
     assert saft("poll", "--drain", "--json").json["loaded"] == 3
 
 
-def test_runs_that_follow_each_other_are_begun_ahead_and_all_is_loaded_once(
+def test_a_poll_lists_a_folder_once(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed, lists = [], Sftp.list
+
+    def noted(*args: Any, **more: Any) -> Listing:
+        listed.append(args)
+        return lists(*args, **more)
+
+    monkeypatch.setattr(Sftp, "list", noted)
+    drop(project, 1)
+    assert (saft("poll", "--json").json["loaded"], len(listed)) == (1, 1)
+
+
+def test_runs_of_a_tick_and_those_that_follow_are_begun_ahead_and_all_is_loaded_once(
     project: Project, saft: Command, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAX_FILES_PER_RUN", "60")
     taken: list[int] = []
 
     class Watched(Ahead):
-        def take(self, run_id: str) -> Begun | None:
-            begun = super().take(run_id)
+        def take(self, owner: str, run_id: str) -> Begun | None:
+            begun = super().take(owner, run_id)
             taken.append(len(begun.read) + len(begun.fetched) if begun else 0)
             return begun
 
@@ -105,8 +120,7 @@ def test_runs_that_follow_each_other_are_begun_ahead_and_all_is_loaded_once(
     done = saft("poll", "--drain", "--json")
     assert (done.json["loaded"], done.json["failed"], done.json["pending"]) == (130, 0, 0)
     assert {(f.attempts, f.total_invoices) for f in store.files()} == {(1, 1)}
-    assert taken[0] == 0
-    assert all(taken[1:])
+    assert all(taken)
 
 
 def test_draining_waits_for_what_another_has_claimed(
@@ -239,3 +253,20 @@ def test_a_fault_of_ours_in_the_sensor_is_not_swallowed(
     monkeypatch.setattr(LocalRuns, "tick", crash)
     with pytest.raises(ZeroDivisionError):
         saft("poll")
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_what_a_tick_claimed_that_came_to_no_end_is_given_back(
+    project: Project,
+    saft: Command,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[BaseException],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("saft_pipeline.defs.sensors.run_requests", fail)
+    drop(project, 2)
+    assert saft("poll").status in (2, 130)
+    assert store.counts() == {"pending": 2}

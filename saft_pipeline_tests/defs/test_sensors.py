@@ -16,7 +16,8 @@ from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, SENSOR
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.definitions import build_defs
-from saft_pipeline.defs.sensors import build_sensor
+from saft_pipeline.defs.resources import Pipeline
+from saft_pipeline.defs.sensors import build_sensor, tick
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, one_invoice, partition_of
 from saft_pipeline_tests.fixtures.sshd import free_port, start_sshd
@@ -217,3 +218,15 @@ def claimed_by_run(runs: LocalRuns, store: Store, status: dg.DagsterRunStatus) -
     other = run.with_status(status)._replace(run_id="00000000-0000-4000-8000-000000000001")
     runs.instance.add_run(other)
     store.renew(run.tags[CLAIM_TAG], timedelta(seconds=-1))
+
+
+def test_where_others_execute_the_runs_nothing_is_begun_by_the_tick(
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(Pipeline, "begin", lambda _, claims: begun.append(claims))
+    drop(project, 2)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(instance=instance)
+        found = tick(context, Pipeline(), Location())
+    assert (len(found.run_requests or ()), begun) == (2, [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from threading import Event, Thread
 
 import pytest
 
@@ -18,9 +19,10 @@ from saft_pipeline.loading.servers import quirks_of
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Sftp
 from saft_pipeline.sftp.errors import LoginRefusedError, SftpError, TooManyConnectionsError
+from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, poll_once
-from saft_pipeline_tests.loading.test_loader import EARLY, loader_of
+from saft_pipeline_tests.loading.test_loader import EARLY, LEASE, loader_of
 from saft_pipeline_tests.loading.test_servers import wait_for
 
 _FILES = FIRST_GROUP_FILES + 3  # of the second run: two groups
@@ -59,10 +61,14 @@ def two_runs(project: Project, store: Store) -> Iterator[Claims]:
 def begun_after(loader: Loader, claim: Claim) -> Begun | None:
     """What is begun of the claim's run once nothing more can be."""
     ahead = Ahead(loader._reader)
-    ahead.begin("next", claim.owner, loader.next(claim.owner, "next"))
-    if ahead._beginning:
-        ahead._beginning._thread.join()
-    return ahead.take("next")
+    ahead.begin({claim.owner: ()}, loader.next(claim.owner))
+    for thread in threads_of(ahead):
+        thread.join()
+    return ahead.take(claim.owner, "next")
+
+
+def threads_of(ahead: Ahead) -> list[Thread]:
+    return [beginning._thread for beginning in ahead._begun.values()]
 
 
 def test_all_groups_of_small_files_are_begun(two_runs: Claims) -> None:
@@ -104,25 +110,38 @@ def test_of_a_run_that_does_not_come_next_nothing_is_used_and_nothing_kept_open(
 ) -> None:
     loader, claim = two_runs()
     ahead = Ahead(loader._reader)
-    following = loader.next(claim.owner, "next")
-    ahead.begin("next", claim.owner, following)
-    assert ahead.take("another") is None
+    following = loader.next(claim.owner)
+    ahead.begin({claim.owner: ()}, following)
+    (thread,) = threads_of(ahead)
+    assert ahead.take("another", "next") is None
+    thread.join(30)
     assert following
     assert following._sources == {}
-    assert ahead.take("next") is None
+    assert ahead.take(claim.owner, "next") is None
 
 
 def test_what_is_dropped_keeps_nothing_open(two_runs: Claims) -> None:
     loader, claim = two_runs()
     ahead = Ahead(loader._reader)
-    following = loader.next(claim.owner, "next")
-    ahead.begin("next", claim.owner, following)
-    thread = ahead._beginning._thread if ahead._beginning else None
+    following = loader.next(claim.owner)
+    ahead.begin({claim.owner: ()}, following)
+    (thread,) = threads_of(ahead)
     ahead.drop()
-    assert thread
     thread.join(30)
     assert following
-    assert (following._sources, ahead.take("next")) == ({}, None)
+    assert (following._sources, ahead.take(claim.owner, "next")) == ({}, None)
+
+
+def test_what_is_dropped_once_all_was_read_keeps_nothing_open(two_runs: Claims) -> None:
+    loader, claim = two_runs()
+    ahead = Ahead(loader._reader)
+    following = loader.next(claim.owner)
+    ahead.begin({claim.owner: ()}, following)
+    (thread,) = threads_of(ahead)
+    thread.join(30)
+    ahead.drop()
+    assert following
+    assert following._sources == {}
 
 
 @pytest.mark.parametrize(
@@ -133,7 +152,7 @@ def test_no_more_connections_are_made_than_the_setting_allows(
     two_runs: Claims, after_load: str, connections: int, begins: bool
 ) -> None:
     loader, claim = two_runs(AFTER_LOAD=after_load, SFTP_CONNECTIONS=str(connections))
-    following = loader.next(claim.owner, "next")
+    following = loader.next(claim.owner)
     assert (following is not None) is begins
 
 
@@ -148,7 +167,7 @@ def test_a_server_that_lets_only_one_in_is_asked_once(
 
     monkeypatch.setattr(sftp_source, "open_connection", refuse)
     assert begun_after(loader, claim) is None
-    assert loader.next(claim.owner, "next") is None
+    assert loader.next(claim.owner) is None
     loader.close()
     assert quirks_of(load(project.env)).connections == 1
 
@@ -178,9 +197,9 @@ def test_what_the_run_under_way_has_to_be_read_goes_first(
     monkeypatch.setattr(FileReader, "wait_until_idle", lambda *_: False)
     loader, claim = two_runs()
     ahead = Ahead(loader._reader)
-    ahead.begin("next", claim.owner, loader.next(claim.owner, "next"))
-    wait_for(lambda: len(ahead._beginning._begun.fetched) == 2 if ahead._beginning else False)
-    begun = ahead.take("next")
+    ahead.begin({claim.owner: ()}, loader.next(claim.owner))
+    wait_for(lambda: len(ahead._begun[claim.owner]._begun.fetched) == 2)
+    begun = ahead.take(claim.owner, "next")
     assert begun
     begun.loader.close()
     assert begun.read == []
@@ -192,8 +211,68 @@ def test_what_another_has_taken_meanwhile_is_not_gone_on_with(
 ) -> None:
     loader, claim = two_runs()
     ahead = Ahead(loader._reader)
-    ahead.begin("next", claim.owner, loader.next(claim.owner, "next"))
-    wait_for(lambda: bool(ahead._beginning and ahead._beginning._begun.read))
+    ahead.begin({claim.owner: ()}, loader.next(claim.owner))
+    wait_for(lambda: bool(ahead._begun[claim.owner]._begun.read))
     store.release(claim.owner)
     store.claim("another", lease=load().lease, ids=[claim.files[0].id])
-    assert ahead.take("next") is None
+    assert ahead.take(claim.owner, "next") is None
+
+
+def test_a_run_goes_on_with_what_was_begun_while_a_group_of_it_is_under_way(
+    two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader, claim = two_runs()
+    given, fetch = Event(), Loader.fetch
+
+    def slow(its: Loader, files: list[LedgerFile]) -> Arrived:
+        if len(files) < FIRST_GROUP_FILES:  # the second group
+            given.wait(30)
+        return fetch(its, files)
+
+    monkeypatch.setattr(Loader, "fetch", slow)
+    ahead = Ahead(loader._reader)
+    ahead.begin({claim.owner: ()}, loader.next(claim.owner))
+    wait_for(lambda: bool(ahead._begun[claim.owner]._begun.read))
+    begun = ahead.take(claim.owner, "next")
+    assert begun
+    items = begun.items
+    first = next(items)
+    given.set()
+    rest = [item.loads for item in items if isinstance(item, Group | Arrived)]
+    begun.loader.close()
+    assert isinstance(first, Group)
+    assert [len(first.loads), *map(len, rest)] == [FIRST_GROUP_FILES, _FILES - FIRST_GROUP_FILES]
+
+
+def test_of_two_claims_the_second_is_begun_beside_the_first(store: Store, two_runs: Claims) -> None:
+    loader, claim = two_runs()
+    halves = {"half-1": claim.files[::2], "half-2": claim.files[1::2]}
+    store.hand_over(claim.owner, {o: [f.id for f in its] for o, its in halves.items()}, LEASE)
+    ahead = Ahead(loader._reader)
+    ahead.begin(halves, loader.next("half-1"))
+    wait_for(lambda: len(ahead._begun) == 2)
+    begun = [ahead.take(owner, "next") for owner in halves]
+    for each in begun:
+        assert each
+        each.loader.close()
+        assert len(list(each.items)) == 1
+
+
+def test_a_second_claim_is_not_begun_once_the_first_is_dropped(
+    two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader, claim = two_runs()
+    given, fetch = Event(), Loader.fetch
+
+    def slow(its: Loader, files: list[LedgerFile]) -> Arrived:
+        given.wait(30)
+        return fetch(its, files)
+
+    monkeypatch.setattr(Loader, "fetch", slow)
+    ahead = Ahead(loader._reader)
+    ahead.begin({claim.owner: (), "second": ()}, loader.next(claim.owner))
+    (thread,) = threads_of(ahead)
+    ahead.drop()
+    given.set()
+    thread.join(30)
+    assert ahead._begun == {}

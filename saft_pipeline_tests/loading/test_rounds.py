@@ -77,6 +77,28 @@ def test_a_server_that_does_not_answer_holds_up_no_other(store: Store, servers: 
     assert "dead-3: its look isn't over after" in found.summary()
 
 
+def test_a_look_that_was_begun_before_its_round_is_the_round_s(
+    store: Store, servers: Servers
+) -> None:
+    rounds, settings = Rounds(), settings_of("a", "b")
+    rounds.begin(settings)
+    found = go(rounds, store, settings)
+    assert sorted(servers.asked) == ["a", "b"]
+    assert sorted(f.source for files in found.claims.values() for f in files) == ["a", "b"]
+
+
+def test_a_look_that_was_begun_before_its_round_is_waited_for_like_others(
+    store: Store, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looks, "_LATE_SECONDS", 0.0)
+    servers.held = {"a": threading.Event()}
+    rounds = Rounds()
+    rounds.begin(settings_of("a"))
+    threading.Timer(1, servers.held["a"].set).start()
+    found = go(rounds, store, settings_of("a", "b"))
+    assert sorted(each.source.source for each in found.fresh) == ["a", "b"]
+
+
 def test_who_does_not_answer_is_not_asked_a_second_time(store: Store, servers: Servers) -> None:
     servers.held = {"dead": threading.Event()}
     rounds, settings = Rounds(), settings_of("dead", "alive")
