@@ -42,6 +42,8 @@ class InvoiceLayout(Layout):
         self.lines = len(inner)
         self.is_known = False  # to who writes
         self.writer: Any = None  # theirs
+        self.own = own
+        self.codes: Any = None  # the rules'
         self._hash = self.columns[0][_HASH]
         self._cash_vat = [places[n] for n in shape.tagged("CashVATSchemeIndicator")]
 

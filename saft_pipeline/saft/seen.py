@@ -10,6 +10,7 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Hashable
+from struct import calcsize, pack, unpack_from
 from typing import Any
 
 _FREE = 0
@@ -34,7 +35,7 @@ class SeenKeys:
         self._first: dict[Hashable, Beside] | None = {}
         self._few = _FEW if few is None else few
         self._most = most
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, Run] = {}
         self._in_runs = self.left_out = 0
         self._columns = columns
         self._table: _Table
@@ -52,6 +53,18 @@ class SeenKeys:
                 for each, numbers in first.items():
                     self._note(each, numbers)
         return found
+
+    def run(self, series: str) -> Run | None:
+        """The numbers of a series such as `FT A/`, if they are kept as such: see `add_next`."""
+        return self._runs.get(series)
+
+    def add_next(self, run: Run, number: int, *beside: float) -> bool:
+        """Note the number that comes next in a series; False, and nothing is done, for another."""
+        if run.following != number or run.has_strays or self._in_runs >= 4 * self._most:
+            return False
+        run.add_next(beside)
+        self._in_runs += 1
+        return True
 
     def get(self, key: Hashable) -> Beside | None:
         """What is beside a key, None if it was not seen."""
@@ -93,10 +106,10 @@ class SeenKeys:
             return None
         return self._table.add(hashed, beside)
 
-    def _run(self, series: str, number: int) -> _Run | None:
+    def _run(self, series: str, number: int) -> Run | None:
         run = self._runs.get(series)
         if run is None and len(self._runs) < _MOST_RUNS:
-            run = self._runs[series] = _Run(number, self._columns)
+            run = self._runs[series] = Run(number, f"={self._columns}")
         return run
 
 
@@ -114,14 +127,14 @@ def _numbered(key: Hashable) -> tuple[str | None, int]:
     return key[: -len(digits)], int(digits)
 
 
-class _Run:
+class Run:
     """The numbers of a series as they rose: those without a gap are a part."""
 
-    __slots__ = ("_columns", "_offsets", "_size", "_starts", "following", "has_strays")
+    __slots__ = ("_offsets", "_row", "_rows", "_size", "_starts", "following", "has_strays")
 
-    def __init__(self, number: int, codes: str) -> None:
+    def __init__(self, number: int, row: str) -> None:
         self._starts, self._offsets = array("Q", (number,)), array("Q", (0,))
-        self._columns = [array(code) for code in codes]
+        self._row, self._rows = row, bytearray()
         self._size = 0
         self.following = number
         self.has_strays = False  # whether the table has numbers of this series, too
@@ -133,19 +146,24 @@ class _Run:
                 return False
             self._starts.append(number)
             self._offsets.append(self._size)
-        for column, value in zip(self._columns, beside, strict=True):
-            column.append(value)
-        self._size += 1
-        self.following = number + 1
+        self.following = number
+        self.add_next(beside)
         return True
 
+    def add_next(self, beside: Beside) -> None:
+        """Add the number that follows the last."""
+        self._rows += pack(self._row, *beside)
+        self._size += 1
+        self.following += 1
+
     def get(self, number: int) -> Beside | None:
+        """What is beside a number, None if it wasn't added."""
         part = bisect_right(self._starts, number) - 1
         if part < 0:
             return None
         at = self._offsets[part] + number - self._starts[part]
         ends = self._offsets[part + 1] if part + 1 < len(self._offsets) else self._size
-        return tuple([column[at] for column in self._columns]) if at < ends else None
+        return unpack_from(self._row, self._rows, at * calcsize(self._row)) if at < ends else None
 
 
 class _Table:

@@ -164,6 +164,10 @@ class Shape:
                 self._again.append((slot, index))
         self.columns = [first.get(slot, ABSENT) for slot in range(width)]
 
+    def texts(self) -> dict[int, str]:
+        """The paths of what holds a text, by its place."""
+        return {n.place: n.path for n in self._root.all() if n.place and not n.children}
+
     def tagged(self, tag: str) -> list[int]:
         """The places of what holds a text of this name."""
         return [n.place for n in self._root.all() if n.tag == tag and not n.children]

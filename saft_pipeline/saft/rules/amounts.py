@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from functools import lru_cache
 from operator import itemgetter
 from typing import Literal
 
@@ -30,7 +29,7 @@ _SIGNED_NAMES = (
     *("TaxAmount", "SettlementAmount"),
 )
 _near = itemgetter(_CREDIT, _DEBIT, _PERCENTAGE, _QUANTITY, _PRICE, _SETTLEMENT, _TAX_BASE)
-_NEAR = 0.005
+NEAR = 0.005
 _NINE_DIGITS = 1e8  # from here on an amount may be a taxpayer's number
 _NO_SENSE = Decimal(10**9)
 _HALF = Decimal("0.5")
@@ -60,38 +59,43 @@ def amounts(invoice: Invoice) -> Iterable[Finding]:
 
 
 def _is_near(invoice: Invoice) -> bool:
-    values = invoice.values
+    net = tax = 0.0
+    slack = NEAR
+    for row in invoice.lines:
+        found = near(row)
+        if found is None:
+            return False
+        net += found[0]
+        tax += found[1]
+        slack += NEAR  # each line's tax may be rounded
+    return are_near(invoice.values, net, tax, slack)
+
+
+def are_near(values: Row, net: float, tax: float, slack: float) -> bool:
+    """Whether the totals are, at first sight, what `near` finds in the lines, in sum.
+
+    `slack` is what rounding explains of the tax: `NEAR`, and as much again for each line.
+    """
     sign = _SIGNS.get(values[_TYPE] or "")
     tax_payable, net_total, gross_total = values[_TAX], values[_NET], values[_GROSS]
     if sign is None or tax_payable is None or net_total is None or gross_total is None:
         return False
-    net = tax = 0.0
-    slack = _NEAR
-    for line in map(_near, invoice.lines):
-        amounts = _line_near(line)
-        if amounts is None:
-            return False
-        net += amounts[0]
-        tax += amounts[1]
-        slack += _NEAR  # each line's tax may be rounded
-    net_given, tax_given, gross_given = float(net_total), float(tax_payable), float(gross_total)
+    net_given, tax_given = float(net_total), float(tax_payable)
     return (
-        -_NEAR < sign * net - net_given < _NEAR
+        -NEAR < sign * net - net_given < NEAR
         and -slack < sign * tax / 100 - tax_given < slack
-        and -_NEAR < net_given + tax_given - gross_given < _NEAR
-        and net_given < _NINE_DIGITS
-        and net_given >= 0
+        and -NEAR < net_given + tax_given - float(gross_total) < NEAR
+        and 0 <= net_given < _NINE_DIGITS
         and tax_given >= 0
     )
 
 
-@lru_cache(maxsize=4096)  # of what is sold at one price the lines are alike
-def _line_near(line: Row) -> tuple[float, float] | None:
+def near(row: Row) -> tuple[float, float] | None:
     """A line's amount, less than zero for a debit, and that times the percentage of its tax.
 
     None if its values don't follow from each other at first sight.
     """
-    credit, debit, percentage, quantity, price, given_off, base = line
+    credit, debit, percentage, quantity, price, given_off, base = _near(row)
     if (credit is None) == (debit is None) or percentage is None or base is not None:
         return None
     if quantity is None or price is None:
@@ -102,9 +106,9 @@ def _line_near(line: Row) -> tuple[float, float] | None:
     if amount < 0 or count < 0 or each < 0 or rate < 0 or off < 0:
         return None
     over = count * each - amount
-    if over >= _NEAR:
+    if over >= NEAR:
         over -= off
-    if not -_NEAR < over < _NEAR:
+    if not -NEAR < over < NEAR:
         return None
     if credit is None:
         amount = -amount

@@ -12,18 +12,18 @@ from saft_pipeline.saft.rules.control_totals import control_totals
 from saft_pipeline.saft.rules.credits import Credits
 from saft_pipeline.saft.rules.documents import Documents, orders
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
+from saft_pipeline.saft.rules.glance import Glance
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.payments import payments
 from saft_pipeline.saft.rules.regimes import Regimes, indicators
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries
-from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
-from saft_pipeline.saft.rules.taxes import Taxes, tax_of
+from saft_pipeline.saft.rules.slots import of_customer, of_invoice
+from saft_pipeline.saft.rules.taxes import Taxes
 
-_DATE, _TYPE = of_invoice("invoice_date invoice_type")
+(_DATE,) = of_invoice("invoice_date")
 (_CUSTOMER,) = of_customer("customer_id")
-_PRODUCT, _REFERENCE = of_line("product_code reference")
 _OfInvoice = Callable[[Invoice], Iterable[Finding]]
 
 
@@ -65,21 +65,21 @@ class Checker:
         self._credits = Credits()
         self._masters = MasterFiles()
         self._regimes = Regimes(self._version)
-        self._mandatory = mandatory.of_documents(self._version, is_extract=False)
-        self._taxes = Taxes({}, has_codes=True)
+        self._glance: Glance
         self._rules: tuple[_OfInvoice, ...] = ()
-        self._of_lines: tuple[_OfInvoice, ...] = ()
 
     def see(self, record: Record) -> None:
         """Take the next record."""
         if isinstance(record, Invoice):
             if not self._rules:
                 self._begin_documents()
-            rules = self._rules if self._is_usual(record) else self._rules + self._of_lines
-            for rule in rules:
-                if found_by_rule := rule(record):
-                    for found in found_by_rule:
-                        self._add(found, record.values[_DATE])
+            rules, is_right = self._glance.rules_for(record), True
+            for rule in self._rules if rules is None else rules:
+                for found in rule(record):
+                    is_right = False
+                    self._add(found, record.values[_DATE])
+            if rules is None and is_right:
+                self._glance.learn(record)
         else:
             for found in self._of_others(record):
                 self._add(found)
@@ -120,42 +120,40 @@ class Checker:
             self._add(found)
         certificate = self._header.extra.get("software_certificate_number", "0")
         self._regimes = Regimes(self._version)
-        self._mandatory = mandatory.of_documents(self._version, is_extract=is_extract)
-        self._taxes = Taxes(self._masters.tax_table, has_codes=is_104)
-        verified = self._signatures(self._header) if self._signatures else None
+        needed = mandatory.of_documents(self._version, is_extract=is_extract)
+        identifiers = Identifiers(has_atcud=is_104, certified=certificate != "0")
+        taxes = Taxes(self._masters.tax_table, has_codes=is_104)
+        documents = Documents(self._header)
+        signatures = self._signatures(self._header) if self._signatures else None
+        verified = (signatures,) if signatures else ()
+        self._glance = Glance(
+            needed,
+            identifiers,
+            documents,
+            self._regimes,
+            self._masters,
+            self._series,
+            self._credits,
+            taxes,
+            verified,
+        )
         self._rules = (
-            self._mandatory.mandatory,
+            needed.mandatory,
             amounts,
-            Identifiers(has_atcud=is_104, certified=certificate != "0").identifiers,
-            Documents(self._header).documents,
+            identifiers.identifiers,
+            documents.documents,
             self._regimes.regimes,
             payments,
             self._masters.known_customer,
             self._series.series,
             self._credits.credits,
-            *((verified,) if verified else ()),
-        )
-        self._of_lines = (
-            self._mandatory.of_lines,
-            self._taxes.taxes,
+            *verified,
+            needed.of_lines,
+            taxes.taxes,
             self._masters.known_products,
             self._series.references,
             orders,
         )
-
-    def _is_usual(self, invoice: Invoice) -> bool:
-        """Whether the lines say nothing that `_of_lines` has not looked at: most don't."""
-        values, products, needed = invoice.values, self._masters.usual, self._mandatory.needed
-        right = self._taxes.right_on(values[_DATE])
-        for row in invoice.lines:
-            if (
-                row[_PRODUCT] not in products
-                or row[_REFERENCE] is not None
-                or tax_of(row) not in right
-                or None in needed(row)
-            ):
-                return False
-        return values[_TYPE] != "NC" and not invoice.lines.have_extras
 
     def finish(self, warnings: Iterable[FileWarning] = ()) -> Findings:
         """The findings, with what only the whole file can show, and what the reader warned of."""

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.series import Series
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.seen import SeenKeys
 
@@ -42,7 +43,7 @@ class Credits:
     """Follows documents, and compares each credit note with those that it names."""
 
     def __init__(self) -> None:
-        self._documents = SeenKeys("dII", _MOST)  # GrossTotal, day, customer and state
+        self._documents = SeenKeys("dII", _MOST, few=0)  # GrossTotal, day, customer and state
         self._credited: dict[str, float] = {}
         self._waiting: list[_Note] = []
         self.left_out = 0
@@ -51,7 +52,7 @@ class Credits:
         """A note against its documents; what comes after it waits for the file's end."""
         values = invoice.values
         if values[_TYPE] != "NC":
-            self._note(invoice)
+            self.note(values)
             return ()
         return self._given_back(invoice) if values[_STATUS] != "A" else ()
 
@@ -65,11 +66,20 @@ class Credits:
             else:
                 self.left_out += 1
 
-    def _note(self, invoice: Invoice) -> None:
-        values = invoice.values
+    def note(self, values: Row, series: Series | None = None) -> None:
+        """Keep what a credit note is compared with, of any other document.
+
+        `series` is that which it follows the last one of, if that is known.
+        """
         state = _customer(values[_CUSTOMER]) | (_CANCELLED if values[_STATUS] == "A" else 0)
         gross = abs(float(values[_GROSS] or "inf"))  # where there is none, any note fits
-        self._documents.add(values[_NUMBER], gross, _day(values[_DATE]), state)
+        beside = gross, _day(values[_DATE]), state
+        if series is not None:
+            if series.run is None:
+                series.run = self._documents.run(f"{series.name}/")
+            elif self._documents.add_next(series.run, series.number, *beside):
+                return
+        self._documents.add(values[_NUMBER], *beside)
 
     def _compared(self, note: _Note, most: float, day: int, state: int) -> Iterator[Finding]:
         about = note.reference

@@ -6,6 +6,7 @@ The lists themselves are in `codes`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from typing import NamedTuple
 
 ALWAYS = "0001-01-01"
@@ -30,6 +31,16 @@ def dated(
     """Several values that one source puts in force on one day; a text is split at blanks."""
     for value in values.split() if isinstance(values, str) else values:
         yield Dated(value, since, until, source)
+
+
+def turns(rows: Iterable[Dated]) -> list[str]:
+    """The days on which one of them begins to hold, or no longer does, in their order."""
+    found = set()
+    for row in rows:
+        found.add(row.since)
+        if row.until is not None:
+            found.add((date.fromisoformat(row.until) + timedelta(1)).isoformat())
+    return sorted(found)
 
 
 class CodeList:

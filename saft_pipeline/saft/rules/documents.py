@@ -33,22 +33,23 @@ class Documents:
 
     def documents(self, invoice: Invoice) -> Iterable[Finding]:
         """Codes, status and dates."""
+        return () if self.are_right(invoice) else self._looked_at(invoice)
+
+    def are_right(self, invoice: Invoice) -> bool:
+        """Whether there is, at first sight, nothing to say of them."""
         values = invoice.values
         entered = values[_ENTERED]
-        if (
-            _coded_by(values) in self._right
-            and values[_STATUS] != "A"
+        return (
+            (_coded_by(values) in self._right or not any(self._codes(invoice)))
+            and (values[_STATUS] != "A" or values[_REASON] is not None)
             and entered is not None
             and (values[_DATE] or "~") <= entered <= (values[_STATUS_DATE] or "~")
-        ):
-            return ()
-        return self._looked_at(invoice)
+        )
 
     def _looked_at(self, invoice: Invoice) -> Iterator[Finding]:
         values = invoice.values
         date, entered, changed = values[_DATE], values[_ENTERED], values[_STATUS_DATE]
-        if _coded_by(values) not in self._right:
-            yield from self._codes(invoice)
+        yield from self._codes(invoice)
         if values[_STATUS] == "A" and values[_REASON] is None:
             yield _about(invoice, "cancelled_reason", "a Reason of the cancellation", None)
         if entered is None:
@@ -61,6 +62,8 @@ class Documents:
             yield _about(invoice, "invoice_date", expected, date)
 
     def _codes(self, invoice: Invoice) -> Iterator[Finding]:
+        if _coded_by(invoice.values) in self._right:
+            return
         found = list(_coded(invoice)) + list(self._dated(invoice))
         yield from found
         if not found and len(self._right) < _MOST:

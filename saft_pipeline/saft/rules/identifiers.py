@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from string import ascii_letters, digits
 
-from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_invoice
 
@@ -56,19 +56,26 @@ class Identifiers:
     def identifiers(self, invoice: Invoice) -> Iterable[Finding]:
         """InvoiceNo, ATCUD, Hash and HashControl."""
         values = invoice.values
-        parts, signature = invoice_number(values[_NUMBER] or ""), values[_HASH]
+        parts = invoice_number(values[_NUMBER] or "")
         if (
             parts is not None
             and values[_CONTROL] in self._controls
-            and signature is not None
-            and is_signature(signature)
-            and (
-                not self._has_atcud
-                or values[_ATCUD] == self._codes.get(parts[0], _NO_CODE) + parts[1]
-            )
+            and self.are_right(*parts, values)
         ):
             return ()
         return self._looked_at(invoice, parts)
+
+    def are_right(self, series: str, number: str, values: Row) -> bool:
+        """Whether Hash and ATCUD are, at first sight, as they should be."""
+        if self._has_atcud:
+            atcud = values[_ATCUD]
+            if atcud == "0":
+                if (values[_DATE] or "") >= _ATCUD_SINCE:
+                    return False
+            elif atcud != self._codes.get(series, _NO_CODE) + number:
+                return False
+        signature = values[_HASH]
+        return is_signature(signature or "") or self._hash(signature) is None
 
     def _looked_at(self, invoice: Invoice, parts: tuple[str, str] | None) -> Iterator[Finding]:
         values = invoice.values

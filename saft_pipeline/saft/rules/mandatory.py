@@ -144,15 +144,16 @@ class Mandatory:
             lines = [row for row in lines if row[1] not in _LEFT_OUT]
         self._version = version
         self._names = [name for _, name, _ in wanted]
-        self._of = itemgetter(*of_invoice(" ".join(column for column, _, _ in wanted)))
+        self.of_document = itemgetter(*of_invoice(" ".join(column for column, _, _ in wanted)))
         self._line_names = [name for _, name, _ in lines]
         slots = of_line(" ".join(column for column, _, _ in lines))
         # Two at least, so that there is always a tuple: the line's number is never absent.
-        self.needed = itemgetter(0, 0, *slots)
+        self.of_line = itemgetter(0, 0, *slots)
+        self.has_points = any(name == "TaxPointDate" for _, name, _ in lines)
 
     def mandatory(self, invoice: Invoice) -> Iterable[Finding]:
         """What a document lacks, its lines apart."""
-        found = self._of(invoice.values)
+        found = self.of_document(invoice.values)
         if None not in found and len(invoice.lines):
             return ()
         missing = [name for name, v in zip(self._names, found, strict=True) if v is None]
@@ -164,18 +165,18 @@ class Mandatory:
         """What the lines lack."""
         has_tax = self._version >= "1.02"
         for row in invoice.lines:
-            found = self.needed(row)
+            found = self.of_line(row)
             if None in found or (has_tax and row[_RATE] is None and row[_AMOUNT] is None):
                 yield from self._line(invoice, row)
 
     def _line(self, invoice: Invoice, row: Row) -> Iterator[Finding]:
-        absent = zip(self._line_names, self.needed(row)[2:], strict=True)
+        absent = zip(self._line_names, self.of_line(row)[2:], strict=True)
         missing = [name for name, value in absent if value is None]
         if self._version >= "1.02" and row[_RATE] is None and row[_AMOUNT] is None:
             missing.append("TaxPercentage or TaxAmount")
             if set(missing) >= _TAX:
                 missing = [name for name in missing if not name.startswith("Tax")] + ["Tax"]
-                if row[_POINT] is None and "TaxPointDate" in self._line_names:
+                if row[_POINT] is None and self.has_points:
                     missing.append("TaxPointDate")
         for name in missing:
             document = f"{invoice.values[_NO]} line {row[0]}"

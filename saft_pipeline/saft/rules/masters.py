@@ -29,8 +29,9 @@ class MasterFiles:
         self._customers, self._products = SeenKeys(), SeenKeys()
         self._has_customers = self._has_products = False
         self.tax_table: dict[Key, set[str]] = {}
-        self.usual: set[str | None] = {None}  # ProductCodes that need no second look
-        self._usual_customers: set[str | None] = {None}
+        # Those that need no second look.
+        self.usual_products: set[str | None] = {None}
+        self.usual_customers: set[str | None] = {None}
 
     @property
     def is_extract(self) -> bool:
@@ -72,11 +73,11 @@ class MasterFiles:
     def known_customer(self, invoice: Invoice) -> Iterable[Finding]:
         """A CustomerID that is in no table."""
         who = invoice.values[_CUSTOMER]
-        if who in self._usual_customers or not self._has_customers:
+        if who in self.usual_customers:
             return ()
-        if who in self._customers:
-            if len(self._usual_customers) < _MOST_USUAL:
-                self._usual_customers.add(who)
+        if who in self._customers or not self._has_customers:
+            if len(self.usual_customers) < _MOST_USUAL:
+                self.usual_customers.add(who)
             return ()
         expected = "a Customer of MasterFiles"
         return (finding("customer", invoice.line, invoice.values[_NUMBER], expected, who),)
@@ -84,7 +85,7 @@ class MasterFiles:
     def known_products(self, invoice: Invoice) -> Iterator[Finding]:
         """Each ProductCode that is in no table."""
         for row in invoice.lines:
-            if row[_PRODUCT] not in self.usual:
+            if row[_PRODUCT] not in self.usual_products:
                 yield from self._product(invoice, row[0], row[_PRODUCT])
 
     def _product(
@@ -94,5 +95,5 @@ class MasterFiles:
             document = f"{invoice.values[_NUMBER]} line {line_number}"
             expected = "a Product of MasterFiles"
             yield finding("product", invoice.line, document, expected, code)
-        elif len(self.usual) < _MOST_USUAL:
-            self.usual.add(code)
+        elif len(self.usual_products) < _MOST_USUAL:
+            self.usual_products.add(code)

@@ -37,12 +37,17 @@ def _is_usual(values: Row, extra: str) -> bool:
     """Whether there is nothing to look at, or all is paid as it should be: most often so."""
     if values[_WITHHELD] is not None or values[_CODE] is not None or _CURRENCY in extra:
         return False
+    if not is_settled(values):
+        return False
+    return values[_PAID] is None or (_NEGATIVE not in extra and _has_known_mechanisms(extra))
+
+
+def is_settled(values: Row) -> bool:
+    """Whether all is paid or nothing, without withholding, and no limit of FS is passed."""
     kind, paid, gross = values[_TYPE], values[_PAID], values[_GROSS]
     if kind == "FS" and (gross is None or float(gross) > _LIMIT):
         return False
-    if paid is None:
-        return kind != "FR"
-    return paid == gross and _NEGATIVE not in extra and _has_known_mechanisms(extra)
+    return paid == gross if paid is not None else kind != "FR"
 
 
 def _has_known_mechanisms(extra: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from saft_pipeline.saft.records import Extra, Invoice
+from saft_pipeline.saft.records import Extra, Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.mandatory import element
 from saft_pipeline.saft.rules.slots import of_invoice
@@ -45,12 +45,16 @@ class Regimes:
             yield found
         if '"cash_vat_scheme_indicator":"1"' in extra:
             is_usual = False
-            self._cash_vat += invoice.values[_STATUS] != "A"
+            self.count_cash_vat(invoice.values)
         if _MOVED in extra:
             is_usual = False
             yield from _moved(invoice, extra)
         if is_usual and self._is_whole(said) and len(self._right) < _MOST:
             self._right.add(said)
+
+    def count_cash_vat(self, values: Row) -> None:
+        """Count a document under the cash VAT scheme."""
+        self._cash_vat += values[_STATUS] != "A"
 
     def _found(self, invoice: Invoice) -> Iterator[Finding]:
         yield from indicators(invoice.extra_json, invoice.line, invoice.values[_NUMBER])

@@ -15,30 +15,32 @@ from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
-from saft_pipeline.saft.seen import SeenKeys
+from saft_pipeline.saft.seen import Run, SeenKeys
 
 _NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_control")
 _DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date")
 _REFERENCE = of_line("reference")[0]
 _MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
 _FEW_SIGNATURES = 1 << 16  # 5 MB
-_UNSIGNED = (None, "0")
+_UNSIGNED = _NO_CODE = (None, "0")
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
 _HIGHEST = 1 << 63
 
 
-class _Series:
+class Series:
     """One series, and the invoice of it that was seen last."""
 
-    __slots__ = ("code", "ends", "last", "number", "starts")
+    __slots__ = ("code", "ends", "last", "name", "number", "run", "starts")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
         self.starts = array("Q", (number,))
         self.ends = array("Q", (number,))
         self.number = number
         self.last: Row = ()
         self.code: str | None = None
+        self.run: Run | None = None  # of what credit notes are compared with
 
     def runs(self) -> list[tuple[int, int]]:
         """The numbers seen, as ranges in their order."""
@@ -55,7 +57,7 @@ class AllSeries:
     """Follows every series of a file."""
 
     def __init__(self) -> None:
-        self._series: dict[str, _Series] = {}
+        self._series: dict[str, Series] = {}
         self._series_of_code: dict[str, str] = {}
         self._signatures = SeenKeys(most=_MOST_SIGNATURES, few=_FEW_SIGNATURES)
         self._waiting: list[tuple[int, str | None, str]] = []
@@ -65,7 +67,7 @@ class AllSeries:
         """Order and chain: an invoice against the one before it in its series."""
         values = invoice.values
         parts = invoice_number(values[_NUMBER] or "")
-        if parts is None or len(parts[1]) > 18:
+        if parts is None or len(parts[1]) > 18 or self.follow(*parts, values):
             return ()
         name, number = parts[0], int(parts[1])
         known = self._series.get(name)
@@ -73,19 +75,34 @@ class AllSeries:
             if len(self._series) == _MOST_SERIES:
                 self._left_out += 1
                 return ()
-            known = self._series[name] = _Series(number)
-        signature = values[_HASH]
-        is_repeated = (
-            signature not in _UNSIGNED and self._signatures.add(hash((name, signature))) is not None
-        )
-        if number == known.number + 1 and not is_repeated and _follows(known, values):
-            known.ends[-1] = known.number = number
-            known.last = values
-            return ()
+            known = self._series[name] = Series(name, number)
+        is_repeated = self._is_repeated(name, values[_HASH])
         return self._looked_at(name, number, known, invoice, is_repeated=is_repeated)
 
+    def follow(self, name: str, digits: str, values: Row) -> Series | None:
+        """Take a document that follows the last of its series, if there is nothing to say of it.
+
+        None if there may be; nothing is taken then.
+        """
+        known = self._series.get(name)
+        if known is None or not digits.isdecimal() or len(digits) > 18 or not digits.isascii():
+            return None
+        number = int(digits)
+        if number != known.number + 1 or not _follows(known, values):
+            return None
+        if self._is_repeated(name, values[_HASH]):
+            return None
+        known.ends[-1] = known.number = number
+        known.last = values
+        return known
+
+    def _is_repeated(self, name: str, signature: str | None) -> bool:
+        if signature in _UNSIGNED:
+            return False
+        return self._signatures.add(hash((name, signature))) is not None
+
     def _looked_at(
-        self, name: str, number: int, known: _Series, invoice: Invoice, *, is_repeated: bool
+        self, name: str, number: int, known: Series, invoice: Invoice, *, is_repeated: bool
     ) -> Iterator[Finding]:
         if number == known.number + 1:
             known.ends[-1] = number
@@ -105,7 +122,7 @@ class AllSeries:
             yield from _same_type(known.last, invoice)
         known.number, known.last = number, invoice.values
 
-    def _same_code(self, name: str, known: _Series, invoice: Invoice) -> Iterator[Finding]:
+    def _same_code(self, name: str, known: Series, invoice: Invoice) -> Iterator[Finding]:
         """A series has one validation code, and no two have the same (Portaria 195/2020)."""
         atcud, number = invoice.values[_ATCUD], invoice.values[_NUMBER]
         parts = atcud_parts(atcud or "")
@@ -176,11 +193,11 @@ def _answered(
             yield finding("reference", line, document, expected, reference)
 
 
-def _follows(known: _Series, values: Row) -> bool:
+def _follows(known: Series, values: Row) -> bool:
     """Whether there is nothing to say of it after the very document before it: most are so."""
     before, code, atcud = known.last, known.code, values[_ATCUD]
     return (
-        (atcud is None or (code is not None and atcud.startswith(code)))
+        (atcud in _NO_CODE or (code is not None and f"{atcud}".startswith(code)))
         and before[_TYPE] == values[_TYPE]
         and before[_CONTROL] == values[_CONTROL]
         and (before[_DATE] or "~") <= (values[_DATE] or "")
@@ -189,7 +206,7 @@ def _follows(known: _Series, values: Row) -> bool:
     )
 
 
-def _after(known: _Series, invoice: Invoice) -> Iterator[Finding]:
+def _after(known: Series, invoice: Invoice) -> Iterator[Finding]:
     """Against the very invoice before it."""
     yield from _in_time(known.last, invoice)
     before, now = known.last[_HASH], invoice.values[_HASH]

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.codes import COUNTRIES, EXEMPTION_CODES, TAX_TYPES, VAT_CODES
+from saft_pipeline.saft.rules.dated import turns
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.rates import rates_on
+from saft_pipeline.saft.rules.rates import RATES, rates_on
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 
 _NUMBER, _DATE = of_invoice("invoice_no invoice_date")
@@ -19,13 +23,20 @@ _TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT = of_line(
 )
 _REASON, _REASON_CODE = of_line("tax_exemption_reason tax_exemption_code")
 _POINT, _REFERENCE = of_line("tax_point_date reference")
-tax_of = itemgetter(_TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT, _REASON, _REASON_CODE, _POINT)
+_tax_of = itemgetter(_TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT, _REASON, _REASON_CODE)
 _is_exemption_code = re.compile(r"(?:M[0-9]{2})+", re.ASCII).fullmatch
 _is_stamp_code = re.compile(r"[A-Za-z0-9.]{1,10}", re.ASCII).fullmatch
-_MOST, _MOST_DAYS = 1_000, 400
+_MOST = 10_000
+_TURNS = turns(chain(EXEMPTION_CODES.rows, *RATES.values()))
 
 Key = tuple[str | None, str | None, str | None]
 _Wrong = tuple[str, str, str | None]  # rule, expected, found
+
+
+@lru_cache(maxsize=1_000)
+def era(day: str | None) -> int:
+    """One of the spans of time in which no rate and no exemption reason begins or ends."""
+    return bisect_right(_TURNS, day) if day is not None else -1
 
 
 class Taxes:
@@ -37,32 +48,25 @@ class Taxes:
     def __init__(self, table: Mapping[Key, Collection[str]], *, has_codes: bool) -> None:
         self._table = table
         self._has_codes = has_codes  # TaxExemptionCode is of 1.04
-        self._right: dict[str | None, set[tuple[str | None, ...]]] = {}
+        self._right: set[tuple[int, bool, Row]] = set()
 
     def taxes(self, invoice: Invoice) -> Iterator[Finding]:
         """Codes; TaxPercentage by region, code and date; exemption reasons where it is zero."""
         date = invoice.values[_DATE]
-        right = self.right_on(date)
         for row in invoice.lines:
-            key = tax_of(row)
-            if key in right and row[_REFERENCE] is None:
+            if self.is_known(row, date):
                 continue
             wrong = list(self._wrong(row, date))
             if wrong:
                 document = f"{invoice.values[_NUMBER]} line {row[0]}"
                 for rule, expected, found in wrong:
                     yield finding(rule, invoice.line, document, expected, found)
-            elif len(right) < _MOST and row[_REFERENCE] is None:
-                right.add(key)
+            elif len(self._right) < _MOST:
+                self._right.add(_key(row, date))
 
-    def right_on(self, date: str | None) -> set[tuple[str | None, ...]]:
-        """The combinations (`tax_of`) that are right in documents of a day."""
-        found = self._right.get(date)
-        if found is None:
-            if len(self._right) > _MOST_DAYS:
-                self._right.clear()
-            found = self._right[date] = set()
-        return found
+    def is_known(self, row: Row, date: str | None) -> bool:
+        """Whether the tax of a line, in a document of this date, was right before."""
+        return _key(row, date) in self._right
 
     def _wrong(self, row: Row, date: str | None) -> Iterator[_Wrong]:
         day = row[_POINT] or date
@@ -95,6 +99,10 @@ class Taxes:
         elif self._has_codes and (reason is None) != (code is None):
             expected = "TaxExemptionReason and TaxExemptionCode together"
             yield "tax_exemption", expected, reason or code
+
+
+def _key(row: Row, date: str | None) -> tuple[int, bool, Row]:
+    return era(row[_POINT] or date), row[_REFERENCE] is None, _tax_of(row)
 
 
 def _codes(row: Row) -> Iterator[_Wrong]:

@@ -26,7 +26,8 @@ CHANGES = st.one_of(
 _leaf = re.compile(rb"<(\w+)>([^<]*)</\1>")
 
 
-def _mutated(base: bytes, changes: list[tuple[float, str]]) -> bytes:
+def mutated(base: bytes, changes: list[tuple[float, str]]) -> bytes:
+    """A document with these changes: which leaf, as a part of all, and what becomes of it."""
     for where, change in changes:
         leaves = list(_leaf.finditer(base))
         leaf = leaves[int(where * len(leaves))]
@@ -42,11 +43,11 @@ def _mutated(base: bytes, changes: list[tuple[float, str]]) -> bytes:
     st.sampled_from(BASES),
     st.lists(st.tuples(st.floats(0, 0.999), CHANGES), min_size=1, max_size=6),
 )
-def test_a_mutated_document_is_refused_or_checked(
+def test_amutated_document_is_refused_or_checked(
     base: bytes, changes: list[tuple[float, str]]
 ) -> None:
     try:
-        records = reading(_mutated(base, changes)).records
+        records = reading(mutated(base, changes)).records
     except SaftError:
         return
     check(records)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import date
 
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from saft_pipeline.saft.rules.codes import EXEMPTION_CODES
 from saft_pipeline.saft.rules.findings import Finding
-from saft_pipeline.saft.rules.rates import rates_on
+from saft_pipeline.saft.rules.rates import RATES, rates_on
+from saft_pipeline.saft.rules.taxes import era
 from saft_pipeline_tests.saft.documents import invoice
 from saft_pipeline_tests.saft.rules.findings_of import of, rules, taxed, totals
 
@@ -106,3 +112,16 @@ def test_each_wrong_line_is_found() -> None:
     lines = taxed("5.00", "20") + taxed("5.00", "20").replace("<LineNumber>1", "<LineNumber>2")
     found = of(invoice(lines=lines, totals=totals("2.00", "10.00", "12.00")))
     assert rules(found) == ["tax_rate", "tax_rate"]
+
+
+DAYS = st.dates(date(2000, 1, 1), date(2030, 1, 1)).map(date.isoformat)
+
+
+@given(DAYS, DAYS)
+def test_days_of_one_era_have_the_same_rates_and_exemption_codes(day: str, other: str) -> None:
+    def in_force(on: str) -> list[object]:
+        codes = [EXEMPTION_CODES.in_force(row.value, on) for row in EXEMPTION_CODES.rows]
+        return [rates_on(*key, on) for key in RATES] + codes
+
+    assume(era(day) == era(other))
+    assert in_force(day) == in_force(other)
