@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -67,6 +70,55 @@ def test_what_was_taken_away_is_missed_at_the_next_look(
         connection.execute("delete from public.invoices where invoice_no = 'FT A/3'")
     after = continuity(source)
     assert (looked_at.figures["gaps"], after.figures["gaps"]) == (2, 1)
+
+
+def test_other_invoices_in_the_place_of_all_are_looked_at(
+    looked_at: Report, source: Reports, store: Store, migrated: str
+) -> None:
+    with psycopg.connect(migrated) as connection:
+        connection.execute("truncate public.invoices restart identity")
+    texts = [invoice(f"FT A/{n}", f"AAAAAAAA-{n}", 1) for n in range(1, 5)]
+    load(store, file_of(*texts), "1.xml")
+    assert (looked_at.figures["gaps"], continuity(source).figures["gaps"]) == (2, 0)
+
+
+def test_what_is_taken_away_during_a_look_is_missed_at_the_next(
+    looked_at: Report, source: Reports, migrated: str
+) -> None:
+    def take_away() -> None:
+        with psycopg.connect(migrated) as other:
+            other.execute("delete from public.invoices where invoice_no = 'FT A/3'")
+
+    with ThreadPoolExecutor() as pool, psycopg.connect(migrated) as connection:
+        connection.execute("select public.saft_continuity()")
+        taken = pool.submit(take_away)
+        _until_one_waits(migrated)
+        connection.commit()
+        taken.result()
+    assert (looked_at.figures["gaps"], continuity(source).figures["gaps"]) == (2, 1)
+
+
+def _until_one_waits(url: str) -> None:
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(waiting).fetchone() == (0,):
+            time.sleep(0.01)
+
+
+def test_looks_at_once_see_what_one_after_the_other_would(
+    looked_at: Report, source: Reports, store: Store, migrated: str
+) -> None:
+    load(store, file_of(invoice("FT A/2", "AAAAAAAA-2", 1)), "1.xml")
+
+    def look() -> None:
+        with psycopg.connect(migrated) as connection:
+            connection.execute("select public.saft_continuity()")
+
+    with ThreadPoolExecutor(4) as pool:
+        for done in [pool.submit(look) for _ in range(4)]:
+            done.result()
+    assert source.continuity() == source.gaps(None, None, None)
+    assert looked_at.figures["gaps"] == 2
 
 
 def test_a_company_that_has_another_number_now_is_looked_at_anew(

@@ -42,6 +42,7 @@ LANDED = {
     "20261127190000_unloaded_by_source": "59d17df5a4b3d33c",
     "20261127213000_ledger_days": "2fc6cc058b4f489e",
     "20261127215500_series": "71efaec562cc3caf",
+    "20261128004500_series_look": "fb0a2f515bfcc2ec",
 }
 
 

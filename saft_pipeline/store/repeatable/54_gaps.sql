@@ -29,6 +29,26 @@ begin
         and b.digits <> '' and translate(b.digits, '0123456789', '') = '';
 end $$;
 
+-- Series with several validation codes, and codes of several series, of these, each of which stands
+-- once with its series and its company.
+create or replace function saft.odd_codes(companies text[], all_series text[], all_codes text[])
+returns table (company_id text, series text, codes text)
+language sql stable set search_path = ''
+as $$
+    with coded as (
+        select * from unnest(companies, all_series, all_codes) c (company_id, series, code)
+    )
+    select c.company_id, c.series, string_agg(c.code, ', ' order by c.code)
+    from coded c
+    group by 1, 2
+    having count(*) > 1
+    union all
+    select c.company_id, string_agg(c.series, ', ' order by c.series), c.code
+    from coded c
+    group by c.company_id, c.code
+    having count(*) > 1
+$$;
+
 -- `months`, `credits` and `conflicts`, which are read of few rows.
 create or replace function saft.across_files(company_id text, start_date date, end_date date)
 returns json
@@ -115,15 +135,13 @@ begin
         ), coded as (
             select distinct n.company_id, n.series, n.code from numbered n where n.code is not null
         ), codes as (
-            select c.company_id, c.series, string_agg(c.code, ', ' order by c.code) as codes
-            from coded c
-            group by 1, 2
-            having count(*) > 1
-            union all
-            select c.company_id, string_agg(c.series, ', ' order by c.series), c.code
-            from coded c
-            group by c.company_id, c.code
-            having count(*) > 1
+            select o.*
+            from (
+                select array_agg(c.company_id) as companies, array_agg(c.series) as series,
+                    array_agg(c.code) as codes
+                from coded c
+            ) a
+            cross join lateral saft.odd_codes(a.companies, a.series, a.codes) o
         )
         select json_build_object(
             'gaps', (select coalesce(json_agg(g), '[]') from (
@@ -135,25 +153,37 @@ begin
             'conflicts', others -> 'conflicts')::text);
 end $$;
 
+-- Invoices were taken away or bear another number: all have to be looked at. It waits for a look
+-- that is under way, which would take what it saw for all that there is.
+create or replace function saft.forget_look() returns trigger
+language plpgsql set search_path = ''
+as $$
+begin
+    update saft.series_look set looked_at = null;
+    return null;
+end $$;
+
+create or replace trigger forget_look_deleted after delete on public.invoices
+    for each statement execute function saft.forget_look();
+create or replace trigger forget_look_emptied after truncate on public.invoices
+    for each statement execute function saft.forget_look();
+create or replace trigger forget_look_renumbered
+    after update of company_id, invoice_no on public.invoices
+    for each statement execute function saft.forget_look();
+
 -- What files that were loaded since the last look hold, with those of a day before it: such as were
--- being published while it looked. All invoices at the first look, and where some, or a company, are
--- there no more.
+-- being published while it looked. All invoices at the first look, and where it was forgotten.
 create or replace function saft.look_at_series() returns void
 language plpgsql
 set search_path = '' set plan_cache_mode = force_custom_plan set work_mem = '64MB' set jit = off
 as $$
 declare
-    last saft.series_look;
+    last timestamptz;
     met bigint[];  -- found first: a planner that knows little would read all invoices
 begin
-    lock table saft.series in share row exclusive mode;
-    select * into last from saft.series_look;
-    if last is null
-        or last.invoices <> (select count(*) from public.invoices i where i.id <= last.newest)
-        or exists (
-            select from saft.series s
-            where not exists (select from public.companies c where c.company_id = s.company_id))
-    then
+    lock table public.invoices in access share mode;  -- before the row that who empties it waits for
+    select l.looked_at into last from saft.series_look l for update;
+    if last is null then
         delete from saft.series;
         insert into saft.series (company_id, series, numbers, codes)
         select c.company_id, c.series, range_agg(c.numbers), array_remove(array_agg(c.code), null)
@@ -169,7 +199,7 @@ begin
             select l.invoice_id
             from public.invoice_files f
             join public.invoice_file_links l on l.invoice_file_id = f.id
-            where f.loaded_at >= last.looked_at - interval '1 day');
+            where f.loaded_at >= last - interval '1 day');
         insert into saft.series as known (company_id, series, numbers, codes, touched)
         select n.company_id, n.series, range_agg(int8range(n.number, n.number + 1)),
             array_remove(array_agg(distinct n.code), null), true
@@ -178,22 +208,22 @@ begin
         on conflict (company_id, series) do update set touched = true,
             numbers = known.numbers + excluded.numbers,
             codes = array(select distinct c from unnest(known.codes || excluded.codes) c);
-        if exists (select from saft.doubtful_series()) then
-            update saft.series s
-            set codes = array_remove(f.codes, null)
-            from (
-                select n.company_id, n.series, array_agg(distinct n.code) as codes
-                from saft.doubtful_series() d
-                join saft.numbered(null, null) n using (company_id, series)
-                group by 1, 2
-            ) f
-            where s.company_id = f.company_id and s.series = f.series;
-        end if;
+        with doubtful as materialized (
+            select * from saft.doubtful_series()
+        )
+        update saft.series s
+        set codes = array_remove(f.codes, null)
+        from (
+            select n.company_id, n.series, array_agg(distinct n.code) as codes
+            from (select distinct d.company_id from doubtful d) d
+            cross join lateral saft.numbered(d.company_id, null) n
+            where (n.company_id, n.series) in (select d.company_id, d.series from doubtful d)
+            group by 1, 2
+        ) f
+        where s.company_id = f.company_id and s.series = f.series;
         update saft.series s set touched = false where s.touched;
     end if;
-    delete from saft.series_look;
-    insert into saft.series_look (looked_at, newest, invoices)
-    select now(), coalesce(max(i.id), 0), count(*) from public.invoices i;
+    update saft.series_look set looked_at = now();
 end $$;
 
 -- An invoice that came again may have another code than before: series that were met now, and of
@@ -248,15 +278,13 @@ begin
             select s.company_id, s.series, c.code
             from saft.series s cross join lateral unnest(s.codes) c (code)
         ), codes as (
-            select c.company_id, c.series, string_agg(c.code, ', ' order by c.code) as codes
-            from coded c
-            group by 1, 2
-            having count(*) > 1
-            union all
-            select c.company_id, string_agg(c.series, ', ' order by c.series), c.code
-            from coded c
-            group by c.company_id, c.code
-            having count(*) > 1
+            select o.*
+            from (
+                select array_agg(c.company_id) as companies, array_agg(c.series) as series,
+                    array_agg(c.code) as codes
+                from coded c
+            ) a
+            cross join lateral saft.odd_codes(a.companies, a.series, a.codes) o
         )
         select json_build_object(
             'gaps', (select coalesce(json_agg(g), '[]') from (
