@@ -130,7 +130,7 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
 def _begin(context: dg.AssetExecutionContext, saft: Pipeline) -> Begun:
     """Take the run's files; none is fetched yet."""
     owner, files = run_files.take(context, saft.store, saft.settings.lease)
-    saft.reader.expect(len(files))
+    saft.reader.expect(files)
     loader = Loader(saft.settings, saft.store, saft.reader, owner=owner, run_id=context.run.run_id)
     return Begun(owner, loader, files)
 

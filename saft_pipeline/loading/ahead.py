@@ -88,7 +88,7 @@ class _Beginning:
     def _fetch(self) -> None:
         begun, room = self._begun, GROUP_BYTES
         begun.files = begun.files or begun.loader.claimed()
-        self._reader.expect(len(begun.files))
+        self._reader.expect(begun.files)
         for group in groups(begun.files):
             room -= sum(file.size for file in group)
             if self._is_over or room < 0 or any(file.size > SMALL_FILE for file in group):

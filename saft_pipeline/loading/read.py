@@ -6,20 +6,22 @@ Nothing here knows of the ledger, the store or Dagster, so that another process 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from saft_pipeline.artifacts.local import Artifacts
+from saft_pipeline.artifacts.local import Artifacts, ArtifactWriter
 from saft_pipeline.artifacts.packs import Pack
 from saft_pipeline.saft.errors import IncompleteError, SaftError
 from saft_pipeline.saft.fields import INVOICE_FIELDS
 from saft_pipeline.saft.ndjson import to_json
+from saft_pipeline.saft.parallel import ReadApart, parts
 from saft_pipeline.saft.reader import read_document
-from saft_pipeline.saft.records import Header, Invoice, Totals
-from saft_pipeline.saft.rules.checker import Checker
+from saft_pipeline.saft.records import Header, Invoice, Record, Row, Totals
+from saft_pipeline.saft.rules.checker import Checker, Examined
 from saft_pipeline.saft.rules.findings import Finding, Findings
 from saft_pipeline.sftp.model import Fetched
 from saft_pipeline.store.spool import FileRows
@@ -143,20 +145,67 @@ def _read_records(job: FileToRead, artifacts: Artifacts | Pack, reading: Reading
         read_document(source, name=job.path) as document,
         artifacts.parsed(job.fetched.sha256) as parsed,
     ):
-        for record in document:
-            parsed.write(to_json(record))
+        intake = _Intake(reading, parsed, checker)
+        for part in parts(document, intake.make):
+            intake.add(part.value) if isinstance(part, ReadApart) else intake.take(part)
+        reading.warnings = list(document.warnings)
+    reading.findings = checker.finish(reading.warnings)
+    reading.unverified = verifier.unverified
+
+
+class _Apart(NamedTuple):
+    """What another process makes of invoices."""
+
+    lines: bytes
+    rows: FileRows
+    examined: list[Examined]
+
+
+class _Intake:
+    """Where a file's records go: artifact, rows, rules."""
+
+    def __init__(self, reading: Reading, parsed: ArtifactWriter, checker: Checker) -> None:
+        self._reading = reading
+        self._parsed = parsed
+        self._checker = checker
+
+    def take(self, records: Iterable[Record]) -> None:
+        """Take the records that come next."""
+        reading, write, see = self._reading, self._parsed.write, self._checker.see
+        for record in records:
+            write(to_json(record))
             reading.rows.write(record)
-            checker.see(record)
+            see(record)
             reading.records += 1
             if isinstance(record, Invoice):
-                reading.types[record.values[_TYPE] or "no type"] += 1
+                self._count(record.values)
             elif isinstance(record, Header):
                 reading.header = record
             elif isinstance(record, Totals):
                 reading.totals = record
-        reading.warnings = list(document.warnings)
-    reading.findings = checker.finish(reading.warnings)
-    reading.unverified = verifier.unverified
+
+    def _count(self, values: Row) -> None:
+        self._reading.types[values[_TYPE] or "no type"] += 1
+
+    def make(self, records: Iterable[Record]) -> _Apart:
+        """What `add` takes of invoices that follow each other: done in another process."""
+        lines, examined = [], []
+        rows = FileRows(0, most=sys.maxsize)
+        for record in records:
+            assert isinstance(record, Invoice)
+            lines.append(to_json(record))
+            rows.write(record)
+            examined.append(self._checker.examine(record))
+        return _Apart(b"".join(lines), rows, examined)
+
+    def add(self, made: _Apart) -> None:
+        """Take the invoices that come next, which were read apart."""
+        self._parsed.write(made.lines)
+        self._reading.rows.add_invoices(made.rows)
+        self._reading.records += len(made.examined)
+        for examined in made.examined:
+            self._checker.see_examined(examined)
+            self._count(examined.values)
 
 
 class _Verifier:

@@ -1,8 +1,9 @@
-"""Reading the small files of a run in a second process, while this one fetches and publishes.
+"""Reading the files of a run in a second process, while this one fetches and publishes.
 
 Python runs one thread of a process at a time, and reading is half of the work on a tiny file. The
 process is an interpreter of its own, which knows nothing but reading: forked, it would inherit
-threads and connections of this one. If it can't be had or dies, files are read here.
+threads and connections of this one. It has no threads, so that it may fork others to read a large
+file (parallel.py). If it can't be had or dies, files are read here.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.reduction import recv_handle, send_handle
 
 from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.loading.read import FileToRead, Reading, read_files
+from saft_pipeline.saft import parallel
 from saft_pipeline.sftp.model import Fetched
+from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.spool import Spool
 
-# So many files pay for its start.
+# So many files pay for its start, or one that is read by several processes.
 FILES_WORTH_IT = 100
 SMALL_FILE = 64 << 10
 _LOST = (EOFError, OSError)
@@ -39,14 +44,17 @@ class FileReader:
         self._asked = 0
         self._process: _Process | None = None
 
-    def expect(self, count: int) -> None:
-        """Start the process if so many files pay for it; it ends with this one."""
-        if self._process is None and count >= FILES_WORTH_IT and len(os.sched_getaffinity(0)) > 1:
+    def expect(self, files: Sequence[LedgerFile]) -> None:
+        """Start the process if these files pay for it; it ends with this one."""
+        is_worth_it = len(files) >= FILES_WORTH_IT or any(
+            f.size >= parallel.BYTES_WORTH_IT for f in files
+        )
+        if self._process is None and is_worth_it and len(os.sched_getaffinity(0)) > 1:
             self._process = _Process()
 
     def read(self, jobs: Sequence[FileToRead], pack: str | None = None) -> Future[list[Reading]]:
         """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""
-        if self._process is not None and all(is_small(job.fetched) for job in jobs):
+        if self._process is not None:
             with self._turn:  # answers come in the order in which it was asked
                 self._asked += 1
                 asked = self._asking.submit(self._process.ask, self.artifacts, jobs, pack)
@@ -99,6 +107,9 @@ class _Process:
     def answer(self) -> list[Reading]:
         """What was read of the files that were asked for first; raises like `ask`."""
         answer: list[Reading] = self._connection.recv()
+        for spool in _spools(answer):
+            if spool.is_in_file:
+                spool.take_over(recv_handle(self._connection))
         return answer
 
     def close(self) -> None:
@@ -112,13 +123,27 @@ def is_small(fetched: Fetched) -> bool:
     return isinstance(fetched.content, bytes) and len(fetched.content) <= SMALL_FILE
 
 
+def _spools(readings: Sequence[Reading]) -> Iterator[Spool]:
+    for reading in readings:
+        yield from reading.rows.spools.values()
+
+
 def _serve(connection: Connection) -> None:
     """Read what is asked for until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(*_LOST):
         while True:
             artifacts, jobs, pack = connection.recv()
-            connection.send(read_files(jobs, artifacts, pack))
+            _answer(connection, read_files(jobs, artifacts, pack))
+
+
+def _answer(connection: Connection, readings: Sequence[Reading]) -> None:
+    """Send readings, and after them the files that their rows are in."""
+    connection.send(readings)
+    for spool in _spools(readings):
+        if spool.is_in_file:
+            send_handle(connection, spool.fileno(), None)
+        spool.close()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A document as NDJSON; of a large one the invoices are read by two more processes.
+"""Reading a document; of a large one the invoices are read by two more processes.
 
-The text is cut here, and each chunk is read by a worker. Where anything can't be settled by a
-chunk alone (a refusal, an InvoiceNo seen before, a chunk that was cut wrongly), it is read again
-here: so a worker never refuses, and what comes out is the same.
+The text is cut here, and each chunk is read by a worker, which gives what is made of it. Where
+anything can't be settled by a chunk alone (a refusal, an InvoiceNo seen before, a chunk that was
+cut wrongly), it is read again here: so a worker never refuses, and what comes out is the same.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline.saft.reader import Document
+from saft_pipeline.saft.records import Record
 from saft_pipeline.saft.splitting import Chunk, Splitter, tree_of
 from saft_pipeline.saft.totals import RunningTotals
 
@@ -27,53 +29,95 @@ BYTES_WORTH_IT = 8 << 20  # bytes of a file from which on two processes are star
 _WORKERS = 2  # this process is busy only a quarter of the time
 
 
+Make = Callable[[Iterable[Record]], Any]
+"""Makes something of invoices that follow each other; it must be possible to pickle it."""
+
+
+class ReadApart(NamedTuple):
+    """What a worker made of the invoices of a chunk."""
+
+    value: Any
+
+
 def ndjson(document: Document) -> Iterator[bytes]:
     """The lines that `to_json` makes of a document's records, some at a time.
 
-    Raises SaftError as the document does. Starts processes only from a program's main thread.
+    Raises SaftError as the document does.
     """
+    for part in parts(document, _lines):
+        if isinstance(part, ReadApart):
+            yield part.value
+        else:
+            yield from map(to_json, part)
+
+
+def _lines(records: Iterable[Record]) -> bytes:
+    return b"".join(map(to_json, records))
+
+
+def parts(document: Document, make: Make) -> Iterator[Iterable[Record] | ReadApart]:
+    """A document's records, some at a time, each part to be taken before the next; or in their
+    place what workers, which are forked when the first invoice comes, made of them.
+
+    Raises SaftError as the document does.
+    """  # fmt: skip
     if document.size < BYTES_WORTH_IT or not has_processors():
-        yield from map(to_json, document)
+        yield document
         return
     with document.placed():
-        readers = _Readers(document.splitter(), document.totals)
+        readers = _Readers(document.splitter(), document.totals, make)
         try:
-            yield from readers.lines()
+            for part in readers.parts():
+                yield part if isinstance(part, ReadApart) else _placed(document, part)
         finally:
             readers.close()
 
 
+def _placed(document: Document, records: Iterable[Record]) -> Iterator[Record]:
+    with document.placed():
+        yield from records
+
+
 def has_processors() -> bool:
-    """Whether there is a second processor, and a way to start processes that is cheap."""
-    return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
+    """Whether there is a second processor, and a way to start processes that is cheap and safe.
+
+    A program's other threads are likely to be amid something that a fork would cut off.
+    """
+    return (
+        sys.platform == "linux"
+        and len(os.sched_getaffinity(0)) > 1
+        and threading.current_thread() is threading.main_thread()
+    )
 
 
 class _Part(NamedTuple):
-    """What a worker made of a chunk."""
+    """What a worker made of a chunk, and what that adds to the document's totals."""
 
-    lines: bytes
+    made: Any
     totals: RunningTotals
 
 
 class _Worker:
     """A process that reads chunks, forked from this one when the Header is known."""
 
-    def __init__(self, splitter: Splitter) -> None:
+    def __init__(self, splitter: Splitter, make: Make) -> None:
         from multiprocessing import get_context  # costs more than a small file takes
 
         context = get_context("fork")
         self._connection, its_end = context.Pipe()
-        self._process = context.Process(target=self._work, args=(splitter, its_end), daemon=True)
+        self._process = context.Process(
+            target=self._work, args=(splitter, make, its_end), daemon=True
+        )
         self._process.start()
         its_end.close()
 
-    def _work(self, splitter: Splitter, connection: Connection) -> None:
+    def _work(self, splitter: Splitter, make: Make, connection: Connection) -> None:
         self._connection.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # whatever the program does at it
         try:
             while True:
-                connection.send(_part(splitter, Chunk(*connection.recv())))
+                connection.send(_part(splitter, make, Chunk(*connection.recv())))
         except (EOFError, OSError):
             return  # who asked is gone
 
@@ -97,16 +141,16 @@ class _Worker:
         self._process.join()
 
 
-def _part(splitter: Splitter, chunk: Chunk) -> _Part | None:
+def _part(splitter: Splitter, make: Make, chunk: Chunk) -> _Part | None:
     branch = splitter.walker.branch()
     try:
         section = tree_of(splitter.wrapper, chunk)
         if section is None:
             return None
-        lines = b"".join(map(to_json, branch.read_invoices(section, chunk.line)))
+        made = make(branch.read_invoices(section, chunk.line))
     except Exception:  # whatever it is, it shows again where it can be told
         return None
-    return _Part(lines, branch.totals)
+    return _Part(made, branch.totals)
 
 
 class _Sent(NamedTuple):
@@ -119,9 +163,10 @@ class _Sent(NamedTuple):
 class _Readers:
     """Hands out chunks and puts the answers in order."""
 
-    def __init__(self, splitter: Splitter, totals: RunningTotals) -> None:
+    def __init__(self, splitter: Splitter, totals: RunningTotals, make: Make) -> None:
         self._splitter = splitter
         self._totals = totals
+        self._make = make
         self._idle: list[_Worker] = []
         self._sent: deque[_Sent] = deque()
 
@@ -130,26 +175,25 @@ class _Readers:
         for worker in (*self._idle, *(sent.worker for sent in self._sent)):
             worker.close()
 
-    def lines(self) -> Iterator[bytes]:
-        """All the document's lines."""
+    def parts(self) -> Iterator[Iterable[Record] | ReadApart]:
+        """All of the document."""
         for part in self._splitter.parts():
             if not isinstance(part, Chunk):
                 yield from self._collect_all()
-                yield from map(to_json, part)
-                continue
-            if len(self._sent) == _WORKERS:
+                yield part
+            elif len(self._sent) == _WORKERS:
                 yield self._collect(part)
             else:
                 self._send(part)
         yield from self._collect_all()
 
     def _send(self, chunk: Chunk) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self._splitter)
+        worker = self._idle.pop() if self._idle else _Worker(self._splitter, self._make)
         worker.send(chunk)
         self._sent.append(_Sent(worker, chunk))
 
-    def _collect(self, following: Chunk | None = None) -> bytes:
-        """The oldest chunk's lines; its worker goes on at once, with what follows."""
+    def _collect(self, following: Chunk | None = None) -> Iterable[Record] | ReadApart:
+        """What is in the oldest chunk; its worker goes on at once, with what follows."""
         worker, chunk = self._sent.popleft()
         part = worker.receive()
         self._idle.append(worker)
@@ -157,9 +201,9 @@ class _Readers:
             self._send(following)
         if part and self._splitter.goes_on and self._totals.add_invoices(part.totals):
             self._splitter.skip(chunk)
-            return part.lines
-        return b"".join(map(to_json, self._splitter.read(chunk)))
+            return ReadApart(part.made)
+        return self._splitter.read(chunk)
 
-    def _collect_all(self) -> Iterator[bytes]:
+    def _collect_all(self) -> Iterator[Iterable[Record] | ReadApart]:
         while self._sent:
             yield self._collect()

@@ -7,11 +7,12 @@ go in one write, the settings say (`BATCH_SIZE_*`, `Settings.batch_size`).
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, Any
 
 from saft_pipeline.saft.records import Customer, Header, Invoice, Record, Row
 
@@ -50,13 +51,15 @@ def _escaped(value: str | None) -> str:
 class Spool:
     """The rows of one table of one file."""
 
-    def __init__(self, table: str, ledger_id: int) -> None:
+    def __init__(self, table: str, ledger_id: int, most: int = _IN_MEMORY) -> None:
         self.table = table
         self.ledger_id = ledger_id
+        self._most = most  # bytes in memory
         self.count = 0
         self.size = 0  # bytes, as a measure of how much there is to send
         self._buffer: list[tuple[int, bytes]] = []
         self._buffered = 0
+        self.is_in_file = False
         self._file: IO[bytes] | None = None
 
     def append(self, text: bytes, count: int, seq: int = 0) -> None:
@@ -65,17 +68,40 @@ class Spool:
         self.count += count
         self.size += len(text)
         self._buffered += len(text)
-        if self._buffered >= _IN_MEMORY:
+        if self._buffered >= self._most:
+            self._spill()
+
+    def extend(self, other: Spool, places: int) -> None:
+        """Add the rows of another one that are in memory, of invoices so many places further."""
+        self._buffer += [(seq + places, text) for seq, text in other._buffer]
+        self.count += other.count
+        self.size += other.size
+        self._buffered += other._buffered
+        if self._buffered >= self._most:
             self._spill()
 
     def _spill(self) -> None:
         if self._file is None:
-            self._file = TemporaryFile()  # noqa: SIM115 - `close` does
+            self._file, self.is_in_file = TemporaryFile(), True  # noqa: SIM115 - `close` does
         self._file.seek(0, 2)
         heads = (_HEAD.pack(seq, len(text)) + text for seq, text in self._buffer)
         self._file.write(b"".join(heads))
         self._buffer.clear()
         self._buffered = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is sent; it is given the file apart (`fileno`, `take_over`)."""
+        return {**self.__dict__, "_file": None}
+
+    def fileno(self) -> int:
+        """The file of the rows that are no longer in memory."""
+        assert self._file is not None
+        self._file.flush()
+        return self._file.fileno()
+
+    def take_over(self, fileno: int) -> None:
+        """Go on with the file of the spool that this is a copy of."""
+        self._file = os.fdopen(fileno, "r+b")
 
     def _all(self) -> Iterator[tuple[int, bytes]]:
         if self._file is not None:
@@ -118,10 +144,10 @@ def in_batches(
 
 
 class FileRows:
-    """The spools of one file, by table."""
+    """The spools of one file, by table, each with so many bytes in memory."""
 
-    def __init__(self, ledger_id: int) -> None:
-        self.spools = {table: Spool(table, ledger_id) for table in SPOOLED_TABLES}
+    def __init__(self, ledger_id: int, most: int = _IN_MEMORY) -> None:
+        self.spools = {table: Spool(table, ledger_id, most) for table in SPOOLED_TABLES}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -136,6 +162,12 @@ class FileRows:
             self.spools["companies"].append(copy_text([record.values]), 1)
         elif isinstance(record, Customer):
             self.spools["customers"].append(copy_text([record.values]), 1)
+
+    def add_invoices(self, other: FileRows) -> None:
+        """Add the rows of invoices that were read apart and come next in the file."""
+        places = self.spools["invoices"].count
+        for table in ("invoices", "invoice_lines"):
+            self.spools[table].extend(other.spools[table], places)
 
     def _write_invoice(self, record: Invoice) -> None:
         """Lines are tied to their invoice by its place in the file, `seq`.

@@ -1,4 +1,4 @@
-"""A second process reads a group's small files, and gives what this one would have read."""
+"""A second process reads a group's files, and gives what this one would have read."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 
 from saft_pipeline.artifacts.local import LocalArtifacts
 from saft_pipeline.artifacts.remote import RemoteArtifacts
-from saft_pipeline.loading import reader_process
+from saft_pipeline.demo.generator import write_large
 from saft_pipeline.loading.read import FileToRead, Reading
 from saft_pipeline.loading.reader_process import FILES_WORTH_IT, FileReader
+from saft_pipeline.saft import parallel
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.store.spool import Spool
-from saft_pipeline_tests.fixtures.project import broken, half, one_invoice
+from saft_pipeline_tests.fixtures.project import broken, half, ledger_file, one_invoice
 
 FILES = [one_invoice("FT R/1"), broken("FT R/2"), half("FT R/3"), one_invoice("FT R/4")]
 
@@ -65,7 +66,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileReade
     """A reader whose process is there, whatever this machine has."""
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     reader = FileReader(LocalArtifacts(tmp_path / "apart"))
-    reader.expect(FILES_WORTH_IT)
+    reader.expect([ledger_file("f.xml")] * FILES_WORTH_IT)
     assert reader._process
     yield reader
     reader.close()
@@ -104,21 +105,38 @@ def test_when_the_process_is_killed_reading_goes_on_here(apart: FileReader) -> N
     assert [r.rejection is None for r in apart.read(JOBS).result()] == [True, False, False, True]
 
 
-def test_a_large_file_is_read_here(apart: FileReader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader_process, "SMALL_FILE", 1000)
-    assert apart.read(JOBS).done()
+def test_rows_that_are_not_in_memory_come_back(
+    reader: FileReader, apart: FileReader, tmp_path: Path
+) -> None:
+    path = tmp_path / "large.xml"
+    with path.open("wb") as file:
+        write_large(file, 4)
+    remote = RemoteFile(b"large.xml", path.stat().st_size, 1)
+    fetched = Fetched(remote, hashlib.sha256(path.read_bytes()).hexdigest(), path)
+    large = [FileToRead(1, "large.xml", fetched), *JOBS]
+    there = apart.read(large).result()
+    assert there[0].rows.spools["invoices"].is_in_file
+    assert said(there) == said(reader.read(large).result())
 
 
 def test_a_few_files_start_no_process(reader: FileReader) -> None:
-    reader.expect(FILES_WORTH_IT - 1)
+    reader.expect([ledger_file("f.xml")] * (FILES_WORTH_IT - 1))
     assert reader._process is None
+
+
+def test_a_single_large_file_starts_the_process(
+    reader: FileReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    reader.expect([ledger_file("f.xml", parallel.BYTES_WORTH_IT)])
+    assert reader._process
 
 
 def test_one_processor_starts_no_process(
     reader: FileReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
-    reader.expect(FILES_WORTH_IT)
+    reader.expect([ledger_file("f.xml")] * FILES_WORTH_IT)
     assert reader._process is None
 
 

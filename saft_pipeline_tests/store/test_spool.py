@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saft_pipeline.saft.records import Invoice, Other
-from saft_pipeline.store.spool import FileRows, Spool, copy_text, in_batches
+from saft_pipeline.store.spool import SPOOLED_TABLES, FileRows, Spool, copy_text, in_batches
 from saft_pipeline_tests.store.building import File, customer, invoice
 
 # What XML 1.0 allows in a value.
@@ -103,3 +103,20 @@ def test_an_invoice_of_very_many_lines_is_spooled_whole() -> None:
     rows.write(invoice("FT 1/1", 2500))
     numbers = [line.split(b"\t")[2] for line in keyed(rows.spools["invoice_lines"])]
     assert numbers == [b"%d" % n for n in range(1, 2501)]
+
+
+def test_rows_of_invoices_read_apart_take_the_next_places() -> None:
+    invoices = [invoice(f"FT 1/{n}", 2) for n in range(5)]
+    whole, first = FileRows(7), FileRows(7)
+    for record in invoices:
+        whole.write(record)
+    for record in invoices[:2]:
+        first.write(record)
+    apart = FileRows(0)
+    for record in invoices[2:]:
+        apart.write(record)
+    first.add_invoices(apart)
+    assert first.counts == whole.counts
+    assert [keyed(first.spools[t]) for t in SPOOLED_TABLES] == [
+        keyed(whole.spools[t]) for t in SPOOLED_TABLES
+    ]

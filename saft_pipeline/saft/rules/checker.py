@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
 
-from saft_pipeline.saft.records import Customer, FileWarning, Header, Invoice, Other, Record, Totals
+from saft_pipeline.saft.records import (
+    Customer,
+    FileWarning,
+    Header,
+    Invoice,
+    Lines,
+    Other,
+    Record,
+    Row,
+    Totals,
+)
 from saft_pipeline.saft.rules import header as of_header
 from saft_pipeline.saft.rules import mandatory, tax_numbers
 from saft_pipeline.saft.rules.amounts import amounts
@@ -18,12 +29,13 @@ from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.payments import payments
 from saft_pipeline.saft.rules.regimes import Regimes, indicators
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
-from saft_pipeline.saft.rules.series import AllSeries
-from saft_pipeline.saft.rules.slots import of_customer, of_invoice
+from saft_pipeline.saft.rules.series import AllSeries, Series
+from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Taxes
 
-(_DATE,) = of_invoice("invoice_date")
+_DATE, _TYPE, _CASH_VAT = of_invoice("invoice_date invoice_type cash_vat_scheme")
 (_CUSTOMER,) = of_customer("customer_id")
+(_REFERENCE,) = of_line("reference")
 _OfInvoice = Callable[[Invoice], Iterable[Finding]]
 
 
@@ -39,6 +51,48 @@ def check(
 
 # The reader's warnings that are findings under another name; the rest of them are under their own.
 _OF_READING = {"customer": "customer_id"}
+
+
+class Examined(NamedTuple):
+    """What the rules that look at an invoice alone found, and what the others read of it.
+
+    `rows` are its lines, if those are read.
+    """
+
+    values: Row
+    line: int
+    rows: list[Row]
+    found: list[Finding]
+
+
+class _NoSeries(AllSeries):
+    """Where another checker follows the series."""
+
+    def follow(self, *_: object) -> Series:
+        """Whatever series it is."""
+        return _ANY
+
+    def series(self, _: Invoice) -> Iterable[Finding]:
+        """Nothing."""
+        return ()
+
+    def references(self, _: Invoice) -> Iterator[Finding]:
+        """Nothing."""
+        return iter(())
+
+
+_ANY = Series("", 0)
+
+
+class _NoCredits(Credits):
+    """Where another checker compares credit notes."""
+
+    def note(self, *_: object) -> None:
+        """Keep nothing."""
+
+    def credits(self, _: Invoice) -> Iterable[Finding]:
+        """Nothing."""
+        return ()
 
 
 class Checker:
@@ -67,22 +121,53 @@ class Checker:
         self._regimes = Regimes(self._version)
         self._glance: Glance
         self._rules: tuple[_OfInvoice, ...] = ()
+        self._following: tuple[_OfInvoice, ...] = ()  # those of them that know other documents
 
     def see(self, record: Record) -> None:
         """Take the next record."""
         if isinstance(record, Invoice):
-            if not self._rules:
-                self._begin_documents()
-            rules, is_right = self._glance.rules_for(record), True
-            for rule in self._rules if rules is None else rules:
-                for found in rule(record):
-                    is_right = False
-                    self._add(found, record.values[_DATE])
-            if rules is None and is_right:
-                self._glance.learn(record)
+            for found in self._found_in(record):
+                self._add(found, record.values[_DATE])
         else:
             for found in self._of_others(record):
                 self._add(found)
+
+    def _found_in(self, invoice: Invoice) -> list[Finding]:
+        if not self._rules:
+            self._begin_documents()
+        rules = self._glance.rules_for(invoice)
+        wanted = self._rules if rules is None else rules
+        found = [each for rule in wanted for each in rule(invoice)]
+        if rules is None and not found:
+            self._glance.learn(invoice)
+        return found
+
+    def examine(self, invoice: Invoice) -> Examined:
+        """Look at an invoice alone: in a copy, for `see_examined` of what this is a copy of.
+
+        The copy is made before the first invoice.
+        """
+        if not self._rules:
+            self._series, self._credits, self._signatures = _NoSeries(), _NoCredits(), None
+        found = self._found_in(invoice)
+        values, lines = invoice.values, invoice.lines
+        is_read = values[_TYPE] == "NC" or any(row[_REFERENCE] is not None for row in lines)
+        return Examined(values, invoice.line, list(lines) if is_read else [], found)
+
+    def see_examined(self, examined: Examined) -> None:
+        """Take the next invoice, which a copy has looked at."""
+        if not self._rules:
+            self._begin_documents()
+        values, lines = examined.values, Lines()
+        lines.extend(examined.rows, [""] * len(examined.rows))
+        invoice = Invoice(values, lines, examined.line)
+        if values[_CASH_VAT] is not None:
+            self._regimes.count_cash_vat(values)
+        for found in examined.found:
+            self._add(found, values[_DATE])
+        for rule in self._following:
+            for found in rule(invoice):
+                self._add(found, values[_DATE])
 
     def _add(self, found: Finding, day: str | None = None) -> None:
         if found.rule in self._only and RULES[found.rule].holds(self._version, day):
@@ -137,6 +222,12 @@ class Checker:
             taxes,
             verified,
         )
+        self._following = (
+            self._series.series,
+            self._credits.credits,
+            *verified,
+            self._series.references,
+        )
         self._rules = (
             needed.mandatory,
             amounts,
@@ -145,14 +236,11 @@ class Checker:
             self._regimes.regimes,
             payments,
             self._masters.known_customer,
-            self._series.series,
-            self._credits.credits,
-            *verified,
             needed.of_lines,
             taxes.taxes,
             self._masters.known_products,
-            self._series.references,
             orders,
+            *self._following,
         )
 
     def finish(self, warnings: Iterable[FileWarning] = ()) -> Findings:
