@@ -41,6 +41,8 @@ What has no public way is here, with what breaks when it changes and the test th
   test_celery_launcher |
 | `_grpc.server.DagsterApiServer`, its `_mp_ctx` | forked_runs | how a run's process begins | each
   run imports all anew, for seconds | test_supervisor, in processes |
-| `python -m dagster._daemon` | names | the daemon of this interpreter | `saft up` says that it
-  ended | test_supervisor, in processes |
+| `python -m dagster._daemon`, `sensor.MIN_INTERVAL_LOOP_TIME`, `core_loop` and `run_iteration` of
+  `QueuedRunCoordinatorDaemon` | prompt_daemon | the daemon under `saft up`, which waits for no turn
+  of a loop | `saft up` says that it ended, or a new file waits seconds longer |
+  test_prompt_daemon; test_supervisor, in processes |
 """

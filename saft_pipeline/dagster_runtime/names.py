@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 LOCATION = "saft_pipeline.definitions"
-# What `dagster-daemon` runs, so that it is the one of this interpreter.
-DAEMON_MODULE = "dagster._daemon"
 JOB = "load_files_job"
 PRUNE_JOB = "prune_job"
 PRUNE_SCHEDULE = "prune_nightly"

@@ -28,7 +28,7 @@ import yaml
 
 from saft_pipeline.dagster_runtime.code_server import is_serving
 from saft_pipeline.dagster_runtime.instance import environment, reference
-from saft_pipeline.dagster_runtime.names import DAEMON_MODULE, LOCATION
+from saft_pipeline.dagster_runtime.names import LOCATION
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from saft_pipeline.processes.child_logs import Logs
 from saft_pipeline.settings import Settings
@@ -99,11 +99,10 @@ class Supervisor:
             self._postgres.start()
         code = self._code
         where = ["-w", str(self._workspace(code)), "--instance-ref", reference(self.settings)]
-        python = [sys.executable, "-m"]
         serve = ["api", "grpc", "-m", LOCATION, "--socket", str(code), "--location-name", LOCATION]
         self._keep(_CODE_SERVER, [sys.executable, "-c", _CODE, *serve])
         self._wait(code.exists)
-        self._keep("daemon", [*python, DAEMON_MODULE, "run", *where])
+        self._keep("daemon", [sys.executable, "-c", _DAEMON, "run", *where])
         self._keep("web-server", [sys.executable, "-c", _PAGE, str(code)])
         if self.api:
             self._keep("api", [sys.executable, "-c", _SERVE])
@@ -245,6 +244,7 @@ def _address(settings: Settings) -> str:
 
 
 _CODE = "from saft_pipeline.cli.code_server import main; main()"
+_DAEMON = "from saft_pipeline.dagster_runtime.prompt_daemon import main; main()"
 _PAGE = "from saft_pipeline.web.dagster_page import main; main()"
 _SERVE = "import sys; sys.argv = ['saft', 'serve']; from saft_pipeline.cli import main; main()"
 

@@ -16,7 +16,7 @@ from saft_pipeline_tests.benchmarks.measuring import sizes
 
 PARTS = {
     "supervisor": "/saft\0up",
-    "daemon": "\0dagster._daemon\0run",
+    "daemon": "prompt_daemon import main",
     "web server": "web.dagster_page import main",
     "code server": "cli.code_server import main",
     "API": "'saft', 'serve'",
