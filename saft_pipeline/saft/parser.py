@@ -7,6 +7,7 @@ processing instructions and blanks between elements don't get into the tree.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 
 from lxml import etree
@@ -49,6 +50,7 @@ _DEFAULT_NAMESPACE = re.compile(
 )
 _RENAMED = "_mlns"
 _MARK = "<_/>"
+_OPEN = re.compile(rf"<(?:[^\s<>:/]+:)?(?:{'|'.join(DECLARED_TAGS)})(?:\s[^<>]*)?>[^<>]*\Z")
 
 
 class _PrologEnded(Exception):  # noqa: N818 - no error of ours: it stops the parser
@@ -84,6 +86,7 @@ class Parser:
         self.line = 1  # where what is fed next begins
         self.skipped_lines = 0  # of text that was read apart
         self._first_skipped = self._skipped_from = self._skipped_to = 0
+        self._marks: Counter[int] = Counter()  # on each line
         self._place_after = place_after
         self._parser = etree.XMLPullParser(events=("start",), tag="{*}AuditFile", **OPTIONS)  # type: ignore[arg-type]
         self._head = ""  # all that was fed, while there is no root
@@ -110,6 +113,7 @@ class Parser:
             raise self._refused(str(error.msg), error.position) from None
         if self.root is None:
             self._look_for_root()
+        self._refuse_noted()
         self._characters += len(text)
         self.line += text.count("\n")
 
@@ -127,8 +131,9 @@ class Parser:
 
         The tree can't tell whether a comment is open, so an empty element is fed, and looked for.
         """
-        if not self._in_sales_invoices(*DECLARED_TAGS):
+        if not self._in_sales_invoices(*DECLARED_TAGS) or _OPEN.search(self._tail):
             return False
+        self._marks[self.line] += 1
         self._parser.feed(_MARK.encode())
         return self._in_sales_invoices(_MARK.strip("</>"))
 
@@ -195,16 +200,18 @@ class Parser:
 
     def close(self) -> None:
         """Judge the end: IncompleteError if the closing tag of AuditFile didn't come."""
-        # libxml2 goes on after an undefined entity, and lxml doesn't say so.
-        for entry in self._parser.feed_error_log:
-            if entry.level >= etree.ErrorLevels.ERROR:
-                raise self._refused(entry.message, (entry.line, entry.column))
         try:
             self._parser.close()
         except etree.XMLSyntaxError as error:
             if not _END.search(self._tail):
                 raise self._incomplete() from None
             raise self._refused(str(error.msg), error.position) from None
+
+    def _refuse_noted(self) -> None:
+        """libxml2 goes on after an undefined entity, and lxml doesn't say so."""
+        for entry in self._parser.feed_error_log:
+            if entry.level >= etree.ErrorLevels.ERROR:
+                raise self._refused(entry.message, (entry.line, entry.column))
 
     def _incomplete(self) -> IncompleteError:
         line, column = self._place_after(None)
@@ -213,12 +220,13 @@ class Parser:
 
     def _refused(self, message: str, place: tuple[int, int]) -> SaftError:
         line, column = place
+        column -= len(_MARK) * self._marks[line]
         if self._skipped_to and line == self._first_skipped:
             before, after = (
                 self._place_after(self._skipped_from),
                 self._place_after(self._skipped_to),
             )
-            column += after[1] - before[1] - len(_MARK)
+            column += after[1] - before[1]
         line += self.skipped_lines
         reason = _LINE.sub(self._shifted, message.split(", line ")[0].strip())
         if limit := self._limit_of(reason):

@@ -265,16 +265,29 @@ def test_value_of_another_form_is_refused_with_line_column_element_and_value(
     assert says in message
 
 
+@pytest.mark.parametrize("lines", ["one", "many"])
+@pytest.mark.parametrize("size", [16, 700])
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("<StartDate>2025-01-01", "<StartDate>1/1/2025"), ("<UnitPrice>10.00", "<UnitPrice>10,00")],
+    [
+        ("<StartDate>2025-01-01", "<StartDate>1/1/2025"),
+        ("<UnitPrice>10.00", "<UnitPrice>10,00"),
+        ("<CompanyName>", "<CompanyName>&nbsp;"),
+        ("<ProductDescription>", "<ProductDescription>&nbsp;"),
+        ("</UnitPrice>", "</Price>"),
+        ("<TotalDebit>", "<TotalDebit><Invoice/>"),
+        ("<TotalDebit>0", "<TotalDebit><Invoice>"),
+    ],
 )
 def test_place_is_known_however_the_pieces_fall(
-    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+    old: str, new: str, size: int, lines: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = refusal(GOOD.replace(old, new))
-    monkeypatch.setattr("saft_pipeline.saft.encoding.PIECE", 16)
-    assert refusal(GOOD.replace(old, new)) == whole
+    content = GOOD.replace(old, new)
+    if lines == "one":
+        content = content.replace("\n", "")
+    whole = refusal(content)
+    monkeypatch.setattr("saft_pipeline.saft.encoding.PIECE", size)
+    assert refusal(content) == whole
 
 
 def test_column_counts_characters_not_bytes() -> None:
