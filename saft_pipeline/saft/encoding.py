@@ -12,11 +12,14 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from saft_pipeline.saft.errors import EncodingRefusedError, IncompleteError, SaftError
 from saft_pipeline.saft.places import advanced
 from saft_pipeline.saft.warnings import Warnings
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 PIECE = 1 << 17  # bytes read at a time: larger is no faster and takes memory
 
@@ -148,6 +151,17 @@ def _settle(found: Encoding, is_utf8: bool | None) -> Encoding:  # noqa: FBT001
     return found
 
 
+class _Windows1252(codecs.IncrementalDecoder):
+    """ISO-8859-1 but for a few characters, and as that it is decoded in a third of the time."""
+
+    _DIFFERENT = range(0x80, 0xA0)
+
+    def decode(self, data: Buffer, final: bool = False) -> str:  # noqa: FBT001, FBT002
+        piece = bytes(data)
+        has_different = any(map(piece.__contains__, self._DIFFERENT))
+        return piece.decode("cp1252" if has_different else "iso8859-1")
+
+
 class Text:
     """The text of a source, from its current position on, with XML's line ends (all `\\n`).
 
@@ -176,9 +190,9 @@ class Text:
             raise self._refused(error) from None
 
     def _decoded(self) -> Iterator[str]:
-        decoder = io.IncrementalNewlineDecoder(
-            codecs.getincrementaldecoder(self._codec)(), translate=True
-        )
+        is_windows = self._codec == "cp1252"
+        of_codec = _Windows1252 if is_windows else codecs.getincrementaldecoder(self._codec)
+        decoder = io.IncrementalNewlineDecoder(of_codec(), translate=True)
         while piece := self._source.read(PIECE):
             yield decoder.decode(piece)
         self._ended = True

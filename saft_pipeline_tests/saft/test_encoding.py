@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from saft_pipeline.saft.encoding import PIECE, Text, detect
+from saft_pipeline.saft.encoding import PIECE, Encoding, Text, detect
 from saft_pipeline.saft.errors import EncodingRefusedError, IncompleteError
 from saft_pipeline_tests.saft.documents import document, invoice, line, one_invoice, reading, sales
 
@@ -133,6 +133,14 @@ def test_text_is_the_same_however_the_pieces_fall(
     encoding = detect(source)
     source.seek(0)
     assert "".join(Text(source, encoding)) == head + "<a>\nSão João €\n€</a>\n"
+
+
+@pytest.mark.parametrize("size", [1, 7, 300])
+def test_every_letter_of_windows_1252_is_read(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saft_pipeline.saft.encoding.PIECE", size)
+    letters = bytes(sorted({*range(0x20, 0x100)} - {0x81, 0x8D, 0x8F, 0x90, 0x9D}))
+    text = "".join(Text(io.BytesIO(letters), Encoding("cp1252")))
+    assert text == letters.decode("cp1252")
 
 
 def test_character_cut_by_the_end_is_an_incomplete_file() -> None:

@@ -82,6 +82,14 @@ def test_workers_do_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(answers)
 
 
+@pytest.mark.parametrize("letter", ["é", "€", "\x85", "\U0001f600", "&#8364;"])
+def test_chunks_hold_any_letter(letter: str) -> None:
+    text = document(sales(*many())).replace("Broa", f"Broa {letter}", 40)
+    lines, _, refusal = assert_same(text)
+    assert refusal is None
+    assert lines.decode().count(letter.replace("&#8364;", "€")) == 40
+
+
 def test_prefix_does_not_matter() -> None:
     text = re.sub(r"<(/?)([A-Z])", r"<\1n:\2", document(sales(*many()))).replace(
         "xmlns=", "xmlns:n="
