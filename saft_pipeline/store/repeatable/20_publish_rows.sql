@@ -116,9 +116,10 @@ as $$
 $$;
 
 -- Which row each staged invoice is, and whether its values go there: the later InvoiceStatusDate,
--- then cancelled over not, then the bytes first seen later.
+-- then cancelled over not, then the bytes first seen later. Each of its steps may take work_mem: in
+-- little of it a file of any size is sorted on disk, in no more time.
 create or replace function saft.match_invoices(ids bigint[]) returns void
-language plpgsql set search_path = '' set work_mem = '64MB' set plan_cache_mode = force_custom_plan
+language plpgsql set search_path = '' set work_mem = '8MB' set plan_cache_mode = force_custom_plan
 as $$
 begin
     with staged as (
