@@ -106,9 +106,10 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
         report.add(rows.group)
         loader.discard(rows.group)
 
+    items = _with_next(context, saft, begun)
     try:
         with lease_renewed(lambda: store.renew(owner, settings.lease), settings.lease_seconds / 3):
-            in_stages(_with_next(context, saft, begun), fetch, read, publish, tell)
+            in_stages(items, fetch, read, publish, tell, at_signal=loader.abort)
     except SourceError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None

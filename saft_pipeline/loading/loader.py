@@ -25,6 +25,7 @@ from saft_pipeline.loading.unpacking import Arrival
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched
+from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 
@@ -259,6 +260,11 @@ class Loader:
         """Files that were found broken and not noted yet: no end of the run hides why."""
         found = [x for x in [*self._open.values()] if x.rejection and not x.rejection.transient]
         self._note_failures(found)
+
+    def abort(self) -> None:
+        """Give up what is on its way, at once: who waits for it meets an error."""
+        OPEN_CONNECTIONS.abort()
+        self._reader.abort()
 
     def discard(self, loads: Sequence[Load]) -> None:
         """Let go of what was fetched and read of a group."""

@@ -70,6 +70,8 @@ class FileReader:
             asked.result()
             return process.answer()
         except _LOST:  # killed, most likely
+            if process.is_aborted:
+                raise
             self.close()
             return read_files(jobs, self.artifacts, pack)
         finally:
@@ -82,6 +84,12 @@ class FileReader:
         with self._turn:
             return self._turn.wait_for(lambda: not self._asked, seconds)
 
+    def abort(self) -> None:
+        """End the process amid a file, which may take it minutes; it is read by nobody then."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.abort()
+
     def close(self) -> None:
         """End the process; reading goes on here."""
         process, self._process = self._process, None
@@ -93,6 +101,7 @@ class _Process:
     """An interpreter that runs this module, and the way to it."""
 
     def __init__(self) -> None:
+        self.is_aborted = False
         self._connection, its = Pipe()
         with its:
             command = [sys.executable, "-m", __name__, str(its.fileno())]
@@ -111,6 +120,11 @@ class _Process:
             if spool.is_in_file:
                 spool.take_over(recv_handle(self._connection))
         return answer
+
+    def abort(self) -> None:
+        """End it at once; it leaves nothing half-written."""
+        self.is_aborted = True
+        self._process.terminate()
 
     def close(self) -> None:
         """It ends by itself when nobody can ask any more."""
@@ -131,6 +145,7 @@ def _spools(readings: Sequence[Reading]) -> Iterator[Spool]:
 def _serve(connection: Connection) -> None:
     """Read what is asked for until nobody asks any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with suppress(*_LOST):
         while True:
             artifacts, jobs, pack = connection.recv()

@@ -8,20 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
-from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
-
 AHEAD = 4
 """Most items on their way at once: so much is held in memory."""
 
 
 def in_stages(
-    items: Iterable[Any], first: Callable[[Any], Any], *rest: Callable[[Any], Any]
+    items: Iterable[Any],
+    first: Callable[[Any], Any],
+    *rest: Callable[[Any], Any],
+    at_signal: Callable[[], object] = lambda: None,
 ) -> None:
     """Take each item through all stages, `first` in this thread, each with what the last one made.
 
     What fails in a stage ends the work: items behind it come no further, those before it go on to
-    the end. A signal lets only the last stage go on, and is not kept waiting by a server. Raises
-    the first error.
+    the end. A signal lets only the last stage go on; `at_signal` ends what the others wait for.
+    Raises the first error.
     """
     line = _Line(rest)
     with ExitStack() as ends:
@@ -38,7 +39,7 @@ def in_stages(
         except BaseException as error:
             if not isinstance(error, Exception):
                 line.broken.update(range(len(rest) - 1))
-                OPEN_CONNECTIONS.abort()
+                at_signal()
             raise
     if line.errors:
         raise line.errors[0]

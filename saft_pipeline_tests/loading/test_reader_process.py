@@ -17,6 +17,7 @@ from saft_pipeline.saft import parallel
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.store.spool import Spool
 from saft_pipeline_tests.fixtures.project import broken, half, ledger_file, one_invoice
+from saft_pipeline_tests.loading.test_servers import wait_for
 
 FILES = [one_invoice("FT R/1"), broken("FT R/2"), half("FT R/3"), one_invoice("FT R/4")]
 
@@ -145,3 +146,19 @@ def test_the_process_ends_when_the_reader_is_closed(apart: FileReader) -> None:
     process = apart._process._process
     apart.close()
     assert process.poll() == 0
+
+
+def test_a_file_that_is_aborted_is_read_by_nobody(apart: FileReader, tmp_path: Path) -> None:
+    path = tmp_path / "large.xml"
+    with path.open("wb") as file:
+        write_large(file, 60)
+    fetched = Fetched(RemoteFile(b"large.xml", path.stat().st_size, 1), "a" * 64, path)
+    assert apart._process
+    process = apart._process._process
+    reading = apart.read([FileToRead(1, "large.xml", fetched)])
+    wait_for(lambda: any((tmp_path / "apart" / "parsed").rglob("*.part")))
+    apart.abort()
+    with pytest.raises((EOFError, OSError)):
+        reading.result()
+    process.wait()
+    assert list((tmp_path / "apart" / "parsed").rglob("*.*")) == []

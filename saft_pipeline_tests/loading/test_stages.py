@@ -3,11 +3,9 @@
 import threading
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
-from saft_pipeline.loading import stages
 from saft_pipeline.loading.stages import AHEAD, in_stages
 
 
@@ -77,12 +75,8 @@ def test_what_is_behind_a_failure_comes_no_further_and_what_is_before_goes_on() 
     assert published == told == [0, 1]
 
 
-def test_a_signal_is_not_kept_waiting_by_a_server_that_a_stage_waits_for(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_signal_is_not_kept_waiting_by_what_a_stage_waits_for() -> None:
     given_up = threading.Event()
-    connections = SimpleNamespace(abort=given_up.set)
-    monkeypatch.setattr(stages, "OPEN_CONNECTIONS", connections)
 
     def first(number: int) -> int:
         if number == 2:
@@ -91,7 +85,7 @@ def test_a_signal_is_not_kept_waiting_by_a_server_that_a_stage_waits_for(
 
     met: list[bool] = []
     with pytest.raises(KeyboardInterrupt):
-        in_stages([1, 2], first, lambda _: met.append(given_up.wait(30)))
+        in_stages([1, 2], first, lambda _: met.append(given_up.wait(30)), at_signal=given_up.set)
     assert met == [True]
 
 
