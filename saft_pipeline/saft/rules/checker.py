@@ -18,15 +18,13 @@ from saft_pipeline.saft.records import (
 )
 from saft_pipeline.saft.rules import header as of_header
 from saft_pipeline.saft.rules import mandatory, tax_numbers
-from saft_pipeline.saft.rules.amounts import amounts
 from saft_pipeline.saft.rules.control_totals import control_totals
 from saft_pipeline.saft.rules.credits import Credits
-from saft_pipeline.saft.rules.documents import Documents, orders
+from saft_pipeline.saft.rules.documents import Documents
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
-from saft_pipeline.saft.rules.glance import Glance
+from saft_pipeline.saft.rules.glance import Glance, InvoiceRule
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.masters import MasterFiles
-from saft_pipeline.saft.rules.payments import payments
 from saft_pipeline.saft.rules.regimes import Regimes, indicators
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries, Series
@@ -36,7 +34,6 @@ from saft_pipeline.saft.rules.taxes import Taxes
 _DATE, _TYPE, _CASH_VAT = of_invoice("invoice_date invoice_type cash_vat_scheme")
 (_CUSTOMER,) = of_customer("customer_id")
 (_REFERENCE,) = of_line("reference")
-_OfInvoice = Callable[[Invoice], Iterable[Finding]]
 
 
 def check(
@@ -108,7 +105,7 @@ class Checker:
         *,
         most: int = 100,
         only: Collection[str] = RULES.keys(),
-        signatures: Callable[[Header], _OfInvoice | None] | None = None,
+        signatures: Callable[[Header], InvoiceRule | None] | None = None,
     ) -> None:
         self._signatures = signatures
         self._findings = Findings(most)
@@ -119,9 +116,7 @@ class Checker:
         self._credits = Credits()
         self._masters = MasterFiles()
         self._regimes = Regimes(self._version)
-        self._glance: Glance
-        self._rules: tuple[_OfInvoice, ...] = ()
-        self._following: tuple[_OfInvoice, ...] = ()  # those of them that know other documents
+        self._glance: Glance | None = None
 
     def see(self, record: Record) -> None:
         """Take the next record."""
@@ -133,13 +128,11 @@ class Checker:
                 self._add(found)
 
     def _found_in(self, invoice: Invoice) -> list[Finding]:
-        if not self._rules:
-            self._begin_documents()
-        rules = self._glance.rules_for(invoice)
-        wanted = self._rules if rules is None else rules
-        found = [each for rule in wanted for each in rule(invoice)]
-        if rules is None and not found:
-            self._glance.learn(invoice)
+        glance = self._glance or self._begin_documents()
+        rules = glance.rules_for(invoice)
+        found = [each for rule in rules for each in rule(invoice)]
+        if not found and rules is glance.all:
+            glance.learn(invoice)
         return found
 
     def examine(self, invoice: Invoice) -> Examined:
@@ -147,7 +140,7 @@ class Checker:
 
         The copy is made before the first invoice.
         """
-        if not self._rules:
+        if self._glance is None:
             self._series, self._credits, self._signatures = _NoSeries(), _NoCredits(), None
         found = self._found_in(invoice)
         values, lines = invoice.values, invoice.lines
@@ -156,8 +149,7 @@ class Checker:
 
     def see_examined(self, examined: Examined) -> None:
         """Take the next invoice, which a copy has looked at."""
-        if not self._rules:
-            self._begin_documents()
+        glance = self._glance or self._begin_documents()
         values, lines = examined.values, Lines()
         lines.extend(examined.rows, [""] * len(examined.rows))
         invoice = Invoice(values, lines, examined.line)
@@ -165,7 +157,7 @@ class Checker:
             self._regimes.count_cash_vat(values)
         for found in examined.found:
             self._add(found, values[_DATE])
-        for rule in self._following:
+        for rule in glance.following:
             for found in rule(invoice):
                 self._add(found, values[_DATE])
 
@@ -196,7 +188,7 @@ class Checker:
         if self._version > "1.00":
             yield from mandatory.header(header)
 
-    def _begin_documents(self) -> None:
+    def _begin_documents(self) -> Glance:
         """MasterFiles are over: it shows whether the file is an extract."""
         is_extract, is_104 = self._masters.is_extract, self._version >= "1.04"
         if is_extract:
@@ -205,43 +197,20 @@ class Checker:
             self._add(found)
         certificate = self._header.extra.get("software_certificate_number", "0")
         self._regimes = Regimes(self._version)
-        needed = mandatory.of_documents(self._version, is_extract=is_extract)
-        identifiers = Identifiers(has_atcud=is_104, certified=certificate != "0")
-        taxes = Taxes(self._masters.tax_table, has_codes=is_104)
-        documents = Documents(self._header)
         signatures = self._signatures(self._header) if self._signatures else None
-        verified = (signatures,) if signatures else ()
         self._glance = Glance(
-            needed,
-            identifiers,
-            documents,
+            self._version,
+            mandatory.of_documents(self._version, is_extract=is_extract),
+            Identifiers(has_atcud=is_104, certified=certificate != "0"),
+            Documents(self._header),
             self._regimes,
             self._masters,
             self._series,
             self._credits,
-            taxes,
-            verified,
+            Taxes(self._masters.tax_table, has_codes=is_104),
+            (signatures,) if signatures else (),
         )
-        self._following = (
-            self._series.series,
-            self._credits.credits,
-            *verified,
-            self._series.references,
-        )
-        self._rules = (
-            needed.mandatory,
-            amounts,
-            identifiers.identifiers,
-            documents.documents,
-            self._regimes.regimes,
-            payments,
-            self._masters.known_customer,
-            needed.of_lines,
-            taxes.taxes,
-            self._masters.known_products,
-            orders,
-            *self._following,
-        )
+        return self._glance
 
     def finish(self, warnings: Iterable[FileWarning] = ()) -> Findings:
         """The findings, with what only the whole file can show, and what the reader warned of."""

@@ -22,6 +22,7 @@ _REFERENCE, _DEBIT, _CREDIT, _PERCENTAGE, _TAX = of_line(
 )
 _MOST = 340_000  # documents that notes can be compared with: 17 MB, and four times as many in order
 _MOST_NOTES = 10_000
+_FEW = 64  # beyond, numbers that follow each other are added faster
 _CANCELLED = 1 << 31
 _CUSTOMER_BITS = _CANCELLED - 1
 _CENT = 0.011
@@ -43,7 +44,7 @@ class Credits:
     """Follows documents, and compares each credit note with those that it names."""
 
     def __init__(self) -> None:
-        self._documents = SeenKeys("dII", _MOST, few=0)  # GrossTotal, day, customer and state
+        self._documents = SeenKeys("dII", _MOST, few=_FEW)  # GrossTotal, day, customer and state
         self._credited: dict[str, float] = {}
         self._waiting: list[_Note] = []
         self.left_out = 0

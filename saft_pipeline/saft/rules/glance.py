@@ -8,6 +8,7 @@ that isn't told here is looked at by all rules.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
@@ -17,7 +18,7 @@ from saft_pipeline.saft.fields import LINE_FIELDS, key_of
 from saft_pipeline.saft.invoices import InvoiceLayout
 from saft_pipeline.saft.json_text import picker
 from saft_pipeline.saft.records import Invoice, Row
-from saft_pipeline.saft.rules.amounts import NEAR, are_near, near
+from saft_pipeline.saft.rules.amounts import NEAR, amounts, are_near, near
 from saft_pipeline.saft.rules.credits import Credits
 from saft_pipeline.saft.rules.documents import Documents, orders
 from saft_pipeline.saft.rules.findings import Finding
@@ -36,7 +37,7 @@ _CUSTOMER, _CONTROL, _CASH_VAT = of_invoice("customer_id hash_control cash_vat_s
 _PRODUCT, _POINT, _REFERENCE, _REASON = of_line("product_code tax_point_date reference reason")
 _OWN = (0, _POINT, _REFERENCE, _REASON)  # what a line says of itself, or of what it corrects
 _said = itemgetter(*[n for n in range(len(LINE_FIELDS)) if n not in _OWN])
-_MOST_SHAPES, _MOST_CODES, _MOST_LINES = 100, 10_000, 4_096
+_MOST_SHAPES, _MOST_CODES, _MOST_LINES = 100, 1_000, 4_096
 
 # Elements whose content no rule reads, but for the codes in them.
 _UNREAD = frozenset(
@@ -49,7 +50,10 @@ _READ = ("_indicator", "source_id", "payment_mechanism", "withholding_tax_type")
 _SELDOM = frozenset(("currency", "currency_code", "withholding_tax"))
 _AMOUNTS = ("_amount", "exchange_rate")
 
-_Rules = tuple[Callable[[Invoice], Iterable[Finding]], ...]
+# The codes that were right in documents of a version, in any file, by how these are built.
+_RIGHT: defaultdict[str, dict[Shape, set[Row]]] = defaultdict(dict)
+
+InvoiceRule = Callable[[Invoice], Iterable[Finding]]
 _Amounts = tuple[float, float]
 
 
@@ -100,10 +104,14 @@ def _codes_of(layout: InvoiceLayout) -> _Codes:
 
 
 class Glance:
-    """Tells which rules have to look at an invoice, by what was found of those before."""
+    """Tells which rules have to look at an invoice, by what was found of those before.
+
+    Each of these has a first look of its own, or what it reads is among the codes.
+    """
 
     def __init__(
         self,
+        version: str,
         mandatory: Mandatory,
         identifiers: Identifiers,
         documents: Documents,
@@ -112,56 +120,83 @@ class Glance:
         series: AllSeries,
         credits_: Credits,
         taxes: Taxes,
-        verified: _Rules,
+        verified: Sequence[InvoiceRule],
     ) -> None:
         self._mandatory, self._identifiers, self._documents = mandatory, identifiers, documents
         self._regimes, self._masters, self._taxes = regimes, masters, taxes
         self._series, self._credits, self._verified = series, credits_, verified
-        self._right: dict[Shape, set[Row]] = {}
+        self._right = _RIGHT[version]
         self._lines: dict[tuple[int, bool], dict[Row, _Amounts]] = {}
+        self._of_lines = (mandatory.of_lines, taxes.taxes, masters.known_products, orders)
+        # Those that know other documents.
+        self.following = (series.series, credits_.credits, *verified, series.references)
+        self.all = (
+            *(mandatory.mandatory, amounts, identifiers.identifiers, documents.documents),
+            *(regimes.regimes, payments, masters.known_customer),
+            *self._of_lines,
+            *self.following,
+        )
 
-    def rules_for(self, invoice: Invoice) -> _Rules | None:
-        """Those that have to look at an invoice, in their order; None if all have to.
+    def rules_for(self, invoice: Invoice) -> Sequence[InvoiceRule]:
+        """Those that have to look at an invoice, in their order.
 
         What the others keep of it is kept.
         """
         values, whole = invoice.values, invoice.whole
-        if whole is None or not whole[0].lines:
-            return None
+        if whole is None:
+            return self.all
         layout, flat = whole
         codes: _Codes = layout.codes or _codes_of(layout)
         right = self._right.get(codes.shape)
         if right is None or codes.pick(flat) not in right:
-            return None
+            return self.all
         name, _, digits = (values[_NUMBER] or "").rpartition("/")
-        if (
-            not all(self._mandatory.of_document(values))
-            or values[_CUSTOMER] not in self._masters.usual_customers
-            or not self._documents.are_right(invoice)
-            or not self._identifiers.are_right(name, digits, values)
-            or (codes.moved and _is_early(values, flat, codes.moved))
-            or not self._are_lines_right(invoice)
-            or (series := self._series.follow(name, digits, values)) is None
-        ):
-            return None
-        if values[_TYPE] != "NC":
-            self._credits.note(values, None if digits[0] == "0" else series)
-        return self._others(values, flat, codes)
+        series = self._series.follow(name, digits, values)
+        asked: list[InvoiceRule] = []
+        if not layout.lines or not all(self._mandatory.of_document(values)):
+            asked.append(self._mandatory.mandatory)
+        are_lines_right = self._are_lines_right(invoice)
+        if not are_lines_right:
+            asked.append(amounts)
+        if not self._identifiers.are_right(name, digits, values):
+            asked.append(self._identifiers.identifiers)
+        self._ask_of_document(asked, invoice, codes, flat)
+        if not are_lines_right:
+            asked += self._of_lines
+        if series is None:
+            asked.append(self._series.series)
+        is_note = values[_TYPE] == "NC"
+        if is_note:
+            asked.append(self._credits.credits)
+        else:
+            self._credits.note(values, None if digits[:1] == "0" else series)
+        asked += self._verified
+        if is_note or not are_lines_right:
+            asked.append(self._series.references)
+        return asked
 
-    def _others(self, values: Row, flat: Sequence[str | None], codes: _Codes) -> _Rules:
-        """Those that look at what is not in all documents; and what is kept of others."""
-        rules = self._verified
-        if values[_CASH_VAT] is not None:
+    def _ask_of_document(
+        self,
+        asked: list[InvoiceRule],
+        invoice: Invoice,
+        codes: _Codes,
+        flat: Sequence[str | None],
+    ) -> None:
+        """Those that look at dates, regimes, payments and the customer."""
+        values = invoice.values
+        if not self._documents.are_right(invoice):
+            asked.append(self._documents.documents)
+        if codes.moved and _is_early(values, flat, codes.moved):
+            asked.append(self._regimes.regimes)
+        elif values[_CASH_VAT] is not None:
             self._regimes.count_cash_vat(values)
-        if values[_TYPE] == "NC":
-            rules = (self._credits.credits, *rules, self._series.references)
-        if codes.is_plain and is_settled(values):
-            for place in codes.amounts:
-                if (flat[place] or "").startswith("-"):
-                    break
-            else:
-                return rules
-        return (payments, *rules)
+        is_odd = not codes.is_plain or not is_settled(values)
+        for place in codes.amounts:
+            is_odd = is_odd or (flat[place] or "").startswith("-")
+        if is_odd:
+            asked.append(payments)
+        if not self._masters.has_customer(values[_CUSTOMER]):
+            asked.append(self._masters.known_customer)
 
     def _are_lines_right(self, invoice: Invoice) -> bool:
         date, is_note = invoice.values[_DATE], invoice.values[_TYPE] == "NC"
@@ -188,10 +223,10 @@ class Glance:
     def _looked_at(self, row: Row, date: str | None, *, is_note: bool) -> _Amounts | None:
         """What `near` finds in a line; None if rules have to look at it."""
         if (
-            row[_PRODUCT] not in self._masters.usual_products
+            not self._masters.has_product(row[_PRODUCT])
             or is_note == (row[_REFERENCE] is None)
             or not all(self._mandatory.of_line(row))
-            or not self._taxes.is_known(row, date)
+            or not self._taxes.is_right(row, date)
         ):
             return None
         return near(row)
@@ -202,6 +237,8 @@ class Glance:
             return
         layout, flat = invoice.whole
         codes = _codes_of(layout)
+        if not all(flat[place] for place in codes.amounts):
+            return  # nobody looked at the codes of an amount that is not there
         if len(self._right) >= _MOST_SHAPES:
             self._right.clear()
         right = self._right.setdefault(codes.shape, set())

@@ -66,7 +66,9 @@ class Identifiers:
         return self._looked_at(invoice, parts)
 
     def are_right(self, series: str, number: str, values: Row) -> bool:
-        """Whether Hash and ATCUD are, at first sight, as they should be."""
+        """Whether the parts of InvoiceNo, Hash and ATCUD are, at first sight, as they should be."""
+        if not (number.isdecimal() and number.isascii() and _is_series(series)):
+            return False
         if self._has_atcud:
             atcud = values[_ATCUD]
             if atcud == "0":

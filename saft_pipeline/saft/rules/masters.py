@@ -30,8 +30,8 @@ class MasterFiles:
         self._has_customers = self._has_products = False
         self.tax_table: dict[Key, set[str]] = {}
         # Those that need no second look.
-        self.usual_products: set[str | None] = {None}
-        self.usual_customers: set[str | None] = {None}
+        self._usual_products: set[str | None] = {None}
+        self._usual_customers: set[str | None] = {None}
 
     @property
     def is_extract(self) -> bool:
@@ -73,27 +73,33 @@ class MasterFiles:
     def known_customer(self, invoice: Invoice) -> Iterable[Finding]:
         """A CustomerID that is in no table."""
         who = invoice.values[_CUSTOMER]
-        if who in self.usual_customers:
-            return ()
-        if who in self._customers or not self._has_customers:
-            if len(self.usual_customers) < _MOST_USUAL:
-                self.usual_customers.add(who)
+        if self.has_customer(who):
             return ()
         expected = "a Customer of MasterFiles"
         return (finding("customer", invoice.line, invoice.values[_NUMBER], expected, who),)
 
+    def has_customer(self, who: str | None) -> bool:
+        """Whether a CustomerID needs no word: it is in the table, or there is none."""
+        if who in self._usual_customers:
+            return True
+        is_known = not self._has_customers or who in self._customers
+        if is_known and len(self._usual_customers) < _MOST_USUAL:
+            self._usual_customers.add(who)
+        return is_known
+
     def known_products(self, invoice: Invoice) -> Iterator[Finding]:
         """Each ProductCode that is in no table."""
         for row in invoice.lines:
-            if row[_PRODUCT] not in self.usual_products:
-                yield from self._product(invoice, row[0], row[_PRODUCT])
+            if not self.has_product(row[_PRODUCT]):
+                document = f"{invoice.values[_NUMBER]} line {row[0]}"
+                expected = "a Product of MasterFiles"
+                yield finding("product", invoice.line, document, expected, row[_PRODUCT])
 
-    def _product(
-        self, invoice: Invoice, line_number: str | None, code: str | None
-    ) -> Iterator[Finding]:
-        if self._has_products and code not in self._products:
-            document = f"{invoice.values[_NUMBER]} line {line_number}"
-            expected = "a Product of MasterFiles"
-            yield finding("product", invoice.line, document, expected, code)
-        elif len(self.usual_products) < _MOST_USUAL:
-            self.usual_products.add(code)
+    def has_product(self, code: str | None) -> bool:
+        """Whether a ProductCode needs no word: it is in the table, or there is none."""
+        if code in self._usual_products:
+            return True
+        is_known = not self._has_products or code in self._products
+        if is_known and len(self._usual_products) < _MOST_USUAL:
+            self._usual_products.add(code)
+        return is_known

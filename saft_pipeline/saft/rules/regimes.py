@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from saft_pipeline.saft.records import Extra, Invoice, Row
@@ -17,8 +17,8 @@ _INDICATORS = (
 )
 _odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').search
 _started = re.compile(r'"movement_start_time":"([^"]+)"').search
-_TOTALS, _SOURCE, _MOVED = '"document_totals":', '"source_id":', '"movement_start_time":'
-_MOST = 1_000
+_SOURCE, _MOVED = '"source_id":', '"movement_start_time":'
+_CASH_VAT = '"cash_vat_scheme_indicator":"1"'
 
 
 class Regimes:
@@ -26,41 +26,23 @@ class Regimes:
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self._right: set[str] = set()
         self._cash_vat = 0
 
-    def regimes(self, invoice: Invoice) -> Iterable[Finding]:
-        """Most documents of a file say the same beside their totals, which is looked at once."""
+    def regimes(self, invoice: Invoice) -> Iterator[Finding]:
+        """What is wrong or missing of them."""
         extra = invoice.extra_json
-        said = extra[: extra.find(_TOTALS)] + extra[extra.rfind(_SOURCE) :]
-        if said in self._right and _MOVED not in extra:
-            return ()
-        return self._looked_at(invoice, said)
-
-    def _looked_at(self, invoice: Invoice, said: str) -> Iterator[Finding]:
-        extra = invoice.extra_json
-        is_usual = True
-        for found in self._found(invoice):
-            is_usual = False
-            yield found
-        if '"cash_vat_scheme_indicator":"1"' in extra:
-            is_usual = False
+        yield from indicators(extra, invoice.line, invoice.values[_NUMBER])
+        if not self._is_whole(extra):
+            for name in self._missing(invoice.extra):
+                yield _about(invoice, "mandatory", name, None)
+        if _CASH_VAT in extra:
             self.count_cash_vat(invoice.values)
         if _MOVED in extra:
-            is_usual = False
             yield from _moved(invoice, extra)
-        if is_usual and self._is_whole(said) and len(self._right) < _MOST:
-            self._right.add(said)
 
     def count_cash_vat(self, values: Row) -> None:
         """Count a document under the cash VAT scheme."""
         self._cash_vat += values[_STATUS] != "A"
-
-    def _found(self, invoice: Invoice) -> Iterator[Finding]:
-        yield from indicators(invoice.extra_json, invoice.line, invoice.values[_NUMBER])
-        if not self._is_whole(invoice.extra_json):
-            for name in self._missing(invoice.extra):
-                yield _about(invoice, "mandatory", name, None)
 
     def _is_whole(self, extra_json: str) -> bool:
         """Whether all is there that `_missing` would look for."""

@@ -54,19 +54,21 @@ class Taxes:
         """Codes; TaxPercentage by region, code and date; exemption reasons where it is zero."""
         date = invoice.values[_DATE]
         for row in invoice.lines:
-            if self.is_known(row, date):
-                continue
-            wrong = list(self._wrong(row, date))
-            if wrong:
+            if not self.is_right(row, date):
                 document = f"{invoice.values[_NUMBER]} line {row[0]}"
-                for rule, expected, found in wrong:
+                for rule, expected, found in self._wrong(row, date):
                     yield finding(rule, invoice.line, document, expected, found)
-            elif len(self._right) < _MOST:
-                self._right.add(_key(row, date))
 
-    def is_known(self, row: Row, date: str | None) -> bool:
-        """Whether the tax of a line, in a document of this date, was right before."""
-        return _key(row, date) in self._right
+    def is_right(self, row: Row, date: str | None) -> bool:
+        """Whether there is nothing to say of the tax of a line, in a document of this date."""
+        key = era(row[_POINT] or date), row[_REFERENCE] is None, _tax_of(row)
+        if key in self._right:
+            return True
+        if any(self._wrong(row, date)):
+            return False
+        if len(self._right) < _MOST:
+            self._right.add(key)
+        return True
 
     def _wrong(self, row: Row, date: str | None) -> Iterator[_Wrong]:
         day = row[_POINT] or date
@@ -99,10 +101,6 @@ class Taxes:
         elif self._has_codes and (reason is None) != (code is None):
             expected = "TaxExemptionReason and TaxExemptionCode together"
             yield "tax_exemption", expected, reason or code
-
-
-def _key(row: Row, date: str | None) -> tuple[int, bool, Row]:
-    return era(row[_POINT] or date), row[_REFERENCE] is None, _tax_of(row)
 
 
 def _codes(row: Row) -> Iterator[_Wrong]:
