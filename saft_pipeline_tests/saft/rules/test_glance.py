@@ -14,9 +14,10 @@ from saft_pipeline.saft.records import Invoice, Record
 from saft_pipeline.saft.rules.checker import check
 from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.saft.rules.glance import Glance
-from saft_pipeline_tests.saft.documents import reading
+from saft_pipeline_tests.saft.documents import document, invoice, line, reading, sales
 from saft_pipeline_tests.saft.rules import conformance
 from saft_pipeline_tests.saft.rules.conformance import varied
+from saft_pipeline_tests.saft.rules.findings_of import MASTERS
 from saft_pipeline_tests.saft.rules.test_never_raises import CHANGES, mutated
 
 TIMES = 4
@@ -140,6 +141,28 @@ def test_a_code_of_an_amount_that_is_not_there_is_not_taken_for_right() -> None:
     *_, gross = re.findall("<GrossTotal>(.+)</GrossTotal>", text)
     before, end, after = text.rpartition("</PaymentAmount>")
     _assert_alike(f"{before}{gross}{end}{after}".encode())
+
+
+def _numbered(number: str) -> str:
+    return invoice(f"FT A/{number}").replace("ABCD1234-1", f"ABCD1234-{number}")
+
+
+def test_a_note_finds_its_document_whatever_zeros_its_number_has_after_others() -> None:
+    reference = "<References><Reference>FT A/0101</Reference></References>"
+    note = invoice("NC A/1", line(amount="99.00", side="Debit", body=reference))
+    note = note.replace("<InvoiceType>FT", "<InvoiceType>NC").replace(">12.30<", ">121.77<")
+    documents = [_numbered(f"{n}") for n in range(1, 101)]
+    content = document(MASTERS, sales(*documents, _numbered("0101"), note)).encode()
+    _assert_alike(content)
+    assert "credit_amount" in check(reading(content).records).counts
+
+
+def test_a_second_code_of_a_series_is_found_at_each_of_its_documents() -> None:
+    documents = [_numbered(f"{n}") for n in range(1, 9)]
+    others = [_numbered(f"{n}").replace("ABCD", "WXYZ") for n in range(9, 12)]
+    content = document(MASTERS, sales(*documents, *others)).encode()
+    _assert_alike(content)
+    assert check(reading(content).records).counts["atcud"] == 3
 
 
 @pytest.mark.parametrize(
