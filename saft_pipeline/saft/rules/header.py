@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from saft_pipeline.saft.records import Header
 from saft_pipeline.saft.rules.codes import TAX_ACCOUNTING_BASES
 from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.identifiers import value_of
 from saft_pipeline.saft.rules.mandatory import element
 from saft_pipeline.saft.rules.slots import of_company
 
@@ -47,5 +48,5 @@ def _dates(record: Header) -> Iterator[Finding]:
         expected = f"a DateCreated of {start} or later"
         yield finding("date_created", record.line, "Header", expected, created)
     year = record.fiscal_year
-    if start and year and year.isdecimal() and int(start[:4]) - int(year) not in (0, 1):
+    if start and year and year.isdecimal() and int(start[:4]) - value_of(year) not in (0, 1):
         yield finding("fiscal_year", record.line, "Header", f"FiscalYear {start[:4]}", year)

@@ -27,6 +27,7 @@ _is_control = re.compile(
     re.ASCII,
 ).fullmatch
 _MOST_KNOWN = 1_000
+_MOST_DIGITS, _ABOVE_ALL = 1_000, 10**1_000
 _NO_CODE = "\n"  # no ATCUD begins so
 _ATCUD_SINCE = "2023-01-01"
 
@@ -37,6 +38,14 @@ def invoice_number(text: str) -> tuple[str, str] | None:
     series, _, number = text.rpartition("/")
     is_number = number.isascii() and number.isdecimal() and _is_series(series)
     return (series, number) if is_number else None
+
+
+def value_of(digits: str) -> int:
+    """The number that digits write; of more than any number has, one above all others.
+
+    Python refuses to read more than 4,300 digits.
+    """
+    return int(digits) if len(digits) <= _MOST_DIGITS else _ABOVE_ALL
 
 
 def is_signature(text: str) -> bool:
@@ -124,6 +133,6 @@ def _atcud(found: str | None, number: str | None, day: str) -> str | None:
     parts = atcud_parts(found) if found else None
     if parts is None:
         return "CODE-number, or 0"
-    if number is not None and int(parts[2]) != int(number):
+    if number is not None and parts[2].lstrip("0") != number.lstrip("0"):
         return f"{parts[1]}-{number}"
     return None

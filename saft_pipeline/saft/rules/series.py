@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number
+from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number, value_of
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.seen import Run, SeenKeys
 
@@ -183,12 +183,12 @@ def _answered(
     if parts is None:
         expected = "type, blank, series, /, number"
         yield finding("reference", line, document, expected, reference)
-    elif ranges is None or int(parts[1]) < ranges[0][0]:
+    elif ranges is None or value_of(parts[1]) < ranges[0][0]:
         expected = "a document of this file; it may be of an earlier one"
         yield finding("reference_elsewhere", line, document, expected, reference)
     else:
-        at = bisect_right(ranges, (int(parts[1]), _HIGHEST)) - 1
-        if int(parts[1]) > ranges[at][1]:
+        at = bisect_right(ranges, (value_of(parts[1]), _HIGHEST)) - 1
+        if value_of(parts[1]) > ranges[at][1]:
             expected = "a document of this file, which has others of that series before it"
             yield finding("reference", line, document, expected, reference)
 
@@ -223,7 +223,7 @@ def _after(known: Series, invoice: Invoice) -> Iterator[Finding]:
 def _key(control: str | None) -> int:
     """The version of the private key, which HashControl begins with."""
     digits = (control or "").partition("-")[0].partition(".")[0]
-    return int(digits) if digits.isdecimal() else 0
+    return value_of(digits) if digits.isdecimal() else 0
 
 
 def _in_time(before: Row, invoice: Invoice) -> Iterator[Finding]:

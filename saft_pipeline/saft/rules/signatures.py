@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.identifiers import invoice_number
+from saft_pipeline.saft.rules.identifiers import invoice_number, value_of
 from saft_pipeline.saft.rules.slots import of_invoice
 
 _NUMBER, _DATE, _ENTERED, _GROSS, _HASH = of_invoice(
@@ -56,7 +56,7 @@ class Signatures:
         parts = invoice_number(number or "")
         if parts is None or signature in (None, "0"):
             return
-        series, count = (invoice.values[0], parts[0]), int(parts[1])
+        series, count = (invoice.values[0], parts[0]), value_of(parts[1])
         last = self._last.get(series)
         if last is not None and last[0] == count - 1:
             yield from self.verify(invoice.values, invoice.line, last[1])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,3 +53,17 @@ def test_amutated_document_is_refused_or_checked(
     except SaftError:
         return
     check(records)
+
+
+DIGITS = "1" * 5_000  # more than Python takes for a number
+
+
+@pytest.mark.parametrize(
+    "text", [DIGITS, f"FT A/{DIGITS}", f"AAAAAAAA-{DIGITS}", f"1-FTM A/{DIGITS}"]
+)
+def test_a_number_of_any_length_is_refused_or_checked(text: str) -> None:
+    (base,) = (c.content for c in varied() if c.name == "shop-as-it-is")
+    for leaf in {leaf[1]: leaf for leaf in _leaf.finditer(base)}.values():
+        content = base[: leaf.start(2)] + text.encode() + base[leaf.end(2) :]
+        with contextlib.suppress(SaftError):
+            check(reading(content).records)
