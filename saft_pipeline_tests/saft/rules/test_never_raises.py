@@ -45,7 +45,7 @@ def mutated(base: bytes, changes: list[tuple[float, str]]) -> bytes:
     st.sampled_from(BASES),
     st.lists(st.tuples(st.floats(0, 0.999), CHANGES), min_size=1, max_size=6),
 )
-def test_amutated_document_is_refused_or_checked(
+def test_a_mutated_document_is_refused_or_checked(
     base: bytes, changes: list[tuple[float, str]]
 ) -> None:
     try:
