@@ -75,7 +75,7 @@ class Identifiers:
         return self._looked_at(invoice, parts)
 
     def are_right(self, series: str, number: str, values: Row) -> bool:
-        """Whether the parts of InvoiceNo, Hash and ATCUD are, at first sight, as they should be."""
+        """Whether InvoiceNo, which has these parts, Hash and ATCUD are right at first sight."""
         if not (number.isdecimal() and number.isascii() and _is_series(series)):
             return False
         if self._has_atcud:
