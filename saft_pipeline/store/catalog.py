@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from saft_pipeline.store.schema import migrations, repeatable
 
@@ -56,8 +57,9 @@ class Catalog:
     version: str
 
 
+@cache
 def catalog() -> Catalog:
-    """Read the package's SQL."""
+    """Read the package's SQL, once a process: definitions are made twice in each run."""
     found = migrations()
     sql = _renamed("\n".join([*(migration.text for migration in found), repeatable()]))
     comments = {name: text.replace("''", "'") for name, text in _COMMENT.findall(sql)}
