@@ -39,8 +39,14 @@ from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
 from saft_pipeline_tests.fixtures.own_home import forget, own_home
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice, partition_of
 
-INSTANCES = ("ours", "stock SQLite", "stock Postgres")
-LOCATIONS = ("ours", "another name", "beside others")
+# An instance and a location. Beside others, ours has another name, too.
+PLACES = (
+    ("ours", "ours"),
+    ("ours", "another name"),
+    ("ours", "beside others"),
+    ("stock SQLite", "beside others"),
+    ("stock Postgres", "beside others"),
+)
 BACKFILL = """
 mutation($keys: [String!]!, $assets: [AssetKeyInput!]!) {
   launchPartitionBackfill(backfillParams: {assetSelection: $assets, partitionNames: $keys}) {
@@ -57,7 +63,7 @@ def saft_home() -> Iterator[Path]:
         yield home
 
 
-@pytest.fixture(scope="module", params=[f"{i}-{n}" for i in INSTANCES for n in LOCATIONS])
+@pytest.fixture(scope="module", params=PLACES, ids="-".join)
 def place(
     request: pytest.FixtureRequest,
     shared_project: Project,
@@ -65,7 +71,7 @@ def place(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Neighbourhood]:
     """An instance in which nothing happened yet, and the locations that its daemon sees."""
-    kind, _, name = str(request.param).partition("-")
+    kind, name = request.param
     with pytest.MonkeyPatch.context() as patch:
         for key, value in shared_project.env.items():
             patch.setenv(key, value)
