@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator
 
-import psycopg
 import pytest
 
 import saft_pipeline.store.store
@@ -14,18 +13,11 @@ from saft_pipeline.store.migrate import migrate
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.postgres import empty
 from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
 from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.store.looking import rows
-
-_EMPTY = """
-truncate companies, customers, invoices, invoice_lines, invoice_files, invoice_file_links,
-    saft.staging_companies, saft.staging_customers, saft.staging_invoices,
-    saft.staging_invoice_lines, saft.staging_files, saft.staging_links, saft.staging_batches
-restart identity
-"""
-
 
 _KEPT = """
 select name, sum(value)::bigint from saft.ledger_counts
@@ -59,12 +51,6 @@ def url(migrated: str) -> str:
     """The same, with nothing in its tables."""
     empty(migrated)
     return migrated
-
-
-def empty(url: str) -> None:
-    """Remove all rows."""
-    with psycopg.connect(url) as connection:
-        connection.execute(_EMPTY)
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from saft_pipeline.saft.records import Invoice
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.postgres import empty
 from saft_pipeline_tests.store.building import File, at, customer, invoice, load, observe
-from saft_pipeline_tests.store.conftest import empty
 from saft_pipeline_tests.store.looking import rows
 
 DATES = (None, "2025-07-01T09:00:00", "2025-07-02T10:00:00")

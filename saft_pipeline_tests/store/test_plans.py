@@ -18,6 +18,7 @@ import pytest
 from saft_pipeline.store import postgres
 from saft_pipeline.store.model import Failure, FetchedContent
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.postgres import empty
 from saft_pipeline_tests.store.building import (
     LEASE,
     SOURCE,
@@ -41,6 +42,13 @@ set auto_explain.log_timing = off;
 set auto_explain.log_format = json;
 set client_min_messages = log;
 """
+
+
+@pytest.fixture
+def url(migrated: str) -> str:
+    """With no row and no page of one, and nothing known of the tables."""
+    empty(migrated, most=0)
+    return migrated
 
 
 class Work:

@@ -22,6 +22,7 @@ from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
 from saft_pipeline.store.transport import Transport
+from saft_pipeline_tests.fixtures.postgres import empty
 from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
 from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.store.building import (
@@ -36,7 +37,6 @@ from saft_pipeline_tests.store.building import (
     observe,
     referring,
 )
-from saft_pipeline_tests.store.conftest import empty
 from saft_pipeline_tests.store.looking import content, execute, rows
 
 HOUR = timedelta(hours=1)
