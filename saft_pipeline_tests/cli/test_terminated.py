@@ -1,4 +1,8 @@
-"""Runs under `saft up` that are ended in their middle: only what was not finished is marked."""
+"""Runs under `saft up` that are ended in their middle: only what was not finished is marked.
+
+One `saft up` for all, which the last test ends; each has files of its own, in a folder that comes
+with all of them at once.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +22,7 @@ import psycopg
 import pytest
 
 from saft_pipeline.dagster_runtime.names import FILE_ASSETS
-from saft_pipeline.store.model import CANCELLED
+from saft_pipeline.store.model import CANCELLED, LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice, partition_of
@@ -35,7 +40,7 @@ begin
     return new;
 end $$;
 create trigger hold before update on public.invoice_files for each row
-    when (old.path = '120.xml' and old.status = 'running' and new.status = 'loaded')
+    when (old.path like '%/120.xml' and old.status = 'running' and new.status = 'loaded')
     execute function public.hold();
 """
 _TERMINATE = """
@@ -82,6 +87,10 @@ class Held:
         """The newest run: its `runId` and `status`."""
         return dict(self.asked(_RUNS)["runsOrError"]["results"][0])
 
+    def hold(self) -> None:
+        """Have the next second group wait."""
+        self.holder.execute("select pg_advisory_lock(%s)", (_KEY,))
+
     def let_go(self) -> None:
         """Have what is held go on, when the run was told long enough ago to have heard it."""
         time.sleep(5)
@@ -93,49 +102,67 @@ class Held:
         return self.holder.execute(waiting).fetchone() != (0,)
 
 
-@pytest.fixture
-def home() -> Iterator[Path]:
-    with own_home() as home:
-        yield home
+@pytest.fixture(scope="module")
+def store(shared_project: Project) -> Iterator[Store]:
+    store = shared_project.store()
+    yield store
+    store.close()
 
 
-@pytest.fixture
-def files(project: Project) -> None:
-    for number in range(_FILES):
-        text = one_invoice(f"FT H/{number + 1}") if number != 7 else broken("FT H/8")
-        project.put(f"{number:03}.xml", text, modified_at=_EARLY + number)
-
-
-@pytest.fixture
-def up(project: Project, home: Path, files: None, store: Store) -> Iterator[Held]:
-    """What loads the second group is held; nothing need come to it."""
-    with psycopg.connect(project.env["SUPABASE_DB_URL"], autocommit=True) as holder:
+@pytest.fixture(scope="module")
+def up(shared_project: Project, store: Store) -> Iterator[Held]:
+    """What loads the second group can be held; nothing is there yet."""
+    with (
+        own_home() as home,
+        psycopg.connect(shared_project.env["SUPABASE_DB_URL"], autocommit=True) as holder,
+    ):
         holder.execute(_HOLD)
-        holder.execute("select pg_advisory_lock(%s)", (_KEY,))
-        with _up(project, home) as (process, page):
-            yield Held(process, page, holder)
+        with _up(shared_project, home) as (process, page):
+            held = Held(process, page, holder)
+            held.wait_for_page()
+            yield held
             holder.execute("select pg_advisory_unlock_all()")
 
 
 @pytest.fixture
-def held(up: Held) -> Held:
+def files(shared_project: Project, tmp_path: Path) -> str:
+    """The folder that they are in, below that of the server; the series of their invoices, too."""
+    folder = uuid.uuid4().hex.upper()
+    for number in range(_FILES):
+        text = (broken if number == 7 else one_invoice)(f"FT {folder}/{number + 1}")
+        path = tmp_path / "files" / f"{number:03}.xml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        os.utime(path, (_EARLY + number, _EARLY + number))
+    (tmp_path / "files").rename(shared_project.folder / folder)
+    return folder
+
+
+@pytest.fixture
+def held(up: Held, hold: None, files: str) -> Held:
     """The sensor's run."""
     _wait_for(up.is_waited_for)
     return up
 
 
 @pytest.fixture
-def loaded_before(project: Project, store: Store, home: Path, files: None) -> dict[str, Says]:
-    """All files were loaded before, but the broken one; what the ledger says of each."""
-    project.saft("poll", SAFT_HOME=str(home), MAX_FILES_PER_BATCH="0")
-    return _says(store)
+def hold(up: Held) -> None:
+    up.hold()
 
 
 @pytest.fixture
-def backfill(loaded_before: dict[str, Says], up: Held, store: Store) -> Held:
+def loaded_before(up: Held, files: str, store: Store) -> dict[str, Says]:
+    """All files were loaded before, but the broken one; what the ledger says of each."""
+    _wait_for(lambda: set(_states(store, files)) == {"loaded"})
+    _wait_for(lambda: up.run()["status"] in ("SUCCESS", "FAILURE"))
+    return _says(store, files)
+
+
+@pytest.fixture
+def backfill(loaded_before: dict[str, Says], up: Held, files: str, store: Store) -> Held:
     """A backfill of all of them."""
-    keys = [partition_of(file) for file in store.files(limit=1000)]
-    up.wait_for_page()
+    keys = [partition_of(file) for file in _files(store, files)]
+    up.hold()
     answer = up.asked(_BACKFILL, assets=[{"path": [name]} for name in FILE_ASSETS], keys=keys)
     assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
     _wait_for(up.is_waited_for)
@@ -146,7 +173,8 @@ def backfill(loaded_before: dict[str, Says], up: Held, store: Store) -> Held:
 def _up(project: Project, home: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     port = free_port()
     ports = {"DAGSTER_PORT": str(port), "API_PORT": str(free_port())}
-    more = {"SAFT_HOME": str(home), "MAX_FILES_PER_BATCH": "0", **ports}
+    often = {"MAX_FILES_PER_BATCH": "0", "POLL_INTERVAL_SECONDS": "2"}
+    more = {"SAFT_HOME": str(home), **often, **ports}
     process = subprocess.Popen(
         [sys.executable, "-c", "from saft_pipeline.cli import main; main()", "up"],
         env={**os.environ, **project.env, **more},
@@ -167,12 +195,16 @@ def _wait_for(done: Callable[[], bool]) -> None:
     raise AssertionError("it never came")
 
 
-def _states(store: Store) -> dict[str, set[str]]:
-    """Paths by state, but of the broken one."""
+def _files(store: Store, folder: str) -> list[LedgerFile]:
+    return [file for file in store.files(limit=1000) if file.path.startswith(folder)]
+
+
+def _states(store: Store, folder: str) -> dict[str, set[str]]:
+    """Names by state, but of the broken one."""
     states: dict[str, set[str]] = {}
-    for file in store.files(limit=1000):
-        if file.path != _BROKEN:
-            states.setdefault(file.status, set()).add(file.path)
+    for file in _files(store, folder):
+        if file.filename != _BROKEN:
+            states.setdefault(file.status, set()).add(file.filename)
     return states
 
 
@@ -180,50 +212,50 @@ def _first(count: int) -> set[str]:
     return {f"{number:03}.xml" for number in range(count)} - {_BROKEN}
 
 
-def _says(store: Store) -> dict[str, Says]:
-    return {file.path: (file.status, file.error) for file in store.files(limit=1000)}
+def _says(store: Store, folder: str) -> dict[str, Says]:
+    return {file.filename: (file.status, file.error) for file in _files(store, folder)}
 
 
-def _broken_says(store: Store) -> str:
-    (file,) = store.files(path=_BROKEN)
-    assert file.status == "failed"
-    return file.error or ""
+def _broken_says(store: Store, folder: str) -> str:
+    status, error = _says(store, folder)[_BROKEN]
+    assert status == "failed"
+    return error or ""
 
 
 def test_who_terminates_a_run_at_the_page_marks_only_what_was_not_finished(
-    held: Held, store: Store
+    held: Held, files: str, store: Store
 ) -> None:
     held.asked(_TERMINATE, id=held.run()["runId"])
     held.let_go()
     _wait_for(lambda: held.run()["status"] == "CANCELED")
-    states = _states(store)
+    states = _states(store, files)
     assert states["loaded"] >= _first(50)
     assert states["failed"] == _first(_FILES) - states["loaded"] != set()
-    assert {f.error for f in store.files(state="failed", limit=1000)} == {
-        CANCELLED,
-        _broken_says(store),
-    }
-    assert "UnitPrice of invoice FT H/8" in _broken_says(store)
+    said = {error for status, error in _says(store, files).values() if status == "failed"}
+    assert said == {CANCELLED, _broken_says(store, files)}
+    assert f"UnitPrice of invoice FT {files}/8" in _broken_says(store, files)
 
 
-def test_sigterm_puts_off_what_was_not_finished_and_marks_nothing(held: Held, store: Store) -> None:
+def test_who_terminates_a_backfill_takes_nothing_from_what_was_loaded_or_failed_before(
+    loaded_before: dict[str, Says], backfill: Held, files: str, store: Store
+) -> None:
+    assert {says for name, says in loaded_before.items() if name != _BROKEN} == {("loaded", None)}
+    backfill.asked(_TERMINATE, id=backfill.run()["runId"])
+    backfill.let_go()
+    _wait_for(lambda: backfill.run()["status"] == "CANCELED")
+    assert _says(store, files) == loaded_before
+
+
+def test_sigterm_puts_off_what_was_not_finished_and_marks_nothing(
+    held: Held, files: str, store: Store
+) -> None:
     held.process.terminate()
     held.let_go()
     held.process.wait(120)
-    states = _states(store)
+    states = _states(store, files)
     assert states["loaded"] >= _first(50)
     assert states == {
         "loaded": states["loaded"],
         "pending": _first(_FILES) - states["loaded"],
     }
-    assert "UnitPrice of invoice FT H/8" in _broken_says(store)
-
-
-def test_who_terminates_a_backfill_takes_nothing_from_what_was_loaded_or_failed_before(
-    loaded_before: dict[str, Says], backfill: Held, store: Store
-) -> None:
-    assert {says for path, says in loaded_before.items() if path != _BROKEN} == {("loaded", None)}
-    backfill.asked(_TERMINATE, id=backfill.run()["runId"])
-    backfill.let_go()
-    _wait_for(lambda: backfill.run()["status"] == "CANCELED")
-    assert _says(store) == loaded_before
+    assert f"UnitPrice of invoice FT {files}/8" in _broken_says(store, files)
