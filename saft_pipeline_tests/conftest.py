@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -19,8 +20,12 @@ pytest_plugins = [
 
 # Files that take long, which would otherwise begin when the other processes have nothing left.
 FIRST = (
+    "dagster_runtime/test_page_actions.py",
     "dagster_runtime/test_neighbourhood.py",
+    "cli/test_terminated.py",
     "processes/test_supervisor.py",
+    "test_component.py",
+    "loading/test_odd_servers.py",
     "dagster_runtime/test_chart_shape.py",
     "demo/test_run.py",
     "loading/test_servers.py",
@@ -28,6 +33,17 @@ FIRST = (
     "defs/test_assets.py",
     "dagster_runtime/test_celery_launcher.py",
 )
+
+
+# Modules and tests live until the end. Looking through them for garbage while they are made takes
+# as long as making them, in each of the processes.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for again, in what comes."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
