@@ -28,6 +28,10 @@ class SaftError(Exception):
         return ": ".join([":".join(place), self.reason]) if place else self.reason
 
 
+class RepeatedError(Exception):
+    """An InvoiceNo stands again: whether with the same content is told by reading once more."""
+
+
 class NotXmlError(SaftError):
     """The bytes are something else: an archive, a web page, JSON, nothing at all."""
 

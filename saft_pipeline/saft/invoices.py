@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from lxml.etree import _Element as Element
@@ -15,17 +16,19 @@ from saft_pipeline.saft.fields import (
     LINE_PATHS,
     SUMMED,
 )
+from saft_pipeline.saft.json_text import picker
 from saft_pipeline.saft.kinds import ElementKind, Layout, Part
-from saft_pipeline.saft.records import Invoice, Lines, Row, Whole
-from saft_pipeline.saft.sections import STATUS_TAGS, Sums
-from saft_pipeline.saft.shapes import Nodes, Stray, Values
+from saft_pipeline.saft.records import Invoice, Lines, Row
+from saft_pipeline.saft.sections import STATUS_TAGS, Section, Sums
+from saft_pipeline.saft.shapes import ABSENT, Nodes, Stray, Values
 
 _MOST_PACKED = 64_000_000  # bytes; a hundred thousand lines take a third of it
 _SLOT = {name: slot for slot, name in enumerate(INVOICE_FIELDS)}
 _NO, _HASH, _STATUS = (_SLOT[name] for name in ("invoice_no", "hash", "invoice_status"))
 _COMPUTED = ("company_id", "hash_extract", "line_count", "cash_vat_scheme")
+_LINE_NUMBER = LINE_FIELDS.index("line_number")
 _DEBIT, _CREDIT = LINE_FIELDS.index("debit_amount"), LINE_FIELDS.index("credit_amount")
-_PRINTED = (0, 10, 20, 30)
+_PRINTED = slice(0, 31, 10)
 
 # 1.01 has the amount as one of these, and the other may be 0.
 _OLD_CURRENCY = ("CurrencyCreditAmount", "CurrencyDebitAmount")
@@ -39,19 +42,21 @@ class InvoiceLayout(Layout):
     def __init__(self, own: Part, inner: Sequence[Part]) -> None:
         super().__init__(own, inner)
         shape, places = own
-        self.lines = len(inner)
-        self.is_known = False  # to who writes
-        self.writer: Any = None  # theirs
         self.own = own
         self.codes: Any = None  # the rules'
-        self._hash = self.columns[0][_HASH]
+        own_columns, *lines = self.columns
+        self.lines = len(lines)
+        self.number, self.status, self._hash = (own_columns[n] for n in (_NO, _STATUS, _HASH))
+        self.line_numbers = picker([columns[_LINE_NUMBER] for columns in lines])
+        self.debits = picker([n for columns in lines if (n := columns[_DEBIT]) != ABSENT])
+        self.credits = picker([n for columns in lines if (n := columns[_CREDIT]) != ABSENT])
         self._cash_vat = [places[n] for n in shape.tagged("CashVATSchemeIndicator")]
 
     def complete(self, values: Values, company_id: str | None, lines: int) -> None:
         """Add what is computed."""
         is_cash_vat = "1" in [values[n] for n in self._cash_vat]
-        values += ("true" if is_cash_vat else None, str(lines), None, company_id, None)
-        values[-3] = _printed(values[self._hash])
+        printed = _printed(values[self._hash]) if self._hash != ABSENT else None
+        values += ("true" if is_cash_vat else None, str(lines), printed, company_id, None)
 
 
 _INVOICE = ElementKind(
@@ -64,6 +69,7 @@ _INVOICE = ElementKind(
         f"DocumentTotals/Currency/{tag}": _SLOT["currency_amount"] for tag in _OLD_CURRENCY
     },
 )
+NOT_TOLD = 0  # instead of a hash of what an invoice says
 # Of other documents only what their section's totals are made of is taken.
 _SUMMED = {"DebitAmount": 0, "CreditAmount": 1, "Quantity": 2}
 _DOCUMENT = ElementKind(
@@ -93,11 +99,50 @@ class DocumentDraft:
     def take(self, nodes: Nodes, stray: Stray, _: str | None) -> None:
         """Add the document without the lines that were added before."""
         layout = _DOCUMENT.layout(nodes)
-        values = layout.values(nodes, stray)
+        values, *_form = layout.take(nodes, stray)
         values.append(None)
         (self.sums.status,) = layout.row(values)
         for row in layout.rows(values):
             self.sums.line(*row)
+
+
+class WholeInvoice:
+    """An Invoice that is complete when it is read."""
+
+    __slots__ = ("_layout", "_values", "content", "line", "line_count", "number", "record")
+
+    def __init__(self, nodes: Nodes, stray: Stray, line: int, company_id: str | None) -> None:
+        self._layout = layout = _INVOICE.layout(nodes)
+        self._values, form, text = layout.take(nodes, stray)
+        layout.complete(self._values, company_id, layout.lines)
+        self.line = line
+        self.line_count = layout.lines
+        self.number = self._values[layout.number]
+        self.record = Invoice.of((layout, self._values), line, form, text)
+        self.content = hash((form.key, text)) if form and text else NOT_TOLD
+
+    def add_to(self, section: Section) -> None:
+        """Add it to its section's totals."""
+        layout, values = self._layout, self._values
+        amounts = layout.debits(values), layout.credits(values)
+        section.add_document(values[layout.status], layout.lines, *amounts)
+
+    def number_lines(self) -> bool:
+        """Number the lines by position if a LineNumber is missing or repeated: whether it is so.
+
+        (invoice, line number) is the key of a line; losing a line would lose its money.
+        """
+        numbers = self._layout.line_numbers(self._values)
+        if _are_unique(numbers):
+            return False
+        self.record.lines.numbered_by_position = True
+        self.record.whole = None
+        return True
+
+
+@lru_cache(maxsize=256)
+def _are_unique(numbers: Sequence[str | None]) -> bool:
+    return None not in numbers and len(set(numbers)) == len(numbers)
 
 
 class InvoiceDraft:
@@ -105,7 +150,7 @@ class InvoiceDraft:
 
     __slots__ = (
         *("_digest", "_last", "_numbers_fail"),
-        *("element", "extra_json", "line", "lines", "row", "sums", "whole"),
+        *("element", "extra_json", "line", "lines", "row", "sums"),
     )
 
     def __init__(self, element: Element, line: int) -> None:
@@ -115,7 +160,6 @@ class InvoiceDraft:
         self.sums = Sums()
         self.row: Row = ()
         self.extra_json = ""
-        self.whole: Whole | None = None
         self._digest = 0
         self._last = -1
         self._numbers_fail = False
@@ -147,13 +191,11 @@ class InvoiceDraft:
     def take(self, nodes: Nodes, stray: Stray, company_id: str | None) -> None:
         """Add the invoice without the lines that were added before."""
         layout = _INVOICE.layout(nodes)
-        values = layout.values(nodes, stray)
-        before = len(self.lines)
-        layout.complete(values, company_id, before + layout.lines)
+        values, _, _ = layout.take(nodes, stray)
+        layout.complete(values, company_id, len(self.lines) + layout.lines)
         self.row, self.extra_json = layout.row(values), layout.extra_json(values)
         self.sums.status = self.row[_STATUS]
         self._take_lines(layout.rows(values), layout.extras(values))
-        self.whole = None if before else (layout, values)
 
     @property
     def number(self) -> str | None:
@@ -170,15 +212,22 @@ class InvoiceDraft:
             self.lines.numbered_by_position = None in numbers or len(set(numbers)) < len(numbers)
         return self.lines.numbered_by_position
 
-    def finish(self) -> tuple[Invoice, int]:
-        """The invoice, and a hash of all that it says."""
-        whole = None if self.lines.numbered_by_position else self.whole
-        content = hash((self.row, self.extra_json, self._digest))
-        return Invoice(self.row, self.lines, self.line, self.extra_json, whole), content
+    @property
+    def line_count(self) -> int:
+        """How many lines it has."""
+        return len(self.lines)
+
+    @property
+    def content(self) -> int:
+        """A hash of all that it says."""
+        return hash((self.row, self.extra_json, self._digest))
+
+    @property
+    def record(self) -> Invoice:
+        """What it is read into."""
+        return Invoice(self.row, self.lines, self.line, self.extra_json)
 
 
 def _printed(signature: str | None) -> str | None:
     """The characters of Hash that are printed on the invoice (Portaria 363/2010)."""
-    if signature is None or len(signature) <= _PRINTED[-1]:
-        return None
-    return "".join([signature[i] for i in _PRINTED])
+    return signature[_PRINTED] if signature and len(signature) >= _PRINTED.stop else None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+Picker = Callable[[Sequence[Any]], tuple[Any, ...]]
 dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 encode_sorted = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 _PLACE = re.compile('(?<=")<([0-9]+)>(?=")')
@@ -37,7 +38,7 @@ class Template:
             form = self._formats[present] = self._new(present)
         parts, pick = form
         there = pick(values)
-        if not _is_plain("".join(there)):
+        if not is_plain("".join(there)):
             return self._write(values)
         parts = parts[:]
         parts[1::2] = there
@@ -52,7 +53,7 @@ class Template:
 
 class _Format(NamedTuple):
     parts: list[str]  # every second is a value's
-    pick: Callable[[Sequence[str | None]], tuple[str, ...]]
+    pick: Picker
 
 
 def split_at_places(text: str) -> tuple[list[str], list[int]]:
@@ -61,7 +62,7 @@ def split_at_places(text: str) -> tuple[list[str], list[int]]:
     return parts[::2], [int(n) for n in parts[1::2]]
 
 
-def picker(indices: Sequence[int]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+def picker(indices: Sequence[int]) -> Picker:
     """What takes the values at these indices; an itemgetter of one index gives no tuple."""
     if len(indices) > 1:
         return itemgetter(*indices)
@@ -78,6 +79,6 @@ def of_fields(fields: Sequence[str]) -> Template:
     return Template(write)
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Whether it holds nothing that XML allows and JSON escapes."""
     return not ('"' in text or "\\" in text or "\n" in text or "\t" in text or "\r" in text)

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.fields import LEAVES
+from saft_pipeline.saft.forms import Form
 from saft_pipeline.saft.json_text import picker
 from saft_pipeline.saft.layouts import Counts, Tags, local_name, tree
 from saft_pipeline.saft.records import Row
@@ -25,8 +26,10 @@ from saft_pipeline.saft.shapes import (
 
 _MOST_SHAPES = 1000  # real files show some tens
 _MOST_COUNTS = 10  # of the same names
+_MOST_FORMS = 4  # of the same layout
 _LARGE = 300  # nodes of an element whose shape is not worth keeping
 
+Taken = tuple[Values, "Form | None", str]
 Part = tuple[Shape, Sequence[int]]
 """A shape, and where its nodes are among all."""
 
@@ -53,6 +56,9 @@ class Layout:
         self._no_extras = [] if any(shape.rest for shape, _ in inner) else [""] * len(inner)
         known = {n: text for s, at in self._parts for n, text in zip(at, s.cleaned, strict=True)}
         self._cleaned = [known[n] for n in range(len(known))]
+        self.key = 0  # a hash of names and numbers of children, of a layout that is known
+        self._form: Form | None = None
+        self._forms: dict[Sequence[int], Form] = {}
 
     def _columns(self, shape: Shape, places: Sequence[int]) -> list[int]:
         columns = [places[n] if n >= 0 else ABSENT for n in shape.columns]
@@ -61,16 +67,36 @@ class Layout:
             self.size += 1
         return columns
 
-    def values(self, nodes: Nodes, stray: Stray) -> Values:
+    def take(self, nodes: Nodes, stray: Stray) -> Taken:
         """The values of an element's nodes, and of columns that are none of these.
+
+        With them its form, and what that is filled with, if it has a usual one.
 
         Raises ElementError for a value of another form, too.
         """
-        elements, _, texts = nodes
-        values = values_of(self._cleaned, elements, texts, stray)
+        elements, _, values = nodes
+        form, text = self._form_of(values)
+        if not text:
+            values = values_of(self._cleaned, elements, values, stray)
+            form, text = self._form_of(values)
         for shape, places in self._odd:
             values += shape.settled(values, elements, places)
-        return values
+        return values, form, text
+
+    def _form_of(self, texts: Sequence[str | None]) -> tuple[Form | None, str]:
+        form = self._form
+        if form and (text := form.text(texts)):
+            return form, text
+        if not self.key:
+            return None, ""
+        present = tuple([n for n, text in enumerate(texts) if text])
+        form = self._forms.get(present)
+        if form is None:
+            if len(self._forms) == _MOST_FORMS:
+                return None, ""
+            form = self._forms[present] = Form(self._cleaned, present, hash((self.key, present)))
+        self._form = form
+        return form, form.text(texts)
 
     def extra_json(self, values: Values) -> str:
         """All else that the element holds, without the inner ones, as members of a JSON object."""
@@ -121,7 +147,7 @@ class ElementKind(Generic[Made]):
     def read(self, nodes: Nodes, stray: Stray) -> Found:
         """An element's columns, and all else that it holds as the members of a JSON object."""
         layout = self.layout(nodes)
-        values = layout.values(nodes, stray)
+        values, _, _ = layout.take(nodes, stray)
         values.append(None)
         return layout.row(values), layout.extra_json(values)
 
@@ -142,12 +168,13 @@ class ElementKind(Generic[Made]):
                 self._layouts[names] = known
         counts = tuple(map(len, known.pick(elements)))
         layout = known.by_counts.get(counts)
-        if layout is None:
-            layout = self._new(elements, known.tags)
-            if sum(counts) != len(elements) - 1:  # something stands in a leaf
-                return layout
-            if len(known.by_counts) < _MOST_COUNTS:
-                known.by_counts[counts] = layout
+        if layout is not None:
+            layout.key = layout.key or hash((names, counts))
+            return layout
+        layout = self._new(elements, known.tags)
+        # Where something stands in a leaf, the counts are not all that there is to tell.
+        if sum(counts) == len(elements) - 1 and len(known.by_counts) < _MOST_COUNTS:
+            known.by_counts[counts] = layout
         return layout
 
     def _new(self, elements: Sequence[Element], tags: Tags) -> Made:

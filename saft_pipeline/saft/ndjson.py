@@ -10,7 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from saft_pipeline.saft.fields import COMPANY_FIELDS, CUSTOMER_FIELDS, INVOICE_FIELDS, LINE_FIELDS
-from saft_pipeline.saft.json_text import Template, dumps, of_fields, picker, split_at_places
+from saft_pipeline.saft.json_text import (
+    Picker,
+    dumps,
+    is_plain,
+    of_fields,
+    picker,
+    split_at_places,
+)
 from saft_pipeline.saft.records import (
     HEADER_FACTS,
     ControlTotals,
@@ -24,15 +31,14 @@ from saft_pipeline.saft.records import (
 )
 
 if TYPE_CHECKING:
+    from saft_pipeline.saft.forms import Form
     from saft_pipeline.saft.invoices import InvoiceLayout
-
-_MOST_PATTERNS = 10  # of present values, of one layout
 
 
 def to_json(record: Record) -> bytes:
     """One line, ended by a line feed."""
-    if isinstance(record, Invoice) and record.whole and (text := _whole(*record.whole)):
-        return text.encode()
+    if isinstance(record, Invoice) and record.whole and record.text and (line := _whole(record)):
+        return line.encode()
     return "".join(_texts(record)).encode()
 
 
@@ -85,44 +91,49 @@ def _invoice(
     yield "]}\n"
 
 
-def _whole(layout: InvoiceLayout, values: Sequence[str | None]) -> str | None:
-    """An invoice's line at once; None where its layout is seen for the first time.
+def _whole(invoice: Invoice) -> str:
+    """An invoice's line at once; empty where that can't be.
 
-    Where layouts are many most are seen once, and a template takes longer than a line.
+    Where forms are many most are seen once, and a template takes longer than a line.
     """
-    writer: _Writer | None = layout.writer
-    if writer:
-        return writer.line(values)
-    layout.writer = _Writer(layout) if layout.is_known else None
-    layout.is_known = True
-    return None
+    form, whole = invoice.form, invoice.whole
+    assert form is not None and whole is not None  # noqa: PT018 - no test
+    writer: _Writer | None = form.writer
+    if writer is None and form.is_known:
+        writer = form.writer = _Writer(form, *whole)
+    form.is_known = True
+    return writer.line(whole[1], invoice.text) if writer else ""
 
 
 class _Writer:
-    """Writes invoices of one layout."""
+    """Writes invoices of one form."""
 
-    def __init__(self, layout: InvoiceLayout) -> None:
+    def __init__(self, form: Form, layout: InvoiceLayout, values: Sequence[str | None]) -> None:
         self._layout = layout
-        self._size = layout.size + len(layout.added)
-        marked = self._long([f"<{n}>" for n in range(self._size)])
-        _, self._places = split_at_places(marked)
-        self._pick = picker(self._places)
-        self._template = Template(self._write, _MOST_PATTERNS)
+        self._present = form.present
+        self._added = slice(len(values) - len(layout.added) - 1, -1)
+        self._formats: dict[tuple[bool, ...], tuple[list[str], Picker]] = {}
 
-    def line(self, values: Sequence[str | None]) -> str:
-        return f"{self._template.members(self._pick(values))}\n"
+    def line(self, values: Sequence[str | None], text: str) -> str:
+        """The line; empty if a text in it is escaped."""
+        added = values[self._added]
+        there = tuple(map(bool, added))
+        parts, pick = self._formats.get(there) or self._new(values)
+        if not is_plain(f"{text}{added[-1]}"):
+            return ""
+        parts = parts[:]
+        parts[1::2] = pick(values)
+        return "".join(parts)
 
-    def _write(self, picked: Sequence[str | None]) -> str:
-        values: list[str | None] = [None] * self._size
-        for place, value in zip(self._places, picked, strict=True):
-            values[place] = value
-        return self._long(values)
-
-    def _long(self, values: list[str | None]) -> str:
-        layout, values = self._layout, [*values, None]
-        lines = list(zip(layout.rows(values), layout.extras(values), strict=True))
-        parts = _invoice(layout.row(values), layout.extra_json(values), [lines] if lines else [])
-        return "".join(parts)[:-1]
+    def _new(self, values: Sequence[str | None]) -> tuple[list[str], Picker]:
+        layout = self._layout
+        marked = [f"<{n}>" if value else None for n, value in enumerate(values)]
+        lines = list(zip(layout.rows(marked), layout.extras(marked), strict=True))
+        parts = _invoice(layout.row(marked), layout.extra_json(marked), [lines] if lines else [])
+        between, places = split_at_places("".join(parts))
+        found = [part for before in between for part in (before, "")][:-1], picker(places)
+        self._formats[tuple(map(bool, values[self._added]))] = found
+        return found
 
 
 def _totals(totals: Totals) -> dict[str, Any]:

@@ -14,8 +14,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from saft_pipeline.saft.errors import RepeatedError
 from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline.saft.reader import Document
 from saft_pipeline.saft.records import Record
@@ -68,14 +70,23 @@ def parts(document: Document, make: Make) -> Iterator[Iterable[Record] | ReadApa
         readers = _Readers(document.splitter(), document.totals, make)
         try:
             for part in readers.parts():
-                yield part if isinstance(part, ReadApart) else _placed(document, part)
+                yield part if isinstance(part, ReadApart) else _taken(document, part, readers)
+                if readers.are_done:
+                    return
         finally:
             readers.close()
 
 
-def _placed(document: Document, records: Iterable[Record]) -> Iterator[Record]:
+def _taken(document: Document, records: Iterable[Record], readers: _Readers) -> Iterator[Record]:
+    """The records; where they can't be told apart so, all that are left of the document."""
     with document.placed():
-        yield from records
+        try:
+            for record in records:
+                yield record
+                readers.given += 1
+        except RepeatedError:
+            readers.are_done = True
+            yield from islice(document.exactly(), readers.given, None)
 
 
 def has_processors() -> bool:
@@ -167,6 +178,8 @@ class _Readers:
         self._splitter = splitter
         self._totals = totals
         self._make = make
+        self.given = 0  # records
+        self.are_done = False
         self._idle: list[_Worker] = []
         self._sent: deque[_Sent] = deque()
 
@@ -201,6 +214,7 @@ class _Readers:
             self._send(following)
         if part and self._splitter.goes_on and self._totals.add_invoices(part.totals):
             self._splitter.skip(chunk)
+            self.given += part.totals.invoices
             return ReadApart(part.made)
         return self._splitter.read(chunk)
 

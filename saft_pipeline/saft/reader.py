@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from saft_pipeline.saft.encoding import Text, detect
-from saft_pipeline.saft.errors import SaftError
+from saft_pipeline.saft.errors import RepeatedError, SaftError
 from saft_pipeline.saft.places import place_of
 from saft_pipeline.saft.records import FileWarning, Record
 from saft_pipeline.saft.sniff import refuse_other_formats
@@ -63,6 +64,7 @@ class Document:
         self._name = name
         self._owned = owned
         self._text: Text | None = None
+        self._start = source.tell()
         self.totals = RunningTotals()
 
     @property
@@ -79,10 +81,25 @@ class Document:
         return end - start
 
     def __iter__(self) -> Iterator[Record]:
+        given = 0
         with self.placed():
-            splitter = self.splitter()
-            for part in splitter.parts():
-                yield from splitter.read(part) if isinstance(part, Chunk) else part
+            try:
+                for record in self._records():
+                    yield record
+                    given += 1
+            except RepeatedError:
+                yield from islice(self.exactly(), given, None)
+
+    def _records(self) -> Iterator[Record]:
+        splitter = self.splitter()
+        for part in splitter.parts():
+            yield from splitter.read(part) if isinstance(part, Chunk) else part
+
+    def exactly(self) -> Iterator[Record]:
+        """All records anew, where each invoice is compared by all that it says."""
+        self.totals = RunningTotals(exact=True)
+        self._source.seek(self._start)
+        yield from self._records()
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -98,11 +115,10 @@ class Document:
 
     def splitter(self) -> Splitter:
         """Who reads the text, whose encoding is told from all the bytes."""
-        start = self._source.tell()
         refuse_other_formats(self._source.read(_HEAD))
-        self._source.seek(start)
+        self._source.seek(self._start)
         encoding = detect(self._source)
-        self._source.seek(start)
+        self._source.seek(self._start)
         self.totals.warnings.add_all(encoding.warnings)
         encoding.warnings = self.totals.warnings
         self._text = Text(self._source, encoding)

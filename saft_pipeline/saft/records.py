@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 if TYPE_CHECKING:
+    from saft_pipeline.saft.forms import Form
     from saft_pipeline.saft.invoices import InvoiceLayout
 
 _SHORT = 1000  # characters
@@ -147,19 +148,45 @@ class Lines(Sequence[Row]):
         return list(self)[index]
 
 
-@dataclass(slots=True)
 class Invoice:
     """A SalesInvoices/Invoice: `values` are `INVOICE_FIELDS`, each line is `LINE_FIELDS`.
 
     `extra_json` is what has no column, as the members of a JSON object: most readers of invoices
-    don't ask for it, and it is written as it is. `whole` is what all of it was picked from.
+    don't ask for it, and it is written as it is. `whole` is what all of these are picked from, when
+    they are asked for; `form` and `text` are those of a usual one.
     """
 
+    __slots__ = ("extra_json", "form", "line", "lines", "text", "values", "whole")
     values: Row
     lines: Lines
-    line: int
-    extra_json: str = ""
-    whole: Whole | None = None
+    extra_json: str
+    form: Form | None
+    text: str
+
+    def __init__(self, values: Row, lines: Lines, line: int, extra_json: str = "") -> None:
+        self.values = values
+        self.lines = lines
+        self.line = line
+        self.extra_json = extra_json
+        self.whole: Whole | None = None
+
+    @classmethod
+    def of(cls, whole: Whole, line: int, form: Form | None, text: str) -> Invoice:
+        """One of which nothing is picked yet."""
+        invoice = cls.__new__(cls)
+        invoice.whole, invoice.line, invoice.form, invoice.text = whole, line, form, text
+        return invoice
+
+    def __getattr__(self, name: str) -> Any:
+        """What wasn't asked for until now."""
+        if name not in ("values", "lines", "extra_json") or not self.whole:
+            raise AttributeError(name)
+        layout, values = self.whole
+        self.values = layout.row(values)
+        self.extra_json = layout.extra_json(values)
+        self.lines = Lines()
+        self.lines.extend(layout.rows(values), layout.extras(values))
+        return getattr(self, name)
 
     @property
     def extra(self) -> Extra:

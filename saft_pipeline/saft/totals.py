@@ -14,6 +14,8 @@ from saft_pipeline.saft.warnings import Warnings
 class RunningTotals:
     """The figures of a document, or of some of its invoices, as far as it is read."""
 
+    # Whether invoices are compared by all that they say, even where it is put differently.
+    exact: bool = False
     warnings: Warnings = field(default_factory=Warnings)
     sections: dict[str, Section] = field(default_factory=dict)
     invoices: int = 0

@@ -7,15 +7,16 @@ was expected.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal, localcontext
 from functools import lru_cache
 
 from saft_pipeline.saft.fields import LEAVES
 
 # The sum of two without rounding: decimal allots only the digits that are there.
-exact_add = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN).add
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+exact_add = _EXACT.add
 ZERO = Decimal(0)
 XML_BLANKS = " \t\n\r"
 
@@ -30,6 +31,7 @@ _WHOLE = re.compile(r"[0-9]+")
 _MOST_DIGITS = 1000  # far beyond money, far below what Postgres' numeric takes
 _MOST_KEPT = 500  # texts of one element
 _LONGEST_KEPT = 64  # characters
+_MOST_UNCHANGED = 10_000  # texts of one kind
 _MOST = {"Period": 32_767, "LineNumber": 2_147_483_647}  # the columns' types
 
 
@@ -80,12 +82,10 @@ def whole(text: str, most: int = 10**18) -> str:
     return str(int(text))
 
 
-def exact_sum(amounts: Iterable[str]) -> Decimal:
+def exact_sum(amounts: Iterable[str], first: Decimal = ZERO) -> Decimal:
     """The sum of amounts, without rounding."""
-    total = ZERO
-    for text in amounts:
-        total = exact_add(total, Decimal(text))
-    return total
+    with localcontext(_EXACT):
+        return sum(map(Decimal, amounts), first)
 
 
 def add(total: Decimal, text: str) -> Decimal:
@@ -136,6 +136,29 @@ class StrayTextError(ValueError):
     """Text stands where only elements belong."""
 
 
+class Unchanged:
+    """Texts of one kind that are values as they are: those that were seen lately are known."""
+
+    def __init__(self, normalizer: Normalizer) -> None:
+        self._normalizer = normalizer
+        self._known: set[str] = set()
+
+    def holds(self, texts: Sequence[str]) -> bool:
+        """Whether all of these are such."""
+        return self._known.issuperset(texts) or all(map(self._is_new_one, texts))
+
+    def _is_new_one(self, text: str) -> bool:
+        try:
+            is_one = text in self._known or self._normalizer(text) == text
+        except ValueError:
+            return False
+        if len(self._known) >= _MOST_UNCHANGED:
+            self._known.clear()
+        if is_one and len(text) <= _LONGEST_KEPT:
+            self._known.add(text)
+        return is_one
+
+
 class Cleaned(dict[str | None, str | None]):
     """The value for each text that an element holds: stripped, checked, None if it is blank.
 
@@ -143,9 +166,11 @@ class Cleaned(dict[str | None, str | None]):
     are much alike, so those that were seen are kept.
     """
 
-    def __init__(self, normalizer: Normalizer | None) -> None:
+    def __init__(self, normalizer: Normalizer | None, unchanged: Unchanged | None) -> None:
         super().__init__({None: None})
         self._normalizer = normalizer
+        self.unchanged = unchanged
+        """Those that need no look-up; None where all texts between blanks are."""
         self._left = _MOST_KEPT
 
     def __missing__(self, text: str) -> str | None:
@@ -162,8 +187,18 @@ def _no_text(_: str) -> str:
     raise StrayTextError("elements only")
 
 
-_ANY_TEXT, _NO_TEXT = Cleaned(None), Cleaned(_no_text)
-_CLEANED = {tag: Cleaned(_NORMALIZERS.get(tag)) for tag in {*LEAVES, *_NORMALIZERS}}
+_ANY_TEXT, _NO_TEXT = Cleaned(None, None), Cleaned(_no_text, Unchanged(_no_text))
+_SMALL = min(_MOST.values())
+_UNCHANGED = {
+    "amount": Unchanged(amount),
+    "date": Unchanged(day),
+    "timestamp": Unchanged(timestamp),
+    "whole": Unchanged(lambda text: whole(text, _SMALL)),
+}
+_CLEANED = {
+    tag: Cleaned(_NORMALIZERS.get(tag), _UNCHANGED.get(VALUE_TYPES.get(tag, "")))
+    for tag in {*LEAVES, *_NORMALIZERS}
+}
 
 
 def cleaned(tag: str, *, is_leaf: bool) -> Cleaned:

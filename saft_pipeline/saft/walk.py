@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from saft_pipeline.saft.errors import ContentError, SaftError
+from saft_pipeline.saft.errors import ContentError, RepeatedError, SaftError
 from saft_pipeline.saft.header import read_header, refuse_foreign_namespace
-from saft_pipeline.saft.invoices import DocumentDraft, InvoiceDraft
+from saft_pipeline.saft.invoices import NOT_TOLD, DocumentDraft, InvoiceDraft, WholeInvoice
 from saft_pipeline.saft.kinds import ElementKind, Layout
 from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.master_files import read_customer, read_other
@@ -84,7 +84,7 @@ class Walker:
 
     def branch(self) -> Walker:
         """One that goes on between two invoices, with totals of its own."""
-        branch = Walker(RunningTotals())
+        branch = Walker(RunningTotals(exact=self.totals.exact))
         branch.header = self.header
         if self._section:
             branch._section = Section(self._section.kind, self._section.line)
@@ -125,7 +125,7 @@ class Walker:
         handlers: Mapping[str, Handler],
         ended: bool,  # noqa: FBT001
     ) -> Iterator[None]:
-        """The same, a child at a time."""
+        """The same, a child at a time: what was read of it is let go of while it is at hand."""
         children = list(parent)
         if not children:
             return
@@ -237,6 +237,21 @@ class Walker:
         if self._section and value is not None:
             self._section.declared[DECLARED_TAGS[local_name(str(element.tag))]] = value
 
+    def _read_invoice(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        if self._draft or not done or self.totals.exact:
+            return self._read_document(element, done)
+        line, stray = self._line(element), self._stray if self._has_tails else None
+        company_id = self._header_before(element).values[0]
+        try:
+            invoice = WholeInvoice(nodes_of(element, stray), self._stray, line, company_id)
+        except ElementError as error:
+            error.name_document(_number_of(element))
+            raise
+        self._end_invoice(invoice)
+        if self._section is not None:
+            invoice.add_to(self._section)
+        return None
+
     def _read_document(self, element: Element, done: bool) -> None:  # noqa: FBT001
         draft = self._draft
         if draft is None or draft.element is not element:
@@ -279,22 +294,24 @@ class Walker:
             draft.sums.into(self._section)
         self._draft = None
 
-    def _end_invoice(self, draft: InvoiceDraft) -> None:
-        number, line, warnings = draft.number, draft.line, self.totals.warnings
+    def _end_invoice(self, invoice: WholeInvoice | InvoiceDraft) -> None:
+        number, line, warnings = invoice.number, invoice.line, self.totals.warnings
         if number is None:
             raise ContentError("an Invoice has no InvoiceNo", line=line)
-        if draft.number_lines():
+        if invoice.number_lines():
             message = f"invoice {number}: LineNumber missing or repeated, numbered by position"
             warnings.add("line_numbers", message, line)
-        invoice, content = draft.finish()
+        content = invoice.content
         before = self.totals.seen_invoices.add(number, content)
         if before is None:
             self.totals.invoices += 1
-            self.totals.lines += len(draft.lines)
-            self._records.append(invoice)
-        elif before == (content,):
+            self.totals.lines += invoice.line_count
+            self._records.append(invoice.record)
+        elif before == (content,) != (NOT_TOLD,):
             message = f"InvoiceNo {number!r} again, with the same content: taken once"
             warnings.add("repeated_invoice", message, line)
+        elif not self.totals.exact:
+            raise RepeatedError
         else:
             reason = f"InvoiceNo {number!r} stands twice in the file, with different content"
             raise ContentError(reason, line=line)
@@ -338,6 +355,7 @@ _OF_SECTIONS: Mapping[str, Mapping[str, Handler]] = {
     kind.key: {
         **dict.fromkeys(DECLARED_TAGS, Walker._read_declared),
         **({kind.document: Walker._read_document} if kind.document else {}),
+        **({"Invoice": Walker._read_invoice} if kind.document == "Invoice" else {}),
     }
     for kind in SECTION_KINDS.values()
 }

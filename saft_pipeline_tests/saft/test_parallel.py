@@ -82,6 +82,15 @@ def test_workers_do_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(answers)
 
 
+def test_an_invoice_that_comes_again_put_differently_is_taken_once() -> None:
+    again = invoice("FT A/3").replace("<Hash>0</Hash>", "<TransactionID/><Hash> 0 </Hash>")
+    lines, warnings, refusal = assert_same(document(sales(*many(), again, *many(40)[30:])))
+    assert refusal is None
+    numbers = re.findall(rb'"invoice_no":"FT A/([0-9]+)"', lines)
+    assert numbers == [b"%d" % n for n in range(40)]
+    assert [w["code"] for w in warnings if isinstance(w, dict)].count("repeated_invoice") == 1
+
+
 @pytest.mark.parametrize("letter", ["é", "€", "\x85", "\U0001f600", "&#8364;"])
 def test_chunks_hold_any_letter(letter: str) -> None:
     text = document(sales(*many())).replace("Broa", f"Broa {letter}", 40)
