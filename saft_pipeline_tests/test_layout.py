@@ -105,6 +105,27 @@ def test_a_room_imports_only_what_its_table_says(room: str) -> None:
     assert [line for path in files for line in misplaced(path)] == []
 
 
+def test_each_private_name_of_dagster_is_in_the_table_of_them() -> None:
+    """With the module that takes it: whoever upgrades Dagster reads there what may break."""
+    folder = PACKAGE / "dagster_runtime"
+    table = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    rows = [row.replace("\n", " ").split("|") for row in table.split("\n|")]
+    untold = [
+        f"{path.stem}: {alias.name}"
+        for path in sources(folder)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        if re.match(r"dagster\._|dagster_shared\b", node.module or "")
+        for alias in node.names
+        if not any(
+            re.search(rf"\b{alias.name}[`.]", row[0])
+            and re.search(rf"\b{path.stem}\b", "".join(row[1:2]))
+            for row in rows
+        )
+    ]
+    assert untold == []
+
+
 def test_only_a_few_modules_stand_beside_the_folders() -> None:
     assert len([path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]) <= 6
 
