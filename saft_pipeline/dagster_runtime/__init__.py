@@ -20,7 +20,7 @@ What has no public way is here, with what breaks when it changes and the test th
   `LoadableTargetOrigin`, `InProcessWorkspaceLoadTarget` | submission, in_process | the definitions
   in this process; a run into the queue | the API launches nothing | test_runs |
 | `WorkspaceProcessContext`, `GrpcServerTarget` | webserver | Dagster's page over our code server |
-  `saft up` has no page | test_supervisor, in processes |
+  `saft up` has no page | test_terminated, in cli |
 | `RegisteredCodeLocationOrigin`, `RemoteInstigatorOrigin`, `RemoteJobOrigin`,
   `RemoteRepositoryOrigin`, `InstigatorSelector`, `InstigatorState`, `InstigatorType`,
   `SensorInstigatorData`, the tag `.dagster/repository` | location | where our definitions are;
