@@ -18,6 +18,7 @@ from saft_pipeline.demo.generator import write_large
 from saft_pipeline.loading.local_files import local_file
 from saft_pipeline.loading.reader_process import FILES_WORTH_IT
 from saft_pipeline.loading.sources import LOCAL
+from saft_pipeline.saft.parallel import BYTES_WORTH_IT
 from saft_pipeline.saft.records import Record
 from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.settings import load
@@ -29,7 +30,7 @@ from saft_pipeline_tests.fixtures.own_home import own_home
 
 _WANTED = 1.1
 _MANY = FILES_WORTH_IT - 1  # one more, and a second process would read them
-_MEGABYTES = 10
+_MEGABYTES = BYTES_WORTH_IT // 1_000_000 - 1  # or other processes would read it
 
 Files = Iterator[Sequence[Path]]
 
