@@ -44,7 +44,7 @@ def test_a_run_that_it_put_into_the_queue_is_looked_at_at_once(
         yield None
 
     monkeypatch.setattr(QueuedRunCoordinatorDaemon, "run_iteration", iteration)
-    loop = QueuedRunCoordinatorDaemon(_FOR_EVER).core_loop(None, Event())  # type: ignore[arg-type]
+    loop = QueuedRunCoordinatorDaemon(_FOR_EVER).core_loop(None, Event())
     Thread(target=lambda: [next(loop) for _ in range(8)], daemon=True).start()
     assert first.wait(30)
     with open_instance(project.settings) as instance:
@@ -69,11 +69,10 @@ def test_a_look_that_fails_is_told_and_not_the_last(
     prompt: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def iteration(*_: object) -> Iterator[None]:
-        raise ZeroDivisionError
-        yield
+        yield 1 // 0  # type: ignore[misc]
 
     monkeypatch.setattr(QueuedRunCoordinatorDaemon, "run_iteration", iteration)
-    loop = QueuedRunCoordinatorDaemon(0).core_loop(None, Event())  # type: ignore[arg-type]
+    loop = QueuedRunCoordinatorDaemon(0).core_loop(None, Event())
     begins, error, ends, _, again = (next(loop) for _ in range(5))
     assert (begins, ends, again) == (
         SpanMarker.START_SPAN,

@@ -12,6 +12,7 @@ import pytest
 from saft_pipeline.artifacts.local import LocalArtifacts
 from saft_pipeline.loading.read import FileToRead, Reading, read_file
 from saft_pipeline.saft import parallel, splitting
+from saft_pipeline.saft.totals import RunningTotals
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline_tests.saft.documents import document, invoice, line, sales
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS
@@ -57,14 +58,14 @@ def read_twice(
 ) -> tuple[dict[str, object], dict[str, object], int]:
     """What is read here, what is read by workers, and of how many invoices the latter is."""
     apart = 0
-    add_all = parallel.RunningTotals.add_invoices
+    add_all = RunningTotals.add_invoices
 
-    def counting(totals: parallel.RunningTotals, other: parallel.RunningTotals) -> bool:
+    def counting(totals: RunningTotals, other: RunningTotals) -> bool:
         nonlocal apart
         apart += other.invoices
         return add_all(totals, other)
 
-    patch.setattr(parallel.RunningTotals, "add_invoices", counting)
+    patch.setattr(RunningTotals, "add_invoices", counting)
     outcomes = []
     for least in (1 << 60, 0):
         patch.setattr(parallel, "BYTES_WORTH_IT", least)

@@ -114,9 +114,9 @@ def test_each_wrong_line_is_found() -> None:
 
 
 def test_days_of_one_era_have_the_same_rates_and_exemption_codes() -> None:
-    def in_force(on: str) -> list[object]:
+    def in_force(on: str) -> tuple[list[bool], list[list[str]]]:
         codes = [EXEMPTION_CODES.in_force(row.value, on) for row in EXEMPTION_CODES.rows]
-        return [rates_on(*key, on) for key in RATES] + codes
+        return codes, [rates_on(*key, on) for key in RATES]
 
     first = date(1990, 1, 1)
     days = [(first + timedelta(n)).isoformat() for n in range(15_000)]
