@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import subprocess
+import tarfile
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from saft_pipeline.artifacts.local import Artifacts, LocalArtifacts
-from saft_pipeline.artifacts.packs import Pack
+from saft_pipeline.artifacts.local import (
+    ENDINGS,
+    KINDS,
+    ArtifactKind,
+    Artifacts,
+    LocalArtifacts,
+)
+from saft_pipeline.artifacts.packs import Pack, archive
 from saft_pipeline.artifacts.remote import RemoteArtifacts
 
 FILES = {"ab" * 32: b"<AuditFile/>", "cd" * 32: b""}
@@ -80,3 +90,16 @@ def test_tar_lists_a_pack(tmp_path: Path) -> None:
         ["tar", "tzf", local.place("raw", "", PACK)], capture_output=True, text=True, check=True
     )
     assert listed.stdout.split() == [f"{'ab' * 32}.xml"]
+
+
+@given(st.lists(st.binary(max_size=1100), max_size=5), st.sampled_from(KINDS))
+def test_a_pack_is_what_tarfile_makes(contents: list[bytes], kind: ArtifactKind) -> None:
+    members = {hashlib.sha256(data).hexdigest(): data for data in contents}
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for sha256, data in members.items():
+            member = tarfile.TarInfo(f"{sha256}.{ENDINGS[kind]}")
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    # tarfile goes on with zeros, to a multiple of 10,240 bytes
+    assert archive(kind, members).ljust(len(made.getvalue()), b"\0") == made.getvalue()
