@@ -66,7 +66,10 @@ def picker(indices: Sequence[int]) -> Picker:
     """What takes the values at these indices; an itemgetter of one index gives no tuple."""
     if len(indices) > 1:
         return itemgetter(*indices)
-    return lambda values: tuple([values[i] for i in indices])
+    if not indices:
+        return lambda _: ()
+    (only,) = indices
+    return lambda values: (values[only],)
 
 
 def of_fields(fields: Sequence[str]) -> Template:

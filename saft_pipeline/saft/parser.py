@@ -101,7 +101,8 @@ class Parser:
             if not self._head.strip(XML_BLANKS):
                 refuse_other_text(text)
             self._head += text
-            text = _DEFAULT_NAMESPACE.sub(rf"\1{_RENAMED}", text, count=1)
+            if found := _DEFAULT_NAMESPACE.search(text):
+                text = text[: found.end(1)] + _RENAMED + text[found.end() :]
         # Lone surrogates can't come out of the decoders, so this can't fail.
         data = text.encode()
         self._limit(text, data)

@@ -197,3 +197,12 @@ def _steps(store: Store, count: int) -> Iterator[Callable[[], object]]:
     failures = [Failure(i, "x", retry_after=timedelta(0)) for i in ids]
     yield partial(store.fail, f"you{count}", failures)
     yield partial(store.observe, source, [], whole=True)
+
+
+def test_settling_a_group_compares_no_files_with_each_other(store: Store, work: Work) -> None:
+    store.observe(SOURCE, [File(f"{n}.xml").seen for n in range(10 * MANY)], whole=True)
+    store.claim("me", lease=LEASE, source=SOURCE)
+    contents = [FetchedContent(f.id, f"{f.id:064x}", 1, at(1)) for f in store.claimed("me")]
+    few = work(partial(store.settle, "me", contents[:FEW], VERSION))
+    many = work(partial(store.settle, "me", contents[FEW : FEW + MANY], VERSION))
+    assert max(few / FEW, many / MANY) < 40
