@@ -94,7 +94,7 @@ class FileEvents:
     def _store_batches(self, events: Sequence[FileEvent], checks: Sequence[CheckEvent]) -> None:
         if isinstance(self._storage, BatchedEventLog):
             self._storage.store_file_events(events, self._step, self._serializer)
-            self._storage.store_check_events(checks, self._step)
+            self._storage.store_check_events(checks, self._step, self._serializer)
             return
         if events:
             self._storage.store_event_batch([event.entry(self._step) for event in events])

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from saft_pipeline import settings
+from saft_pipeline.dagster_runtime.compact_json import compact
 from saft_pipeline.dagster_runtime.environment import undo_dotenv
 from saft_pipeline.dagster_runtime.event_json import (
     CHECKED,
@@ -144,11 +145,13 @@ class BatchedEventLog(PostgresEventLogStorage):
         columns = {column: [row.get(column) for row in rows] for column in _ASSET_TYPES}
         connection.execute(_INSERT_ASSETS, columns)
 
-    def store_check_events(self, events: Sequence[CheckEvent], step: Step) -> None:
+    def store_check_events(
+        self, events: Sequence[CheckEvent], step: Step, serializer: Serializer
+    ) -> None:
         """Store what checks found, in two statements."""
         if not events:
             return
-        texts = [serialize_value(event.entry(step)) for event in events]
+        texts = [serializer.text(event) for event in events]
         times = [_naive_utc(event.timestamp) for event in events]
         found = [event.evaluation for event in events]
         none, run_ids = [None] * len(events), [step.run_id] * len(events)
@@ -192,7 +195,7 @@ class BatchedEventLog(PostgresEventLogStorage):
         keys = [said.asset_key.to_string() if said.asset_key else None for _, said in known]
         columns = {
             "run_id": [event.run_id for event in events],
-            "event": [serialize_value(event) for event in events],
+            "event": [compact(serialize_value(event)) for event in events],
             "dagster_event_type": [PLANNED.value] * len(events),
             "timestamp": [_naive_utc(event.timestamp) for event in events],
             "step_key": [event.step_key for event in events],
@@ -204,6 +207,10 @@ class BatchedEventLog(PostgresEventLogStorage):
             newest = {key: (n, event) for n, event, key in zip(ids, events, keys, strict=True)}
             for event_id, event in sorted(newest.values(), key=itemgetter(0)):
                 self._store_asset_event(connection, event, event_id)
+
+    def _event_to_row(self, event: EventLogEntry) -> dict[str, Any]:
+        row = super()._event_to_row(event)
+        return {**row, "event": compact(row["event"])}
 
     def store_event(self, event: EventLogEntry) -> None:
         """Leave out that a run means to evaluate each check: it says nothing, and is not free."""

@@ -150,7 +150,7 @@ def test_evaluations_are_stored_as_dagster_stores_them(dagsters: Kept, ours: Kep
     assert isinstance(ours.storage, BatchedEventLog)
     for kept in (dagsters, ours):
         kept.clear()
-    ours.storage.store_check_events(CHECKED, STEP)
+    ours.storage.store_check_events(CHECKED, STEP, Serializer(STEP))
     for event in CHECKED:
         dagsters.storage.store_event(event.entry(STEP))
     assert ours.rows() == dagsters.rows()
@@ -159,7 +159,7 @@ def test_evaluations_are_stored_as_dagster_stores_them(dagsters: Kept, ours: Kep
 def test_no_evaluations_are_nothing_to_store(ours: Kept) -> None:
     assert isinstance(ours.storage, BatchedEventLog)
     ours.clear()
-    ours.storage.store_check_events([], STEP)
+    ours.storage.store_check_events([], STEP, Serializer(STEP))
     assert not any(ours.rows().values())
 
 

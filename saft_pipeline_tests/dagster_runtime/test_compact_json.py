@@ -1,0 +1,131 @@
+"""Dagster reads of the shortened JSON what it reads of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    EngineEventData,
+    StepMaterializationData,
+)
+from dagster._core.events.log import EventLogEntry
+from dagster._core.execution.plan.objects import StepFailureData
+from dagster._serdes import deserialize_value, serialize_value
+from dagster_shared.error import SerializableErrorInfo
+from hypothesis import given
+from hypothesis import strategies as st
+
+from saft_pipeline.dagster_runtime.compact_json import compact
+from saft_pipeline.dagster_runtime.event_json import Step
+from saft_pipeline_tests.fixtures.project import Polled
+
+STEP = Step("00000000-0000-4000-8000-000000000001", "load_files_job", "load_files")
+LOOK_ALIKE: dict[str, Any] = {"__class__": "IntMetadataEntryData", "value": 1}
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+keys = st.lists(texts.filter(bool), min_size=1, max_size=2).map(dg.AssetKey)
+tables = st.lists(texts, max_size=2).map(
+    lambda cells: (
+        dg.MetadataValue.table([dg.TableRecord({"a": x, "": 1}) for x in cells])
+        if cells
+        else dg.MetadataValue.table([], dg.TableSchema([dg.TableColumn("a", "")]))
+    )
+)
+values: st.SearchStrategy[Any] = st.one_of(
+    texts,
+    st.integers(-5, 5),
+    st.floats(-5, 5),
+    st.booleans(),
+    st.none(),
+    tables,
+    texts.map(dg.MetadataValue.path),
+    texts.map(dg.MetadataValue.url),
+    texts.map(dg.MetadataValue.md),
+    st.floats(0, 5).map(dg.MetadataValue.timestamp),
+    keys.map(dg.MetadataValue.asset),
+    st.sampled_from(
+        [dg.MetadataValue.json(LOOK_ALIKE), dg.MetadataValue.json({"a": LOOK_ALIKE, "b": ""})]
+    ),
+)
+metadata = st.dictionaries(texts, values, max_size=3)
+words = st.none() | texts
+errors: st.SearchStrategy[SerializableErrorInfo] = st.builds(
+    SerializableErrorInfo, texts, st.lists(texts, max_size=2), words, st.none()
+)
+tags = st.none() | st.sampled_from([{}, {"team": "a"}, {"team": ""}])
+said = dg.DagsterEventType
+data: st.SearchStrategy[tuple[dg.DagsterEventType, Any]] = st.one_of(
+    st.tuples(
+        st.just(said.ASSET_MATERIALIZATION),
+        st.builds(dg.AssetMaterialization, keys, words, metadata, partition=words, tags=tags).map(
+            StepMaterializationData
+        ),
+    ),
+    st.tuples(
+        st.just(said.ASSET_CHECK_EVALUATION),
+        st.builds(
+            dg.AssetCheckEvaluation,
+            asset_key=keys,
+            check_name=texts,
+            passed=st.booleans(),
+            target_materialization_data=st.none(),
+            metadata=metadata,
+            severity=st.sampled_from(dg.AssetCheckSeverity),
+            description=words,
+            blocking=st.none() | st.booleans(),
+            partition=words,
+        ),
+    ),
+    st.tuples(
+        st.just(said.ASSET_MATERIALIZATION_PLANNED),
+        st.tuples(keys, words).map(lambda of: AssetMaterializationPlannedData(*of)),
+    ),
+    st.tuples(
+        st.just(said.ENGINE_EVENT),
+        st.builds(EngineEventData, metadata, st.none() | errors, words, words),
+    ),
+    st.tuples(
+        st.just(said.STEP_FAILURE), st.builds(StepFailureData, st.none() | errors, st.none())
+    ),
+)
+events = st.tuples(data, st.floats(0, 4e9)).map(lambda of: STEP.entry(of[0][0], of[0][1], of[1]))
+
+
+@given(st.lists(events, min_size=1, max_size=4))
+def test_dagster_reads_a_shorter_event_as_it_was(given_events: list[EventLogEntry]) -> None:
+    """Whatever was tried on other events before."""
+    for event in given_events:
+        text = serialize_value(event)
+        assert serialize_value(deserialize_value(compact(text))) == text
+
+
+def test_what_dagster_fills_in_is_left_out() -> None:
+    made = dg.AssetMaterialization("a", metadata={"rows": 1})
+    text = serialize_value(
+        STEP.entry(said.ASSET_MATERIALIZATION, StepMaterializationData(made), 1.5)
+    )
+    document = json.loads(compact(text))
+    assert document["dagster_event"]["event_specific_data"]["materialization"] == {
+        "__class__": "AssetMaterialization",
+        "asset_key": ["a"],
+        "metadata_entries": [{"__class__": "EventMetadataEntry", "entry_data": 1, "label": "rows"}],
+    }
+
+
+def test_what_dagster_can_not_do_without_stays() -> None:
+    document = json.loads(compact(serialize_value(STEP.entry(said.STEP_START, None, 1.5))))
+    assert (document["error_info"], document["user_message"]) == (None, "")
+
+
+@pytest.mark.parametrize("column", ["event_logs.event", "asset_check_executions.evaluation_event"])
+def test_all_that_a_run_says_is_stored_short(polled: Polled, column: str) -> None:
+    table, name = column.split(".")
+    storage: Any = polled.runs.instance.event_log_storage
+    with storage.index_connection() as connection:
+        query = f"select {name} from {table} where run_id = '{polled.run.run_id}'"
+        stored = [text for (text,) in connection.exec_driver_sql(query)]
+    assert stored == [compact(serialize_value(deserialize_value(text))) for text in stored]
