@@ -1,7 +1,7 @@
 """Files of one invoice from SFTP to rows: `saft poll --drain` against Celery and dlt, near and far.
 
-The goals against dlt are set for its `records`, the way of its documentation; `tables` is dlt at
-its fastest. All rates are files a second. Takes about ten minutes.
+Of dlt, `records` is the way of its documentation and `tables` its fastest: the goals hold against
+either. All rates are files a second. Takes about ten minutes.
 """
 
 from __future__ import annotations
@@ -83,15 +83,15 @@ def _many(near: Rig) -> Iterator[Ratio]:
     write_tiny(remote, _MANY)
     outcome = installation.poll()
     ours = _MANY / outcome.seconds
-    for way, wanted in (("records", 0.5), ("tables", None)):
+    for way in ("records", "tables"):
         theirs = _MANY / dlt(near, remote, way).seconds
         note = _rates(ours, theirs)
-        yield Ratio(f"{_MANY:,} files over dlt {way}", ours / theirs, wanted, note=note)
+        yield Ratio(f"{_MANY:,} files over dlt {way}", ours / theirs, 1.0, note=note)
     memory = outcome.peak_megabytes - idle.peak_megabytes
     note = f"{outcome.peak_megabytes:.0f} MB at most, {idle.peak_megabytes:.0f} with no file"
     yield Ratio(f"memory for {_MANY:,} files beyond idle", memory, 500, "MB", most=True, note=note)
     history = (_history_bytes(installation) - idle_bytes) / _MANY / 1000
-    yield Ratio("Dagster's history, a file", history, 15, "KB", most=True)
+    yield Ratio("Dagster's history, a file", history, 10, "KB", most=True)
     yield from _single(installation, remote)
 
 
@@ -110,12 +110,10 @@ def _single(installation: Saft, remote: Path) -> Iterator[Ratio]:
 def _far(distant: Rig) -> Iterator[Ratio]:
     remote = distant.remote_folder("far")
     ours = _rate(distant, remote)
-    for way, wanted in (("records", 1.5), ("tables", None)):
+    for way in ("records", "tables"):
         theirs = _FILES / dlt(distant, remote, way).seconds
         note = _rates(ours, theirs)
-        yield Ratio(
-            f"20 ms away, {_FILES:,} files over dlt {way}", ours / theirs, wanted, note=note
-        )
+        yield Ratio(f"20 ms away, {_FILES:,} files over dlt {way}", ours / theirs, 1.3, note=note)
     few = distant.remote_folder("far-celery")
     write_tiny(few, _FAR_CELERY)
     for processes, wanted in ((os.cpu_count() or 1, 25), (_MORE_PROCESSES, None)):
