@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from signal import SIGINT, SIGTERM, getsignal, signal
@@ -52,13 +52,13 @@ def poll(
     started = time.perf_counter()
     signal(SIGTERM, getsignal(SIGINT))  # as Dagster has it once it is imported
     settings = _settings(source, drain=drain)
-    with gc_frozen():
-        opening = _begin(settings)
-        from saft_pipeline.dagster_runtime.in_process import local_runs
+    with _begun(settings) as opening:
+        with gc_frozen():
+            from saft_pipeline.dagster_runtime.in_process import local_runs
 
-        store = opening.result()
-    with local_runs(settings) as runs, _given_back(settings, store, runs):
-        done = _poll(settings, store, runs, drain=drain)
+            store = opening.result()
+        with local_runs(settings) as runs, _cancelled(runs):
+            done = _poll(settings, store, runs, drain=drain)
     store.close()
     done.seconds = round(time.perf_counter() - started, 3)
     sentence = (
@@ -75,24 +75,41 @@ def _settings(source: str | None, *, drain: bool) -> Settings:
     return settings.without_limit() if drain else settings
 
 
-def _begin(settings: Settings) -> Future[Store]:
-    """Look at the folders and open the databases while Dagster is imported, which takes longer."""
+@contextmanager
+def _begun(settings: Settings) -> Iterator[Future[Store]]:
+    """Go the first round while Dagster is imported, which takes longer; gives the store.
+
+    Whatever ends the block early, the files of runs that never began are the next poll's.
+    """
+    from saft_pipeline.loading.ahead import begin_ahead
     from saft_pipeline.loading.rounds import rounds_of
     from saft_pipeline.store.opening import shared_store
 
+    rounds = rounds_of(settings.home)
     opening: Future[Store] = Future()
 
-    def open_both() -> None:
+    def go() -> None:
         try:
-            start_history(settings)
-            opening.set_result(shared_store(settings))
+            store = shared_store(settings)
+            if found := rounds.go_early(settings, store):
+                begin_ahead(found.claims, settings, store)
+            opening.set_result(store)
         except BaseException as error:
             opening.set_exception(error)
 
-    rounds_of(settings.home).begin(settings)
+    def prepare() -> None:
+        with suppress(Exception):  # who opens the history meets it again, and tells of it
+            start_history(settings)
+
+    rounds.begin(settings)
     # A server that doesn't answer must not keep the process from its end.
-    Thread(target=open_both, name="opening", daemon=True).start()
-    return opening
+    Thread(target=prepare, name="history", daemon=True).start()
+    Thread(target=go, name="first round", daemon=True).start()
+    try:
+        yield opening
+    except BaseException:
+        rounds.give_back()
+        raise
 
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:
@@ -162,14 +179,11 @@ def _say_what_stays(settings: Settings, store: Store) -> None:
 
 
 @contextmanager
-def _given_back(settings: Settings, store: Store, runs: LocalRuns) -> Iterator[None]:
-    """Whatever ends the block early, the files of runs that never began are the next poll's."""
-    from saft_pipeline.loading.rounds import rounds_of
-
+def _cancelled(runs: LocalRuns) -> Iterator[None]:
+    """Whatever ends the block early, runs that never began are cancelled."""
     try:
         yield
     except BaseException:
-        rounds_of(settings.home).give_back(store)
         for run in runs.waiting:
             runs.instance.report_run_canceled(run, "saft poll was stopped before it began")
         runs.waiting.clear()

@@ -1,16 +1,12 @@
 """What assets and the sensor share: the settings and the store, opened at first use."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from itertools import islice
 
 import dagster as dg
 from pydantic import PrivateAttr
 
 from saft_pipeline import settings as settings_module
-from saft_pipeline.artifacts.remote import artifacts_of
-from saft_pipeline.loading.ahead import Ahead
-from saft_pipeline.loading.loader import Loader
+from saft_pipeline.loading.ahead import Ahead, begin_ahead, shared_ahead, shared_reader
 from saft_pipeline.loading.reader_process import FileReader
 from saft_pipeline.loading.rounds import Rounds, rounds_of
 from saft_pipeline.settings import Settings
@@ -39,18 +35,16 @@ class Pipeline(dg.ConfigurableResource):  # type: ignore[type-arg]
     @property
     def reader(self) -> FileReader:
         """Reads files, in a process of its own if they are many: one for all runs here."""
-        return _shared_reader(self.settings)
+        return shared_reader(self.settings)
 
     @property
     def ahead(self) -> Ahead:
         """What was begun of the next run: one for all runs here."""
-        return _shared_ahead(self.settings)
+        return shared_ahead(self.settings)
 
     def begin(self, claims: Mapping[str, Sequence[LedgerFile]]) -> None:
         """Begin with the first of claims, whose runs come next here."""
-        for owner in islice(claims, 1):
-            loader = Loader(self.settings, self.store, self.reader, owner=owner)
-            self.ahead.begin(claims, loader)
+        begin_ahead(claims, self.settings, self.store)
 
     @property
     def rounds(self) -> Rounds:
@@ -72,13 +66,3 @@ def pipeline_of(settings: Settings | None) -> Pipeline:
             return given
 
     return GivenPipeline()
-
-
-@cache
-def _shared_reader(settings: Settings) -> FileReader:
-    return FileReader(artifacts_of(settings))
-
-
-@cache
-def _shared_ahead(settings: Settings) -> Ahead:
-    return Ahead(_shared_reader(settings))

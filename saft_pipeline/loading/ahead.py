@@ -11,13 +11,17 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import islice
 from threading import RLock, Thread
 
+from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.file_load import GROUP_BYTES, Arrived, Group, groups
 from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.reader_process import SMALL_FILE, FileReader
+from saft_pipeline.settings import Settings
 from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.store import Store
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.1  # seconds, whether it is the run's turn
@@ -54,20 +58,27 @@ class _Beginning:
     `then` is called when the server has given it something.
     """
 
-    def __init__(self, begun: Begun, reader: FileReader, then: Callable[[], None]) -> None:
+    def __init__(
+        self, begun: Begun, reader: FileReader, then: Callable[[], None], *, is_alone: bool
+    ) -> None:
         self._begun, self._reader, self._then = begun, reader, then
+        self._is_alone = is_alone
         self._is_over = self._is_dropped = False
         # A server that gives nothing must not keep the process from its end.
         self._thread = Thread(target=self._go, name="ahead", daemon=True)
         begun.end = self._thread.join
         self._thread.start()
 
-    def take(self) -> Begun:
-        """What was begun, of which a group may be under way; if there is none yet, with that."""
+    def take(self) -> Begun | None:
+        """What was begun, of which a group may be under way; None if nothing came.
+
+        Beside another run the first group is waited for: it may be all that the server allows.
+        """
         self._is_over = True
-        if not (self._begun.read or self._begun.fetched):
+        begun = self._begun
+        if not (begun.read or begun.fetched or self._is_alone):
             self._thread.join()
-        return self._begun
+        return begun if begun.read or begun.fetched or self._thread.is_alive() else None
 
     def drop(self) -> None:
         """Nobody wants it any more."""
@@ -89,9 +100,10 @@ class _Beginning:
         begun, room = self._begun, GROUP_BYTES
         begun.files = begun.files or begun.loader.claimed()
         self._reader.expect(begun.files)
-        for group in groups(begun.files):
+        for number, group in enumerate(groups(begun.files)):
             room -= sum(file.size for file in group)
-            if self._is_over or room < 0 or any(file.size > SMALL_FILE for file in group):
+            is_large = room < 0 or any(file.size > SMALL_FILE for file in group)
+            if self._is_over or (is_large and (number or not self._is_alone)):
                 return
             begun.fetched.append(begun.loader.fetch(group))
             self._then()
@@ -124,12 +136,23 @@ class Ahead:
             with self._guard:
                 if owner in self._begun and loader:
                     for other, its in others:
-                        self.begin({other: its}, loader.next(other))
+                        self._begin(other, its, loader.next(other))
 
+        self._begin(owner, files, loader, go_on, is_alone=bool(files))
+
+    def _begin(
+        self,
+        owner: str,
+        files: Sequence[LedgerFile],
+        loader: Loader | None,
+        then: Callable[[], None] = lambda: None,
+        *,
+        is_alone: bool = False,
+    ) -> None:
         with self._guard:
             if loader and owner not in self._begun:
                 begun = Begun(owner, loader, files)
-                self._begun[owner] = _Beginning(begun, self._reader, go_on)
+                self._begun[owner] = _Beginning(begun, self._reader, then, is_alone=is_alone)
 
     def take(self, owner: str, run_id: str) -> Begun | None:
         """What was begun of a run whose turn it is, if anything was and it is still the run's."""
@@ -139,7 +162,7 @@ class Ahead:
             self.drop()
             return None
         begun = beginning.take()
-        if (begun.read or begun.fetched) and begun.loader.renew() == len(begun.files):
+        if begun and begun.loader.renew() == len(begun.files):
             begun.loader.run_id = run_id
             return begun
         beginning.drop()
@@ -151,3 +174,24 @@ class Ahead:
             for beginning in self._begun.values():
                 beginning.drop()
             self._begun.clear()
+
+
+@cache
+def shared_reader(settings: Settings) -> FileReader:
+    """Reads files, in a process of its own if they are many: one for all runs of a process."""
+    return FileReader(artifacts_of(settings))
+
+
+@cache
+def shared_ahead(settings: Settings) -> Ahead:
+    """What was begun of the next run: one for all runs of a process."""
+    return Ahead(shared_reader(settings))
+
+
+def begin_ahead(
+    claims: Mapping[str, Sequence[LedgerFile]], settings: Settings, store: Store
+) -> None:
+    """Begin with the first of claims, whose runs come next here."""
+    for owner in islice(claims, 1):
+        loader = Loader(settings, store, shared_reader(settings), owner=owner)
+        shared_ahead(settings).begin(claims, loader)

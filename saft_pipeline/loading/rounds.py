@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain, zip_longest
 from pathlib import Path
+from threading import Lock
 
 from saft_pipeline.durations import format_duration
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
@@ -129,10 +131,29 @@ class Rounds:
         self._last: dict[str, LastListing] = {}
         self._store: Store | None = None
         self._claimed: list[str] = []
+        self._early: Future[Round] | None = None
+        self._taking = Lock()
+        self._is_stopped = False
 
     def begin(self, settings: Settings) -> None:
         """Begin with the looks of the next round: it waits the less for servers."""
+        self._is_stopped, self._early = False, None
         self._looks.begin(settings.sources)
+
+    def go_early(self, settings: Settings, store: Store) -> Round | None:
+        """Go the next round before it is asked for, who then gets what came of it, or its error.
+
+        Not while files are with runs: whether these go on, only who asks can say.
+        """
+        if store.counts().get("running"):
+            return None
+        early: Future[Round] = Future()
+        try:
+            early.set_result(self.go(settings, store, turn_of=lambda _: "came"))
+        except Exception as error:
+            early.set_exception(error)
+        self._early = early
+        return None if early.exception() else early.result()
 
     def go(
         self,
@@ -153,6 +174,9 @@ class Rounds:
             SourceError: no source could be looked at, and of one it is login, host key or folder.
             StoreError: the ledger can't be had.
         """
+        if self._early is not None:
+            early, self._early = self._early, None
+            return early.result()
         if store is not self._store:  # another ledger knows nothing of what was listed before
             self._store, self._adopted, self._last = store, set(), {}
         sources, self._claimed = settings.sources, []
@@ -164,18 +188,26 @@ class Rounds:
             for look in looks
             if look.source.source in self._newest  # else its table is gone meanwhile
         ]
-        self._take([each for each in fresh if each.error is None], store, turn_of, ahead)
+        with self._taking:
+            if not self._is_stopped:
+                self._take([each for each in fresh if each.error is None], store, turn_of, ahead)
+            done = Round(fresh, list(self._newest.values()), self._unreached(sources))
+            self._claimed = list(done.claims)
         count_traffic(store, ticks=1)
-        done = Round(fresh, list(self._newest.values()), self._unreached(sources))
-        self._claimed = list(done.claims)
         done.raise_if_none_was_reached()
         return done
 
-    def give_back(self, store: Store) -> None:
-        """What the newest round claimed and no run has loaded is the next poll's."""
-        for owner in self._claimed:
-            store.release(owner)
-        self._claimed = []
+    def give_back(self) -> None:
+        """What the newest round claimed and no run has loaded is the next poll's.
+
+        One that is under way, in another thread, claims nothing any more.
+        """
+        with self._taking:
+            self._is_stopped = True
+            for owner in self._claimed:
+                assert self._store is not None
+                self._store.release(owner)
+            self._claimed = []
 
     def _tell(self, look: Look, store: Store, until: float) -> Poll:
         name = look.source.source

@@ -270,3 +270,15 @@ def test_what_a_tick_claimed_that_came_to_no_end_is_given_back(
     drop(project, 2)
     assert saft("poll").status in (2, 130)
     assert store.counts() == {"pending": 2}
+
+
+def test_what_was_claimed_while_dagster_was_imported_is_given_back(
+    project: Project, saft: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("saft_pipeline.dagster_runtime.in_process.local_runs", fail)
+    drop(project, 2)
+    assert saft("poll").status == 130
+    assert store.counts() == {"pending": 2}

@@ -98,6 +98,19 @@ def test_from_a_large_file_on_groups_are_left_to_the_run(two_runs: Claims) -> No
     assert len(second) == _FILES - FIRST_GROUP_FILES
 
 
+def test_a_large_file_is_begun_where_its_run_comes_first(two_runs: Claims) -> None:
+    loader, claim = two_runs(b"<a>" + bytes(SMALL_FILE))
+    ahead = Ahead(loader._reader)
+    ahead.begin({claim.owner: claim.files[::-1]}, loader.next(claim.owner))
+    begun = ahead.take(claim.owner, "next")
+    assert begun
+    first, *rest = begun.items
+    begun.loader.close()
+    assert isinstance(first, Group)
+    assert first.loads[0].file.path == "last.xml"
+    assert all(isinstance(item, list) for item in rest)
+
+
 def test_no_more_bytes_are_held_than_those_of_a_group(
     two_runs: Claims, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,47 @@ def test_a_look_that_was_begun_before_its_round_is_waited_for_like_others(
     assert sorted(each.source.source for each in found.fresh) == ["a", "b"]
 
 
+def test_a_round_that_was_gone_early_is_that_of_who_asks(store: Store, servers: Servers) -> None:
+    rounds, settings = Rounds(), settings_of("a", "b")
+    rounds.begin(settings)
+    early = rounds.go_early(settings, store)
+    assert go(rounds, store, settings) is early
+    assert sorted(servers.asked) == ["a", "b"]
+    assert go(rounds, store, settings) is not early
+
+
+def test_who_asks_meets_the_error_of_a_round_that_was_gone_early(
+    store: Store, servers: Servers
+) -> None:
+    rounds, settings = Rounds(), settings_of("a")
+    servers.errors = {"a": SourceError("the folder is gone")}
+    assert rounds.go_early(settings, store) is None
+    with pytest.raises(SourceError, match="the folder is gone"):
+        go(rounds, store, settings)
+    assert servers.asked == ["a"]
+
+
+def test_no_round_is_gone_early_while_files_are_with_runs(store: Store, servers: Servers) -> None:
+    settings = settings_of("a")
+    assert go(Rounds(), store, settings).claims
+    assert Rounds().go_early(settings, store) is None
+    assert servers.asked == ["a"]
+
+
+def test_a_round_that_is_stopped_amid_its_looks_claims_nothing(
+    store: Store, servers: Servers
+) -> None:
+    servers.held = {"a": threading.Event()}
+    rounds, settings = Rounds(), settings_of("a")
+    rounds.begin(settings)
+    early = threading.Thread(target=rounds.go_early, args=[settings, store])
+    early.start()
+    rounds.give_back()
+    servers.held["a"].set()
+    early.join(30)
+    assert store.counts() == {"pending": 1}
+
+
 def test_who_does_not_answer_is_not_asked_a_second_time(store: Store, servers: Servers) -> None:
     servers.held = {"dead": threading.Event()}
     rounds, settings = Rounds(), settings_of("dead", "alive")
