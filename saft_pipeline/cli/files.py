@@ -22,6 +22,7 @@ from saft_pipeline.cli.output import (
     words,
 )
 from saft_pipeline.cli.parse import write_ndjson
+from saft_pipeline.cli.running import uninterrupted
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.settings import Settings, load
 
@@ -51,7 +52,7 @@ def ingest(
     started = time.perf_counter()
     settings = quiet(load())
     seen = list({s.path: s for path in paths for s in _seen(path)}.values())
-    with gc_frozen():
+    with uninterrupted(), gc_frozen():
         from saft_pipeline.dagster_runtime.in_process import local_runs
         from saft_pipeline.loading.sources import LOCAL
         from saft_pipeline.store.opening import open_store

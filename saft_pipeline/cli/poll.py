@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from saft_pipeline.cli.output import CannotRunError, file_line, finish, progress, quiet, say
+from saft_pipeline.cli.running import uninterrupted
 from saft_pipeline.dagster_runtime.garbage import gc_frozen
 from saft_pipeline.dagster_runtime.home import start_history
 from saft_pipeline.settings import Settings, load
@@ -53,10 +54,9 @@ def poll(
     signal(SIGTERM, getsignal(SIGINT))  # as Dagster has it once it is imported
     settings = _settings(source, drain=drain)
     with _begun(settings) as opening:
-        with gc_frozen():
+        with uninterrupted(), gc_frozen():
             from saft_pipeline.dagster_runtime.in_process import local_runs
-
-            store = opening.result()
+        store = opening.result()
         with local_runs(settings) as runs, _cancelled(runs):
             done = _poll(settings, store, runs, drain=drain)
     store.close()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from signal import SIGINT, SIGTERM, signal
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -59,6 +61,27 @@ def ended_by(error: BaseException) -> NoReturn:
         raise error
     say(str(error))
     sys.exit(COULD_NOT)
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """A signal that comes meanwhile is a KeyboardInterrupt behind the block.
+
+    Libraries that it meets while they are imported make errors of their own of it.
+    """
+    came: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        came.append(number)
+
+    before = {each: signal(each, note) for each in (SIGINT, SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal(each, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _command(app: typer.Typer) -> Callable[..., Any]:

@@ -78,6 +78,7 @@ class LocalRuns:
         tick = self.instance.create_tick(_tick_data(sensor))
         try:
             with (
+                _interruptible(),
                 in_use(self._settings),
                 SensorLaunchContext(sensor, tick, self.instance, _logger(), {}) as context,
             ):
@@ -87,8 +88,6 @@ class LocalRuns:
                 return tick_of(context.tick)
         except DagsterUserCodeProcessError as error:
             raise TickFailedError(plain_reason(error.user_code_process_error_infos[0])) from None
-        except DagsterExecutionInterruptedError:
-            raise KeyboardInterrupt from None
 
     def _state(self, sensor: RemoteSensor) -> InstigatorState:
         state = self.instance.get_instigator_state(
@@ -147,7 +146,11 @@ class LocalRuns:
 
 @contextmanager
 def local_runs(settings: Settings) -> Iterator[LocalRuns]:
-    """Open the instance and load the definitions in this process."""
+    """Open the instance and load the definitions in this process.
+
+    Raises:
+        KeyboardInterrupt: SIGINT or SIGTERM came while they were loaded.
+    """
     here = {
         "run_launcher": {"module": WaitingRuns.__module__, "class": WaitingRuns.__name__},
         "run_coordinator": {
@@ -159,7 +162,7 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
     ReconstructableJob.get_definition.cache_clear()
     ReconstructableJob.get_repository_definition.cache_clear()
     with ExitStack() as stack:
-        with gc_frozen():
+        with gc_frozen(), _interruptible():
             instance = stack.enter_context(open_instance(settings, here))
             with in_use(settings):
                 location = find_location(instance, settings)
@@ -170,6 +173,15 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
                     )
                 workspace = stack.enter_context(loaded(instance, location.name))
         yield LocalRuns(settings, instance, location, workspace)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Dagster has an interrupt of its own."""
+    try:
+        yield
+    except DagsterExecutionInterruptedError:
+        raise KeyboardInterrupt from None
 
 
 def _was_interrupted(event: dg.DagsterEvent) -> bool:

@@ -113,3 +113,14 @@ def test_a_failed_tick_is_recorded_as_failed(
         runs.tick()
     (tick,) = ticks(runs, 1)
     assert tick.status == TickStatus.FAILURE
+
+
+def test_an_interrupt_of_dagsters_while_it_is_loaded_is_one_of_the_command(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise dg.DagsterExecutionInterruptedError
+
+    monkeypatch.setattr("saft_pipeline.dagster_runtime.in_process.find_location", interrupted)
+    with pytest.raises(KeyboardInterrupt), local_runs(project.settings):
+        pass
