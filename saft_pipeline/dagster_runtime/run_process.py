@@ -1,4 +1,4 @@
-"""Which process executes a run, and whether it is certainly gone.
+"""Which process executes a run, or has claimed files for one, and whether it is certainly gone.
 
 Processes are told apart by the machine's boot, the namespace of process ids (that of a container)
 and the time of their start (proc(5)). Of another machine's, or where there is no such file system,
@@ -8,6 +8,7 @@ nothing is certain.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -33,13 +34,25 @@ def is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     False where that can't be known.
     """
     of_run, _, began = run.tags.get(_TAG, "").partition(" ")
-    machine, _, process = began.rpartition("/")
-    if of_run != run.run_id or not machine or machine != _machine():
-        return False
-    if _name(int(process.partition("@")[0])) == began:
+    if of_run != run.run_id or not _has_ended(began):
         return False
     now = instance.get_run_by_id(run.run_id)  # it may have ended while we looked
     return now is not None and not now.is_finished
+
+
+def claim_of_this() -> str:
+    """A name for a claim of this process, by which others know when it is gone."""
+    return f"ingest-{time.time_ns()}-{_name(os.getpid())}"
+
+
+def is_left(owner: str) -> bool:
+    """Whether the process that named its claim so has ended; False where that can't be known."""
+    return _has_ended(owner.split("-", 2)[-1])
+
+
+def _has_ended(process: str) -> bool:
+    machine, _, rest = process.rpartition("/")
+    return machine != "" and machine == _machine() and _name(int(rest.partition("@")[0])) != process
 
 
 def _name(pid: int) -> str:

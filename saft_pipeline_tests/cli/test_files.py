@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -187,6 +188,26 @@ def test_ingest_leaves_a_file_to_the_run_that_has_it(
     assert done.status == 1
     assert f"running: {good}" in done.err
     assert "0 failed, 0 incomplete, 1 with another run" in done.err
+
+
+_KILLED_BEFORE_ITS_RUN = """
+import os, signal
+from saft_pipeline.cli import main
+from saft_pipeline.dagster_runtime.in_process import LocalRuns
+LocalRuns.execute = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main()
+"""
+
+
+def test_ingest_takes_at_once_what_a_killed_one_had_claimed_before_its_run_began(
+    project: Project, saft: Command, good: Path
+) -> None:
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED_BEFORE_ITS_RUN, "ingest", good],
+        env={**os.environ, **project.env}, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert saft("ingest", good, "--json").json["loaded"] == 1
 
 
 @pytest.fixture
