@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
-from signal import SIGINT, SIGTERM, getsignal, signal
+from signal import SIGINT, SIGTERM, default_int_handler, signal
 from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,7 +51,9 @@ def poll(
 ) -> None:
     """Look at the SFTP folders once and load what is new."""
     started = time.perf_counter()
-    signal(SIGTERM, getsignal(SIGINT))  # as Dagster has it once it is imported
+    # Dagster gives SIGTERM the handler of SIGINT: none where a shell runs this behind itself.
+    for number in (SIGINT, SIGTERM):
+        signal(number, default_int_handler)
     settings = _settings(source, drain=drain)
     with _begun(settings) as opening:
         with uninterrupted(), gc_frozen():

@@ -241,10 +241,10 @@ def _ledger_file(project: Project, content: bytes) -> LedgerFile:
 
 
 @contextmanager
-def polling(project: Project) -> Iterator[subprocess.Popen[str]]:
-    """`saft poll` as a process."""
+def polling(project: Project, *behind: str) -> Iterator[subprocess.Popen[str]]:
+    """`saft poll` as a process, `behind` another program."""
     with subprocess.Popen(
-        [sys.executable, "-c", "from saft_pipeline.cli import main; main()", "poll"],
+        [*behind, sys.executable, "-c", "from saft_pipeline.cli import main; main()", "poll"],
         env={**os.environ, **project.env},
         stderr=subprocess.PIPE,
         text=True,
@@ -280,6 +280,19 @@ def test_sigterm_ends_a_poll_whose_listing_drips(
     with server_with(project, quirky_sshd, quirk) as quirky, polling(quirky) as process:
         wait_for(lambda: sessions(quirky_sshd) > before)
         assert "Traceback" not in stopped(process)
+
+
+def test_sigterm_ends_a_poll_that_a_script_runs_in_the_background(
+    project: Project, quirky_sshd: tuple[Sshd, Path]
+) -> None:
+    before = sessions(quirky_sshd)
+    unasked = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+    with (
+        server_with(project, quirky_sshd, "a name at a time") as quirky,
+        polling(quirky, *unasked) as process,
+    ):
+        wait_for(lambda: sessions(quirky_sshd) > before)
+        stopped(process)
 
 
 def test_sigterm_ends_a_poll_whose_fetch_drips_and_all_its_files_come_back(
