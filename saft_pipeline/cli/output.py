@@ -54,10 +54,10 @@ def quiet(settings: Settings) -> Settings:
 
 def file_line(file: LedgerFile) -> str:
     """What became of a file: `loaded Porto/FT_1.xml: 24 invoices, 31 lines`."""
-    from saft_pipeline.store.model import holding
+    from saft_pipeline.store.model import holding, with_path
 
     if file.status != "loaded":
-        return f"{file.status}: {file.error or file.path}"
+        return f"{file.status}: {with_path(file.path, file.error or '')}".rstrip(": ")
     return f"loaded {file.path}: {holding(file.total_invoices or 0, file.total_lines or 0)}"
 
 

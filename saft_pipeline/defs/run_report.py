@@ -13,6 +13,7 @@ from saft_pipeline.defs import file_checks, file_metadata
 from saft_pipeline.defs.run_log import say_of
 from saft_pipeline.defs.run_tags import CommonTags
 from saft_pipeline.loading.file_load import Load
+from saft_pipeline.store.model import with_path
 from saft_pipeline.visible import visible
 
 _AFTER_READING = FILE_ASSETS[1:]
@@ -132,9 +133,7 @@ class RunReport:
 
 
 def _reason(load: Load) -> str:
-    """Why a file failed; what reading says begins with its path already."""
-    path, reason = load.file.path, load.error or "unknown"
-    return visible(reason if reason.startswith(path) else f"{path}: {reason}")
+    return visible(with_path(load.file.path, load.error or "unknown"))
 
 
 def _has(asset: str, load: Load) -> bool:

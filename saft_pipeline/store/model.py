@@ -26,6 +26,11 @@ def holding(invoices: int, lines: int) -> str:
     return ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
 
 
+def with_path(path: str, reason: str) -> str:
+    """Why a file was not loaded, for people: what reading says begins with its path already."""
+    return reason if reason.startswith(path) else f"{path}: {reason}"
+
+
 def file_key(source: str, path: str) -> str:
     """The 12 hex digits that stand for a remote file, in Python and in the ledger's index."""
     text = f"{source} {path}".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from saft_pipeline.cli import output
 from saft_pipeline.settings import load
+from saft_pipeline_tests.fixtures.project import ledger_file
 
 
 def test_a_document_is_printed_with_its_accents(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,3 +71,9 @@ def test_what_is_no_terminal_shows_none(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(("given", "level"), [("", "critical"), ("info", "info")])
 def test_logs_are_quiet_unless_asked_for(given: str, level: str) -> None:
     assert output.quiet(load({"LOG_LEVEL": given})).log_level == level
+
+
+@pytest.mark.parametrize("reason", ["it can't be reached", "a/f.xml: it can't be reached"])
+def test_what_became_of_a_file_names_it_once(reason: str) -> None:
+    file = replace(ledger_file("a/f.xml"), status="failed", error=reason)
+    assert output.file_line(file) == "failed: a/f.xml: it can't be reached"
