@@ -54,11 +54,11 @@ class FileReader:
 
     def read(self, jobs: Sequence[FileToRead], pack: str | None = None) -> Future[list[Reading]]:
         """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""
-        if self._process is not None:
-            with self._turn:  # answers come in the order in which it was asked
+        with self._turn:  # answers come in the order in which it was asked
+            if process := self._process:
                 self._asked += 1
-                asked = self._asking.submit(self._process.ask, self.artifacts, jobs, pack)
-                return self._answers.submit(self._answer, self._process, asked, jobs, pack)
+                asked = self._asking.submit(process.ask, self.artifacts, jobs, pack)
+                return self._answers.submit(self._answer, process, asked, jobs, pack)
         done: Future[list[Reading]] = Future()
         done.set_result(read_files(jobs, self.artifacts, pack))
         return done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Condition
 
 import pytest
 
@@ -146,6 +147,16 @@ def test_the_process_ends_when_the_reader_is_closed(apart: FileReader) -> None:
     process = apart._process._process
     apart.close()
     assert process.poll() == 0
+
+
+def test_who_asks_while_the_reader_is_aborted_has_it_read_here(apart: FileReader) -> None:
+    class Late(Condition):
+        def __enter__(self) -> bool:
+            apart.abort()
+            return super().__enter__()
+
+    apart._turn = Late()
+    assert [r.rejection for r in apart.read(JOBS[:1]).result()] == [None]
 
 
 def test_a_file_that_is_aborted_is_read_by_nobody(apart: FileReader, tmp_path: Path) -> None:
