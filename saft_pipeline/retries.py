@@ -6,7 +6,7 @@ When a file is taken again whose load failed so is in `loading/loader`.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import stamina
 from stamina.instrumentation import RetryDetails, set_on_retry_hooks
@@ -15,7 +15,11 @@ _log = logging.getLogger(__name__)
 
 
 def tries(
-    on: type[Exception], *, attempts: int, timeout: float | None = 45.0, wait_max: float = 5.0
+    on: type[Exception] | Callable[[Exception], bool],
+    *,
+    attempts: int,
+    timeout: float | None = 45.0,
+    wait_max: float = 5.0,
 ) -> Iterator[stamina.Attempt]:
     """Blocks to run until one goes through: `for attempt in tries(…): with attempt: …`.
 

@@ -106,15 +106,18 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
         report.add(rows.group)
         loader.discard(rows.group)
 
+    def stop() -> None:
+        saft.ahead.drop()
+        loader.abort()
+
     items = _with_next(context, saft, begun)
     try:
         with lease_renewed(lambda: store.renew(owner, settings.lease), settings.lease_seconds / 3):
-            in_stages(items, fetch, read, publish, tell, at_signal=loader.abort)
+            in_stages(items, fetch, read, publish, tell, at_signal=stop)
     except SourceError as error:
         store.release(owner)
         raise dg.Failure(str(error), allow_retries=False) from None
     except dg.DagsterExecutionInterruptedError:
-        saft.ahead.drop()
         _interrupted(context, store, loader, owner)
         raise
     except BaseException as error:

@@ -111,7 +111,7 @@ class _Beginning:
 
     def _read(self, seconds: float) -> None:
         """A group, if its turn comes by then: what the run under way has to be read goes first."""
-        if self._reader.wait_until_idle(seconds):
+        if not self._is_dropped and self._reader.wait_until_idle(seconds):
             self._begun.read.append(self._begun.loader.read(self._begun.fetched[0]))
             self._begun.fetched.popleft()
 

@@ -23,9 +23,9 @@ from saft_pipeline.sftp.client import Listing
 from saft_pipeline.sftp.errors import (
     LoginRefusedError,
     TooManyConnectionsError,
-    TransientSftpError,
 )
 from saft_pipeline.sftp.model import SftpConfig
+from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 
 MOST_AT_ONCE = 32
 """Threads, beside those that a round did not wait for to their end."""
@@ -183,8 +183,8 @@ def _look(source: SourceSettings, config: SftpConfig, login: _Login) -> Listing:
 
 
 def _listing(source: SourceSettings) -> Listing:
-    due = time.monotonic() + _LOOK_SECONDS
-    for attempt in tries(TransientSftpError, attempts=_TRIES, timeout=_LOOK_SECONDS / 2):
+    due, may_pass = time.monotonic() + _LOOK_SECONDS, OPEN_CONNECTIONS.may_pass()
+    for attempt in tries(may_pass, attempts=_TRIES, timeout=_LOOK_SECONDS / 2):
         with attempt, connected(source, due - time.monotonic()) as sftp:
             listing = sftp.list(
                 source.sftp_remote_dir,

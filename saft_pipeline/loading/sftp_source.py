@@ -29,6 +29,7 @@ from saft_pipeline.sftp.errors import (
     TooSlowError,
     TransientSftpError,
 )
+from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.sftp.paths import raw_path
 from saft_pipeline.sftp.removal import RACY_SECONDS
 from saft_pipeline.sftp.traffic import TRAFFIC
@@ -151,7 +152,7 @@ class SftpSource:
         waiting = {file.path: file for file in files}
         try:
             refuse_if_slow(self._settings)
-            for attempt in tries(TransientSftpError, attempts=_TRIES):
+            for attempt in tries(OPEN_CONNECTIONS.may_pass(), attempts=_TRIES):
                 with attempt:
                     for result in self._fetch_once(list(waiting.values()), spill):
                         del waiting[result.file.path]

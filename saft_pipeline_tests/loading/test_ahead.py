@@ -145,6 +145,28 @@ def test_what_is_dropped_keeps_nothing_open(two_runs: Claims) -> None:
     assert (following._sources, ahead.take(claim.owner, "next")) == ({}, None)
 
 
+def test_what_is_dropped_while_it_is_fetched_is_not_read(
+    two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader, claim = two_runs()
+    given, fetch = Event(), Loader.fetch
+    read: list[Arrived] = []
+
+    def slow(its: Loader, files: list[LedgerFile]) -> Arrived:
+        given.wait(30)
+        return fetch(its, files)
+
+    monkeypatch.setattr(Loader, "fetch", slow)
+    monkeypatch.setattr(Loader, "read", lambda _, arrived: read.append(arrived))
+    ahead = Ahead(loader._reader)
+    ahead.begin({claim.owner: claim.files}, loader.next(claim.owner))
+    (thread,) = threads_of(ahead)
+    ahead.drop()
+    given.set()
+    thread.join(30)
+    assert read == []
+
+
 def test_what_is_dropped_once_all_was_read_keeps_nothing_open(two_runs: Claims) -> None:
     loader, claim = two_runs()
     ahead = Ahead(loader._reader)

@@ -40,6 +40,15 @@ def test_a_listing_under_way_ends_at_once_and_is_not_begun_anew(
         assert sftp._transport is began
 
 
+def test_what_fails_since_is_not_worth_another_try(connections: OpenConnections) -> None:
+    may_pass = connections.may_pass()
+    lost = TransientSftpError("lost")
+    assert may_pass(lost)
+    connections.abort()
+    assert not may_pass(lost)
+    assert connections.may_pass()(lost)
+
+
 def test_none_is_made_any_more(config: SftpConfig, connections: OpenConnections) -> None:
     connections.end()
     with pytest.raises(TransientSftpError, match="is ending"):
