@@ -94,6 +94,7 @@ class Parser:
         self._characters = 0
         self._tag_end = 0  # how many there were when the last tag ended
         self._since = 0  # bytes since then
+        self._nul = -1  # how many there were before the first NUL
 
     def feed(self, text: str) -> None:
         """Take a piece more."""
@@ -106,6 +107,8 @@ class Parser:
         # Lone surrogates can't come out of the decoders, so this can't fail.
         data = text.encode()
         self._limit(text, data)
+        if self._nul < 0 <= (found_at := text.find("\0")):
+            self._nul = self._characters + found_at
         self._tail = text[-_TAIL:] if len(text) >= _TAIL else (self._tail + text)[-_TAIL:]
         try:
             self._parser.feed(data)
@@ -232,7 +235,7 @@ class Parser:
         reason = _LINE.sub(self._shifted, message.split(", line ")[0].strip())
         if limit := self._limit_of(reason):
             return ContentError(limit, line=line, column=column)
-        if "\0" in self._tail:
+        if self._nul >= 0 and (line, column) == self._place_after(self._nul):
             reason = f"NUL bytes in the text, as a broken disk or transfer leaves them ({reason})"
         return NotWellFormedError(f"not well-formed: {reason}", line=line, column=column)
 

@@ -112,6 +112,7 @@ def test_doctype_after_a_long_prolog_is_refused() -> None:
         (GOOD.replace("Broa", "a\x01b"), "not well-formed: PCDATA invalid Char value 1"),
         (GOOD.replace("Broa", "a\0b"), "NUL bytes in the text"),
         (GOOD + "\0" * 512, "NUL bytes in the text"),
+        (GOOD.replace("Broa", "x" * 5_000 + "\0" + "y" * 5_000), "NUL bytes in the text"),
         (GOOD.replace("<Tax>", '<Tax a="1" a="2">'), "not well-formed: Attribute a redefined"),
         (GOOD.replace("<Tax>", "<x:Tax>").replace("</Tax>", "</x:Tax>"), "Namespace prefix x"),
         (GOOD.replace("<Tax>", "<<<<<<< HEAD\n<Tax>"), "invalid element name"),
@@ -120,6 +121,10 @@ def test_doctype_after_a_long_prolog_is_refused() -> None:
 )
 def test_document_that_is_not_well_formed_is_refused(content: str, says: str) -> None:
     assert says in refusal(content, NotWellFormedError)
+
+
+def test_nul_bytes_behind_another_fault_are_not_its_reason() -> None:
+    assert "NUL" not in refusal(GOOD.replace("<Tax>", "<T&ax>") + "\0", NotWellFormedError)
 
 
 @pytest.mark.parametrize("opening", ["<!--", "<![CDATA[", "<Text>"])
