@@ -105,9 +105,14 @@ class _Process:
         self._connection, its = Pipe()
         with its:
             command = [sys.executable, "-m", __name__, str(its.fileno())]
-            self._process = subprocess.Popen(  # noqa: S603 - our own module
-                command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL
-            )
+            # It is for this process to end it at Ctrl-C, from its first moment on.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            try:
+                self._process = subprocess.Popen(  # noqa: S603 - our own module
+                    command, pass_fds=[its.fileno()], stdin=subprocess.DEVNULL
+                )
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def ask(self, artifacts: Artifacts, jobs: Sequence[FileToRead], pack: str | None) -> None:
         """Have files read; raises EOFError or OSError when it is gone."""
@@ -144,7 +149,6 @@ def _spools(readings: Sequence[Reading]) -> Iterator[Spool]:
 
 def _serve(connection: Connection) -> None:
     """Read what is asked for until nobody asks any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     with suppress(*_LOST):
         while True:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Condition
@@ -140,6 +142,25 @@ def test_one_processor_starts_no_process(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0})
     reader.expect([ledger_file("f.xml")] * FILES_WORTH_IT)
     assert reader._process is None
+
+
+_INTERRUPTED = """
+import os, signal
+from saft_pipeline.loading.reader_process import _Process
+signal.signal(signal.SIGINT, lambda *_: None)
+process = _Process()
+os.killpg(0, signal.SIGINT)
+process.close()
+print(process._process.returncode)
+"""
+
+
+def test_ctrl_c_while_the_process_begins_is_not_its_own() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED],
+        capture_output=True, text=True, check=False, start_new_session=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 def test_the_process_ends_when_the_reader_is_closed(apart: FileReader) -> None:
