@@ -89,6 +89,7 @@ def _changes(value: Any, place: _Place) -> Iterator[_Change]:
             if member in _EMPTY and of_class:
                 yield _Change(value, key, _LEFT_OUT, (here, repr(member)))
             elif name in _WRAPPERS:
-                yield _Change(value, key, member[_WRAPPERS[name]], (here, name))
+                bare = member[_WRAPPERS[name]]
+                yield _Change(value, key, bare, (here, f"{name} of {type(bare).__name__}"))
             else:
                 yield from _changes(member, here)

@@ -103,6 +103,22 @@ def test_dagster_reads_a_shorter_event_as_it_was(given_events: list[EventLogEntr
         assert serialize_value(deserialize_value(compact(text))) == text
 
 
+@pytest.mark.parametrize(
+    ("usual", "value"),
+    [
+        (dg.MetadataValue.int(1), dg.IntMetadataValue(None)),
+        (dg.MetadataValue.int(1), dg.MetadataValue.int(True)),
+        (dg.MetadataValue.float(1.5), dg.FloatMetadataValue(None)),
+        (dg.MetadataValue.bool(True), dg.BoolMetadataValue(None)),
+    ],
+)
+def test_a_value_of_another_kind_than_usual_keeps_what_wraps_it(usual: Any, value: Any) -> None:
+    for each in (usual, value):
+        made = StepMaterializationData(dg.AssetMaterialization("a", metadata={"rows": each}))
+        text = serialize_value(STEP.entry(said.ASSET_MATERIALIZATION, made, 1.5))
+        assert serialize_value(deserialize_value(compact(text))) == text
+
+
 def test_what_dagster_fills_in_is_left_out() -> None:
     made = dg.AssetMaterialization("a", metadata={"rows": 1})
     text = serialize_value(
