@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from saft_pipeline.dagster_runtime.in_process import LocalRuns
     from saft_pipeline.dagster_runtime.sensor_ticks import Tick
     from saft_pipeline.store.store import Store
+
+_TURN_SECONDS = 0.0005
 
 
 @dataclass
@@ -56,7 +59,7 @@ def poll(
         signal(number, default_int_handler)
     settings = _settings(source, drain=drain)
     with _begun(settings) as opening:
-        with uninterrupted(), gc_frozen():
+        with uninterrupted(), gc_frozen(), _giving_way():
             from saft_pipeline.dagster_runtime.in_process import local_runs
         store = opening.result()
         with local_runs(settings) as runs, _cancelled(runs):
@@ -112,6 +115,17 @@ def _begun(settings: Settings) -> Iterator[Future[Store]]:
     except BaseException:
         rounds.give_back()
         raise
+
+
+@contextmanager
+def _giving_way() -> Iterator[None]:
+    """Threads that wait for servers get their turn soon: else each answer waits 5 ms for one."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:
