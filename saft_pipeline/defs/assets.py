@@ -6,6 +6,7 @@ step reports each file itself, so that in a run over many files each has its own
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -110,25 +111,37 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
         saft.ahead.drop()
         loader.abort()
 
-    items = _with_next(context, saft, begun)
+    with (
+        _early_end_noted(context, store, begun),
+        lease_renewed(lambda: store.renew(owner, settings.lease), settings.lease_seconds / 3),
+    ):
+        items = _with_next(context, saft, begun)
+        in_stages(items, fetch, read, publish, tell, at_signal=stop)
+    report.finish()
+    yield from ()
+
+
+@contextmanager
+def _early_end_noted(
+    context: dg.AssetExecutionContext, store: Store, begun: Begun
+) -> Iterator[None]:
+    """What the run still holds when it ends early is given back, or has failed with the reason."""
     try:
-        with lease_renewed(lambda: store.renew(owner, settings.lease), settings.lease_seconds / 3):
-            in_stages(items, fetch, read, publish, tell, at_signal=stop)
+        yield
     except SourceError as error:
-        store.release(owner)
+        store.release(begun.owner)
         raise dg.Failure(str(error), allow_retries=False) from None
     except dg.DagsterExecutionInterruptedError:
-        _interrupted(context, store, loader, owner)
+        _interrupted(context, store, begun)
         raise
     except BaseException as error:
         reason = f"the run ended early: {type(error).__name__}: {error}".rstrip(": ")
         transient = isinstance(error, TransientStoreError | OSError)
-        loader.abandon(reason if transient else f"{reason}; {AFTER_ALL}", transient=transient)
+        reason = reason if transient else f"{reason}; {AFTER_ALL}"
+        begun.loader.abandon(reason, transient=transient)
         raise
     finally:
-        loader.close()
-    report.finish()
-    yield from ()
+        begun.loader.close()
 
 
 def _begin(context: dg.AssetExecutionContext, saft: Pipeline) -> Begun:
@@ -157,15 +170,13 @@ def _prefix(context: dg.AssetExecutionContext) -> Sequence[str]:
     return key.path[:-1]
 
 
-def _interrupted(
-    context: dg.AssetExecutionContext, store: Store, loader: Loader, owner: str
-) -> None:
+def _interrupted(context: dg.AssetExecutionContext, store: Store, begun: Begun) -> None:
     """Who cancels a run gives its files up; who stops the program only puts them off."""
     run = context.instance.get_run_by_id(context.run.run_id)
     if run and run.status == dg.DagsterRunStatus.CANCELING:
-        loader.give_up()
+        begun.loader.give_up()
     else:
-        store.release(owner)
+        store.release(begun.owner)
 
 
 def _publish(context: dg.AssetExecutionContext, rows: GroupRows) -> GroupRows:
