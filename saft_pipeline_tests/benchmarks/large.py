@@ -6,14 +6,13 @@ Its home is there before, as in the benchmark of tiny files.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from saft_pipeline.demo.generator import write_large
 from saft_pipeline_tests.benchmarks.designs import dlt, saft
-from saft_pipeline_tests.benchmarks.measuring import children
+from saft_pipeline_tests.benchmarks.measuring import children, sampled
 from saft_pipeline_tests.benchmarks.report import Ratio
 from saft_pipeline_tests.benchmarks.rig import rig
 
@@ -30,7 +29,8 @@ def run() -> Iterable[Ratio]:
         idle = min(installation.poll().seconds for _ in range(2))
         with (remote / "large.xml").open("wb") as file:
             write_large(file, _MEGABYTES)
-        with _Sessions() as sessions:
+        sessions = _Sessions()
+        with sampled(sessions.look, _SAMPLE_SECONDS):
             ours = installation.poll()
         for way, wanted in (("records", 2.0), ("tables", None)):
             theirs = dlt(near, remote, way)
@@ -48,24 +48,13 @@ def run() -> Iterable[Ratio]:
 
 
 class _Sessions:
-    """Looks how much memory of its own any session of a database has, here or below."""
+    """How much memory of its own any session of a database has, here or below, at most."""
 
     def __init__(self) -> None:
         self.largest = 0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> _Sessions:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            self.largest = max(self.largest, *map(_own_bytes, _below(os.getpid())), 0)
+    def look(self) -> None:
+        self.largest = max(self.largest, *map(_own_bytes, _below(os.getpid())), 0)
 
 
 def _below(pid: int) -> Iterator[int]:

@@ -9,8 +9,8 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
@@ -54,7 +54,8 @@ def run(command: Sequence[str], given: Mapping[str, str], timeout: float) -> Out
             env={name: text for name, text in environment.items() if text},
             start_new_session=True,
         )
-        with _Memory(before) as memory:
+        memory = _Memory(before)
+        with sampled(memory.look):
             output, status = _finish(process, timeout)
         seconds = perf_counter() - started
         _wait_for_orphans(before)
@@ -86,29 +87,36 @@ def _wait_for_orphans(before: set[int]) -> None:
         sleep(0.02)
 
 
+@contextmanager
+def sampled(look: Callable[[], None], every: float = _SAMPLE_SECONDS) -> Iterator[None]:
+    """Call `look` each so many seconds, on a thread of its own, until the block ends."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(every):
+            look()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 class _Memory:
-    """Looks again and again how much memory this process's new children have, and theirs."""
+    """How much memory this process's new children have, and theirs."""
 
     def __init__(self, servers: set[int]) -> None:
         self.together = 0
         self.largest = 0
         self._servers = servers
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> _Memory:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            found = [sizes(pid) for pid in self._processes()]
-            self.together = max(self.together, sum(shared for shared, _ in found))
-            self.largest = max(self.largest, *(peak for _, peak in found), 0)
+    def look(self) -> None:
+        found = [sizes(pid) for pid in self._processes()]
+        self.together = max(self.together, sum(shared for shared, _ in found))
+        self.largest = max(self.largest, *(peak for _, peak in found), 0)
 
     def _processes(self) -> set[int]:
         found: set[int] = set()
