@@ -81,12 +81,12 @@ def _seen(path: Path) -> list[SeenFile]:
 
 
 def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[LedgerFile]) -> None:
-    from saft_pipeline.dagster_runtime.run_process import claim_of_this, is_left
     from saft_pipeline.dagster_runtime.submission import run_requests
+    from saft_pipeline.store.owners import is_left, new_owner
 
     for other in {f.claimed_by for f in files if f.claimed_by and is_left(f.claimed_by)}:
         store.renew(other, timedelta(0))
-    owner = claim_of_this()
+    owner = new_owner(of_this=True)
     claimed = store.claim(owner, lease=settings.lease, ids=[f.id for f in files])
     if busy := len(files) - len(claimed):
         say(f"files that another run is loading: {busy:,}; see: saft status")

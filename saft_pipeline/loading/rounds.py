@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -20,6 +21,7 @@ from saft_pipeline.loading.sftp_source import count_traffic
 from saft_pipeline.loading.taking import Turn, take
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.store.model import STATES, Backlog, LedgerFile
+from saft_pipeline.store.owners import is_left
 from saft_pipeline.store.store import Store
 
 ROUND_SECONDS = 45.0
@@ -133,19 +135,20 @@ class Rounds:
         self._claimed: list[str] = []
         self._early: Future[Round] | None = None
         self._taking = Lock()
-        self._is_stopped = False
+        self._is_stopped = self._is_begun = False
 
     def begin(self, settings: Settings) -> None:
-        """Begin with the looks of the next round: it waits the less for servers."""
-        self._is_stopped, self._early = False, None
+        """Begin with the looks of the next round, whose runs this process executes."""
+        self._is_stopped, self._early, self._is_begun = False, None, True
         self._looks.begin(settings.sources)
 
     def go_early(self, settings: Settings, store: Store) -> Round | None:
         """Go the next round before it is asked for, who then gets what came of it, or its error.
 
-        Not while files are with runs: whether these go on, only who asks can say.
+        Not while files are with runs: whether these go on, only who asks can say, unless their
+        process is gone.
         """
-        if store.counts().get("running"):
+        if _others_load(store):
             return None
         early: Future[Round] = Future()
         try:
@@ -232,7 +235,14 @@ class Rounds:
     ) -> None:
         others = self._newest.keys() - {each.source.source for each in fresh}
         elsewhere = sum(self._newest[name].counts.get("running", 0) for name in others)
-        take(fresh, store, elsewhere=elsewhere, turn_of=turn_of, ahead=ahead)
+        take(
+            fresh,
+            store,
+            elsewhere=elsewhere,
+            turn_of=turn_of,
+            ahead=ahead,
+            of_this=self._is_begun,
+        )
 
     def _failed(self, found: Poll) -> Poll:
         """What was known of a source that can't be looked at now."""
@@ -252,6 +262,17 @@ class Rounds:
             for name, seconds in looking.items()
             if seconds is not None
         }
+
+
+def _others_load(store: Store) -> bool:
+    """Whether files are with runs; those whose process is gone may be taken again."""
+    if not store.counts().get("running"):
+        return False
+    owners = {file.claimed_by or "" for file in store.files(state="running")}
+    left = set(filter(is_left, owners))
+    for owner in left:
+        store.renew(owner, timedelta(0))
+    return owners > left
 
 
 @cache

@@ -5,7 +5,6 @@ It is decided once all looks of a round are told, over all sources alike.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Literal
@@ -15,6 +14,7 @@ from saft_pipeline.loading.poll import Claim, Poll
 from saft_pipeline.loading.racy import LARGE_FILE
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.owners import new_owner
 from saft_pipeline.store.store import Store
 
 Turn = Literal["waits", "never came", "was cancelled", "came"]
@@ -31,6 +31,7 @@ def take(
     elsewhere: int = 0,
     turn_of: Callable[[str], Turn] = lambda _: "came",
     ahead: Callable[[str], int] = lambda _: 0,
+    of_this: bool = False,
 ) -> None:
     """Claim what is to be loaded now, and note in each poll what its source comes to with that.
 
@@ -44,12 +45,14 @@ def take(
         turn_of: of a claim whose lease ended, by its owner: whether its run still waits its turn,
             ended before its turn came, was cancelled, or had it (or was never there).
         ahead: how many runs of a source, by its name, a new one would come behind.
+        of_this: whether this process executes the runs, so that its end is theirs.
     """
     claims = []
     for each in polls:
         # Not earlier: what a run that waits holds would be taken if its lease ended meanwhile.
         _keep_turns(each.source, store, turn_of)
-        claims.append(_claim(each, store, ahead(each.source.source)))
+        owner = new_owner(of_this=of_this)
+        claims.append(_claim(each, store, owner, ahead(each.source.source)))
     taken = elsewhere + sum(each.counts.get("running", 0) for each in polls)
     for each, claim in zip(polls, claims, strict=True):
         few = taken <= each.source.run_per_file_up_to
@@ -73,9 +76,9 @@ def _keep_turns(source: SourceSettings, store: Store, turn_of: Callable[[str], T
             store.give_up(owner)
 
 
-def _claim(poll: Poll, store: Store, ahead: int) -> Claim:
+def _claim(poll: Poll, store: Store, owner: str, ahead: int) -> Claim:
     """Without room files gather for a larger run: a queue of small ones would only grow."""
-    source, claim = poll.source, Claim(f"claim-{uuid.uuid4().hex[:12]}", [])
+    source, claim = poll.source, Claim(owner, [])
     if ahead < MOST_AHEAD:
         limit = source.max_files_per_batch or _MOST_A_TICK
         files = store.claim(claim.owner, lease=source.lease, source=source.source, limit=limit)

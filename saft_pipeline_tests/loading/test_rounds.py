@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -124,6 +127,22 @@ def test_no_round_is_gone_early_while_files_are_with_runs(store: Store, servers:
     assert go(Rounds(), store, settings).claims
     assert Rounds().go_early(settings, store) is None
     assert servers.asked == ["a"]
+
+
+def test_what_a_killed_process_claimed_for_itself_is_taken_in_a_round_that_is_gone_early(
+    store: Store, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, killed = settings_of("a"), Rounds()
+    killed.begin(settings)
+    waits = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(waits, stdin=subprocess.PIPE) as process:
+        monkeypatch.setattr(os, "getpid", lambda: process.pid)
+        assert go(killed, store, settings).claims
+        monkeypatch.undo()
+    monkeypatch.setattr(looks, "look", servers.look)
+    early = Rounds().go_early(settings, store)
+    assert early
+    assert [len(files) for files in early.claims.values()] == [1]
 
 
 def test_a_round_that_is_stopped_amid_its_looks_claims_nothing(
