@@ -25,6 +25,7 @@ class Form:
         self.key = key
         self.is_known = False  # to who writes
         self.writer: Any = None  # theirs
+        self.plan: Any = None  # the rules'
         self._pick = picker(present)
         absent = sorted({*range(len(cleaned))}.difference(present))
         self._pick_absent = picker(absent)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 from lxml.etree import _Element as Element
 
@@ -42,8 +41,6 @@ class InvoiceLayout(Layout):
     def __init__(self, own: Part, inner: Sequence[Part]) -> None:
         super().__init__(own, inner)
         shape, places = own
-        self.own = own
-        self.codes: Any = None  # the rules'
         own_columns, *lines = self.columns
         self.lines = len(lines)
         self.number, self.status, self._hash = (own_columns[n] for n in (_NO, _STATUS, _HASH))
@@ -135,8 +132,7 @@ class WholeInvoice:
         numbers = self._layout.line_numbers(self._values)
         if _are_unique(numbers):
             return False
-        self.record.lines.numbered_by_position = True
-        self.record.whole = None
+        self.record.number_lines()
         return True
 
 

@@ -45,16 +45,16 @@ class Layout:
     """Slots of the row that are filled from behind: the first from just before the None."""
 
     def __init__(self, own: Part, inner: Sequence[Part]) -> None:
-        self._parts = [own, *inner]
-        self.size = sum(len(places) for _, places in self._parts)
-        self._odd = [part for part in self._parts if part[0].is_odd]
-        self.columns = [self._columns(*part) for part in self._parts]
+        self.parts = [own, *inner]
+        self.size = sum(len(places) for _, places in self.parts)
+        self._odd = [part for part in self.parts if part[0].is_odd]
+        self.columns = [self._columns(*part) for part in self.parts]
         for n, slot in enumerate(self.added, 2):
             self.columns[0][slot] = -n
         self.row, *self._rows = map(picker, self.columns)
-        self._rest, *self._rests = (picker([at[n] for n in s.rest]) for s, at in self._parts)
+        self._rest, *self._rests = (picker([at[n] for n in s.rest]) for s, at in self.parts)
         self._no_extras = [] if any(shape.rest for shape, _ in inner) else [""] * len(inner)
-        known = {n: text for s, at in self._parts for n, text in zip(at, s.cleaned, strict=True)}
+        known = {n: text for s, at in self.parts for n, text in zip(at, s.cleaned, strict=True)}
         self._cleaned = [known[n] for n in range(len(known))]
         self.key = 0  # a hash of names and numbers of children, of a layout that is known
         self._form: Form | None = None
@@ -100,7 +100,7 @@ class Layout:
 
     def extra_json(self, values: Values) -> str:
         """All else that the element holds, without the inner ones, as members of a JSON object."""
-        shape, _ = self._parts[0]
+        shape, _ = self.parts[0]
         return shape.extra_json(self._rest(values)) if shape.rest else ""
 
     def rows(self, values: Values) -> list[Row]:
@@ -111,7 +111,7 @@ class Layout:
         """All else that each of these holds."""
         if self._no_extras or not self._rests:
             return self._no_extras
-        parts = zip(self._parts[1:], self._rests, strict=True)
+        parts = zip(self.parts[1:], self._rests, strict=True)
         return [shape.extra_json(pick(values)) if shape.rest else "" for (shape, _), pick in parts]
 
 

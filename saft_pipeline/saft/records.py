@@ -182,11 +182,20 @@ class Invoice:
         if name not in ("values", "lines", "extra_json") or not self.whole:
             raise AttributeError(name)
         layout, values = self.whole
-        self.values = layout.row(values)
-        self.extra_json = layout.extra_json(values)
-        self.lines = Lines()
-        self.lines.extend(layout.rows(values), layout.extras(values))
+        if name == "values":
+            self.values = layout.row(values)
+        elif name == "lines":
+            self.lines = Lines()
+            self.lines.extend(layout.rows(values), layout.extras(values))
+        else:
+            self.extra_json = layout.extra_json(values)
         return getattr(self, name)
+
+    def number_lines(self) -> None:
+        """Number its lines by position."""
+        _ = self.values, self.extra_json
+        self.lines.numbered_by_position = True
+        self.whole = None
 
     @property
     def extra(self) -> Extra:

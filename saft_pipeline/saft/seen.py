@@ -45,14 +45,15 @@ class SeenKeys:
         first = self._first
         if first is None:
             return self._note(key, beside)
-        found = first.get(key)
-        if found is None:
-            first[key] = beside
-            if len(first) > self._few:
-                self._first, self._table = None, _Table(self._columns)
-                for each, numbers in first.items():
-                    self._note(each, numbers)
-        return found
+        known = len(first)
+        found = first.setdefault(key, beside)
+        if len(first) == known:
+            return found
+        if known == self._few:
+            self._first, self._table = None, _Table(self._columns)
+            for each, numbers in first.items():
+                self._note(each, numbers)
+        return None
 
     def run(self, series: str) -> Run | None:
         """The numbers of a series such as `FT A/`, if they are kept as such: see `add_next`."""

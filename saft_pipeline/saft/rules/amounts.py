@@ -47,7 +47,7 @@ def side_of(invoice_type: str | None) -> Side | None:
     return "credit"
 
 
-_SIGNS = {
+SIGNS: dict[str | None, int] = {
     **{row.value: 1 for row in INVOICE_TYPES.rows if side_of(row.value) == "credit"},
     **dict.fromkeys(DEBIT_TYPES, -1),
 }
@@ -68,15 +68,15 @@ def _is_near(invoice: Invoice) -> bool:
         net += found[0]
         tax += found[1]
         slack += NEAR  # each line's tax may be rounded
-    return are_near(invoice.values, net, tax, slack)
+    return are_near(invoice.values, SIGNS.get(invoice.values[_TYPE]), net, tax, slack)
 
 
-def are_near(values: Row, net: float, tax: float, slack: float) -> bool:
+def are_near(values: Row, sign: int | None, net: float, tax: float, slack: float) -> bool:
     """Whether the totals are, at first sight, what `near` finds in the lines, in sum.
 
-    `slack` is what rounding explains of the tax: `NEAR`, and as much again for each line.
+    `sign` is that of the type's lines; `slack` is what rounding explains of the tax: `NEAR`, and
+    as much again for each line.
     """
-    sign = _SIGNS.get(values[_TYPE] or "")
     tax_payable, net_total, gross_total = values[_TAX], values[_NET], values[_GROSS]
     if sign is None or tax_payable is None or net_total is None or gross_total is None:
         return False

@@ -23,7 +23,7 @@ from saft_pipeline.saft.rules.credits import Credits
 from saft_pipeline.saft.rules.documents import Documents
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.glance import Glance, InvoiceRule
-from saft_pipeline.saft.rules.identifiers import Identifiers
+from saft_pipeline.saft.rules.identifiers import Identifiers, are_parts
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.regimes import Regimes, indicators
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
@@ -65,9 +65,9 @@ class Examined(NamedTuple):
 class _NoSeries(AllSeries):
     """Where another checker follows the series."""
 
-    def follow(self, *_: object) -> Series:
-        """Whatever series it is."""
-        return _ANY
+    def follow(self, name: str, digits: str, _: object) -> Series | None:
+        """Whatever series it is, if that and the number have the right form."""
+        return _ANY if are_parts(name, digits) else None
 
     def series(self, _: Invoice) -> Iterable[Finding]:
         """Nothing."""
@@ -130,6 +130,8 @@ class Checker:
     def _found_in(self, invoice: Invoice) -> list[Finding]:
         glance = self._glance or self._begin_documents()
         rules = glance.rules_for(invoice)
+        if not rules:
+            return []
         found = [each for rule in rules for each in rule(invoice)]
         if not found and rules is glance.all:
             glance.learn(invoice)

@@ -72,7 +72,9 @@ class Credits:
 
         `series` is that which it follows the last one of, if that is known.
         """
-        state = _customer(values[_CUSTOMER]) | (_CANCELLED if values[_STATUS] == "A" else 0)
+        state = hash(values[_CUSTOMER]) & _CUSTOMER_BITS
+        if values[_STATUS] == "A":
+            state |= _CANCELLED
         gross = abs(float(values[_GROSS] or "inf"))  # where there is none, any note fits
         beside = gross, _day(values[_DATE]), state
         if series is not None:
@@ -111,29 +113,27 @@ class Credits:
 
 def _notes(invoice: Invoice) -> Iterator[_Note]:
     """One for each document that the lines name; of a single one the whole GrossTotal."""
-    given: dict[str, float] = {}
-    lines = 0
-    for row in invoice.lines:
-        lines += 1
-        reference = row[_REFERENCE]
-        if reference is not None:
-            amount = float(row[_DEBIT] or 0) - float(row[_CREDIT] or 0)
-            tax = (
-                float(row[_TAX] or 0) if row[_TAX] else amount * float(row[_PERCENTAGE] or 0) / 100
-            )
-            given[reference] = given.get(reference, 0.0) + amount + tax
-    values = invoice.values
+    values, lines = invoice.values, len(invoice.lines)
     gross = values[_GROSS]
+    given: dict[str, float] = dict.fromkeys(
+        (reference for row in invoice.lines if (reference := row[_REFERENCE]) is not None), 0.0
+    )
     if len(given) == 1 and gross is not None:
         given = dict.fromkeys(given, abs(float(gross)))
-    day, customer = _day(values[_DATE]), _customer(values[_CUSTOMER])
+    else:
+        for row in invoice.lines:
+            if (reference := row[_REFERENCE]) is not None:
+                given[reference] += _with_tax(row)
+    day, customer = _day(values[_DATE]), hash(values[_CUSTOMER]) & _CUSTOMER_BITS
     for reference, amount in given.items():
         slack = _CENT * (lines + 1) if len(given) > 1 else _CENT
         yield _Note(invoice.line, values[_NUMBER], day, customer, reference, amount, slack)
 
 
-def _customer(customer_id: str | None) -> int:
-    return hash(customer_id) & _CUSTOMER_BITS
+def _with_tax(row: Row) -> float:
+    amount = float(row[_DEBIT] or 0) - float(row[_CREDIT] or 0)
+    tax = float(row[_TAX] or 0) if row[_TAX] else amount * float(row[_PERCENTAGE] or 0) / 100
+    return amount + tax
 
 
 @lru_cache(maxsize=64)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from operator import itemgetter
 
-from saft_pipeline.saft.records import Header, Invoice
+from saft_pipeline.saft.records import Header, Invoice, Row
 from saft_pipeline.saft.rules.codes import INVOICE_STATUSES, INVOICE_TYPES, SOURCE_BILLING
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_invoice
@@ -18,7 +18,8 @@ _STATUS_DATE, _REASON = of_invoice("invoice_status_date status_reason")
 _MOST = 10_000
 _SECONDS = len("2025-01-31T23:59:59")
 _order_dates = re.compile(r'"order_date":"([^"]*)"').findall
-_coded_by = itemgetter(_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
+CODED = (_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
+_coded_by = itemgetter(*CODED)
 
 
 class Documents:
@@ -33,18 +34,12 @@ class Documents:
 
     def documents(self, invoice: Invoice) -> Iterable[Finding]:
         """Codes, status and dates."""
-        return () if self.are_right(invoice) else self._looked_at(invoice)
+        are_right = are_times_right(invoice.values) and self.are_codes_right(invoice)
+        return () if are_right else self._looked_at(invoice)
 
-    def are_right(self, invoice: Invoice) -> bool:
-        """Whether there is, at first sight, nothing to say of them."""
-        values = invoice.values
-        entered = values[_ENTERED]
-        return (
-            (_coded_by(values) in self._right or not any(self._codes(invoice)))
-            and (values[_STATUS] != "A" or values[_REASON] is not None)
-            and entered is not None
-            and (values[_DATE] or "~") <= entered <= (values[_STATUS_DATE] or "~")
-        )
+    def are_codes_right(self, invoice: Invoice) -> bool:
+        """Whether nothing is to be said of what is `CODED`: type, status, and days of the date."""
+        return _coded_by(invoice.values) in self._right or not any(self._codes(invoice))
 
     def _looked_at(self, invoice: Invoice) -> Iterator[Finding]:
         values = invoice.values
@@ -78,6 +73,16 @@ class Documents:
             yield _about(invoice, "period", expected, date)
         if self._by_calendar and period is not None and int(period) != int(date[5:7]):
             yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
+
+
+def are_times_right(values: Row) -> bool:
+    """Whether, at first sight, its times agree, and if it is cancelled it says why."""
+    entered = values[_ENTERED]
+    return (
+        entered is not None
+        and (values[_DATE] or "~") <= entered <= (values[_STATUS_DATE] or "~")
+        and (values[_STATUS] != "A" or values[_REASON] is not None)
+    )
 
 
 def orders(invoice: Invoice) -> Iterator[Finding]:

@@ -10,97 +10,45 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple
 
-from saft_pipeline.saft.fields import LINE_FIELDS, key_of
-from saft_pipeline.saft.invoices import InvoiceLayout
-from saft_pipeline.saft.json_text import picker
 from saft_pipeline.saft.records import Invoice, Row
-from saft_pipeline.saft.rules.amounts import NEAR, amounts, are_near, near
+from saft_pipeline.saft.rules.amounts import NEAR, SIGNS, amounts, are_near, near
 from saft_pipeline.saft.rules.credits import Credits
-from saft_pipeline.saft.rules.documents import Documents, orders
+from saft_pipeline.saft.rules.documents import Documents, are_times_right, orders
 from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.mandatory import Mandatory
 from saft_pipeline.saft.rules.masters import MasterFiles
-from saft_pipeline.saft.rules.payments import is_settled, payments
+from saft_pipeline.saft.rules.payments import is_settled, payments, simplified
+from saft_pipeline.saft.rules.plans import Head, LineKind, Plan, plan_of
 from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.series import AllSeries
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Taxes, era
-from saft_pipeline.saft.shapes import Shape
+from saft_pipeline.saft.shapes import Values
 
 _NUMBER, _DATE, _TYPE = of_invoice("invoice_no invoice_date invoice_type")
-_CUSTOMER, _CONTROL, _CASH_VAT = of_invoice("customer_id hash_control cash_vat_scheme")
-_PRODUCT, _POINT, _REFERENCE, _REASON = of_line("product_code tax_point_date reference reason")
-_OWN = (0, _POINT, _REFERENCE, _REASON)  # what a line says of itself, or of what it corrects
-_said = itemgetter(*[n for n in range(len(LINE_FIELDS)) if n not in _OWN])
-_MOST_SHAPES, _MOST_CODES, _MOST_LINES = 100, 1_000, 4_096
-
-# Elements whose content no rule reads, but for the codes in them.
-_UNREAD = frozenset(
-    (
-        *("DocumentTotals", "ShipTo", "ShipFrom", "MovementStartTime", "MovementEndTime"),
-        *("TransactionID", "WithholdingTax"),
-    )
-)
-_READ = ("_indicator", "source_id", "payment_mechanism", "withholding_tax_type")
-_SELDOM = frozenset(("currency", "currency_code", "withholding_tax"))
-_AMOUNTS = ("_amount", "exchange_rate")
+_CUSTOMER, _CASH_VAT = of_invoice("customer_id cash_vat_scheme")
+(_PRODUCT,) = of_line("product_code")
+_MOST_HEADS, _MOST_CODES, _MOST_ALIKE, _MOST_LINES = 200, 200, 10_000, 4_096
 
 # The codes that were right in documents of a version, in any file, by how these are built.
-_RIGHT: defaultdict[str, dict[Shape, set[Row]]] = defaultdict(dict)
+_RIGHT: defaultdict[str, dict[Head, set[Row]]] = defaultdict(dict)
 
 InvoiceRule = Callable[[Invoice], Iterable[Finding]]
 _Amounts = tuple[float, float]
+_Lines = defaultdict[LineKind, dict[Row, _Amounts]]
 
 
-class _Built(NamedTuple):
-    """What rules read of documents that are built alike, beside columns: places in their shape."""
+class _Alike(NamedTuple):
+    """What is known of documents that are built alike and have the same codes and days."""
 
-    codes: Sequence[int]
-    moved: Sequence[int]
-    amounts: Sequence[int]
-    is_plain: bool
-
-
-@lru_cache(maxsize=_MOST_SHAPES)
-def _built(shape: Shape) -> _Built:
-    texts = shape.texts()
-    rest = {place: key_of(texts[place].rpartition("/")[2]) for place in shape.rest}
-    return _Built(
-        codes=[
-            place
-            for place, key in rest.items()
-            if texts[place].partition("/")[0] not in _UNREAD or key.endswith(_READ)
-        ],
-        moved=[place for place, key in rest.items() if key == "movement_start_time"],
-        amounts=[place for place, key in rest.items() if key.endswith(_AMOUNTS)],
-        is_plain=not any(_SELDOM & set(map(key_of, path.split("/"))) for path in texts.values()),
-    )
-
-
-class _Codes:
-    """Picks what rules read, of invoices with one layout, from all values."""
-
-    __slots__ = ("amounts", "is_plain", "moved", "pick", "shape")
-
-    def __init__(self, layout: InvoiceLayout) -> None:
-        self.shape, places = layout.own
-        built = _built(self.shape)
-        self.pick = picker([layout.columns[0][_CONTROL], *(places[n] for n in built.codes)])
-        self.moved = [places[n] for n in built.moved]
-        self.amounts = [places[n] for n in built.amounts]
-        self.is_plain = built.is_plain
-
-
-def _codes_of(layout: InvoiceLayout) -> _Codes:
-    if layout.codes is None:
-        layout.codes = _Codes(layout)
-    codes: _Codes = layout.codes
-    return codes
+    is_right: bool
+    is_note: bool
+    is_simplified: bool
+    sign: int | None
+    lines: _Lines  # that were right in that era
 
 
 class Glance:
@@ -126,13 +74,16 @@ class Glance:
         self._regimes, self._masters, self._taxes = regimes, masters, taxes
         self._series, self._credits, self._verified = series, credits_, verified
         self._right = _RIGHT[version]
-        self._lines: dict[tuple[int, bool], dict[Row, _Amounts]] = {}
+        self._alike: defaultdict[Head, dict[Row, _Alike]] = defaultdict(dict)
+        self._room_for_alike = _MOST_ALIKE
+        self._lines: defaultdict[int, _Lines] = defaultdict(lambda: defaultdict(dict))
+        self._room_for_lines = _MOST_LINES
         self._of_lines = (mandatory.of_lines, taxes.taxes, masters.known_products, orders)
         # Those that know other documents.
         self.following = (series.series, credits_.credits, *verified, series.references)
         self.all = (
             *(mandatory.mandatory, amounts, identifiers.identifiers, documents.documents),
-            *(regimes.regimes, payments, masters.known_customer),
+            *(regimes.regimes, payments, simplified, masters.known_customer),
             *self._of_lines,
             *self.following,
         )
@@ -142,89 +93,94 @@ class Glance:
 
         What the others keep of it is kept.
         """
-        values, whole = invoice.values, invoice.whole
-        if whole is None:
+        plan = plan_of(invoice)
+        if plan is None or invoice.whole is None or not plan.lines:
             return self.all
-        layout, flat = whole
-        codes: _Codes = layout.codes or _codes_of(layout)
-        right = self._right.get(codes.shape)
-        if right is None or codes.pick(flat) not in right:
+        values = invoice.whole[1]
+        alike = self._alike[plan.head].get(plan.alike(values))
+        if alike is None and (alike := self._alike_as(invoice, plan, values)) is None:
             return self.all
-        name, _, digits = (values[_NUMBER] or "").rpartition("/")
-        series = self._series.follow(name, digits, values)
-        asked: list[InvoiceRule] = []
-        if not layout.lines or not all(self._mandatory.of_document(values)):
-            asked.append(self._mandatory.mandatory)
-        are_lines_right = self._are_lines_right(invoice)
-        if not are_lines_right:
-            asked.append(amounts)
-        if not self._identifiers.are_right(name, digits, values):
+        row = invoice.values = plan.row(values)
+        name, _, digits = (row[_NUMBER] or "").rpartition("/")
+        series = self._series.follow(name, digits, row)
+        are_lines_right = self._are_lines_right(row, alike, plan, values)
+        asked: list[InvoiceRule] = [] if are_lines_right else [amounts]
+        if series is None or not self._identifiers.are_right(name, digits, row):
             asked.append(self._identifiers.identifiers)
-        self._ask_of_document(asked, invoice, codes, flat)
+        if not alike.is_right or not are_times_right(row):
+            asked.append(self._documents.documents)
+        self._ask_of_document(asked, alike, row, plan, values)
         if not are_lines_right:
             asked += self._of_lines
         if series is None:
             asked.append(self._series.series)
-        is_note = values[_TYPE] == "NC"
-        if is_note:
+        if alike.is_note:
             asked.append(self._credits.credits)
         else:
-            self._credits.note(values, None if digits[:1] == "0" else series)
+            self._credits.note(row, None if digits[:1] == "0" else series)
         asked += self._verified
-        if is_note or not are_lines_right:
+        if alike.is_note or not are_lines_right:
             asked.append(self._series.references)
         return asked
 
+    def _alike_as(self, invoice: Invoice, plan: Plan, values: Values) -> _Alike | None:
+        """What an invoice has in common with others; None if its codes may be wrong."""
+        if plan.codes(values) not in self._right.get(plan.head, ()):
+            return None
+        kind, date = invoice.values[_TYPE], invoice.values[_DATE]
+        is_right = self._documents.are_codes_right(invoice)
+        lines = self._lines[era(date)]
+        found = _Alike(is_right, kind == "NC", kind == "FS", SIGNS.get(kind), lines)
+        if self._room_for_alike:
+            self._room_for_alike -= 1
+            self._alike[plan.head][plan.alike(values)] = found
+        return found
+
     def _ask_of_document(
-        self,
-        asked: list[InvoiceRule],
-        invoice: Invoice,
-        codes: _Codes,
-        flat: Sequence[str | None],
+        self, asked: list[InvoiceRule], alike: _Alike, row: Row, plan: Plan, values: Values
     ) -> None:
-        """Those that look at dates, regimes, payments and the customer."""
-        values = invoice.values
-        if not self._documents.are_right(invoice):
-            asked.append(self._documents.documents)
-        if codes.moved and _is_early(values, flat, codes.moved):
+        """Those that look at regimes, payments and the customer."""
+        if plan.moved and _is_early(row, values, plan.moved):
             asked.append(self._regimes.regimes)
-        elif values[_CASH_VAT] is not None:
-            self._regimes.count_cash_vat(values)
-        is_odd = not codes.is_plain or not is_settled(values)
-        for place in codes.amounts:
-            is_odd = is_odd or (flat[place] or "").startswith("-")
+        elif row[_CASH_VAT] is not None:
+            self._regimes.count_cash_vat(row)
+        is_odd = not plan.is_plain or not is_settled(row)
+        for place in plan.amounts:
+            is_odd = is_odd or (values[place] or "").startswith("-")
         if is_odd:
             asked.append(payments)
-        if not self._masters.has_customer(values[_CUSTOMER]):
+        if alike.is_simplified:
+            asked.append(simplified)
+        if not self._masters.has_customer(row[_CUSTOMER]):
             asked.append(self._masters.known_customer)
 
-    def _are_lines_right(self, invoice: Invoice) -> bool:
-        date, is_note = invoice.values[_DATE], invoice.values[_TYPE] == "NC"
-        known = self._lines.get((era(date), is_note))
-        if known is None:
-            known = self._lines[era(date), is_note] = {}
+    def _are_lines_right(self, row: Row, alike: _Alike, plan: Plan, values: Values) -> bool:
+        """Whether no rule of lines has anything to say, and the totals follow from them."""
+        if plan.corrects is not alike.is_note:
+            return False
+        date, known = row[_DATE], alike.lines
         net = tax = 0.0
         slack = NEAR
-        for row in invoice.lines:
-            found = known.get(_said(row))
-            if found is None or row[_POINT] != date or is_note == (row[_REFERENCE] is None):
-                found = self._looked_at(row, date, is_note=is_note)
+        for kind, said, point, row_of in plan.lines:
+            found = known[kind].get(said(values))
+            if found is None or values[point] != date:
+                found = self._looked_at(row_of(values), date)
                 if found is None:
                     return False
-                if row[_POINT] == date and len(known) < _MOST_LINES:
-                    known[_said(row)] = found
+                if values[point] == date and self._room_for_lines:
+                    self._room_for_lines -= 1
+                    known[kind][said(values)] = found
             net += found[0]
             tax += found[1]
             slack += NEAR
-        if invoice.lines.have_extras and any(orders(invoice)):
+        if plan.ordered and any((values[n] or "") > (date or "~") for n in plan.ordered):
             return False
-        return are_near(invoice.values, net, tax, slack)
+        return are_near(row, alike.sign, net, tax, slack)
 
-    def _looked_at(self, row: Row, date: str | None, *, is_note: bool) -> _Amounts | None:
+    def _looked_at(self, row: Row, date: str | None) -> _Amounts | None:
         """What `near` finds in a line; None if rules have to look at it."""
         if (
             not self._masters.has_product(row[_PRODUCT])
-            or is_note == (row[_REFERENCE] is None)
             or not all(self._mandatory.of_line(row))
             or not self._taxes.is_right(row, date)
         ):
@@ -233,19 +189,16 @@ class Glance:
 
     def learn(self, invoice: Invoice) -> None:
         """Take note of an invoice of which all rules had nothing to say."""
-        if invoice.whole is None:
+        plan = plan_of(invoice)
+        if plan is None or invoice.whole is None:
             return
-        layout, flat = invoice.whole
-        codes = _codes_of(layout)
-        if not all(flat[place] for place in codes.amounts):
-            return  # nobody looked at the codes of an amount that is not there
-        if len(self._right) >= _MOST_SHAPES:
+        if len(self._right) >= _MOST_HEADS:
             self._right.clear()
-        right = self._right.setdefault(codes.shape, set())
+        right = self._right.setdefault(plan.head, set())
         if len(right) < _MOST_CODES:
-            right.add(codes.pick(flat))
+            right.add(plan.codes(invoice.whole[1]))
 
 
-def _is_early(values: Row, flat: Sequence[str | None], moved: Sequence[int]) -> bool:
+def _is_early(row: Row, values: Values, moved: Sequence[int]) -> bool:
     """Whether goods may leave before their document."""
-    return any((flat[n] or "~")[:10] < (values[_DATE] or "") for n in moved)
+    return any((values[n] or "~")[:10] < (row[_DATE] or "") for n in moved)

@@ -36,8 +36,12 @@ _ATCUD_SINCE = "2023-01-01"
 def invoice_number(text: str) -> tuple[str, str] | None:
     """The series and the number of an InvoiceNo; None if it has another form."""
     series, _, number = text.rpartition("/")
-    is_number = number.isascii() and number.isdecimal() and _is_series(series)
-    return (series, number) if is_number else None
+    return (series, number) if are_parts(series, number) else None
+
+
+def are_parts(series: str, number: str) -> bool:
+    """Whether an InvoiceNo of this series and number has the right form."""
+    return number.isascii() and number.isdecimal() and _is_series(series) is not None
 
 
 def value_of(digits: str) -> int:
@@ -75,9 +79,7 @@ class Identifiers:
         return self._looked_at(invoice, parts)
 
     def are_right(self, series: str, number: str, values: Row) -> bool:
-        """Whether InvoiceNo, which has these parts, Hash and ATCUD are right at first sight."""
-        if not (number.isdecimal() and number.isascii() and _is_series(series)):
-            return False
+        """Whether Hash and ATCUD are right at first sight; InvoiceNo has these parts."""
         if self._has_atcud:
             atcud = values[_ATCUD]
             if atcud == "0":

@@ -29,7 +29,7 @@ _is_currency = re.compile(r"[A-Z]{3}", re.ASCII).fullmatch
 
 
 def payments(invoice: Invoice) -> Iterable[Finding]:
-    """Currency, payments, withholding tax, FS and FR."""
+    """Currency, payments, withholding tax and FR."""
     return () if _is_usual(invoice.values, invoice.extra_json) else _all(invoice)
 
 
@@ -43,11 +43,9 @@ def _is_usual(values: Row, extra: str) -> bool:
 
 
 def is_settled(values: Row) -> bool:
-    """Whether all is paid or nothing, without withholding, and no limit of FS is passed."""
-    kind, paid, gross = values[_TYPE], values[_PAID], values[_GROSS]
-    if kind == "FS" and (gross is None or float(gross) > _LIMIT):
-        return False
-    return paid == gross if paid is not None else kind != "FR"
+    """Whether all is paid or nothing, without withholding."""
+    paid = values[_PAID]
+    return paid == values[_GROSS] if paid is not None else values[_TYPE] != "FR"
 
 
 def _has_known_mechanisms(extra: str) -> bool:
@@ -71,8 +69,6 @@ def _all(invoice: Invoice) -> Iterator[Finding]:
         yield _about(invoice, "fr_unpaid", "a Payment", None)
     if _CURRENCY in invoice.extra_json or values[_CODE] is not None:
         yield from _currency(invoice)
-    if values[_TYPE] == "FS":
-        yield from _simplified(invoice)
 
 
 def _settled(invoice: Invoice) -> Iterator[Finding]:
@@ -132,14 +128,14 @@ def _currency(invoice: Invoice) -> Iterator[Finding]:
         yield _about(invoice, "currency_amount", expected, f"GrossTotal {gross}")
 
 
-def _simplified(invoice: Invoice) -> Iterator[Finding]:
+def simplified(invoice: Invoice) -> Iterable[Finding]:
+    """The limits of FS."""
     gross = invoice.values[_GROSS]
-    if gross is None:
-        return
+    if invoice.values[_TYPE] != "FS" or gross is None or float(gross) <= _LIMIT:
+        return ()
     if Decimal(gross) > _RETAIL_LIMIT:
-        yield _about(invoice, "fs_retail_limit", f"at most {_RETAIL_LIMIT}", gross)
-    elif Decimal(gross) > _LIMIT:
-        yield _about(invoice, "fs_limit", f"at most {_LIMIT}, unless by a retailer", gross)
+        return (_about(invoice, "fs_retail_limit", f"at most {_RETAIL_LIMIT}", gross),)
+    return (_about(invoice, "fs_limit", f"at most {_LIMIT}, unless by a retailer", gross),)
 
 
 def _unit(amount: str) -> Decimal:

@@ -11,14 +11,15 @@ from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.mandatory import element
 from saft_pipeline.saft.rules.slots import of_invoice
 
-_NUMBER, _DATE, _STATUS = of_invoice("invoice_no invoice_date invoice_status")
+_NUMBER, _DATE, _STATUS, _CASH_VAT = of_invoice(
+    "invoice_no invoice_date invoice_status cash_vat_scheme"
+)
 _INDICATORS = (
     *("self_billing_indicator", "cash_vat_scheme_indicator", "third_parties_billing_indicator"),
 )
 _odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').search
 _started = re.compile(r'"movement_start_time":"([^"]+)"').search
 _SOURCE, _MOVED = '"source_id":', '"movement_start_time":'
-_CASH_VAT = '"cash_vat_scheme_indicator":"1"'
 
 
 class Regimes:
@@ -35,7 +36,7 @@ class Regimes:
         if not self._is_whole(extra):
             for name in self._missing(invoice.extra):
                 yield _about(invoice, "mandatory", name, None)
-        if _CASH_VAT in extra:
+        if invoice.values[_CASH_VAT] is not None:
             self.count_cash_vat(invoice.values)
         if _MOVED in extra:
             yield from _moved(invoice, extra)

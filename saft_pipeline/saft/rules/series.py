@@ -22,7 +22,7 @@ _DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date
 _REFERENCE = of_line("reference")[0]
 _MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
 _FEW_SIGNATURES = 1 << 16  # 5 MB
-_UNSIGNED = _NO_CODE = (None, "0")
+_UNSIGNED = (None, "0")
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
 _HIGHEST = 1 << 63
@@ -82,7 +82,7 @@ class AllSeries:
     def follow(self, name: str, digits: str, values: Row) -> Series | None:
         """Take a document that follows the last of its series, if there is nothing to say of it.
 
-        None if there may be; nothing is taken then.
+        None if there may be, or InvoiceNo has another form; nothing is taken then.
         """
         known = self._series.get(name)
         if known is None or not digits.isdecimal() or len(digits) > 18 or not digits.isascii():
@@ -197,7 +197,7 @@ def _follows(known: Series, values: Row) -> bool:
     """Whether there is nothing to say of it after the very document before it: most are so."""
     before, code, atcud = known.last, known.code, values[_ATCUD]
     return (
-        (atcud in _NO_CODE or (code is not None and f"{atcud}".startswith(code)))
+        (atcud is None or atcud == "0" or (code is not None and atcud.startswith(code)))
         and before[_TYPE] == values[_TYPE]
         and before[_CONTROL] == values[_CONTROL]
         and (before[_DATE] or "~") <= (values[_DATE] or "")

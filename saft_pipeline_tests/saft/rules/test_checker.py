@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from saft_pipeline.saft.rules.checker import check
-from saft_pipeline_tests.saft.documents import document, invoice, reading, sales
+from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.rules.checker import Checker, check
+from saft_pipeline.saft.rules.findings import Findings
+from saft_pipeline_tests.saft.documents import HEADER, document, invoice, reading, sales
+from saft_pipeline_tests.saft.rules.conformance import Case, cases, varied
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS, WANTED, findings, of, rules
 from saft_pipeline_tests.saft.test_corpus import CORPUS, found_in
 
@@ -46,6 +49,37 @@ def test_all_are_counted_and_the_first_are_kept() -> None:
 
 def test_document_without_invoices_gives_no_finding() -> None:
     assert findings(document(MASTERS)) == []
+
+
+NUMBERS = ("FT A/2", "FT A/x", "FT A-2", "FTA/2", "FT A/٢", "FT/2", "FT A/", f"FT A/{'2' * 30}")
+
+
+def _by_a_copy(content: str | bytes) -> Findings:
+    """What is found where a copy of the checker looks at invoices, as in a second process."""
+    checker, copy = Checker(), Checker()
+    for record in reading(content).records:
+        if isinstance(record, Invoice):
+            checker.see_examined(copy.examine(record))
+        else:
+            checker.see(record)
+            copy.see(record)
+    return checker.finish()
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+@pytest.mark.parametrize("version", ["1.03_01", "1.04_01"])
+def test_a_copy_finds_a_malformed_number_after_good_ones(number: str, version: str) -> None:
+    header = HEADER.replace("1.04_01", version)
+    several = [invoice("FT A/1"), *[invoice(f"FT B/{n}") for n in range(1, 4)], invoice(number)]
+    content = document(MASTERS, sales(*several), header=header)
+    found, of_copy = check(reading(content).records), _by_a_copy(content)
+    assert (of_copy.kept, of_copy.counts) == (found.kept, found.counts)
+
+
+@pytest.mark.parametrize("case", [*cases(), *varied()], ids=lambda case: case.name)
+def test_a_copy_finds_what_is_found_without_one(case: Case) -> None:
+    found, of_copy = check(reading(case.content).records), _by_a_copy(case.content)
+    assert (of_copy.kept, of_copy.counts) == (found.kept, found.counts)
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason=f"no corpus at {CORPUS}")
