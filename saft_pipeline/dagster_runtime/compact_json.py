@@ -1,7 +1,7 @@
 """Events' JSON, shortened to what Dagster can't fill in by itself when it reads it.
 
-Dagster writes each member of each object, empty or not, and wraps what its classes wrap again from
-a bare value: a third of the bytes, for millions of rows. What may be left out is not written
+Dagster writes each member of each object, be it the usual, and wraps what its classes wrap again
+from a bare value: a third of the bytes, for millions of rows. What may be left out is not written
 down here: each kind of change is tried once, and made only if Dagster reads the same of the rest.
 """
 
@@ -57,6 +57,10 @@ def compact(text: str) -> str:
     return _without_blanks(document)
 
 
+def _is_enum(member: Any) -> bool:
+    return isinstance(member, dict) and "__enum__" in member
+
+
 def _without_blanks(document: Any) -> str:
     """JSON without blanks."""
     return json.dumps(document, separators=(",", ":"))
@@ -86,7 +90,7 @@ def _changes(value: Any, place: _Place) -> Iterator[_Change]:
         for key, member in value.items():
             here = (of_class, key) if of_class else place
             name = member.get("__class__") if isinstance(member, dict) else None
-            if member in _EMPTY and of_class:
+            if of_class and (member in _EMPTY or _is_enum(member)):
                 yield _Change(value, key, _LEFT_OUT, (here, repr(member)))
             elif name in _WRAPPERS:
                 bare = member[_WRAPPERS[name]]

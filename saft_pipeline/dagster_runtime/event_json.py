@@ -43,7 +43,7 @@ class Step:
     step_key: str
 
     def entry(self, kind: DagsterEventType, data: Any, timestamp: float) -> EventLogEntry:
-        """An event of the step as Dagster passes it around."""
+        """An event of the step as Dagster passes it around; the job is named in it once."""
         event = DagsterEvent(
             event_type_value=kind.value,
             job_name=self.job_name,
@@ -57,7 +57,6 @@ class Step:
             run_id=self.run_id,
             timestamp=timestamp,
             step_key=self.step_key,
-            job_name=self.job_name,
             dagster_event=event,
         )
 

@@ -230,15 +230,15 @@ class Evaluations:
             check_name=name,
             passed=not found.findings,
             metadata=metadata,
-            severity=_severity(grave=found.kept_out > 0 or name == ROWS),
+            severity=_severity(grave=found.kept_out > 0 or name == ROWS or not found.findings),
             description=_words(found),
-            blocking=name in self._block_on,
+            blocking=name in self._block_on or None,
             partition=partition,
         )
 
 
 def _severity(*, grave: bool) -> dg.AssetCheckSeverity:
-    """An error is what kept a file out of the tables."""
+    """An error is what kept a file out of the tables; without findings, as Dagster has it."""
     return dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN
 
 

@@ -52,7 +52,7 @@ _CARDS: dict[str, Metadata] = {
         "sha256": _SHA256,
         "artifact": dg.MetadataValue.path(f"/var/lib/saft/artifacts/raw/aa/{_SHA256}.xml.gz"),
     },
-    "invoice_files": {"path": "exports/2026/FR202Y2025_7-Gramido.xml", "version": 1, "invoices": 3},
+    "invoice_files": {"path": "exports/2026/FR202Y2025_7-Gramido.xml", "version": 1},
 }
 
 

@@ -62,7 +62,8 @@ def test_an_incomplete_file_is_told_as_seen_and_not_as_meant(polled: Polled) -> 
 
 def test_every_event_is_of_the_step_that_loads(polled: Polled) -> None:
     events = polled.runs.instance.all_logs(polled.run.run_id, of_type=KINDS)
-    assert {(e.step_key, e.job_name) for e in events if e.dagster_event} == {("load_files", JOB)}
+    of_events = {(e.step_key, e.dagster_event.job_name) for e in events if e.dagster_event}
+    assert of_events == {("load_files", JOB)}
 
 
 def test_files_of_a_run_have_times_that_the_page_tells_apart(polled: Polled) -> None:

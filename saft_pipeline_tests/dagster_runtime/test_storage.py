@@ -192,6 +192,23 @@ def test_the_events_of_a_run_are_in_the_log_that_batches(polled: Polled) -> None
     assert isinstance(polled.runs.instance.event_log_storage, BatchedEventLog)
 
 
+OF_TYPE = "select id from event_logs where dagster_event_type = %s order by id desc limit 1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"),
+    [("PIPELINE_FAILURE", "idx_event_type"), ("ASSET_MATERIALIZATION", "event_logs_pkey")],
+)
+def test_what_happens_once_a_run_is_found_by_its_kind_and_what_each_file_says_is_not(
+    polled: Polled, kind: str, index: str
+) -> None:
+    storage: Any = polled.runs.instance.event_log_storage
+    with storage.index_transaction() as connection:
+        connection.exec_driver_sql("set local enable_seqscan = off")
+        plan = connection.exec_driver_sql(f"explain {OF_TYPE}", (kind,))
+        assert f"using {index}" in " ".join(line for (line,) in plan)
+
+
 PLANS = [meant.entry(STEP) for meant in MEANT * 50]
 
 
