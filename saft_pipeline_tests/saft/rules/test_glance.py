@@ -27,7 +27,7 @@ from saft_pipeline.saft.rules import plans
 from saft_pipeline.saft.rules.checker import Checker, check
 from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.saft.rules.glance import Glance
-from saft_pipeline_tests.saft.documents import document, invoice, line, reading, sales
+from saft_pipeline_tests.saft.documents import HEADER, document, invoice, line, reading, sales
 from saft_pipeline_tests.saft.rules import conformance
 from saft_pipeline_tests.saft.rules.conformance import varied
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS
@@ -250,11 +250,33 @@ def test_documents_without_a_form_are_looked_at(monkeypatch: pytest.MonkeyPatch)
     _assert_alike(ALIKE.encode())
 
 
-def test_an_indicator_that_stands_twice_is_counted_whatever_was_read_before() -> None:
+@pytest.mark.parametrize("number", ["FTA/9", "FT A/x", "FT A-9"])
+def test_a_malformed_number_without_atcud_is_found_after_good_ones(number: str) -> None:
+    several = [_numbered(f"{n}") for n in range(1, 6)]
+    header = HEADER.replace("1.04_01", "1.03_01")
+    content = document(MASTERS, sales(*several, invoice(number)), header=header).encode()
+    _assert_alike(content)
+    assert "invoice_no" in check(reading(content).records).counts
+
+
+def test_a_rate_of_another_time_is_found_in_a_line_that_was_right_before() -> None:
+    several = [_numbered(f"{n}") for n in range(1, 6)]
+    other = invoice("FT B/1").replace("2025-03-01", "2009-06-01")
+    content = document(MASTERS, sales(*several, other)).encode()
+    _assert_alike(content)
+    assert check(reading(content).records).counts["tax_rate"] == 1
+
+
+def test_a_negative_settlement_of_a_paid_document_is_found() -> None:
+    before, at, after = ALIKE_WITH_MORE.rpartition("<SettlementAmount>0</SettlementAmount><Settl")
+    content = f"{before}{at.replace('>0<', '>-1<')}{after}".encode()
+    _assert_alike(content)
+    assert check(reading(content).records).counts["negative_amount"] == 1
+
+
+def test_an_indicator_that_stands_twice_is_counted_in_each_document() -> None:
     twice = "<CashVATSchemeIndicator>1</CashVATSchemeIndicator>\\g<0>"
-    text = re.sub("<CashVATSchemeIndicator>", twice, ALIKE)
-    counts = [check(reading(text).records).counts["cash_vat"] for _ in range(2)]
-    assert counts == [1, 1]
+    _assert_alike(re.sub("<CashVATSchemeIndicator>", twice, ALIKE).encode())
 
 
 # Of these rules only ask whether they are there: that is part of how a document is built.
