@@ -152,7 +152,7 @@ class Rounds:
             return None
         early: Future[Round] = Future()
         try:
-            early.set_result(self.go(settings, store, turn_of=lambda _: "came"))
+            early.set_result(self._go(settings, store, lambda _: "came"))
         except Exception as error:
             early.set_exception(error)
         self._early = early
@@ -177,9 +177,21 @@ class Rounds:
             SourceError: no source could be looked at, and of one it is login, host key or folder.
             StoreError: the ledger can't be had.
         """
-        if self._early is not None:
-            early, self._early = self._early, None
+        early, self._early, self._is_stopped = self._early, None, False
+        if early is not None:
             return early.result()
+        return self._go(settings, store, turn_of, ahead, everyone=everyone, seconds=seconds)
+
+    def _go(
+        self,
+        settings: Settings,
+        store: Store,
+        turn_of: Callable[[str], Turn],
+        ahead: Callable[[str], int] = lambda _: 0,
+        *,
+        everyone: bool = True,
+        seconds: float = ROUND_SECONDS,
+    ) -> Round:
         if store is not self._store:  # another ledger knows nothing of what was listed before
             self._store, self._adopted, self._last = store, set(), {}
         sources, self._claimed = settings.sources, []
@@ -206,7 +218,7 @@ class Rounds:
         One that is under way, in another thread, claims nothing any more.
         """
         with self._taking:
-            self._is_stopped = True
+            self._is_stopped, self._early = True, None
             for owner in self._claimed:
                 assert self._store is not None
                 self._store.release(owner)

@@ -159,6 +159,17 @@ def test_a_round_that_is_stopped_amid_its_looks_claims_nothing(
     assert store.counts() == {"pending": 1}
 
 
+def test_behind_a_round_that_was_given_back_the_next_one_claims(
+    store: Store, servers: Servers
+) -> None:
+    rounds, settings = Rounds(), settings_of("a")
+    rounds.begin(settings)
+    assert rounds.go_early(settings, store)
+    rounds.give_back()
+    assert store.counts() == {"pending": 1}
+    assert [len(files) for files in go(rounds, store, settings).claims.values()] == [1]
+
+
 def test_who_does_not_answer_is_not_asked_a_second_time(store: Store, servers: Servers) -> None:
     servers.held = {"dead": threading.Event()}
     rounds, settings = Rounds(), settings_of("dead", "alive")
