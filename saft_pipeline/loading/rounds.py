@@ -152,10 +152,12 @@ class Rounds:
             return None
         early: Future[Round] = Future()
         try:
-            early.set_result(self._go(settings, store, lambda _: "came"))
+            fresh = self._looked(settings, store, everyone=True, seconds=ROUND_SECONDS)
+            early.set_result(self._claims_of(settings, store, fresh, lambda _: "came"))
         except Exception as error:
             early.set_exception(error)
-        self._early = early
+        with self._taking:
+            self._early = None if self._is_stopped else early
         return None if early.exception() else early.result()
 
     def go(
@@ -180,33 +182,38 @@ class Rounds:
         early, self._early, self._is_stopped = self._early, None, False
         if early is not None:
             return early.result()
-        return self._go(settings, store, turn_of, ahead, everyone=everyone, seconds=seconds)
+        fresh = self._looked(settings, store, everyone=everyone, seconds=seconds)
+        return self._claims_of(settings, store, fresh, turn_of, ahead)
 
-    def _go(
-        self,
-        settings: Settings,
-        store: Store,
-        turn_of: Callable[[str], Turn],
-        ahead: Callable[[str], int] = lambda _: 0,
-        *,
-        everyone: bool = True,
-        seconds: float = ROUND_SECONDS,
-    ) -> Round:
+    def _looked(
+        self, settings: Settings, store: Store, *, everyone: bool, seconds: float
+    ) -> list[Poll]:
+        """What the sources have, told to the ledger."""
         if store is not self._store:  # another ledger knows nothing of what was listed before
             self._store, self._adopted, self._last = store, set(), {}
         sources, self._claimed = settings.sources, []
         self._newest = {s.source: self._newest.get(s.source, Poll(s)) for s in sources}
         until = time.monotonic() + seconds
         looks = self._looks.round(sources if everyone else self._looks.due(sources), seconds)
-        fresh = [
+        return [
             self._tell(look, store, until)
             for look in looks
             if look.source.source in self._newest  # else its table is gone meanwhile
         ]
+
+    def _claims_of(
+        self,
+        settings: Settings,
+        store: Store,
+        fresh: Sequence[Poll],
+        turn_of: Callable[[str], Turn],
+        ahead: Callable[[str], int] = lambda _: 0,
+    ) -> Round:
+        """What is to be loaded now of that, claimed."""
         with self._taking:
             if not self._is_stopped:
                 self._take([each for each in fresh if each.error is None], store, turn_of, ahead)
-            done = Round(fresh, list(self._newest.values()), self._unreached(sources))
+            done = Round(fresh, list(self._newest.values()), self._unreached(settings.sources))
             self._claimed = list(done.claims)
         count_traffic(store, ticks=1)
         done.raise_if_none_was_reached()
