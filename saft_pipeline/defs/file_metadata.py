@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 import dagster as dg
 
 from saft_pipeline.artifacts.local import Artifacts
-from saft_pipeline.dagster_runtime.names import LINKS
 from saft_pipeline.loading.file_load import Load
-from saft_pipeline.store.model import counted, holding
 from saft_pipeline.visible import one_line, visible
 
 _MOST_FINDINGS = 20
@@ -90,31 +88,32 @@ def _parsed(load: Load, artifacts: Artifacts) -> dict[str, Any]:
         "records": reading.records,
         "seconds": round(reading.seconds, 6),
         "artifact": artifact,
-        **(_warnings(reading.warnings) if reading.warnings else {}),
+        **_warnings(reading.warnings),
     }
 
 
 def _ledger(load: Load) -> dict[str, Any]:
     assert load.outcome is not None
+    rows = load.outcome.rows
     return {
         "path": one_line(load.file.path),
         "version": load.file.version,
         "attempt": load.file.attempts,
-        "holds": _holds(load, load.outcome.rows),
+        "invoices": rows.get("invoice_file_links", 0),
+        "lines": rows.get("invoice_lines", 0),
+        **_holds(load),
         **_warnings(load.outcome.warnings),
     }
 
 
-def _holds(load: Load, rows: Mapping[str, int]) -> str:
-    """`3 FT, 1 NC, 9 lines of NIF 500000000, Gramido`, in one entry: each takes 70 bytes a file."""
-    lines = rows.get("invoice_lines", 0)
+def _holds(load: Load) -> dict[str, str]:
+    """`3 FT, 1 NC of NIF 500000000, Gramido`, in one entry: each takes 100 bytes of every file."""
     reading = load.reading
     if reading is None or reading.company_id is None:
-        return holding(rows.get(LINKS, 0), lines)
-    kinds = [f"{count:,} {kind}" for kind, count in sorted(reading.types.items())]
-    documents = ", ".join([*kinds, counted(lines, "line")]) if kinds else "no documents"
+        return {}
+    documents = ", ".join(f"{count:,} {kind}" for kind, count in sorted(reading.types.items()))
     branch = f", {one_line(load.file.branch)}" if load.file.branch else ""
-    return f"{documents} of NIF {reading.company_id}{branch}"
+    return {"holds": f"{documents or 'no documents'} of NIF {reading.company_id}{branch}"}
 
 
 def _warnings(warnings: Sequence[dict[str, Any]]) -> dict[str, Any]:

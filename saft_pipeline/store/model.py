@@ -22,12 +22,8 @@ def holding(invoices: int, lines: int) -> str:
     """What a loaded file holds, for people: `1 invoice, 2 lines`."""
     if not invoices:
         return "it holds no invoices"
-    return f"{counted(invoices, 'invoice')}, {counted(lines, 'line')}"
-
-
-def counted(number: int, what: str) -> str:
-    """`1 line`, `2 lines`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    counts = {"invoice": invoices, "line": lines}
+    return ", ".join(f"{n:,} {what}{'' if n == 1 else 's'}" for what, n in counts.items())
 
 
 def with_path(path: str, reason: str) -> str:
