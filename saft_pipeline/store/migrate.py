@@ -23,6 +23,8 @@ where c.relnamespace = to_regnamespace('public') and a.attnum > 0 and not a.atti
 _INDEXES = "select indexname from pg_indexes where schemaname = 'public'"
 _LONG = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
 
+MADE_ANEW = "functions and views"
+
 
 @dataclass(frozen=True)
 class SchemaState:
@@ -51,11 +53,11 @@ class SchemaState:
 
 
 def migrate(url: str) -> list[str]:
-    """Bring the schema up to date, all in one transaction; the names of migrations applied.
+    """Bring the schema up to date, all in one transaction.
 
     Functions, views and staging are made anew if they are not this program's. Of migrations that
     were applied with another text, what their tables lack is told; if they lack nothing the
-    difference is settled.
+    difference is settled. Returns the names of migrations applied, or MADE_ANEW if that was all.
 
     Raises:
         StoreError: tables of our names that we did not make, a newer program's tables, or tables
@@ -139,7 +141,7 @@ def _apply(connection: Connection) -> list[str]:
             )
         connection.execute(schema.clear().encode())
         connection.execute(schema.made_anew().encode())
-    return [f"{m.version}_{m.name}" for m in found.missing]
+    return [f"{m.version}_{m.name}" for m in found.missing] or [MADE_ANEW]
 
 
 def state(connection: Connection) -> SchemaState:

@@ -9,6 +9,7 @@ import pytest
 
 from saft_pipeline.store.schema import migrations
 from saft_pipeline_tests.fixtures.project import Command, Project
+from saft_pipeline_tests.store.test_schema import STALE
 
 # The database of these has no tables yet.
 pytestmark = pytest.mark.usefixtures("database_url")
@@ -42,6 +43,12 @@ def test_migrate_names_what_it_applied(project: Project, saft: Command) -> None:
 def test_migrate_again_has_nothing_to_do(project: Project, saft: Command) -> None:
     saft("db", "migrate")
     assert saft("db", "migrate").err == "nothing to do: up to date\n"
+
+
+def test_migrate_tells_that_it_made_functions_anew(project: Project, saft: Command) -> None:
+    saft("db", "migrate")
+    execute(project.env["SUPABASE_DB_URL"], STALE)
+    assert saft("db", "migrate").err == "applied: functions and views\n"
 
 
 def test_migrate_touches_no_tables_of_others(project: Project, saft: Command) -> None:
