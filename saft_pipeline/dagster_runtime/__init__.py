@@ -39,8 +39,8 @@ What has no public way is here, with what breaks when it changes and the test th
 | `events.AssetMaterializationPlannedData`, `AssetObservationData`, `StepMaterializationData` |
   event_json | the events of many files at once | events that Dagster can't read | test_event_json |
 | `plan.outputs.StepOutputHandle`, `OutputDefinition._is_required`,
-  `AssetCheckExecutionRecordStatus` | step_outputs, storage | the IO manager's context; checks that
-  are optional | the step fails, or costs three events a check | test_file_events |
+  `AssetCheckExecutionRecordStatus` | step_outputs, storage, runs | the IO manager's context; checks
+  that are optional | the step fails, or costs three events a check | test_file_events |
 | `SqlEventLogStorage`, the tables of `_core.storage` | retention | deleting history | prune fails,
   deleting nothing | test_retention |
 | `dagster_postgres.*`, `ASSET_KEY_INDEX_COLS` | storage | a pooled engine, batched

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.execution.plan.active import CONCURRENCY_CLAIM_MESSAGE_INTERVAL
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
@@ -61,6 +62,15 @@ def records(
         return []
     found = instance.get_run_records(dg.RunsFilter(run_ids=list(run_ids)), ascending=True)
     return [record for record in found if location.owns(record.dagster_run)]
+
+
+def began_of_last(instance: dg.DagsterInstance, check: dg.AssetCheckKey) -> float:
+    """When the run began (seconds of the epoch) that evaluated a check last; 0 if none has."""
+    newest = instance.event_log_storage.get_latest_asset_check_execution_by_key([check])
+    if check not in newest or newest[check].status is AssetCheckExecutionRecordStatus.PLANNED:
+        return 0.0
+    run = instance.get_run_record_by_id(newest[check].run_id)
+    return (run and run.start_time) or 0.0
 
 
 def ahead(instance: dg.DagsterInstance, location: Location, source: str) -> int:

@@ -17,7 +17,7 @@ import dagster as dg
 from saft_pipeline.alerts.channels import Channel, channels
 from saft_pipeline.alerts.message import AlertError, compose
 from saft_pipeline.dagster_runtime import runs, sensor_ticks
-from saft_pipeline.dagster_runtime.location import Location, of_sensor
+from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location, of_sensor
 from saft_pipeline.dagster_runtime.names import ALERTS
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.sensors import REFUSED
@@ -30,7 +30,7 @@ _INTERVAL = 60
 _RECENT = timedelta(hours=24)
 """A run that failed is told of for so long, and one that fails in the same way is not news."""
 _MOST_LOOKED_AT = 1_000
-"""Of the newest runs that failed, whosever they are."""
+"""Of the newest runs that failed: of those in our location, and of all, since some tell of none."""
 _MOST_RUNS = 50
 """Of ours among them; each costs a look into its events."""
 
@@ -119,11 +119,15 @@ def _failed_runs(instance: dg.DagsterInstance, location: Location) -> Iterator[C
     """The ways in which runs failed lately, other than for their files: those are told of one by
     one.
     """  # fmt: skip
-    failed = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.FAILURE], updated_after=datetime.now(UTC) - _RECENT
-    )
-    found = (r.dagster_run for r in instance.get_run_records(failed, limit=_MOST_LOOKED_AT))
-    for run in islice(filter(location.owns, found), _MOST_RUNS):
+    since = datetime.now(UTC) - _RECENT
+    found: dict[str, dg.DagsterRun] = {}
+    for tags in ({REPOSITORY_TAG: location.label}, None):
+        failed = dg.RunsFilter(
+            statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since, tags=tags
+        )
+        for record in instance.get_run_records(failed, limit=_MOST_LOOKED_AT):
+            found.setdefault(record.dagster_run.run_id, record.dagster_run)
+    for run in islice(filter(location.owns, found.values()), _MOST_RUNS):
         if reason := _reason(instance, run.run_id):
             yield _condition("run", f"{run.job_name}, run {run.run_id}", reason)
 

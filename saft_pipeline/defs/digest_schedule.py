@@ -7,6 +7,7 @@ import dagster as dg
 
 from saft_pipeline.alerts.channels import channels
 from saft_pipeline.alerts.digest import digest
+from saft_pipeline.alerts.message import AlertError
 from saft_pipeline.dagster_runtime.names import DIGEST, JOB
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.settings import Settings
@@ -34,12 +35,23 @@ def build_digest_schedule(settings: Settings) -> dg.ScheduleDefinition:
 
 
 def tell(settings: Settings) -> str:
-    """Send the digest on every channel; what was done. Raises `AlertError` and `StoreError`."""
+    """Send the digest on every channel, also when one can't be reached; what was done.
+
+    Raises:
+        AlertError: naming the channels that were not told.
+        StoreError: the database can't be asked.
+    """
     ways = channels(settings)
     if not ways:
         return "nobody to tell: set ALERT_WEBHOOK_URL or ALERT_SMTP_URL"
     with closing(open_transport(settings)) as transport:
         message = digest(Operations(transport).overview(), datetime.now(UTC))
+    problems = []
     for way in ways:
-        way.send(message)
+        try:
+            way.send(message)
+        except AlertError as error:
+            problems.append(f"{way.name}: {error}")
+    if problems:
+        raise AlertError(f"{message.title}: not told: {'; '.join(problems)}")
     return f"told {', '.join(way.name for way in ways)}: {message.title}"

@@ -17,6 +17,7 @@ from saft_pipeline.dagster_runtime.names import (
     CONTINUITY_SCHEDULE,
     RUN_CONFIG,
 )
+from saft_pipeline.dagster_runtime.runs import began_of_last
 from saft_pipeline.defs.file_checks import FindingRow, table
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.loading.read import MOST_FINDINGS
@@ -79,21 +80,19 @@ def build_gaps_schedule(
     def continuity_nightly(
         context: dg.ScheduleEvaluationContext,
     ) -> dg.RunRequest | dg.SkipReason:
-        if loaded_since_looked_at(context.instance, tables):
+        if loaded_since_looked_at(context.instance, tables, check.check_key):
             return dg.RunRequest()
         return dg.SkipReason("no file was loaded since it looked last")
 
     return continuity_nightly
 
 
-def loaded_since_looked_at(instance: dg.DagsterInstance, tables: dg.AssetKey) -> bool:
-    """Whether a file came into the tables after the check's job began last and ended well."""
+def loaded_since_looked_at(
+    instance: dg.DagsterInstance, tables: dg.AssetKey, check: dg.AssetCheckKey
+) -> bool:
+    """Whether a file came into the tables after the run began that made the check last."""
     loaded = instance.get_latest_materialization_event(tables)
-    if loaded is None:
-        return False
-    ended = dg.RunsFilter(job_name=CONTINUITY_JOB, statuses=[dg.DagsterRunStatus.SUCCESS])
-    looks = instance.get_run_records(ended, limit=1)
-    return not looks or loaded.timestamp > (looks[0].start_time or 0)
+    return loaded is not None and loaded.timestamp > began_of_last(instance, check)
 
 
 def _first(report: Report) -> Iterator[tuple[str, FindingRow]]:

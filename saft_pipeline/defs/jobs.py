@@ -15,7 +15,6 @@ def build_job(load_files: dg.AssetsDefinition, *others: dg.AssetChecksDefinition
     return dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.assets(load_files) - dg.AssetSelection.checks(*others),
-        partitions_def=load_files.partitions_def,
         config=RUN_CONFIG,
         executor_def=dg.in_process_executor,
         description="Fetch, read and publish files: one partition a file, one or many files a run.",

@@ -19,7 +19,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from saft_pipeline.dagster_runtime import sensor_ticks
-from saft_pipeline.dagster_runtime.location import Location
+from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
 from saft_pipeline.dagster_runtime.names import JOB
 from saft_pipeline.store.model import STATES
 from saft_pipeline.web.services import Services
@@ -57,7 +57,7 @@ class _Figures(Collector):
         yield _waits(figures)
         for name, help_text in COUNTERS.items():
             yield Counter(f"saft_{name}", help_text, value=figures["counters"].get(name, 0))
-        yield from _runs(self._services.instance)
+        yield from _runs(self._services.instance, self._services.location)
         yield from _sensor(self._services.instance, self._services.location)
 
 
@@ -119,11 +119,12 @@ def _waits(figures: Mapping[str, Any]) -> Metric:
     return waits
 
 
-def _runs(instance: dg.DagsterInstance) -> Iterator[Metric]:
+def _runs(instance: dg.DagsterInstance, location: Location) -> Iterator[Metric]:
     runs = Gauge("saft_runs", f"Runs of {JOB} in Dagster's history, by status.", labels=["status"])
+    ours = {REPOSITORY_TAG: location.label}
     for status in dg.DagsterRunStatus:
-        count = instance.get_runs_count(dg.RunsFilter(job_name=JOB, statuses=[status]))
-        runs.add_metric([status.value.lower()], count)
+        found = dg.RunsFilter(job_name=JOB, statuses=[status], tags=ours)
+        runs.add_metric([status.value.lower()], instance.get_runs_count(found))
     yield runs
 
 

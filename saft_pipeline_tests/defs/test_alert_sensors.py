@@ -14,8 +14,9 @@ from dagster._core.events import JobFailureData
 from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, TickFailedError
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, LOCATION
 from saft_pipeline.definitions import build_defs, defs
+from saft_pipeline.defs import alert_sensors
 from saft_pipeline.defs.alert_sensors import build_alert_sensor
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.store.model import Failure, SeenFile
@@ -224,6 +225,18 @@ def test_a_run_of_another_team_is_not_told_of(
 ) -> None:
     run_of_theirs(instance, "load_files_job", "their_asset")
     assert said(tick(instance)) == "no news"
+
+
+def test_runs_of_another_team_hide_none_of_ours(
+    hook: Hook, store: Store, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alert_sensors, "_MOST_LOOKED_AT", 2)
+    ours = run_of_theirs(instance, "load_files_job", location=LOCATION)
+    for _ in range(3):
+        run_of_theirs(instance)
+    tick(instance)
+    (told,) = hook.texts
+    assert ours in told
 
 
 def test_a_run_that_can_t_be_read_keeps_no_other_from_being_told_of(

@@ -8,12 +8,14 @@ import dagster as dg
 import pytest
 
 from saft_pipeline.alerts.digest import digest
+from saft_pipeline.alerts.message import AlertError
 from saft_pipeline.dagster_runtime.names import DIGEST
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.digest_schedule import tell
 from saft_pipeline.settings import SettingsError, load
 from saft_pipeline_tests.alerts.hook_server import hook_server
-from saft_pipeline_tests.fixtures.project import Polled
+from saft_pipeline_tests.alerts.mail_server import mail_server
+from saft_pipeline_tests.fixtures.project import Polled, Project
 
 NOW = datetime(2026, 3, 2, 7, tzinfo=UTC)
 
@@ -25,6 +27,19 @@ def test_the_day_is_told_with_its_reasons(polled: Polled) -> None:
     assert text.splitlines()[0] == "saft_pipeline: 3 files in, 2 failed"
     assert "broken.xml:45:1: UnitPrice of invoice FT A/3" in text
     assert "3 files in, 2 failed" in said
+
+
+def test_a_channel_that_can_t_be_reached_keeps_no_other_from_being_told(project: Project) -> None:
+    with hook_server() as hook, mail_server(None) as box:
+        hook.status = 503
+        mail = {
+            "ALERT_SMTP_URL": f"smtp://localhost:{box.port}",
+            "ALERT_EMAIL_FROM": "saft@example.test",
+            "ALERT_EMAIL_TO": "it@example.test",
+        }
+        with pytest.raises(AlertError, match="not told: webhook: it answered 503"):
+            tell(load({**project.env, **mail, "ALERT_WEBHOOK_URL": hook.url}))
+    assert len(box.mails) == 1
 
 
 def file(path: str, days: int) -> dict[str, object]:

@@ -32,6 +32,20 @@ def test_number_that_no_file_has_is_told_with_its_series(
     assert "series FT H" in str(shown.records[0].data["found"])
 
 
+def test_a_look_of_another_team_at_their_tables_is_none_at_ours(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    ours, theirs = build_defs(key_prefix="ours"), build_defs(key_prefix="theirs")
+    schedule = ours.get_schedule_def(CONTINUITY_SCHEDULE)
+    with dg.instance_for_test() as instance:
+        made = dg.AssetMaterialization(dg.AssetKey(["ours", PUBLISHING]), partition="one")
+        instance.report_runless_asset_event(made)
+        theirs.resolve_job_def(CONTINUITY_JOB).execute_in_process(instance=instance)
+        assert isinstance(schedule(dg.build_schedule_context(instance)), dg.RunRequest)
+
+
 def test_it_is_looked_at_by_night_only_after_files_were_loaded(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

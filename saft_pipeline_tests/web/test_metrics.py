@@ -8,7 +8,9 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from saft_pipeline.dagster_runtime.names import JOB
 from saft_pipeline.store.model import STATES
+from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
 from saft_pipeline_tests.fixtures.project import Polled, Project
 from saft_pipeline_tests.web.serving import Api, serving
 
@@ -111,6 +113,12 @@ def test_ticks_and_runs_are_those_of_dagster(found: dict[str, Metric]) -> None:
     assert value(found["saft_last_day_ticks"], status="success") >= 1
     assert value(found["saft_last_tick_timestamp_seconds"], status="success") > 1_700_000_000
     assert value(found["saft_runs"], status="failure") >= 1
+
+
+def test_runs_of_another_team_are_not_counted(api: Api, project: Project) -> None:
+    before = value(metrics(api)["saft_runs"], status="failure")
+    run_of_theirs(api.services.instance, JOB)
+    assert value(metrics(api)["saft_runs"], status="failure") == before
 
 
 def test_an_empty_installation_has_all_metrics(api: Api, project: Project) -> None:
