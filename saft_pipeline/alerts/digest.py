@@ -10,6 +10,7 @@ from saft_pipeline.alerts.message import Message
 from saft_pipeline.visible import visible
 
 _DAY = timedelta(hours=24)
+_FAILED = ("failed", "unreadable", "gone")
 _SHOWN = 20
 _LONGEST = 300
 
@@ -18,31 +19,38 @@ def digest(overview: Mapping[str, Any], now: datetime) -> Message:
     """The last 24 hours, of what `Operations.overview` answers."""
     hours = [h for h in overview["hours"] if now - datetime.fromisoformat(h["hour"]) < _DAY]
     files, rows = (int(sum(h[name] for h in hours)) for name in ("files", "rows"))
-    wanting = [f for f in overview["attention"] if f["status"] != "incomplete"]
+    wanting = [f for f in overview["attention"] if f["status"] in _FAILED]
     fresh = [f for f in wanting if now - datetime.fromisoformat(f["first_seen_at"]) < _DAY]
-    title = f"saft_pipeline: {files:,} files in, {len(fresh):,} failed"
+    failed = overview["failed_last_day"]
+    title = f"saft_pipeline: {files:,} files in, {failed:,} failed"
     lines = [title, f"{rows:,} rows were loaded in the last 24 hours."]
     before = [f for f in wanting if f not in fresh]
     several = len(overview["sources"]) > 1
-    lines += _reasons("failed", fresh, several=several)
-    lines += _reasons("failed before, and still not loaded", before, several=several)
-    waiting = sum(counts.get("pending", 0) for counts in overview["sources"].values())
-    if waiting:
+    lines += _reasons("failed", failed, fresh, several=several)
+    rest = sum(_count(overview, state) for state in _FAILED) - failed
+    lines += _reasons("failed before, and still not loaded", rest, before, several=several)
+    if waiting := _count(overview, "pending"):
         lines += ["", f"{waiting:,} wait to be loaded"]
     if empty := overview["empty"]:
         lines += ["", f"{empty:,} files in all are loaded and hold no invoices"]
     return Message(title, "\n".join(lines))
 
 
-def _reasons(head: str, files: Sequence[Mapping[str, Any]], *, several: bool) -> Iterator[str]:
-    """With whose they are, where there are several sources."""
-    if not files:
+def _count(overview: Mapping[str, Any], state: str) -> int:
+    return sum(int(counts.get(state, 0)) for counts in overview["sources"].values())
+
+
+def _reasons(
+    head: str, count: int, files: Sequence[Mapping[str, Any]], *, several: bool
+) -> Iterator[str]:
+    """Of the newest of them, with whose they are, where there are several sources."""
+    if not count:
         return
-    yield from ("", f"{len(files):,} {head}:")
+    yield from ("", f"{count:,} {head}:")
     for file in files[:_SHOWN]:
         reason = file["error"] or file["status"]
         line = reason if reason.startswith(file["path"]) else f"{file['path']}: {reason}"
         owner = f"{file['source']}: " if several else ""
         yield f"• {visible(' '.join(f'{owner}{line}'.split()))[:_LONGEST]}"
-    if len(files) > _SHOWN:
-        yield f"• and {len(files) - _SHOWN:,} more: saft status --state failed"
+    if (more := count - len(files[:_SHOWN])) > 0:
+        yield f"• and {more:,} more: saft status --state failed"

@@ -13,6 +13,8 @@ from saft_pipeline.dagster_runtime.names import DIGEST
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.digest_schedule import tell
 from saft_pipeline.settings import SettingsError, load
+from saft_pipeline.store.model import Failure, SeenFile
+from saft_pipeline.store.store import Store
 from saft_pipeline_tests.alerts.hook_server import hook_server
 from saft_pipeline_tests.alerts.mail_server import mail_server
 from saft_pipeline_tests.fixtures.project import Polled, Project
@@ -51,7 +53,8 @@ def test_what_failed_before_is_told_apart() -> None:
     overview = {
         "hours": [{"hour": (NOW - timedelta(days=3)).isoformat(), "files": 9, "rows": 9}],
         "attention": [file("new.xml", 0), file("old.xml", 3)],
-        "sources": {"s": {"pending": 4}},
+        "failed_last_day": 1,
+        "sources": {"s": {"pending": 4, "failed": 2}},
         "empty": 1,
     }
     message = digest(overview, NOW)
@@ -61,10 +64,23 @@ def test_what_failed_before_is_told_apart() -> None:
     assert "4 wait to be loaded" in message.text
 
 
+def test_many_that_failed_are_counted_though_few_are_named(project: Project, store: Store) -> None:
+    seen = [SeenFile(f"{n}.xml", f"{n}.xml", None, 1, datetime.now(UTC)) for n in range(40)]
+    store.observe("s", seen, whole=False)
+    files = store.claim("claim-1", lease=timedelta(minutes=1), source="s")
+    store.fail("claim-1", [Failure(f.id, "it is broken") for f in files])
+    with hook_server() as hook:
+        tell(load({**project.env, "ALERT_WEBHOOK_URL": hook.url}))
+    (text,) = hook.texts
+    assert text.splitlines()[0] == "saft_pipeline: 0 files in, 40 failed"
+    assert text.splitlines()[-1] == "• and 20 more: saft status --state failed"
+
+
 def test_whose_a_file_is_is_told_where_there_are_several_sources() -> None:
     overview = {
         "hours": [],
         "attention": [{**file("f.xml", 0), "source": "porto"}, {**file("f.xml", 3), "source": "x"}],
+        "failed_last_day": 1,
         "sources": {"porto": {"failed": 1}, "x": {"failed": 1}},
         "empty": 0,
     }
