@@ -18,6 +18,7 @@ _COLUMNS = [
     *("company_id", "series", "first_missing", "last_missing", "missing"),
     *("previous_date", "invoice_date"),
 ]
+_MOST = 1000
 _NOTE = "A thousand of each at most. A number may be in a file that has not come yet."
 # Tables by name: heading, columns, and which of them are amounts.
 _TABLES = {
@@ -67,11 +68,11 @@ def _report(found: Mapping[str, Rows], selection: Selection) -> Report:
 
 
 def _verdict(found: Mapping[str, Rows], language: Language) -> str:
-    """What there is to look at, by table, in a sentence."""
+    """What there is to look at, by table, in a sentence; `1,000+` where the table has not all."""
     if not any(found.values()):
         return language.text("Nothing is missing, and nothing contradicts itself.")
     listed = (
-        f"{language.label(name).lower()} {language.number(len(rows))}"
+        f"{language.label(name).lower()} {language.number(len(rows))}{'+' * (len(rows) >= _MOST)}"
         for name, rows in found.items()
         if rows
     )

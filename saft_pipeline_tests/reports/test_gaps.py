@@ -48,6 +48,11 @@ def month(number: int, *papers: str) -> bytes:
     return text.encode()
 
 
+def test_more_than_are_listed_are_told_to_be_more(of: Of) -> None:
+    report = of(file_of(*(invoice(2 * number) for number in range(1, 1003))))
+    assert report.verdict == "To look at: gaps 1,000+."
+
+
 def test_a_series_that_goes_on_in_another_file_has_no_gap(of: Of) -> None:
     report = of(file_of(invoice(1)), file_of(invoice(2), invoice(3)))
     assert (report.is_well, rows(report, "gaps")) == (True, [])
