@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 from saft_pipeline.dagster_runtime import sensor_ticks
 from saft_pipeline.dagster_runtime.instance import daemons
 from saft_pipeline.dagster_runtime.names import CANNOT_POLL
 from saft_pipeline.dagster_runtime.redis_queue import BrokerError, require_answer
 from saft_pipeline.durations import format_duration
-from saft_pipeline.settings import Settings
+from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.sftp.client import connect
 from saft_pipeline.sftp.errors import PermanentSftpError, SftpError
 from saft_pipeline.web.errors import api_error
@@ -71,44 +72,50 @@ class Probe:
 
 
 class Probes:
-    """The three services of the contract."""
+    """The three services of the contract; each source has a server, and a probe, of its own."""
 
     def __init__(self, services: Services) -> None:
         since = time.time()
-        self._probes = {
-            "sftp": Probe(lambda: _sftp(services.settings), fresh=60, refused=300),
-            "supabase": Probe(lambda: _supabase(services), fresh=5, refused=5),
-            "dagster": Probe(lambda: _dagster(services, since), fresh=5, refused=5),
+        self._sources = {
+            each.source: Probe(partial(_sftp, each), fresh=60, refused=300)
+            for each in services.settings.sources
         }
+        self._supabase = Probe(lambda: _supabase(services), fresh=5, refused=5)
+        self._dagster = Probe(lambda: _dagster(services, since), fresh=5, refused=5)
 
     async def health(self) -> Health:
         """Ask all at once."""
-        answers = await asyncio.gather(*(probe.answer() for probe in self._probes.values()))
-        states = ServiceStates.model_validate(dict(zip(self._probes, answers, strict=True)))
-        well = all(answer == CONNECTED for answer in answers)
+        supabase, dagster, *sources = await asyncio.gather(
+            *(probe.answer() for probe in self._all())
+        )
+        sftp = _together(dict(zip(self._sources, sources, strict=True)))
+        well = sftp == supabase == dagster == CONNECTED
         return Health(
             status="healthy" if well else "unhealthy",
             timestamp=datetime.now(UTC).isoformat(timespec="seconds"),
-            services=states,
+            services=ServiceStates(sftp=sftp, supabase=supabase, dagster=dagster),
         )
+
+    def _all(self) -> tuple[Probe, ...]:
+        return (self._supabase, self._dagster, *self._sources.values())
 
     def close(self) -> None:
         """Let go of the threads."""
-        for probe in self._probes.values():
+        for probe in self._all():
             probe.close()
 
 
-def _sftp(settings: Settings) -> str:
+def _together(answers: Mapping[str, str]) -> str:
     """Whether every source answers; of several that do not, each with its name."""
-    problems = {}
-    for each in settings.sources:
-        try:
-            connect(each.require_sftp()).close()
-        except SftpError as error:
-            if len(settings.sources) == 1:
-                raise
-            problems[each.source] = str(error)
-    return "; ".join(f"{name}: {problem}" for name, problem in problems.items()) or CONNECTED
+    if len(answers) == 1:
+        return next(iter(answers.values()))
+    problems = (f"{name}: {said}" for name, said in answers.items() if said != CONNECTED)
+    return "; ".join(problems) or CONNECTED
+
+
+def _sftp(source: SourceSettings) -> str:
+    connect(source.require_sftp()).close()
+    return CONNECTED
 
 
 def _supabase(services: Services) -> str:

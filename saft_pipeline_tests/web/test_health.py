@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from saft_pipeline.dagster_runtime import sensor_ticks
 from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
+from saft_pipeline.sftp.model import SftpConfig
 from saft_pipeline.web import health
 from saft_pipeline.web.health import Probe
 from saft_pipeline_tests.fixtures.project import Project
@@ -74,6 +76,30 @@ def test_a_refused_login_is_not_tried_again() -> None:
 
     assert asked_twice(refuse, fresh=0) == ("refused the password",) * 2
     assert len(tries) == 1
+
+
+def test_a_login_that_one_of_several_servers_refused_is_not_tried_again(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = tmp_path / "sources.toml"
+    sources.write_text("[porto]\n[braga]\nport = 9\n")
+    asked = []
+
+    def connect(server: SftpConfig) -> SimpleNamespace:
+        asked.append(server.port)
+        if server.port == 9:
+            raise PermanentSftpError("refused the password")
+        return SimpleNamespace(close=lambda: None)
+
+    monkeypatch.setattr(health, "connect", connect)
+    services: Any = SimpleNamespace(settings=load({**project.env, "SOURCES_FILE": str(sources)}))
+    probes, now = health.Probes(services), time.monotonic
+    first = asyncio.run(probes.health()).services.sftp
+    monkeypatch.setattr(time, "monotonic", lambda: now() + 100)
+    second = asyncio.run(probes.health()).services.sftp
+    probes.close()
+    assert first == second == "braga: refused the password"
+    assert (asked.count(9), len(asked)) == (1, 3)
 
 
 def test_a_fault_that_passes_is_looked_at_again() -> None:
