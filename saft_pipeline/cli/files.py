@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,19 +52,19 @@ def ingest(
     """Load local files through the same assets, without SFTP."""
     started = time.perf_counter()
     settings = quiet(load())
-    seen = list({s.path: s for path in paths for s in _seen(path)}.values())
+    seen = {s.path: s for path in paths for s in _seen(path)}
     with uninterrupted(), gc_frozen():
         from saft_pipeline.dagster_runtime.in_process import local_runs
         from saft_pipeline.loading.sources import LOCAL
         from saft_pipeline.store.opening import open_store
 
     store = open_store(settings)
-    store.observe(LOCAL, seen, whole=False)
-    files = [store.files(source=LOCAL, path=s.path)[0] for s in seen]
+    store.observe(LOCAL, list(seen.values()), whole=False)
+    files = _in_ledger(store, seen)
     with local_runs(settings) as runs:
         runs.end_dead(store)
         _claim_and_run(settings, store, runs, files)
-    after = [store.files(source=LOCAL, path=s.path)[0] for s in seen]
+    after = _in_ledger(store, seen)
     store.close()
     _tell(after, time.perf_counter() - started, as_json=as_json)
 
@@ -78,6 +79,16 @@ def _seen(path: Path) -> list[SeenFile]:
         raise CannotRunError(f"{path}: {error}") from None
     except OSError as error:
         raise CannotRunError(f"{path}: {error.strerror}") from None
+
+
+def _in_ledger(store: Store, paths: Iterable[str]) -> list[LedgerFile]:
+    """The newest versions of local files."""
+    from saft_pipeline.loading.sources import LOCAL
+    from saft_pipeline.store.model import file_key
+
+    keys = [file_key(LOCAL, path) for path in paths]
+    found = {file.key: file for file in store.files(keys=keys)}
+    return [found[key] for key in keys]
 
 
 def _claim_and_run(settings: Settings, store: Store, runs: Any, files: list[LedgerFile]) -> None:
