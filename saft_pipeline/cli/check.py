@@ -17,10 +17,8 @@ from saft_pipeline.cli.output import ALL_WELL, COULD_NOT, FOUND, print_json, say
 from saft_pipeline.settings import Settings, SettingsError, SourceSettings, load, origins
 
 if TYPE_CHECKING:
-    from saft_pipeline.store.migrate import SchemaState
-
-if TYPE_CHECKING:
     from saft_pipeline.sftp.client import Sftp
+    from saft_pipeline.store.migrate import SchemaState
 
 _OLDEST_POSTGRES = 15
 _PATIENCE = 60.0

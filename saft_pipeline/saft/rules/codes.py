@@ -30,7 +30,6 @@ INVOICE_STATUSES = CodeList(
 SOURCE_BILLING = CodeList(dated(f"{_P302}, 4.1.4.3.5", "P I M"))
 TAX_TYPES = CodeList(dated(f"{_P302}, 4.1.4.19.15.1", "IVA IS NS"))
 VAT_CODES = CodeList(dated(f"{_P302}, 4.1.4.19.15.3", "RED INT NOR ISE OUT"))
-INDICATORS = CodeList(dated(f"{_XSD}, SpecialRegimes", "0 1"))
 PAYMENT_MECHANISMS = CodeList(
     dated(f"{_P302}, 4.1.4.20.6.1", "CC CD CH CI CO CS DE LC MB NU OU PR TB TR"),
 )
