@@ -21,14 +21,6 @@ _SHIPPING: Order = (
     *("DeliveryID", "DeliveryDate", "WarehouseID", "LocationID"),
     ("Address", _ADDRESS),
 )
-HEADER_ORDER: Order = (
-    *("AuditFileVersion", "CompanyID", "TaxRegistrationNumber", "TaxAccountingBasis"),
-    *("CompanyName", "BusinessName"),
-    ("CompanyAddress", _ADDRESS),
-    *("FiscalYear", "StartDate", "EndDate", "CurrencyCode", "DateCreated", "TaxEntity"),
-    *("ProductCompanyTaxID", "SoftwareCertificateNumber", "ProductID", "ProductVersion"),
-    *("HeaderComment", "Telephone", "Fax", "Email", "Website"),
-)
 CUSTOMER_ORDER: Order = (
     *("CustomerID", "AccountID", "CustomerTaxID", "CompanyName", "Contact"),
     ("BillingAddress", _ADDRESS),
@@ -38,16 +30,6 @@ CUSTOMER_ORDER: Order = (
 PRODUCT_ORDER: Order = (
     *("ProductType", "ProductCode", "ProductGroup", "ProductDescription", "ProductNumberCode"),
     ("CustomsDetails", ("CNCode", "UNNumber")),
-)
-SUPPLIER_ORDER: Order = (
-    *("SupplierID", "AccountID", "SupplierTaxID", "CompanyName", "Contact"),
-    ("BillingAddress", _ADDRESS),
-    ("ShipFromAddress", _ADDRESS),
-    *("Telephone", "Fax", "Email", "Website", "SelfBillingIndicator"),
-)
-TAX_TABLE_ENTRY_ORDER: Order = (
-    *("TaxType", "TaxCountryRegion", "TaxCode", "Description", "TaxExpirationDate"),
-    *("TaxPercentage", "TaxAmount"),
 )
 _PAYMENT: Order = ("PaymentMechanism", "PaymentAmount", "PaymentDate")
 _WITHHOLDING_TAX: Order = (

@@ -14,8 +14,6 @@ from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
 from saft_pipeline_tests.fixtures.project import Polled, Project
 from saft_pipeline_tests.web.serving import Api, serving
 
-UNITS = ("bytes", "seconds")
-
 
 def metrics(api: Api) -> dict[str, Metric]:
     answer = api.client.get("/metrics")
