@@ -74,7 +74,7 @@ _CUSTOMER: _Columns = (
 )
 _OTHERS = {
     "product": ("product_type", "product_code", "product_description", "product_number_code"),
-    "tax_table_entry": ("tax_type", "tax_code", "description"),
+    "tax_table_entry": ("tax_type", "tax_country_region", "tax_code", "description"),
 }
 _ELEMENTS = {
     "company_id": "CompanyID",

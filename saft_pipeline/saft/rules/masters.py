@@ -8,7 +8,7 @@ from saft_pipeline.saft.records import Customer, Extra, Invoice, Other
 from saft_pipeline.saft.rules.codes import PRODUCT_TYPES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
-from saft_pipeline.saft.rules.taxes import Key
+from saft_pipeline.saft.rules.taxes import Key, odd_codes
 from saft_pipeline.saft.seen import SeenKeys
 
 _NUMBER, _CUSTOMER = of_invoice("invoice_no customer_id")
@@ -48,11 +48,8 @@ class MasterFiles:
         if record.kind == "product":
             self._has_products = True
             yield from self._product_of(record.line, row)
-        elif record.kind == "tax_table_entry" and len(self.tax_table) < _MOST_RATES:
-            rate = row.get("tax_percentage")
-            key = (row.get("tax_type"), row.get("tax_country_region"), row.get("tax_code"))
-            if isinstance(rate, str) and not any(isinstance(part, list) for part in key):
-                self.tax_table.setdefault(key, set()).add(rate)
+        elif record.kind == "tax_table_entry":
+            yield from self._rate_of(record.line, row)
 
     def _product_of(self, line: int, row: Extra) -> Iterator[Finding]:
         code, kind = row.get("product_code"), row.get("product_type")
@@ -61,6 +58,17 @@ class MasterFiles:
                 yield finding("repeated_product", line, f"Product {each}", "once", "again")
         if isinstance(kind, str) and kind not in PRODUCT_TYPES:
             yield finding("product_type", line, f"Product {code}", "P, S, O, E or I", kind)
+
+    def _rate_of(self, line: int, row: Extra) -> Iterator[Finding]:
+        """TaxCode is any text of ten letters, digits and points here."""
+        rate = row.get("tax_percentage")
+        key = (row.get("tax_type"), row.get("tax_country_region"), row.get("tax_code"))
+        if any(isinstance(part, list) for part in key):
+            return
+        for rule, expected, found in odd_codes(*key[:2]):
+            yield finding(rule, line, f"TaxTableEntry {key[2]}", expected, found)
+        if isinstance(rate, str) and len(self.tax_table) < _MOST_RATES:
+            self.tax_table.setdefault(key, set()).add(rate)
 
     def told_once(self) -> Iterator[Finding]:
         """That the file is an extract; asked when its first document comes."""

@@ -66,9 +66,13 @@ def _day_before(day: str) -> str:
 RATES: dict[tuple[str, str], tuple[Dated, ...]] = {key: _rows(rows) for key, rows in _SINCE.items()}
 
 
-def rates_on(region: str, code: str, day: str) -> list[str]:
-    """The rate in force on a day and, before it, those that a correction may still apply.
+def rates_between(region: str, code: str, first: str, last: str) -> list[str]:
+    """The rates in force on some day from the first to the last, the newest first.
 
-    Empty where the region or code has none, or the day is before the oldest known.
+    Empty where the region or code has none, or the last day is before the oldest known.
     """
-    return [row.value for row in RATES.get((region, code), ()) if row.since <= day]
+    return [
+        row.value
+        for row in RATES.get((region, code), ())
+        if row.since <= last and (row.until is None or first <= row.until)
+    ]

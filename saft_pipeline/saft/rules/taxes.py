@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
@@ -12,9 +12,9 @@ from operator import itemgetter
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.codes import COUNTRIES, EXEMPTION_CODES, TAX_TYPES, VAT_CODES
-from saft_pipeline.saft.rules.dated import turns
+from saft_pipeline.saft.rules.dated import ALWAYS, turns
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.rates import RATES, rates_on
+from saft_pipeline.saft.rules.rates import RATES, rates_between
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 
 _NUMBER, _DATE = of_invoice("invoice_no invoice_date")
@@ -48,7 +48,7 @@ class Taxes:
     def __init__(self, table: Mapping[Key, Collection[str]], *, has_codes: bool) -> None:
         self._table = table
         self._has_codes = has_codes  # TaxExemptionCode is of 1.04
-        self._right: set[tuple[int, bool, Row]] = set()
+        self._right: set[tuple[int, int, bool, Row]] = set()
 
     def taxes(self, invoice: Invoice) -> Iterator[Finding]:
         """Codes; TaxPercentage by region, code and date; exemption reasons where it is zero."""
@@ -61,7 +61,7 @@ class Taxes:
 
     def is_right(self, row: Row, date: str | None) -> bool:
         """Whether there is nothing to say of the tax of a line, in a document of this date."""
-        key = era(row[_POINT] or date), row[_REFERENCE] is None, _tax_of(row)
+        key = era(date), era(row[_POINT] or date), row[_REFERENCE] is None, _tax_of(row)
         if key in self._right:
             return True
         if any(self._wrong(row, date)):
@@ -71,15 +71,17 @@ class Taxes:
         return True
 
     def _wrong(self, row: Row, date: str | None) -> Iterator[_Wrong]:
-        day = row[_POINT] or date
-        yield from _codes(row)
-        if rate := _rate(row, day):
+        days = sorted({day for day in (row[_POINT], date) if day is not None})
+        yield from odd_codes(row[_TYPE], row[_REGION])
+        if (tax := row[_CODE]) is not None and (expected := _expected_code(row[_TYPE], tax)):
+            yield "tax_code", expected, tax
+        if rate := _rate(row, days):
             yield "tax_rate", *rate
         else:
             yield from self._listed(row)
         yield from self._exemption(row)
         if (code := row[_REASON_CODE]) is not None:
-            yield from _exemption_code(code, day)
+            yield from _exemption_code(code, days)
 
     def _listed(self, row: Row) -> Iterator[_Wrong]:
         """Only a rate that contradicts the table is told: many leave rarer taxes out of it."""
@@ -103,14 +105,12 @@ class Taxes:
             yield "tax_exemption", expected, reason or code
 
 
-def _codes(row: Row) -> Iterator[_Wrong]:
-    kind, region, code = row[_TYPE], row[_REGION], row[_CODE]
+def odd_codes(kind: str | None, region: str | None) -> Iterator[_Wrong]:
+    """What is wrong with a TaxType and a TaxCountryRegion."""
     if kind is not None and kind not in TAX_TYPES:
         yield "tax_type", "IVA, IS or NS", kind
     if region is not None and region not in COUNTRIES:
         yield "tax_country_region", "a country's two letters, PT-AC or PT-MA", region
-    if code is not None and (expected := _expected_code(kind, code)):
-        yield "tax_code", expected, code
 
 
 def _expected_code(kind: str | None, code: str) -> str | None:
@@ -124,7 +124,7 @@ def _expected_code(kind: str | None, code: str) -> str | None:
     return None
 
 
-def _exemption_code(code: str, day: str | None) -> Iterator[_Wrong]:
+def _exemption_code(code: str, days: Sequence[str]) -> Iterator[_Wrong]:
     if not _is_exemption_code(code):
         yield "exemption_code_form", "M and two digits", code
         return
@@ -132,19 +132,24 @@ def _exemption_code(code: str, day: str | None) -> Iterator[_Wrong]:
         one = code[start : start + 3]
         if one not in EXEMPTION_CODES:
             yield "exemption_code", "a code of the tax authority's table", one
-        elif day is not None and not EXEMPTION_CODES.in_force(one, day):
+        elif days and not any(EXEMPTION_CODES.in_force(one, day) for day in days):
             row = EXEMPTION_CODES.last(one)
             ends = f" until {row.until}" if row.until else ""
-            expected = f"a code in force on {day}: {one} is so from {row.since}{ends}"
+            expected = f"a code in force on {days[-1]}: {one} is so from {row.since}{ends}"
             yield "exemption_code", expected, one
 
 
-def _rate(row: Row, day: str | None) -> tuple[str, str] | None:
-    """What is expected and found; a correction may have the rate of what it corrects."""
+def _rate(row: Row, days: Sequence[str]) -> tuple[str, str] | None:
+    """What is expected and found; a correction may have the rate of what it corrects.
+
+    The rate is that of the day on which the tax is due (CIVA art. 18 n.º 9): that of the invoice,
+    or of the supply where it was invoiced late (art. 8). Which it is the file doesn't say.
+    """
     percentage, region, code = row[_PERCENTAGE], row[_REGION], row[_CODE]
-    if row[_TYPE] != "IVA" or percentage is None or day is None:
+    if row[_TYPE] != "IVA" or percentage is None or not days:
         return None
-    known = rates_on(region or "", code or "", day)
-    if not known or Decimal(percentage) in map(Decimal, known if row[_REFERENCE] else known[:1]):
+    first = ALWAYS if row[_REFERENCE] else days[0]
+    known = rates_between(region or "", code or "", first, days[-1])
+    if not known or Decimal(percentage) in map(Decimal, known):
         return None
-    return f"{known[0]} % ({region}, {code}, {day})", f"{percentage} %"
+    return f"{known[0]} % ({region}, {code}, {days[-1]})", f"{percentage} %"

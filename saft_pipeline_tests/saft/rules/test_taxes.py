@@ -9,7 +9,7 @@ import pytest
 
 from saft_pipeline.saft.rules.codes import EXEMPTION_CODES
 from saft_pipeline.saft.rules.findings import Finding
-from saft_pipeline.saft.rules.rates import RATES, rates_on
+from saft_pipeline.saft.rules.rates import RATES, rates_between
 from saft_pipeline.saft.rules.taxes import era
 from saft_pipeline_tests.saft.documents import invoice
 from saft_pipeline_tests.saft.rules.findings_of import of, rules, taxed, totals
@@ -45,7 +45,7 @@ from saft_pipeline_tests.saft.rules.findings_of import of, rules, taxed, totals
     ],
 )
 def test_rate_in_force(region: str, code: str, day: str, rate: str) -> None:
-    assert rates_on(region, code, day)[0] == rate
+    assert rates_between(region, code, day, day) == [rate]
 
 
 def of_tax(percentage: str, code: str = "NOR", region: str = "PT", body: str = "") -> list[Finding]:
@@ -116,7 +116,7 @@ def test_each_wrong_line_is_found() -> None:
 def test_days_of_one_era_have_the_same_rates_and_exemption_codes() -> None:
     def in_force(on: str) -> tuple[list[bool], list[list[str]]]:
         codes = [EXEMPTION_CODES.in_force(row.value, on) for row in EXEMPTION_CODES.rows]
-        return codes, [rates_on(*key, on) for key in RATES]
+        return codes, [rates_between(*key, on, on) for key in RATES]
 
     first = date(1990, 1, 1)
     days = [(first + timedelta(n)).isoformat() for n in range(15_000)]
