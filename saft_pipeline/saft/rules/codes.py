@@ -41,7 +41,7 @@ EXEMPTION_CODES = CodeList(
     dated(f"{_AT}, 2012", "M01 M02 M04 M05 M06 M07 M09 M10 M11 M12 M13 M14 M15 M16 M99"),
     dated(f"{_AT}: M03 until 2022", "M03", until="2022-12-31"),
     dated(f"{_AT}: M08 until 2022, now M30 to M43", "M08", until="2022-12-31"),
-    dated(f"{_AT}: DL 165/2013, forfeit scheme", "M20", since="2014-01-01"),
+    dated(f"{_AT}: Lei 82-B/2014, flat-rate scheme of farmers", "M20", since="2014-01-01"),
     dated(f"{_AT}, 2022", "M19 M21 M25 M30 M31 M32 M33 M34 M40 M41 M42 M43", since="2022-01-01"),
     dated(
         "Lei 17/2023 and Lei 82/2023, art. 303: food basket",
@@ -80,6 +80,21 @@ COUNTRIES = CodeList(
     ),
     dated(f"{_XSD}, TaxCountryRegion", "PT-AC PT-MA"),
     dated("used by the European Union for Kosovo", "XK"),
+)
+CURRENCIES = CodeList(
+    dated(
+        "schemas 1.02_01 to 1.04_01, CurrencyCode: ISO 4217 without EUR, and some that ended",
+        "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD "
+        "BTN BWP BYN BYR BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK "
+        "DOP DZD EEK EGP ERN ETB FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR "
+        "ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL "
+        "LTL LVL LYD MAD MDL MGA MKD MMK MNT MOP MRO MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO "
+        "NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD "
+        "SHP SKK SLL SOS SRD SSP STD STN SVC SYP SZL THB TJS TMM TMT TND TOP TRY TTD TWD TZS UAH "
+        "UGX USD USN USS UYI UYU UZS VEF VES VND VUV WST XAF XAG XAU XBA XBB XBC XBD XCD XDR XFU "
+        "XOF XPD XPF XPT XSU XUA YER ZAR ZMK ZMW ZWD ZWL ZWR",
+    ),
+    dated("ISO 4217, since the schema", "SLE VED XCG ZWG"),
 )
 EU_MEMBERS = CodeList(
     dated(

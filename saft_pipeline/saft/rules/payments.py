@@ -8,24 +8,31 @@ from decimal import Decimal
 from typing import Any
 
 from saft_pipeline.saft.records import Invoice, Row
-from saft_pipeline.saft.rules.codes import PAYMENT_MECHANISMS, WITHHOLDING_TAX_TYPES
+from saft_pipeline.saft.rules.codes import (
+    CURRENCIES,
+    PAYMENT_MECHANISMS,
+    WITHHOLDING_TAX_TYPES,
+)
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.slots import of_invoice
+from saft_pipeline.saft.rules.mandatory import element
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.values import plain
 
-_NUMBER, _TYPE, _NET, _GROSS, _STATUS = of_invoice(
-    "invoice_no invoice_type net_total gross_total invoice_status"
+_NUMBER, _TYPE, _NET, _GROSS, _STATUS, _DATE = of_invoice(
+    "invoice_no invoice_type net_total gross_total invoice_status invoice_date"
 )
+(_EXEMPTION,) = of_line("tax_exemption_code")
 _PAID, _WITHHELD = of_invoice("payment_amount withholding_tax_amount")
 _CODE, _AMOUNT = of_invoice("currency_code currency_amount")
 _CENT, _HALF = Decimal("0.01"), Decimal("0.5")
-_RETAIL_LIMIT, _LIMIT = 1000, 100  # EUR: CIVA art. 40 n.º 1
+_RETAIL_LIMIT, _LIMIT = 1000, 100  # EUR: CIVA art. 40 n.º 1 a), b)
+_SMALL_FIRM, _SMALL_SINCE = "M10", "2025-03-25"  # the same, as DL 35/2025 has it
 _mechanisms = re.compile(r'"payment_mechanism":"([^"]*)"').findall
 _withheld_as = re.compile(r'"withholding_tax_type":"([^"]*)"').findall
 _negative = re.compile(r'"(\w+_amount|exchange_rate)":"(-[^"]*)"').findall
+_PAYMENT, _WITHHOLDING = '"payment":', '"withholding_tax":'
 _MECHANISM, _CURRENCY, _NEGATIVE = '"payment_mechanism":"', '"currency":', '":"-'
 _CLOSED = frozenset(f'{row.value}"' for row in PAYMENT_MECHANISMS.rows)
-_is_currency = re.compile(r"[A-Z]{3}", re.ASCII).fullmatch
 
 
 def payments(invoice: Invoice) -> Iterable[Finding]:
@@ -35,11 +42,13 @@ def payments(invoice: Invoice) -> Iterable[Finding]:
 
 def _is_usual(values: Row, extra: str) -> bool:
     """Whether there is nothing to look at, or all is paid as it should be: most often so."""
-    if values[_WITHHELD] is not None or values[_CODE] is not None or _CURRENCY in extra:
+    if values[_CODE] is not None or _CURRENCY in extra or _WITHHOLDING in extra:
         return False
     if not is_settled(values):
         return False
-    return values[_PAID] is None or (_NEGATIVE not in extra and _has_known_mechanisms(extra))
+    if values[_PAID] is None:
+        return _PAYMENT not in extra
+    return _NEGATIVE not in extra and _has_known_mechanisms(extra) and _are_payments_whole(extra)
 
 
 def is_settled(values: Row) -> bool:
@@ -58,17 +67,34 @@ def _has_known_mechanisms(extra: str) -> bool:
     return True
 
 
+def _are_payments_whole(extra: str) -> bool:
+    amounts, dates = extra.count('"payment_amount":'), extra.count('"payment_date":')
+    return amounts == dates >= extra.count(_MECHANISM)
+
+
 def _all(invoice: Invoice) -> Iterator[Finding]:
     values = invoice.values
     for name, amount in _negative(invoice.extra_json):
         said = name.title().replace("_", "")
         yield _about(invoice, "negative_amount", f"{said} of 0 or more", amount)
+    yield from _missing(invoice)
     if values[_PAID] is not None or values[_WITHHELD] is not None:
         yield from _settled(invoice)
     elif values[_TYPE] == "FR" and values[_STATUS] != "A":
         yield _about(invoice, "fr_unpaid", "a Payment", None)
     if _CURRENCY in invoice.extra_json or values[_CODE] is not None:
         yield from _currency(invoice)
+
+
+def _missing(invoice: Invoice) -> Iterator[Finding]:
+    """What a Payment or WithholdingTax lacks."""
+    for payment in _parts(_part(invoice.extra, "document_totals"), "payment"):
+        for key in ("payment_amount", "payment_date"):
+            if not payment.get(key):
+                yield _about(invoice, "mandatory", f"Payment/{element(key)}", None)
+    for withheld in _parts(invoice.extra, "withholding_tax"):
+        if not withheld.get("withholding_tax_amount"):
+            yield _about(invoice, "mandatory", "WithholdingTax/WithholdingTaxAmount", None)
 
 
 def _settled(invoice: Invoice) -> Iterator[Finding]:
@@ -79,7 +105,8 @@ def _settled(invoice: Invoice) -> Iterator[Finding]:
             expected = "a mechanism such as CC, MB, NU or TB"
             yield _about(invoice, "payment_mechanism", expected, mechanism)
     gross, net, withheld = values[_GROSS], values[_NET], values[_WITHHELD]
-    if gross is not None and (withheld is not None or gross != values[_PAID]):
+    is_open = withheld is not None or gross != values[_PAID]
+    if gross is not None and is_open and values[_STATUS] != "A":
         yield from _paid(invoice, Decimal(gross), count)
     if withheld is None:
         return
@@ -116,16 +143,21 @@ def _currency(invoice: Invoice) -> Iterator[Finding]:
     for name, value in (("CurrencyCode", code), ("CurrencyAmount", amount), ("ExchangeRate", rate)):
         if value is None:
             yield _about(invoice, "exchange_rate", name, None)
-    if code is not None and (code == "EUR" or not _is_currency(code)):
+    if code is not None and code not in CURRENCIES:
         yield _about(invoice, "currency_code", "three letters of ISO 4217, not EUR", code)
     gross = invoice.values[_GROSS]
     if amount is None or gross is None or not isinstance(rate, str):
         return
-    product = Decimal(amount) * Decimal(rate)
-    slack = _unit(amount) * Decimal(rate) + _unit(rate) * Decimal(amount) + _unit(gross)
-    if abs(abs(product) - abs(Decimal(gross))) > abs(slack) + _CENT:
-        expected = f"CurrencyAmount {amount} x {rate} = {plain(product)}"
+    if not _is_product(amount, rate, gross) and not _is_product(gross, rate, amount):
+        expected = f"CurrencyAmount {amount} x {rate} = {plain(Decimal(amount) * Decimal(rate))}"
         yield _about(invoice, "currency_amount", expected, f"GrossTotal {gross}")
+
+
+def _is_product(amount: str, rate: str, product: str) -> bool:
+    """Whether an amount times a rate is the product, up to the rounding of all three."""
+    given, times = abs(Decimal(amount)), abs(Decimal(rate))
+    slack = _unit(amount) * times + _unit(rate) * given + _unit(product) + _CENT
+    return abs(given * times - abs(Decimal(product))) <= slack
 
 
 def simplified(invoice: Invoice) -> Iterable[Finding]:
@@ -133,15 +165,27 @@ def simplified(invoice: Invoice) -> Iterable[Finding]:
     gross = invoice.values[_GROSS]
     if invoice.values[_TYPE] != "FS" or gross is None or float(gross) <= _LIMIT:
         return ()
+    if (invoice.values[_DATE] or "") >= _SMALL_SINCE and _is_of_small_firm(invoice):
+        return ()
     if Decimal(gross) > _RETAIL_LIMIT:
         return (_about(invoice, "fs_retail_limit", f"at most {_RETAIL_LIMIT}", gross),)
     return (_about(invoice, "fs_limit", f"at most {_LIMIT}, unless by a retailer", gross),)
+
+
+def _is_of_small_firm(invoice: Invoice) -> bool:
+    """Whether all its lines are exempt by CIVA art. 53: such firms have no limit."""
+    return all(row[_EXEMPTION] == _SMALL_FIRM for row in invoice.lines)
 
 
 def _unit(amount: str) -> Decimal:
     """Half of the last digit that is given after the point; a whole number is taken as exact."""
     digits = len(amount.partition(".")[2])
     return _HALF.scaleb(-digits) if digits else Decimal(0)
+
+
+def _parts(extra: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    part = extra.get(key, [])
+    return [each for each in (part if isinstance(part, list) else [part]) if isinstance(each, dict)]
 
 
 def _part(extra: dict[str, Any], key: str) -> dict[str, Any]:

@@ -194,7 +194,7 @@ _ROWS: tuple[Rule, ...] = (
          "CurrencyCode of a document is one of ISO 4217, not EUR.", _P302 + "4.1.4.20.4.1",
          _SINCE_102),
     Rule("currency_amount", "currency", "warning",
-         "CurrencyAmount times ExchangeRate is GrossTotal, up to rounding.",
+         "CurrencyAmount times ExchangeRate is GrossTotal, or the other way round, up to rounding.",
          _P302 + "4.1.4.20.4", _SINCE_102),
     Rule("fr_payment", "payments", "warning",
          "An invoice-receipt (FR) is paid: its payments are GrossTotal less withholding tax.",
@@ -208,7 +208,8 @@ _ROWS: tuple[Rule, ...] = (
     Rule("withholding_half", "payments", "info", "Withholding tax is at most half of NetTotal.",
          "CIRS art. 101; CIRC art. 94"),
     Rule("fs_retail_limit", "simplified_invoices", "warning",
-         "A simplified invoice (FS) is of at most 1,000 EUR.", "CIVA art. 40 n.º 1 a)",
+         "A simplified invoice (FS) is of at most 1,000 EUR, but for firms exempt by CIVA art. 53 "
+         "(M10) since 2025-03-25.", "CIVA art. 40 n.º 1 a), c); DL 35/2025",
          days=("2013-01-01", _LAST_DAY)),
     Rule("fs_limit", "simplified_invoices", "info",
          "A simplified invoice (FS) of more than 100 EUR is one of a retailer to a consumer.",
