@@ -28,6 +28,7 @@ _SIGNED_NAMES = (
     *("Quantity", "UnitPrice", "TaxBase", "DebitAmount", "CreditAmount", "TaxPercentage"),
     *("TaxAmount", "SettlementAmount"),
 )
+_SIDES = ("line_side", "line_other_side")
 _near = itemgetter(_CREDIT, _DEBIT, _PERCENTAGE, _QUANTITY, _PRICE, _SETTLEMENT, _TAX_BASE)
 NEAR = 0.005
 _NINE_DIGITS = 1e8  # from here on an amount may be a taxpayer's number
@@ -182,10 +183,11 @@ def _side(invoice: Invoice, net: Decimal) -> Iterator[Finding]:
 
 def _line(invoice: Invoice, row: Row) -> Iterator[Finding]:
     given = [v for v in (row[_DEBIT], row[_CREDIT]) if v is not None]
-    # 1.00 has both, one of them zero.
-    if len(given) != 1 and not (len(given) == 2 and any(float(v) == 0 for v in given)):
-        expected = "one of DebitAmount and CreditAmount"
-        yield _of_line(invoice, row, "line_side", expected, " and ".join(given) or None)
+    if len(given) != 1:
+        # 1.00 has both, one of them zero.
+        is_zero = len(given) == 2 and any(float(v) == 0 for v in given)
+        rule, expected = _SIDES[is_zero], "one of DebitAmount and CreditAmount"
+        yield _of_line(invoice, row, rule, expected, " and ".join(given) or None)
     for slot, name in zip(_SIGNED, _SIGNED_NAMES, strict=True):
         if (row[slot] or "").startswith("-"):
             yield _of_line(invoice, row, "negative_amount", f"{name} of 0 or more", row[slot])
@@ -194,7 +196,7 @@ def _line(invoice: Invoice, row: Row) -> Iterator[Finding]:
         if any(v is not None and Decimal(v) for v in (row[_PRICE], *given)):
             expected = "no price and no amount beside a TaxBase"
             yield _of_line(invoice, row, "tax_base", expected, f"{row[_PRICE]} and {amount}")
-    elif product := _other_product(row, amount):
+    elif given and (product := _other_product(row, amount)):
         yield _of_line(invoice, row, "quantity_price", product, amount)
     for value in (amount, row[_PRICE], row[_QUANTITY]):
         if value is not None and (odd := _odd(value)):

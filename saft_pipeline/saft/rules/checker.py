@@ -197,13 +197,13 @@ class Checker:
             self._findings.forget("mandatory_master")
         for found in self._masters.told_once():
             self._add(found)
-        certificate = self._header.extra.get("software_certificate_number", "0")
+        certificate = str(self._header.extra.get("software_certificate_number", "0"))
         self._regimes = Regimes(self._version)
         signatures = self._signatures(self._header) if self._signatures else None
         self._glance = Glance(
             self._version,
             mandatory.of_documents(self._version, is_extract=is_extract),
-            Identifiers(has_atcud=is_104, certified=certificate != "0"),
+            Identifiers(has_atcud=is_104, certified=bool(certificate.strip("0"))),
             Documents(self._header),
             self._regimes,
             self._masters,

@@ -12,7 +12,6 @@ from saft_pipeline.saft.sections import DECLARED_TAGS, SECTION_KINDS
 _HALF = Decimal("0.5")
 _SECTIONS = {kind.key: tag for tag, kind in SECTION_KINDS.items()}
 _ELEMENTS = {key: tag for tag, key in DECLARED_TAGS.items()}
-_OF_INVOICES = ("number_of_entries", "total_debit", "total_credit")
 
 
 def control_totals(totals: Totals) -> Iterator[Finding]:
@@ -21,20 +20,16 @@ def control_totals(totals: Totals) -> Iterator[Finding]:
         "sales_invoices": (totals.declared._asdict(), totals.computed._asdict()),
         **{name: (s["declared"], s["computed"]) for name, s in totals.sections.items()},
     }
-    for section, (declared, computed) in sections.items():
-        line = totals.section_lines.get(section)
-        for name, given in declared.items():
-            expected = computed.get(name)
-            if given is None or expected is None:
-                continue
-            if abs(Decimal(given) - Decimal(expected)) > _HALF.scaleb(-_digits(str(given))):
-                about = f"{_SECTIONS[section]}/{_ELEMENTS[name]}"
+    for section, line in totals.section_lines.items():
+        declared, computed = sections[section]
+        tag = _SECTIONS[section]
+        for name, expected in computed.items():
+            given = declared.get(name)
+            if given is None:
+                yield finding("mandatory", line, tag, _ELEMENTS[name], None)
+            elif abs(Decimal(given) - Decimal(expected)) > _HALF.scaleb(-_digits(str(given))):
+                about = f"{tag}/{_ELEMENTS[name]}"
                 yield finding("control_totals", line, about, str(expected), str(given))
-    if totals.invoices:
-        for name in _OF_INVOICES:
-            if getattr(totals.declared, name) is None:
-                line = totals.section_lines.get("sales_invoices")
-                yield finding("mandatory", line, "SalesInvoices", _ELEMENTS[name], None)
 
 
 def _digits(amount: str) -> int:

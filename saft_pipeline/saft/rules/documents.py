@@ -49,7 +49,8 @@ class Documents:
             yield _about(invoice, "cancelled_reason", "a Reason of the cancellation", None)
         if entered is None:
             return
-        if changed is not None and changed[:_SECONDS] < entered[:_SECONDS]:
+        is_other = changed is not None and changed[:_SECONDS] != entered[:_SECONDS]
+        if changed is not None and is_other and is_before(changed, entered):
             expected = f"{entered}, when it was entered, or later"
             yield _about(invoice, "status_date", expected, changed)
         if date is not None and date > entered:
@@ -73,6 +74,11 @@ class Documents:
             yield _about(invoice, "period", expected, date)
         if self._by_calendar and period is not None and int(period) != int(date[5:7]):
             yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
+
+
+def is_before(time: str, other: str) -> bool:
+    """Whether the clock showed a time before another: of UTC (Z) beside local time not told."""
+    return time < other and time.endswith("Z") == other.endswith("Z")
 
 
 def are_times_right(values: Row) -> bool:

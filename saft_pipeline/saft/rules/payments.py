@@ -26,7 +26,7 @@ _PAID, _WITHHELD = of_invoice("payment_amount withholding_tax_amount")
 _CODE, _AMOUNT = of_invoice("currency_code currency_amount")
 _CENT, _HALF = Decimal("0.01"), Decimal("0.5")
 _RETAIL_LIMIT, _LIMIT = 1000, 100  # EUR: CIVA art. 40 n.º 1 a), b)
-_SMALL_FIRM, _SMALL_SINCE = "M10", "2025-03-25"  # the same, as DL 35/2025 has it
+_SMALL_FIRM, _SMALL_SINCE = "M10", "2025-03-25"  # the same article, by DL 35/2025
 _mechanisms = re.compile(r'"payment_mechanism":"([^"]*)"').findall
 _withheld_as = re.compile(r'"withholding_tax_type":"([^"]*)"').findall
 _negative = re.compile(r'"(\w+_amount|exchange_rate)":"(-[^"]*)"').findall
@@ -148,16 +148,11 @@ def _currency(invoice: Invoice) -> Iterator[Finding]:
     gross = invoice.values[_GROSS]
     if amount is None or gross is None or not isinstance(rate, str):
         return
-    if not _is_product(amount, rate, gross) and not _is_product(gross, rate, amount):
-        expected = f"CurrencyAmount {amount} x {rate} = {plain(Decimal(amount) * Decimal(rate))}"
+    product = Decimal(amount) * Decimal(rate)
+    slack = _unit(amount) * Decimal(rate) + _unit(rate) * Decimal(amount) + _unit(gross)
+    if abs(abs(product) - abs(Decimal(gross))) > abs(slack) + _CENT:
+        expected = f"CurrencyAmount {amount} x {rate} = {plain(product)}"
         yield _about(invoice, "currency_amount", expected, f"GrossTotal {gross}")
-
-
-def _is_product(amount: str, rate: str, product: str) -> bool:
-    """Whether an amount times a rate is the product, up to the rounding of all three."""
-    given, times = abs(Decimal(amount)), abs(Decimal(rate))
-    slack = _unit(amount) * times + _unit(rate) * given + _unit(product) + _CENT
-    return abs(given * times - abs(Decimal(product))) <= slack
 
 
 def simplified(invoice: Invoice) -> Iterable[Finding]:

@@ -47,22 +47,27 @@ class Regimes:
 
     def _is_whole(self, extra_json: str) -> bool:
         """Whether all is there that `_missing` would look for."""
-        if self._version < "1.02":
+        if self._version < "1.01":
             return True
-        has_sources = extra_json.count(_SOURCE) > 1
-        return has_sources and (self._version == "1.02" or extra_json.count('_indicator":') > 2)
+        count = extra_json.count('_indicator":')
+        if self._version < "1.02":
+            return count > 0
+        return extra_json.count(_SOURCE) > 1 and count > (0 if self._version == "1.02" else 2)
 
     def _missing(self, extra: Extra) -> Iterator[str]:
-        if not extra.get("source_id"):
-            yield "SourceID"
-        if not _part(extra, "document_status").get("source_id"):
-            yield "DocumentStatus/SourceID"
+        if self._version >= "1.02":
+            if not extra.get("source_id"):
+                yield "SourceID"
+            if not _part(extra, "document_status").get("source_id"):
+                yield "DocumentStatus/SourceID"
         regimes = _part(extra, "special_regimes")
-        if self._version >= "1.03":
-            if regimes:
-                yield from (element(key) for key in _INDICATORS if not regimes.get(key))
-            else:
-                yield "SpecialRegimes"
+        if self._version < "1.03":
+            if not (extra.get("self_billing_indicator") or regimes):
+                yield "SelfBillingIndicator"
+        elif regimes:
+            yield from (element(key) for key in _INDICATORS if not regimes.get(key))
+        else:
+            yield "SpecialRegimes"
 
     def finish(self) -> Iterator[Finding]:
         """How many documents owe their VAT only when they are paid."""

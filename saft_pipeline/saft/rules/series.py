@@ -12,13 +12,16 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 from saft_pipeline.saft.records import Invoice, Row
+from saft_pipeline.saft.rules.documents import is_before
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number, value_of
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.seen import Run, SeenKeys
 
 _NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_control")
-_DATE, _TYPE, _ENTERED = of_invoice("invoice_date invoice_type system_entry_date")
+_DATE, _TYPE, _ENTERED, _BILLING = of_invoice(
+    "invoice_date invoice_type system_entry_date source_billing"
+)
 _REFERENCE = of_line("reference")[0]
 _MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
 _FEW_SIGNATURES = 1 << 16  # 5 MB
@@ -228,9 +231,10 @@ def _key(control: str | None) -> int:
 
 def _in_time(before: Row, invoice: Invoice) -> Iterator[Finding]:
     """CIVA article 36: numbers follow the order of dates."""
-    for slot in (_DATE, _ENTERED):
+    is_copied = invoice.values[_BILLING] == "M"  # dated by its first support, in whatever order
+    for slot in (_ENTERED,) if is_copied else (_DATE, _ENTERED):
         earlier, now = before[slot], invoice.values[slot]
-        if now is not None and earlier is not None and now < earlier:
+        if now is not None and earlier is not None and is_before(now, earlier):
             expected = f"{earlier} or later, as {before[_NUMBER]} has"
             number = invoice.values[_NUMBER]
             yield finding("series_order", invoice.line, number, expected, now)

@@ -1,6 +1,6 @@
 """Taxpayer numbers: of the company, of Portuguese customers, and of those of other countries.
 
-999999990 stands for a consumer without a number.
+999999990 stands for a consumer without a number, of whatever country.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer
 
 _ID, _NIF, _COUNTRY = of_customer("customer_id customer_tax_id country")
-_DIGITS = 9
+_DIGITS, _CONSUMER = 9, "999999990"
 _UNKNOWN = frozenset((None, "Desconhecido", "desconhecido", "DESCONHECIDO"))
 _PORTUGAL = frozenset(("PT", "pt", "PRT", "Portugal", "PORTUGAL"))
 
@@ -45,7 +45,7 @@ def company(header: Header) -> Iterator[Finding]:
 def customer(record: Customer) -> Iterator[Finding]:
     """The number of a customer, by the country of its address."""
     number, country = record.values[_NIF], record.values[_COUNTRY]
-    if not number:
+    if not number or number == _CONSUMER:
         return
     if country in _PORTUGAL or (
         country in _UNKNOWN and len(number) == _DIGITS and number.isdecimal()

@@ -280,7 +280,12 @@ def test_an_indicator_that_stands_twice_is_counted_in_each_document() -> None:
 
 
 # Of these rules only ask whether they are there: that is part of how a document is built.
-ASKED_FOR = frozenset(("document_status", "document_totals", "source_id", "special_regimes"))
+ASKED_FOR = frozenset(
+    (
+        *("document_status", "document_totals", "payment", "payment_date", "source_id"),
+        "special_regimes",
+    )
+)
 
 
 def test_rules_name_no_element_that_their_first_looks_do_not_know_of() -> None:
