@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
@@ -64,6 +66,7 @@ class _Beginning:
         self._begun, self._reader, self._then = begun, reader, then
         self._is_alone = is_alone
         self._is_over = self._is_dropped = False
+        self._end: Future[None] = Future()
         # A server that gives nothing must not keep the process from its end.
         self._thread = Thread(target=self._go, name="ahead", daemon=True)
         begun.end = self._thread.join
@@ -83,8 +86,7 @@ class _Beginning:
     def drop(self) -> None:
         """Nobody wants it any more."""
         self._is_over = self._is_dropped = True
-        if not self._thread.is_alive():
-            self._begun.loader.close()
+        self._end.add_done_callback(lambda _: self._begun.loader.close())
 
     def _go(self) -> None:
         try:
@@ -93,8 +95,7 @@ class _Beginning:
                 self._read(_LOOK_EVERY)
         except Exception as error:  # the run itself meets it, and tells of it by file
             _log.info("the next run is not begun ahead any further: %s", error)
-        if self._is_dropped:
-            self._begun.loader.close()
+        self._end.set_result(None)
 
     def _fetch(self) -> None:
         begun, room = self._begun, GROUP_BYTES
@@ -161,11 +162,13 @@ class Ahead:
         if beginning is None:
             self.drop()
             return None
-        begun = beginning.take()
-        if begun and begun.loader.renew() == len(begun.files):
-            begun.loader.run_id = run_id
-            return begun
-        beginning.drop()
+        with ExitStack() as ends:
+            ends.callback(beginning.drop)
+            begun = beginning.take()
+            if begun and begun.loader.renew() == len(begun.files):
+                begun.loader.run_id = run_id
+                ends.pop_all()
+                return begun
         return None
 
     def drop(self) -> None:

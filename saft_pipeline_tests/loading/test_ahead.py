@@ -19,6 +19,7 @@ from saft_pipeline.loading.servers import quirks_of
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Sftp
 from saft_pipeline.sftp.errors import LoginRefusedError, SftpError, TooManyConnectionsError
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, poll_once
@@ -251,6 +252,26 @@ def test_what_another_has_taken_meanwhile_is_not_gone_on_with(
     store.release(claim.owner)
     store.claim("another", lease=load().lease, ids=[claim.files[0].id])
     assert ahead.take(claim.owner, "next") is None
+
+
+def test_what_was_begun_keeps_nothing_open_if_the_ledger_can_not_be_asked_whose_it_is(
+    two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader, claim = two_runs()
+
+    def fail(_: Loader) -> int:
+        raise StoreError("the database is gone")
+
+    ahead = Ahead(loader._reader)
+    following = loader.next(claim.owner)
+    ahead.begin({claim.owner: claim.files}, following)
+    (thread,) = threads_of(ahead)
+    thread.join(30)
+    monkeypatch.setattr(Loader, "renew", fail)
+    with pytest.raises(StoreError, match="the database is gone"):
+        ahead.take(claim.owner, "next")
+    assert following
+    assert following._sources == {}
 
 
 def test_a_run_goes_on_with_what_was_begun_while_a_group_of_it_is_under_way(
