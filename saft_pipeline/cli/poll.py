@@ -61,8 +61,9 @@ def poll(
     with _begun(settings) as opening:
         with uninterrupted(), gc_frozen(), _giving_way():
             from saft_pipeline.dagster_runtime.in_process import local_runs
-        store = opening.result()
+        # Not after the round: what is wrong with Dagster need not wait for servers.
         with local_runs(settings) as runs, _cancelled(runs):
+            store = opening.result()
             done = _poll(settings, store, runs, drain=drain)
     store.close()
     done.seconds = round(time.perf_counter() - started, 3)
@@ -86,7 +87,7 @@ def _begun(settings: Settings) -> Iterator[Future[Store]]:
 
     Whatever ends the block early, the files of runs that never began are the next poll's.
     """
-    from saft_pipeline.loading.ahead import begin_ahead
+    from saft_pipeline.loading.ahead import begin_ahead, shared_ahead
     from saft_pipeline.loading.rounds import rounds_of
     from saft_pipeline.store.opening import shared_store
 
@@ -114,6 +115,7 @@ def _begun(settings: Settings) -> Iterator[Future[Store]]:
         yield opening
     except BaseException:
         rounds.give_back()
+        shared_ahead(settings).abort()
         raise
 
 
@@ -196,12 +198,13 @@ def _say_what_stays(settings: Settings, store: Store) -> None:
 
 @contextmanager
 def _cancelled(runs: LocalRuns) -> Iterator[None]:
-    """Whatever ends the block early, runs that never began are cancelled."""
+    """Whatever ends the block early, runs that never began are cancelled, if that can be noted."""
     try:
         yield
     except BaseException:
-        for run in runs.waiting:
-            runs.instance.report_run_canceled(run, "saft poll was stopped before it began")
+        with suppress(Exception):
+            for run in runs.waiting:
+                runs.instance.report_run_canceled(run, "saft poll was stopped before it began")
         runs.waiting.clear()
         raise
 

@@ -41,6 +41,9 @@ from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
 from saft_pipeline.settings import Settings, in_use
 from saft_pipeline.store.store import Store
 
+# What it says of a connection that a signal came amid the close of; who ends knows it.
+_SILENT = logging.NullHandler()
+
 
 class TickFailedError(Exception):
     """The sensor raised; the message is its own, the tick in the history has the whole error."""
@@ -158,6 +161,7 @@ def local_runs(settings: Settings) -> Iterator[LocalRuns]:
             "class": "DefaultRunCoordinator",
         },
     }
+    logging.getLogger("sqlalchemy.pool").addHandler(_SILENT)
     # Dagster keeps the job that it made last in a process, with the settings that it had then.
     ReconstructableJob.get_definition.cache_clear()
     ReconstructableJob.get_repository_definition.cache_clear()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,11 +22,13 @@ from saft_pipeline.loading.file_load import GROUP_BYTES, Arrived, Group, groups
 from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.reader_process import SMALL_FILE, FileReader
 from saft_pipeline.settings import Settings
+from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 
 _log = logging.getLogger(__name__)
 _LOOK_EVERY = 0.1  # seconds, whether it is the run's turn
+_END_SECONDS = 2.0  # for what lies on disk to be removed
 
 
 @dataclass
@@ -66,7 +68,7 @@ class _Beginning:
         self._begun, self._reader, self._then = begun, reader, then
         self._is_alone = is_alone
         self._is_over = self._is_dropped = False
-        self._end: Future[None] = Future()
+        self.end: Future[None] = Future()
         # A server that gives nothing must not keep the process from its end.
         self._thread = Thread(target=self._go, name="ahead", daemon=True)
         begun.end = self._thread.join
@@ -86,7 +88,7 @@ class _Beginning:
     def drop(self) -> None:
         """Nobody wants it any more."""
         self._is_over = self._is_dropped = True
-        self._end.add_done_callback(lambda _: self._begun.loader.close())
+        self.end.add_done_callback(lambda _: self._begun.loader.close())
 
     def _go(self) -> None:
         try:
@@ -95,7 +97,7 @@ class _Beginning:
                 self._read(_LOOK_EVERY)
         except Exception as error:  # the run itself meets it, and tells of it by file
             _log.info("the next run is not begun ahead any further: %s", error)
-        self._end.set_result(None)
+        self.end.set_result(None)
 
     def _fetch(self) -> None:
         begun, room = self._begun, GROUP_BYTES
@@ -177,6 +179,15 @@ class Ahead:
             for beginning in self._begun.values():
                 beginning.drop()
             self._begun.clear()
+
+    def abort(self) -> None:
+        """The same at once: what is on its way is given up, for no run comes any more."""
+        with self._guard:
+            ends = [beginning.end for beginning in self._begun.values()]
+            self.drop()
+        OPEN_CONNECTIONS.abort()
+        self._reader.abort()
+        wait(ends, _END_SECONDS)
 
 
 @cache

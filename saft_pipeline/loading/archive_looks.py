@@ -22,6 +22,7 @@ from saft_pipeline.loading.archives import (
     Zip,
     is_zip,
 )
+from saft_pipeline.loading.spill import spill_folder
 from saft_pipeline.settings import SourceSettings
 from saft_pipeline.sftp.client import (
     Fetched,
@@ -81,8 +82,7 @@ def _look_into(
     zips: Sequence[RemoteFile], source: SourceSettings, sftp: Sftp, index: _Index, due: float
 ) -> Iterator[ListingProblem]:
     """Fetch zips for their members; those that could not be had in time are problems."""
-    spill = source.home / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
+    spill = spill_folder(source.home)
     waiting = {file.path: file for file in zips}
     for result in sftp.fetch(source.sftp_remote_dir, zips, spill, within=_left(due)):
         file = waiting.pop(result.file.path)

@@ -21,6 +21,7 @@ from saft_pipeline.loading.read import FileToRead, Reading, RejectedState, Rejec
 from saft_pipeline.loading.reader_process import FileReader, is_small
 from saft_pipeline.loading.sftp_source import count_traffic, racy_from
 from saft_pipeline.loading.sources import LOCAL, Source, source_of
+from saft_pipeline.loading.spill import spill_folder
 from saft_pipeline.loading.unpacking import Arrival
 from saft_pipeline.saft.rules.checks import blocked
 from saft_pipeline.settings import Settings
@@ -91,8 +92,7 @@ class Loader:
 
     def fetch(self, files: Sequence[LedgerFile]) -> Arrived:
         """The bytes of a group's files, or why they could not be had. Raises SourceError."""
-        spill = self._settings.home / "spill"
-        spill.mkdir(parents=True, exist_ok=True)
+        spill = spill_folder(self._settings.home)
         loads = {file.id: Load(file) for file in files}
         self._open.update((id(load), load) for load in loads.values())
         began = time.time()

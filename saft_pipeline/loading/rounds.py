@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
@@ -20,6 +21,7 @@ from saft_pipeline.loading.poll import Poll, tell
 from saft_pipeline.loading.sftp_source import count_traffic
 from saft_pipeline.loading.taking import Turn, take
 from saft_pipeline.settings import Settings, SourceSettings
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import STATES, Backlog, LedgerFile
 from saft_pipeline.store.owners import is_left
 from saft_pipeline.store.store import Store
@@ -158,7 +160,7 @@ class Rounds:
             early.set_exception(error)
         with self._taking:
             self._early = None if self._is_stopped else early
-        return None if early.exception() else early.result()
+        return None if self._early is None or early.exception() else early.result()
 
     def go(
         self,
@@ -222,9 +224,10 @@ class Rounds:
     def give_back(self) -> None:
         """What the newest round claimed and no run has loaded is the next poll's.
 
-        One that is under way, in another thread, claims nothing any more.
+        One that is under way, in another thread, claims nothing any more. Where the ledger is gone
+        the claims end with this process.
         """
-        with self._taking:
+        with self._taking, suppress(StoreError):
             self._is_stopped, self._early = True, None
             for owner in self._claimed:
                 assert self._store is not None

@@ -19,7 +19,7 @@ from saft_pipeline.retries import tries
 from saft_pipeline.saft.fields import LINE_FIELDS
 from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
 from saft_pipeline.store.spool import NULL, Spool
-from saft_pipeline.store.transport import RETRY, Arguments
+from saft_pipeline.store.transport import RETRY, Arguments, Outage
 
 _T = TypeVar("_T")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -101,6 +101,7 @@ class PostgresTransport:
         self._url = url
         self._guard = threading.Lock()
         self._idle: list[Connection] = []
+        self._outage = Outage()
         self.calls = 0
 
     def call(self, function: str, arguments: Arguments) -> Any:
@@ -124,7 +125,7 @@ class PostgresTransport:
         return self._tried(work)
 
     def _tried(self, work: Callable[[Connection], _T]) -> _T:
-        for attempt in tries(TransientStoreError, **RETRY):
+        for attempt in tries(self._outage.may_pass, **RETRY):
             with attempt:
                 return self._once(work)
         raise AssertionError("stamina raises after its last attempt")
@@ -132,11 +133,13 @@ class PostgresTransport:
     def _once(self, work: Callable[[Connection], _T]) -> _T:
         connection = self._taken()
         try:
-            return work(connection)
+            done = work(connection)
         except psycopg.Error as error:
             raise store_error(error) from None
         finally:
             self._give_back(connection)
+        self._outage.is_over()
+        return done
 
     def _taken(self) -> Connection:
         with self._guard:
@@ -144,7 +147,11 @@ class PostgresTransport:
             while self._idle:
                 if not (found := self._idle.pop()).closed:
                     return found
-        return connect_postgres(self._url)
+        try:
+            return connect_postgres(self._url)
+        except TransientStoreError:
+            self._outage.goes_on()
+            raise
 
     def _give_back(self, connection: Connection) -> None:
         """Keep it for the next call, unless it was lost or interrupted in the middle."""

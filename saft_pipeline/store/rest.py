@@ -18,7 +18,7 @@ from saft_pipeline.store import schema
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.rest_errors import ADDRESS, APPLY, DIRECT, KEY, raise_for_error
 from saft_pipeline.store.spool import Spool, in_batches
-from saft_pipeline.store.transport import RETRY, Arguments
+from saft_pipeline.store.transport import RETRY, Arguments, Outage
 
 if TYPE_CHECKING:
     from supabase import Client
@@ -65,6 +65,7 @@ class RestTransport:
         self._url = url
         self._key = key
         self._guard = threading.Lock()
+        self._outage = Outage()
         self.calls = 0
 
     @cached_property
@@ -85,7 +86,7 @@ class RestTransport:
 
     def call(self, function: str, arguments: Arguments) -> Any:
         """See Transport."""
-        for attempt in tries(TransientStoreError, **RETRY):
+        for attempt in tries(self._outage.may_pass, **RETRY):
             with attempt:
                 return self._once(function, arguments)
         raise AssertionError("stamina raises after its last attempt")
@@ -96,14 +97,17 @@ class RestTransport:
         with self._guard:
             self.calls += 1
         try:
-            return self._client.rpc(function, dict(arguments)).execute().data
+            data = self._client.rpc(function, dict(arguments)).execute().data
         except httpx.RequestError as error:
+            self._outage.goes_on()
             kind = type(error).__name__
             asked = "; is the project paused, or SUPABASE_URL mistyped?"
             unknown = asked if isinstance(error, httpx.ConnectError) else ""
             raise TransientStoreError(
                 f"{self._url} gave no answer ({kind}: {error}){unknown}"
             ) from None
+        self._outage.is_over()
+        return data
 
     def publish(
         self, arguments: Arguments, spools: Sequence[Spool], rows_a_write: Mapping[str, int]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
+from saft_pipeline.loading import looks
 from saft_pipeline.loading.ahead import Ahead, Begun
-from saft_pipeline.sftp.client import Listing, Sftp
+from saft_pipeline.sftp.client import Listing, RemoteFiles, Sftp
 from saft_pipeline.sftp.errors import FileStays, PermanentSftpError
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
@@ -21,6 +26,7 @@ from saft_pipeline_tests.fixtures.project import (
     poll_once,
 )
 from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.loading.test_servers import wait_for
 
 
 def drop(project: Project, count: int) -> None:
@@ -276,9 +282,73 @@ def test_what_was_claimed_while_dagster_was_imported_is_given_back(
     project: Project, saft: Command, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
+        wait_for(lambda: store.counts() == {"running": 2})
         raise KeyboardInterrupt
 
     monkeypatch.setattr("saft_pipeline.dagster_runtime.in_process.local_runs", fail)
     drop(project, 2)
     assert saft("poll").status == 130
     assert store.counts() == {"pending": 2}
+
+
+def test_what_is_wrong_with_dagster_is_told_before_a_server_answers(
+    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, answered = threading.Event(), []
+
+    def hang(*_: object) -> Listing:
+        held.wait(30)
+        answered.append(True)
+        return Listing(RemoteFiles(), [])
+
+    monkeypatch.setattr(looks, "look", hang)
+    monkeypatch.setenv("DAGSTER_LOCATION", "none.such")
+    done = saft("poll")
+    told_first = not answered
+    held.set()
+    for thread in threading.enumerate():
+        if thread.name == "first round":
+            thread.join(60)
+    assert (done.status, told_first) == (2, True)
+    assert "none.such" in done.err
+
+
+def test_what_ends_a_poll_is_told_where_the_history_is_gone(
+    project: Project, saft: Command, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ConnectionError
+
+    def stop(_: LocalRuns) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalRuns, "run_waiting", stop)
+    monkeypatch.setattr("dagster.DagsterInstance.report_run_canceled", fail)
+    drop(project, 1)
+    assert saft("poll").status == 130
+    assert store.counts() == {"pending": 1}
+
+
+# As if the signal came just then.
+_AMID_A_CLOSE = """
+import os, signal
+from sqlalchemy.engine.default import DefaultDialect
+from saft_pipeline.cli import main
+
+close = DefaultDialect.do_close
+
+def interrupted(*given):
+    close(*given)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+DefaultDialect.do_close = interrupted
+main()
+"""
+
+
+def test_a_signal_amid_the_close_of_a_connection_leaves_no_traceback(project: Project) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _AMID_A_CLOSE, "poll"],
+        env={**os.environ, **project.env}, capture_output=True, text=True, check=False, timeout=100,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (130, "")

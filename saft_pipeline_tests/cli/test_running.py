@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -28,3 +30,23 @@ def test_behind_the_block_signals_are_handled_as_before() -> None:
     with uninterrupted():
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+_AMID_THE_IMPORTS = """
+import signal, sys
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupts())
+from saft_pipeline.cli import main
+main()
+"""
+
+
+def test_an_interrupt_while_the_commands_are_imported_leaves_no_traceback() -> None:
+    command = [sys.executable, "-c", _AMID_THE_IMPORTS, "status"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, "")

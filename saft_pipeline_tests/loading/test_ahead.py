@@ -16,9 +16,11 @@ from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.poll import Claim
 from saft_pipeline.loading.reader_process import SMALL_FILE, FileReader
 from saft_pipeline.loading.servers import quirks_of
+from saft_pipeline.loading.spill import spill_folder
 from saft_pipeline.settings import load
 from saft_pipeline.sftp.client import Sftp
 from saft_pipeline.sftp.errors import LoginRefusedError, SftpError, TooManyConnectionsError
+from saft_pipeline.sftp.pieces import IN_MEMORY
 from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
@@ -144,6 +146,24 @@ def test_what_is_dropped_keeps_nothing_open(two_runs: Claims) -> None:
     thread.join(30)
     assert following
     assert (following._sources, ahead.take(claim.owner, "next")) == ({}, None)
+
+
+def test_what_is_aborted_is_read_no_further_and_leaves_nothing(
+    project: Project, two_runs: Claims, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saft_pipeline.loading.reader_process.FILES_WORTH_IT", 1)
+    loader, claim = two_runs(b"<a>" + bytes(2 * IN_MEMORY))
+    ahead = Ahead(loader._reader)
+    following = loader.next(claim.owner)
+    ahead.begin({claim.owner: claim.files[::-1]}, following)
+    wait_for(lambda: bool(ahead._begun[claim.owner]._begun.read))
+    process = loader._reader._process
+    assert process
+    ahead.abort()
+    assert process._process.wait(30) is not None
+    assert following
+    assert following._sources == {}
+    assert list(spill_folder(project.settings.home).iterdir()) == []
 
 
 def test_what_is_dropped_while_it_is_fetched_is_not_read(

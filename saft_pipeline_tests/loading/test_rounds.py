@@ -17,6 +17,7 @@ from saft_pipeline.loading.looks import Looks
 from saft_pipeline.loading.rounds import Round, Rounds
 from saft_pipeline.settings import Settings, SourceSettings
 from saft_pipeline.sftp.model import Listing, RemoteFile, RemoteFiles
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.store import Store
 
 FOUND = Listing(RemoteFiles([RemoteFile(b"f.xml", 10, 1_750_000_000)]), [])
@@ -120,6 +121,31 @@ def test_who_asks_meets_the_error_of_a_round_that_was_gone_early(
     with pytest.raises(SourceError, match="the folder is gone"):
         go(rounds, store, settings)
     assert servers.asked == ["a"]
+
+
+def test_what_can_not_be_given_back_hides_no_error(
+    store: Store, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, settings = Rounds(), settings_of("a")
+    assert go(rounds, store, settings).claims
+
+    def fail(_: str) -> int:
+        raise StoreError("the database is gone")
+
+    monkeypatch.setattr(store, "release", fail)
+    rounds.give_back()
+    assert store.counts() == {"running": 1}
+
+
+def test_a_round_that_is_stopped_before_it_is_over_begins_nothing(
+    store: Store, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, settings = Rounds(), settings_of("a")
+    monkeypatch.setattr(
+        "saft_pipeline.loading.rounds.count_traffic", lambda *_, **__: rounds.give_back()
+    )
+    assert rounds.go_early(settings, store) is None
+    assert store.counts() == {"pending": 1}
 
 
 def test_no_round_is_gone_early_while_files_are_with_runs(store: Store, servers: Servers) -> None:

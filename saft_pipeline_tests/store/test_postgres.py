@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,7 +16,9 @@ from psycopg import conninfo
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.postgres import PostgresTransport, connect_postgres, store_error
 from saft_pipeline.store.store import Store
+from saft_pipeline.store.transport import RETRY
 from saft_pipeline_tests.embedded_postgres.homes import eventually
+from saft_pipeline_tests.fixtures.sshd import free_port
 from saft_pipeline_tests.store.building import File, at, invoice, load
 from saft_pipeline_tests.store.looking import halves, rows, value
 from saft_pipeline_tests.store.pooler import PGBOUNCER, transaction_pooler
@@ -79,6 +82,29 @@ def test_a_server_that_is_not_there_may_come() -> None:
     ):
         transport.call("saft_counts", {})
     assert "secret" not in str(raised.value)
+
+
+def test_an_outage_is_waited_for_once_by_all_calls_until_one_goes_through(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RETRY, "timeout", 0.3)
+    transport = PostgresTransport(closed := f"postgresql://u@127.0.0.1:{free_port()}/db")
+
+    def tries() -> int:
+        before = transport.calls
+        with pytest.raises(TransientStoreError, match="refused"):
+            transport.call("saft_counts", {})
+        return transport.calls - before
+
+    with stamina.set_testing(testing=True, attempts=3):
+        first = tries()
+        time.sleep(0.4)
+        assert (first, tries(), tries()) == (3, 1, 1)
+        transport._url = url
+        assert transport.call("saft_counts", {}) == {}
+        transport.close()
+        transport._url = closed
+        assert tries() == 3
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -19,6 +20,7 @@ from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import Failure, FetchedContent
 from saft_pipeline.store.rest import RestTransport, open_rest
 from saft_pipeline.store.store import Store
+from saft_pipeline.store.transport import RETRY
 from saft_pipeline_tests.fixtures.postgrest import PUBLISHABLE_KEY, SECRET_KEY, Postgrest
 from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.store.building import (
@@ -263,6 +265,19 @@ def test_no_answer_at_all_is_told_as_passing_with_the_address(url: str) -> None:
         pytest.raises(TransientStoreError, match=r"http://127\.0\.0\.1:1 gave no answer"),
     ):
         transport.call("saft_counts", {})
+
+
+def test_an_outage_is_waited_for_once_by_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(RETRY, "timeout", 0.3)
+    transport = RestTransport("http://127.0.0.1:1", SECRET_KEY)
+    calls = []
+    with stamina.set_testing(testing=True, attempts=3):
+        for _ in range(3):
+            with pytest.raises(TransientStoreError, match="gave no answer"):
+                transport.call("saft_counts", {})
+            calls.append(transport.calls)
+            time.sleep(0.4)
+    assert calls == [3, 4, 5]
 
 
 @pytest.mark.usefixtures("large")
