@@ -128,6 +128,23 @@ def test_the_same_invoices_in_other_bytes_change_no_invoice(store: Store, url: s
     assert value(url, "select updated_at from companies") == before["companies"][0][-1]
 
 
+def test_numbers_that_only_another_company_has_are_new(store: Store, url: str) -> None:
+    load(store, FILE)
+    theirs = tuple(invoice(f"FT 1/{n}", n, company_id="500000000") for n in (1, 2))
+    (outcome,) = load(store, File("b.xml", theirs, (), at(2), "500000000"))
+    assert outcome.written == {"invoices": 2, "invoice_lines": 3}
+    assert value(url, "select count(*) from invoices") == 4
+
+
+def test_one_known_number_among_new_ones_is_found(store: Store, url: str) -> None:
+    load(store, FILE)
+    again = (invoice("FT 1/3"), invoice("FT 1/2", 2, "7.00"), invoice("FT 1/4"))
+    (outcome,) = load(store, replace(FILE, path="b.xml", invoices=again, modified_at=at(2)))
+    assert outcome.written == {"invoices": 3, "invoice_lines": 4}
+    assert lines_of(url, "FT 1/2") == [(1, "7.00"), (2, "7.00")]
+    assert linked(url, "b.xml") == {"FT 1/2", "FT 1/3", "FT 1/4"}
+
+
 def test_a_corrected_file_leaves_exactly_its_own_lines(store: Store, url: str) -> None:
     load(store, replace(FILE, invoices=(invoice("FT 1/1", 3), invoice("FT 1/2"))))
     fewer = (invoice("FT 1/1", 1, "7.00"), invoice("FT 1/2"))

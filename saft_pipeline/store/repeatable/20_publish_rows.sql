@@ -115,6 +115,21 @@ as $$
         'other_file', jsonb_build_object('invoice_date', their_date, 'hash', their_hash))
 $$;
 
+-- Whether any invoice of this staged file is in the tables already.
+create or replace function saft.holds_known_invoices(file bigint) returns boolean
+language plpgsql set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+begin
+    return exists (
+        select from saft.staging_invoices s
+        cross join lateral (
+            select from public.invoices x
+            where x.company_id = s.company_id and x.invoice_no = s.invoice_no
+            limit 1
+        ) old
+        where s.ledger_id = file);
+end $$;
+
 -- Which row each staged invoice is, and whether its values go there: the later InvoiceStatusDate,
 -- then cancelled over not, then the bytes first seen later. Each of its steps may take work_mem: in
 -- little of it a file of any size is sorted on disk, in no more time.
@@ -122,6 +137,16 @@ create or replace function saft.match_invoices(ids bigint[]) returns void
 language plpgsql set search_path = '' set work_mem = '8MB' set plan_cache_mode = force_custom_plan
 as $$
 begin
+    if cardinality(ids) = 1 and not saft.holds_known_invoices(ids[1]) then
+        -- Most large files: nothing to compare with, nor to sort for it.
+        insert into saft.staging_links (
+            ledger_id, seq, invoice_id, content_hash, line_count, is_new, wins)
+        select s.ledger_id, s.seq, nextval('public.invoices_id_seq'), s.content_hash, s.line_count,
+            true, true
+        from saft.staging_invoices s
+        where s.ledger_id = ids[1];
+        return;
+    end if;
     with staged as (
         -- Of those that bear one number in the group, `place` 1 comes last in that order.
         select i.ledger_id, i.seq, i.content_hash, i.company_id, i.invoice_no, i.invoice_date,
