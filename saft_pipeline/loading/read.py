@@ -6,19 +6,22 @@ Nothing here knows of the ledger, the store or Dagster, so that another process 
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from saft_pipeline.artifacts.local import Artifacts, ArtifactWriter
+from saft_pipeline.artifacts.local import Artifacts, ArtifactWriter, LocalArtifacts
 from saft_pipeline.artifacts.packs import Pack
 from saft_pipeline.saft.errors import IncompleteError, SaftError
 from saft_pipeline.saft.fields import INVOICE_FIELDS
 from saft_pipeline.saft.ndjson import to_json
-from saft_pipeline.saft.parallel import ReadApart, parts
+from saft_pipeline.saft.parallel import ReadApart, parts, pays_for_processes
 from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.records import Header, Invoice, Record, Row, Totals
 from saft_pipeline.saft.rules.checker import Checker, Examined
@@ -27,6 +30,8 @@ from saft_pipeline.sftp.model import Fetched
 from saft_pipeline.store.spool import FileRows
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from saft_pipeline.saft.rules.signatures import Open
 
 _log = logging.getLogger(__name__)
@@ -115,8 +120,8 @@ def read_file(job: FileToRead, artifacts: Artifacts | Pack) -> Reading:
     started = time.perf_counter()
     reading = Reading(FileRows(job.ledger_id))
     try:
-        keep_raw(job.fetched, artifacts)
-        _read_records(job, artifacts, reading)
+        with _raw_kept(job.fetched, artifacts):
+            _read_records(job, artifacts, reading)
     except IncompleteError as error:
         reading.rejection = Rejection(str(error), "incomplete")
     except SaftError as error:
@@ -129,6 +134,42 @@ def read_file(job: FileToRead, artifacts: Artifacts | Pack) -> Reading:
         reading.rejection = Rejection(reason, "failed")
     reading.seconds = time.perf_counter() - started
     return reading
+
+
+@contextmanager
+def _raw_kept(fetched: Fetched, artifacts: Artifacts | Pack) -> Iterator[None]:
+    """Keep a file's bytes as they came, those of a large one beside the block."""
+    # Who sends them elsewhere has threads for it, which don't come along.
+    if not (isinstance(artifacts, LocalArtifacts) and pays_for_processes(fetched.file.size)):
+        keep_raw(fetched, artifacts)
+        yield
+        return
+    from multiprocessing import get_context  # costs more than a small file takes
+
+    beside = get_context("fork").Process(target=_keep_beside, args=(fetched, artifacts))
+    beside.start()
+    try:
+        yield
+    except Exception:
+        _finish_keeping(beside, fetched, artifacts)
+        raise
+    except BaseException:  # nobody waits for it
+        beside.terminate()
+        raise
+    _finish_keeping(beside, fetched, artifacts)
+
+
+def _keep_beside(fetched: Fetched, artifacts: Artifacts) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(19)  # it takes what others leave
+    with suppress(OSError):  # it shows again where it can be told
+        keep_raw(fetched, artifacts)
+
+
+def _finish_keeping(beside: BaseProcess, fetched: Fetched, artifacts: Artifacts) -> None:
+    """What it couldn't do is done, or fails, here."""
+    beside.join()
+    keep_raw(fetched, artifacts)
 
 
 def keep_raw(fetched: Fetched, artifacts: Artifacts | Pack) -> None:

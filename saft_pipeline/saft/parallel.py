@@ -63,7 +63,7 @@ def parts(document: Document, make: Make) -> Iterator[Iterable[Record] | ReadApa
 
     Raises SaftError as the document does.
     """  # fmt: skip
-    if document.size < BYTES_WORTH_IT or not has_processors():
+    if not pays_for_processes(document.size):
         yield document
         return
     with document.placed():
@@ -87,6 +87,11 @@ def _taken(document: Document, records: Iterable[Record], readers: _Readers) -> 
         except RepeatedError:
             readers.are_done = True
             yield from islice(document.exactly(), readers.given, None)
+
+
+def pays_for_processes(size: int) -> bool:
+    """Whether a file of so many bytes is read by more processes than this one."""
+    return size >= BYTES_WORTH_IT and has_processors()
 
 
 def has_processors() -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import os
 import random
+import signal
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -39,6 +43,8 @@ def job(content: bytes, keys: dict[str, bytes] | None = None) -> FileToRead:
 def outcome(reading: Reading, artifacts: LocalArtifacts, sha256: str) -> dict[str, object]:
     findings = reading.findings
     parsed = artifacts.place("parsed", sha256)
+    with artifacts.open("raw", sha256) as kept:
+        raw = kept.read()
     return {
         "header": reading.header,
         "totals": reading.totals,
@@ -49,6 +55,7 @@ def outcome(reading: Reading, artifacts: LocalArtifacts, sha256: str) -> dict[st
         "findings": findings and (findings.kept, findings.counts),
         "unverified": reading.unverified,
         "rows": {t: b"".join(spool.staged()) for t, spool in reading.rows.spools.items()},
+        "raw": raw,
         "parsed": gzip.decompress(parsed.read_bytes()) if parsed.exists() else None,
     }
 
@@ -130,6 +137,48 @@ def test_rows_of_a_file_that_spill_keep_their_places(
     )
     assert there == here
     assert apart > 600
+
+
+class _Dies(LocalArtifacts):
+    """Every other process than this one is killed amid its bytes."""
+
+    _here = os.getpid()
+
+    def keep_raw(self, sha256: str, source: BinaryIO) -> None:
+        if os.getpid() != self._here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().keep_raw(sha256, source)
+
+
+class _Full(LocalArtifacts):
+    """Its disk has no room for bytes."""
+
+    def keep_raw(self, sha256: str, source: BinaryIO) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+CONTENT = document(MASTERS, sales(*(invoice(f"FT A/{n}") for n in range(60)))).encode()
+
+
+def test_bytes_that_another_process_did_not_keep_are_kept_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "BYTES_WORTH_IT", 0)
+    artifacts, wanted = _Dies(tmp_path), job(CONTENT)
+    assert read_file(wanted, artifacts).rejection is None
+    with artifacts.open("raw", wanted.fetched.sha256) as kept:
+        assert kept.read() == CONTENT
+
+
+@pytest.mark.parametrize("content", [CONTENT, CONTENT[:-9]], ids=["whole", "cut"])
+def test_file_whose_bytes_could_not_be_kept_is_tried_again(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "BYTES_WORTH_IT", 0)
+    rejection = read_file(job(content), _Full(tmp_path)).rejection
+    assert rejection
+    assert rejection.transient
+    assert "No space left" in rejection.reason
 
 
 @pytest.mark.parametrize("at", [0, 29, 59])

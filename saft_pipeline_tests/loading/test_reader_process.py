@@ -194,3 +194,4 @@ def test_a_file_that_is_aborted_is_read_by_nobody(apart: FileReader, tmp_path: P
         reading.result()
     process.wait()
     assert list((tmp_path / "apart" / "parsed").rglob("*.*")) == []
+    assert list((tmp_path / "apart" / "raw").rglob("*.part")) == []
