@@ -5,6 +5,10 @@ from __future__ import annotations
 # SQLSTATE classes and codes of faults that may pass (PostgreSQL, Appendix A).
 _TRANSIENT_CLASSES = ("08", "53", "57P", "58")
 _TRANSIENT = frozenset({"40001", "40P01", "55P03", "57014", "25006", "XX000"})
+_NO_RIGHT = "42501"
+OTHER_LOGIN = (
+    "log in as the owner of the tables, or as a role with all rights on them and bypassrls"
+)
 
 
 class StoreError(Exception):
@@ -18,5 +22,7 @@ class TransientStoreError(StoreError):
 def error_of(code: str, said: str, detail: str | None = None) -> StoreError:
     """The fault of that SQLSTATE in the store's words."""
     text = f"the database says: {said} ({code})" + (f"; {detail}" if detail else "")
+    if code == _NO_RIGHT:
+        text += f"; {OTHER_LOGIN}"
     transient = code.startswith(_TRANSIENT_CLASSES) or code in _TRANSIENT
     return (TransientStoreError if transient else StoreError)(text)

@@ -11,7 +11,7 @@ from psycopg import sql as statements
 
 from saft_pipeline.store import schema
 from saft_pipeline.store.catalog import catalog
-from saft_pipeline.store.errors import StoreError
+from saft_pipeline.store.errors import OTHER_LOGIN, StoreError
 from saft_pipeline.store.postgres import Connection, connect_postgres, store_error
 from saft_pipeline.store.schema import Migration
 
@@ -146,7 +146,7 @@ def _apply(connection: Connection) -> list[str]:
 
 def state(connection: Connection) -> SchemaState:
     """How the database differs from this program's schema; raises StoreError as `migrate` does."""
-    applied = _applied(connection)
+    applied, is_made = _found(connection)
     known = schema.migrations()
     if (newest := max(applied, default="")) > known[-1].version:
         raise StoreError(
@@ -156,8 +156,26 @@ def state(connection: Connection) -> SchemaState:
     return SchemaState(
         missing=tuple(m for m in known if m.version not in applied),
         edited=tuple(m.name for m in known if applied.get(m.version) not in (None, m.checksum)),
-        is_stale=not _is_made(connection),
+        is_stale=not is_made,
     )
+
+
+def _found(connection: Connection) -> tuple[dict[str, str | None], bool]:
+    """What was applied, and whether functions and views are this program's."""
+    try:
+        applied = _applied(connection)
+        if applied:
+            _require_rows(connection)
+        return applied, _is_made(connection)
+    except psycopg.Error as error:
+        raise store_error(error) from None
+
+
+def _require_rows(connection: Connection) -> None:
+    """Raise StoreError for a login that finds the tables empty, whatever they hold."""
+    hidden = "select current_user where row_security_active('public.invoices')"
+    if row := connection.execute(hidden).fetchone():
+        raise StoreError(f"row level security hides all rows from {row[0]}: {OTHER_LOGIN}")
 
 
 def lacking(connection: Connection) -> list[str]:
@@ -192,7 +210,6 @@ def _applied(connection: Connection) -> dict[str, str | None]:
 
 
 def _is_made(connection: Connection) -> bool:
-    """Whether functions and views are this program's."""
     query = """
         select count(*) from pg_catalog.pg_proc
         where oid = to_regprocedure('saft.repeatable_checksum()') and position(%s in prosrc) > 0"""

@@ -5,6 +5,8 @@ The lints are those of Supabase's linter (splinter) that can apply here, by thei
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import psycopg
@@ -12,12 +14,14 @@ import pytest
 from psycopg import sql
 
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
-from saft_pipeline.store.migrate import migrate
+from saft_pipeline.store import migrate
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.postgres import PostgresTransport
+from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.postgrest.roles import create_roles
 from saft_pipeline_tests.store.building import LEASE, SOURCE, File, customer, invoice, load, observe
-from saft_pipeline_tests.store.looking import rows, value
+from saft_pipeline_tests.store.looking import execute, rows, value
 
 # What projects that were created before 2026 give to everybody by themselves.
 _EVERYBODY = "to anon, authenticated, service_role"
@@ -37,7 +41,7 @@ def project(postgres_server: EmbeddedPostgres, request: pytest.FixtureRequest) -
     with psycopg.connect(url) as connection:
         if request.param == "open by default":
             connection.execute(_WIDE_OPEN.encode())
-    migrate(url)
+    migrate.migrate(url)
     return url
 
 
@@ -109,7 +113,7 @@ def test_the_public_has_no_right_to_anything(project: str, role: str) -> None:
 
 
 def test_service_role_can_do_all_that_the_program_does(project: str) -> None:
-    store = Store(PostgresTransport(f"{project}&options={quote('-c role=service_role')}"), _batch)
+    store = Store(PostgresTransport(_as("service_role", project)), _batch)
     file = File("a.xml", (invoice("FT 1/1"),), (customer(),))
     assert load(store, file)[0].status == "loaded"
     observe(store, File("b.xml"))
@@ -119,6 +123,48 @@ def test_service_role_can_do_all_that_the_program_does(project: str) -> None:
     assert len(store.rows("invoice_lines", [store.files(path="a.xml")[0].key])[1]) == 1
     assert len(store.company_totals()) == 1
     store.close()
+
+
+def test_service_role_looks_across_files(project: str) -> None:
+    url = _as("service_role", project)
+    migrate.ready(url, upgrade=False)
+    transport = PostgresTransport(url)
+    load(Store(transport, _batch), File("gap.xml", (invoice("FT G/1"), invoice("FT G/3"))))
+    reports = Reports(transport)
+    for found in (reports.continuity(), reports.gaps(None, None, None)):
+        assert [gap["first_missing"] for gap in found["gaps"] if gap["series"] == "FT G"] == [2]
+    transport.close()
+
+
+def test_a_login_that_row_level_security_hides_all_rows_from_is_refused(project: str) -> None:
+    """It would find nothing missing in tables that it takes for empty."""
+    with _role(project, "granted") as url, pytest.raises(StoreError, match="hides all rows from"):
+        migrate.ready(url, upgrade=False)
+
+
+def test_a_login_without_rights_is_told_which_it_needs(project: str) -> None:
+    with _role(project, "") as url, pytest.raises(StoreError, match=r"\(42501\); log in as"):
+        migrate.ready(url, upgrade=False)
+
+
+@contextmanager
+def _role(project: str, granted: str) -> Iterator[str]:
+    """A role with all rights on what is in the schemas, if it is to have them."""
+    name = f"other_{granted}"
+    execute(project, f"create role {name}")
+    try:
+        if granted:
+            execute(project, f"grant usage on schema saft, public to {name}")
+            for kind in ("tables", "functions"):
+                execute(project, f"grant all on all {kind} in schema saft, public to {name}")
+        yield _as(name, project)
+    finally:
+        execute(project, f"drop owned by {name}")
+        execute(project, f"drop role {name}")
+
+
+def _as(role: str, url: str) -> str:
+    return f"{url}&options={quote(f'-c role={role}')}"
 
 
 def _batch(_table: str) -> int:
@@ -149,7 +195,7 @@ def test_row_level_security_hides_all_rows_from_other_roles(project: str) -> Non
 def test_the_api_is_told_to_look_at_the_schema_again(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as listener:
         listener.execute("listen pgrst")
-        migrate(database_url)
+        migrate.migrate(database_url)
         told = {notice.payload for notice in listener.notifies(timeout=10, stop_after=1)}
     assert told == {"reload schema"}
 
