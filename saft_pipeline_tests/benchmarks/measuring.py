@@ -130,9 +130,11 @@ class _Memory:
 def children(pid: int) -> set[int]:
     """The processes that any of a process's threads started, or that were handed to it."""
     found: set[int] = set()
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            found.update(map(int, path.read_text().split()))
+    with suppress(OSError):  # it has just ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):
+                text = (task / "children").read_text()
+                found.update(map(int, text.split()))
     return found
 
 
