@@ -45,9 +45,8 @@ What has no public way is here, with what breaks when it changes and the test th
   deleting nothing | test_retention |
 | `dagster_postgres.*`, `ASSET_KEY_INDEX_COLS` | storage | a pooled engine, batched
   inserts | no instance opens | test_storage |
-| `SqlEventLogStorage._event_to_row`, `_init_db`, `idx_event_type` | storage | short events; rows of
-  files are in one index less |
-  history grows by a sixth | test_compact_json, test_storage |
+| `SqlEventLogStorage._event_to_row`, `_init_db`, the names of its indexes | storage | short events;
+  less and smaller indexes | history grows by a third | test_compact_json, test_storage |
 | `dagster_celery.*` | celery_launcher | runs on several machines | workers do not start |
   test_celery_launcher |
 | `_grpc.server.DagsterApiServer`, its `_mp_ctx` | forked_runs | how a run's process begins | each

@@ -43,11 +43,14 @@ class Step:
     step_key: str
 
     def entry(self, kind: DagsterEventType, data: Any, timestamp: float) -> EventLogEntry:
-        """An event of the step as Dagster passes it around; the job is named in it once."""
+        """An event of the step as Dagster passes it around; job and step are named in it once.
+
+        The page reads all events that are of a step twice for a step's times, which are in none of
+        these.
+        """
         event = DagsterEvent(
             event_type_value=kind.value,
             job_name=self.job_name,
-            step_key=self.step_key,
             event_specific_data=data,
         )
         return EventLogEntry(  # type: ignore[no-untyped-call]

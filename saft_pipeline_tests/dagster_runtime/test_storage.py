@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -192,7 +194,7 @@ def test_the_events_of_a_run_are_in_the_log_that_batches(polled: Polled) -> None
     assert isinstance(polled.runs.instance.event_log_storage, BatchedEventLog)
 
 
-OF_TYPE = "select id from event_logs where dagster_event_type = %s order by id desc limit 1"
+OF_TYPE = "select id from event_logs where dagster_event_type = %(kind)s order by id desc limit 1"
 
 
 @pytest.mark.parametrize(
@@ -200,13 +202,99 @@ OF_TYPE = "select id from event_logs where dagster_event_type = %s order by id d
     [("PIPELINE_FAILURE", "idx_event_type"), ("ASSET_MATERIALIZATION", "event_logs_pkey")],
 )
 def test_what_happens_once_a_run_is_found_by_its_kind_and_what_each_file_says_is_not(
-    polled: Polled, kind: str, index: str
+    ours: Kept, kind: str, index: str
 ) -> None:
-    storage: Any = polled.runs.instance.event_log_storage
-    with storage.index_transaction() as connection:
+    assert f"using {index}" in planned(ours, OF_TYPE, {"kind": kind})
+
+
+def planned(kept: Kept, statement: str, parameters: Any) -> str:
+    """How the server would answer if it had so many rows that indexes paid."""
+    with kept.storage.index_transaction() as connection:
         connection.exec_driver_sql("set local enable_seqscan = off")
-        plan = connection.exec_driver_sql(f"explain {OF_TYPE}", (kind,))
-        assert f"using {index}" in " ".join(line for (line,) in plan)
+        connection.exec_driver_sql("set local random_page_cost = 1")
+        plan = connection.exec_driver_sql(f"explain {statement}", parameters)
+        return "\n".join(line for (line,) in plan)
+
+
+FOR_ASSET = dg.AssetRecordsFilter(INVOICES)
+FOR_PARTITION = dg.AssetRecordsFilter(INVOICES, asset_partitions=["p~0-1"])
+HASH = dg.AssetCheckKey(INVOICES, "hash")
+ASKED: dict[str, tuple[str, Callable[[PostgresEventLogStorage], object]]] = {
+    "the newest of an asset": (
+        "idx_events_by_asset",
+        lambda storage: storage.fetch_materializations(FOR_ASSET, limit=5),
+    ),
+    "all partitions of an asset": (
+        "idx_events_by_asset",
+        lambda storage: storage.get_materialized_partitions(INVOICES),
+    ),
+    "the newest of a partition": (
+        "idx_events_by_asset_partition",
+        lambda storage: storage.fetch_materializations(FOR_PARTITION, limit=1),
+    ),
+    "the newest of some partitions": (
+        "idx_events_by_asset_partition",
+        lambda storage: storage.get_latest_storage_id_by_partition(
+            INVOICES, MATERIALIZED, {"p~0-1"}
+        ),
+    ),
+    "a run": (
+        "idx_events_by_run_id",
+        lambda storage: storage.get_records_for_run(STEP.run_id, limit=5),
+    ),
+    "a step of a run": (
+        "idx_events_by_run_id",
+        lambda storage: storage.get_step_stats_for_run(STEP.run_id, [STEP.step_key]),
+    ),
+    "the newest of a check": (
+        "idx_asset_check_executions_unique",
+        lambda storage: storage.get_latest_asset_check_execution_by_key([HASH]),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres_server: EmbeddedPostgres) -> Kept:
+    """Our tables with runs of which one made what is asked for, and the server knows of it."""
+    url = postgres_server.url("events_of_many")
+    storage = BatchedEventLog(as_dagster_wants_it(url))
+    for number in range(20):
+        step = Step(f"{number}{STEP.run_id[1:]}", STEP.job_name, STEP.step_key)
+        assets = ("companies",) if number else ("companies", "invoices")
+        of = [(asset, f"p~{number}-{file}") for asset in assets for file in range(200)]
+        events = [FileEvent(MATERIALIZED, (asset,), key, {}, 1.5) for asset, key in of]
+        storage.store_file_events(events, step, Serializer(step))
+    with psycopg.connect(url) as connection:
+        connection.execute("analyze")
+    return Kept(storage, url)
+
+
+@pytest.mark.parametrize(("index", "ask"), ASKED.values(), ids=ASKED)
+def test_what_pages_ask_for_is_found_by_an_index(
+    crowded: Kept, index: str, ask: Callable[[PostgresEventLogStorage], object]
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def executed(_connection: object, _cursor: object, said: str, values: Any, *_: object) -> None:
+        asked.append((said, values))
+
+    database_event.listen(crowded.storage._engine, "before_cursor_execute", executed)
+    ask(crowded.storage)
+    database_event.remove(crowded.storage._engine, "before_cursor_execute", executed)
+    (plan,) = (
+        planned(crowded, *each) for each in asked if re.search("FROM .*(logs|exec)", each[0])
+    )
+    assert re.search(rf"{index}\b", plan), plan
+
+
+def test_rows_are_in_no_index_that_nothing_needs(ours: Kept) -> None:
+    query = "select indexname from pg_indexes where tablename = any(%s)"
+    with psycopg.connect(ours.url) as connection:
+        found = {
+            n for (n,) in connection.execute(query, [["event_logs", "asset_check_executions"]])
+        }
+    primary = {"event_logs_pkey", "asset_check_executions_pkey"}
+    assert found == primary | {"idx_event_type", *(index for index, _ in ASKED.values())}
 
 
 PLANS = [meant.entry(STEP) for meant in MEANT * 50]
