@@ -23,7 +23,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from saft_pipeline import settings
-from saft_pipeline.dagster_runtime.compact_json import compact
+from saft_pipeline.dagster_runtime.compact_json import compact, compact_alike
 from saft_pipeline.dagster_runtime.environment import undo_dotenv
 from saft_pipeline.dagster_runtime.event_json import (
     CHECKED,
@@ -223,7 +223,7 @@ class BatchedEventLog(PostgresEventLogStorage):
         keys = [said.asset_key.to_string() if said.asset_key else None for _, said in known]
         columns = {
             "run_id": [event.run_id for event in events],
-            "event": [compact(serialize_value(event)) for event in events],
+            "event": [compact_alike(serialize_value(event)) for event in events],
             "dagster_event_type": [PLANNED.value] * len(events),
             "timestamp": [_naive_utc(event.timestamp) for event in events],
             "step_key": [said.step_key for _, said in known],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import dagster as dg
 import pytest
@@ -14,7 +14,7 @@ from dagster._core.events import (
 )
 from dagster._core.events.log import EventLogEntry
 from dagster._core.execution.plan.objects import StepFailureData
-from dagster._serdes import deserialize_value, serialize_value
+from dagster._serdes import deserialize_value, serialize_value, whitelist_for_serdes
 from dagster_shared.error import SerializableErrorInfo
 from hypothesis import given
 from hypothesis import strategies as st
@@ -146,3 +146,24 @@ def test_all_that_a_run_says_is_stored_short(polled: Polled, column: str) -> Non
         stored = [text for (text,) in connection.exec_driver_sql(query)]
     short = [compact(serialize_value(deserialize_value(text))) for text in stored]
     assert [json.loads(text) for text in stored] == [json.loads(text) for text in short]
+
+
+@whitelist_for_serdes
+class Figure(NamedTuple("_Figure", [("value", dg.MetadataValue[Any])])):
+    """Something that Dagster might have one day: what it reads of a text depends on the text."""
+
+    def __new__(cls, value: dg.MetadataValue[Any] | str) -> Figure:
+        """A bare text is a number if it looks like one."""
+        if isinstance(value, str):
+            number = value.isdigit()
+            value = dg.MetadataValue.int(int(value)) if number else dg.MetadataValue.text(value)
+        return super().__new__(cls, value)
+
+
+def test_a_value_that_is_read_unlike_the_first_of_its_kind_is_stored_as_it_was() -> None:
+    shorter = []
+    for word in ("ten", "10"):
+        text = serialize_value(Figure(dg.MetadataValue.text(word)))
+        assert serialize_value(deserialize_value(compact(text))) == text
+        shorter.append(len(compact(text)) < len(text))
+    assert shorter == [True, False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -64,6 +65,15 @@ def test_every_event_is_of_the_step_that_loads(polled: Polled) -> None:
     events = polled.runs.instance.all_logs(polled.run.run_id, of_type=KINDS)
     of_events = {(e.step_key, e.dagster_event.job_name) for e in events if e.dagster_event}
     assert of_events == {("load_files", JOB)}
+
+
+def test_a_steps_times_are_read_without_the_events_of_its_files(polled: Polled) -> None:
+    """The page asks for them each time that it shows a run."""
+    storage: Any = polled.runs.instance.event_log_storage
+    query = f"select dagster_event_type from event_logs where run_id = '{polled.run.run_id}'"
+    with storage.index_connection() as connection:
+        found = connection.exec_driver_sql(f"{query} and step_key is not null")
+        assert {kind for (kind,) in found}.isdisjoint(kind.value for kind in KINDS)
 
 
 def test_files_of_a_run_have_times_that_the_page_tells_apart(polled: Polled) -> None:
