@@ -24,7 +24,7 @@ from saft_pipeline.cli.output import (
 )
 from saft_pipeline.cli.parse import write_ndjson
 from saft_pipeline.cli.running import uninterrupted
-from saft_pipeline.dagster_runtime.garbage import gc_frozen
+from saft_pipeline.dagster_runtime.garbage import gc_frozen, hand_back_freed_memory
 from saft_pipeline.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def ingest(
 ) -> None:
     """Load local files through the same assets, without SFTP."""
     started = time.perf_counter()
+    hand_back_freed_memory()
     settings = quiet(load())
     seen = {s.path: s for path in paths for s in _seen(path)}
     with uninterrupted(), gc_frozen():

@@ -18,7 +18,7 @@ import typer
 
 from saft_pipeline.cli.output import CannotRunError, file_line, finish, progress, quiet, say
 from saft_pipeline.cli.running import uninterrupted
-from saft_pipeline.dagster_runtime.garbage import gc_frozen
+from saft_pipeline.dagster_runtime.garbage import gc_frozen, hand_back_freed_memory
 from saft_pipeline.dagster_runtime.home import start_history
 from saft_pipeline.settings import Settings, load
 
@@ -54,6 +54,7 @@ def poll(
 ) -> None:
     """Look at the SFTP folders once and load what is new."""
     started = time.perf_counter()
+    hand_back_freed_memory()
     # Dagster gives SIGTERM the handler of SIGINT: none where a shell runs this behind itself.
     for number in (SIGINT, SIGTERM):
         signal(number, default_int_handler)
