@@ -119,8 +119,9 @@ def test_a_value_of_another_kind_than_usual_keeps_what_wraps_it(usual: Any, valu
         assert serialize_value(deserialize_value(compact_alike(text))) == text
 
 
-def test_what_dagster_fills_in_is_left_out() -> None:
-    made = dg.AssetMaterialization("a", metadata={"rows": 1})
+@pytest.mark.parametrize("value", [1, 1.5, True, "one"])
+def test_what_dagster_fills_in_is_left_out(value: Any) -> None:
+    made = dg.AssetMaterialization("a", metadata={"rows": value})
     text = serialize_value(
         STEP.entry(said.ASSET_MATERIALIZATION, StepMaterializationData(made), 1.5)
     )
@@ -128,7 +129,9 @@ def test_what_dagster_fills_in_is_left_out() -> None:
     assert document["dagster_event"]["event_specific_data"]["materialization"] == {
         "__class__": "AssetMaterialization",
         "asset_key": ["a"],
-        "metadata_entries": [{"__class__": "EventMetadataEntry", "entry_data": 1, "label": "rows"}],
+        "metadata_entries": [
+            {"__class__": "EventMetadataEntry", "entry_data": value, "label": "rows"}
+        ],
     }
 
 
