@@ -169,7 +169,7 @@ class Checker:
 
     def _of_others(self, record: Record) -> Iterator[Finding]:
         if isinstance(record, Customer):
-            self._masters.add_customer(record)
+            yield from self._masters.add_customer(record)
             yield from tax_numbers.customer(record)
             yield from mandatory.customer(record)
             yield from indicators(record.extra_json, record.line, record.values[_CUSTOMER])

@@ -72,7 +72,11 @@ class Documents:
         if not self._start <= date <= self._end:
             expected = f"{self._start} to {self._end}, the file's period"
             yield _about(invoice, "period", expected, date)
-        if self._by_calendar and period is not None and int(period) != int(date[5:7]):
+        if period is None:
+            return
+        if not 1 <= int(period) <= 12:
+            yield _about(invoice, "period_number", "1 to 12", period)
+        elif self._by_calendar and int(period) != int(date[5:7]):
             yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from saft_pipeline.saft.records import Customer, Extra, Invoice, Other
-from saft_pipeline.saft.rules.codes import PRODUCT_TYPES
+from saft_pipeline.saft.rules.codes import COUNTRIES, PRODUCT_TYPES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Key, odd_codes
@@ -13,7 +13,8 @@ from saft_pipeline.saft.seen import SeenKeys
 
 _NUMBER, _CUSTOMER = of_invoice("invoice_no customer_id")
 _PRODUCT = of_line("product_code")[0]
-_ID = of_customer("customer_id")[0]
+_ID, _COUNTRY = of_customer("customer_id country")
+_COUNTRIES = {None, "Desconhecido", *(r.value for r in COUNTRIES.rows if "-" not in r.value)}
 _MOST_USUAL = 10_000
 _MOST_RATES = 10_000
 
@@ -38,10 +39,14 @@ class MasterFiles:
         """Whether no Product was seen."""
         return not self._has_products
 
-    def add_customer(self, record: Customer) -> None:
+    def add_customer(self, record: Customer) -> Iterator[Finding]:
         """Note a Customer."""
         self._has_customers = True
         self._customers.add(record.values[_ID])
+        country = record.values[_COUNTRY]
+        if country not in _COUNTRIES:
+            expected = "a country's two letters, or Desconhecido"
+            yield finding("customer_country", record.line, record.values[_ID], expected, country)
 
     def add(self, record: Other, row: Extra) -> Iterator[Finding]:
         """Note a Product or a TaxTableEntry, whose row this is."""
