@@ -32,21 +32,24 @@ end $$;
 -- Series with several validation codes, and codes of several series, of these, each of which stands
 -- once with its series and its company.
 create or replace function saft.odd_codes(companies text[], all_series text[], all_codes text[])
-returns table (company_id text, series text, codes text)
+returns json
 language sql stable set search_path = ''
 as $$
     with coded as (
         select * from unnest(companies, all_series, all_codes) c (company_id, series, code)
+    ), codes as (
+        select c.company_id, c.series, string_agg(c.code, ', ' order by c.code) as codes
+        from coded c
+        group by 1, 2
+        having count(*) > 1
+        union all
+        select c.company_id, string_agg(c.series, ', ' order by c.series), c.code
+        from coded c
+        group by c.company_id, c.code
+        having count(*) > 1
     )
-    select c.company_id, c.series, string_agg(c.code, ', ' order by c.code)
-    from coded c
-    group by 1, 2
-    having count(*) > 1
-    union all
-    select c.company_id, string_agg(c.series, ', ' order by c.series), c.code
-    from coded c
-    group by c.company_id, c.code
-    having count(*) > 1
+    select coalesce(json_agg(c), '[]') from (
+        select * from codes c order by c.company_id, c.series, c.codes limit 1000) c
 $$;
 
 -- `months`, `credits` and `conflicts`, which are read of few rows.
@@ -134,21 +137,14 @@ begin
                 and (end_date is null or n.invoice_date <= end_date)
         ), coded as (
             select distinct n.company_id, n.series, n.code from numbered n where n.code is not null
-        ), codes as (
-            select o.*
-            from (
-                select array_agg(c.company_id) as companies, array_agg(c.series) as series,
-                    array_agg(c.code) as codes
-                from coded c
-            ) a
-            cross join lateral saft.odd_codes(a.companies, a.series, a.codes) o
         )
         select json_build_object(
             'gaps', (select coalesce(json_agg(g), '[]') from (
                 select * from gaps g order by g.company_id, g.series, g.first_missing limit 1000) g),
             'months', others -> 'months',
-            'codes', (select coalesce(json_agg(c), '[]') from (
-                select * from codes c order by c.company_id, c.series, c.codes limit 1000) c),
+            'codes', (
+                select saft.odd_codes(array_agg(c.company_id), array_agg(c.series), array_agg(c.code))
+                from coded c),
             'credits', others -> 'credits',
             'conflicts', others -> 'conflicts')::text);
 end $$;
@@ -277,21 +273,14 @@ begin
         ), coded as (
             select s.company_id, s.series, c.code
             from saft.series s cross join lateral unnest(s.codes) c (code)
-        ), codes as (
-            select o.*
-            from (
-                select array_agg(c.company_id) as companies, array_agg(c.series) as series,
-                    array_agg(c.code) as codes
-                from coded c
-            ) a
-            cross join lateral saft.odd_codes(a.companies, a.series, a.codes) o
         )
         select json_build_object(
             'gaps', (select coalesce(json_agg(g), '[]') from (
                 select * from gaps g order by g.company_id, g.series, g.first_missing) g),
             'months', others -> 'months',
-            'codes', (select coalesce(json_agg(c), '[]') from (
-                select * from codes c order by c.company_id, c.series, c.codes limit 1000) c),
+            'codes', (
+                select saft.odd_codes(array_agg(c.company_id), array_agg(c.series), array_agg(c.code))
+                from coded c),
             'credits', others -> 'credits',
             'conflicts', others -> 'conflicts')::text);
 end $$;
