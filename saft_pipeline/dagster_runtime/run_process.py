@@ -6,8 +6,8 @@ import os
 
 import dagster as dg
 
-from saft_pipeline.dagster_runtime.names import JOB
-from saft_pipeline.store.owners import has_ended, process_name
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, JOB
+from saft_pipeline.store.owners import has_ended, is_left, process_name
 
 _TAG = "saft/process"
 
@@ -20,12 +20,16 @@ def note(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
 
 
 def is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether the process that began a run has ended without an end of the run.
+    """Whether the process that began a run, or alone could, has ended without an end of the run.
 
     False where that can't be known.
     """
     of_run, _, began = run.tags.get(_TAG, "").partition(" ")
-    if of_run != run.run_id or not has_ended(began):
+    if of_run == run.run_id:
+        has_gone = has_ended(began)
+    else:  # it had not begun; one that is executed again has its parent's claim
+        has_gone = run.parent_run_id is None and is_left(run.tags.get(CLAIM_TAG, ""))
+    if not has_gone:
         return False
     now = instance.get_run_by_id(run.run_id)  # it may have ended while we looked
     return now is not None and not now.is_finished

@@ -88,10 +88,10 @@ def load_files(context: dg.AssetExecutionContext, saft: Pipeline) -> Iterator[dg
     run_process.note(context.instance, context.run)
     store, settings = saft.store, saft.settings
     claim, run_id = owner_of(context.run), context.run.run_id
-    begun = saft.ahead.take(claim, run_id) or _begin(context, saft)
-    owner, loader = begun.owner, begun.loader
     artifacts = saft.reader.artifacts
     report = RunReport(context, settings.block_on, artifacts, _prefix(context), page_url(settings))
+    begun = saft.ahead.take(claim, run_id) or _begin(context, saft)
+    owner, loader = begun.owner, begun.loader
 
     def fetch(item: Group | Arrived | Sequence[LedgerFile]) -> Group | Arrived:
         return item if isinstance(item, Group | Arrived) else loader.fetch(item)

@@ -26,6 +26,7 @@ from saft_pipeline.loading.taking import Turn
 from saft_pipeline.settings import Settings, SettingsError
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.model import STATES
+from saft_pipeline.store.owners import is_left
 from saft_pipeline.visible import visible
 
 REFUSED = "refused"
@@ -132,6 +133,6 @@ def _turn(instance: dg.DagsterInstance, owner: str) -> Turn:
             return "was cancelled"
         if run.is_finished:
             return "came" if record.start_time else "never came"
-        if waits(run) or waits_for_pool(instance, run):
+        if not is_left(owner) and (waits(run) or waits_for_pool(instance, run)):
             return "waits"
     return "came"

@@ -49,8 +49,9 @@ class FileReader:
         is_worth_it = len(files) >= FILES_WORTH_IT or any(
             f.size >= parallel.BYTES_WORTH_IT for f in files
         )
-        if self._process is None and is_worth_it and len(os.sched_getaffinity(0)) > 1:
-            self._process = _Process()
+        with self._turn:
+            if self._process is None and is_worth_it and len(os.sched_getaffinity(0)) > 1:
+                self._process = _Process()
 
     def read(self, jobs: Sequence[FileToRead], pack: str | None = None) -> Future[list[Reading]]:
         """Read files; what comes is in the order of `jobs`. A file's fault is in its reading."""

@@ -33,8 +33,10 @@ def is_left(owner: str) -> bool:
 def has_ended(process: str) -> bool:
     """Whether a process of that name has ended; False where that can't be known."""
     machine, _, rest = process.rpartition("/")
-    pid = rest.partition("@")[0]
-    return machine != "" and machine == _machine() and process_name(int(pid)) != process
+    if machine == "" or machine != _machine():
+        return False
+    pid = int(rest.partition("@")[0])
+    return process_name(pid) != process and not _is_hidden(pid)
 
 
 def process_name(pid: int) -> str:
@@ -44,6 +46,17 @@ def process_name(pid: int) -> str:
         if status != "Z":
             return f"{_machine()}/{pid}@{fields[_START]}"
     return ""
+
+
+def _is_hidden(pid: int) -> bool:
+    """Whether there is a process of which only its own user may know more (proc(5), hidepid)."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return not os.access(f"/proc/{pid}/stat", os.R_OK)
+    except OSError:
+        pass
+    return False
 
 
 def _machine() -> str:

@@ -20,6 +20,7 @@ from saft_pipeline.dagster_runtime.runs import end_dead_runs
 from saft_pipeline.loading.local_files import local_files
 from saft_pipeline.loading.sources import LOCAL
 from saft_pipeline.store.model import LedgerFile
+from saft_pipeline.store.owners import new_owner
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice
 
@@ -113,6 +114,24 @@ def test_a_run_that_ended_meanwhile_is_not_dead(stock: dg.DagsterInstance) -> No
     before = again(stock, run)
     stock.report_run_failed(run)
     assert not run_process.is_gone(stock, before)
+
+
+def left_claim() -> str:
+    """That of a process which executes its runs itself, and has ended."""
+    return f"{new_owner(of_this=True)}0"
+
+
+def test_a_run_that_a_killed_process_was_to_execute_is_gone(stock: dg.DagsterInstance) -> None:
+    status = dg.DagsterRunStatus.STARTING
+    run = create_run_for_test(stock, JOB, status=status, tags={CLAIM_TAG: left_claim()})
+    assert run_process.is_gone(stock, run)
+
+
+def test_a_run_that_another_process_took_over_is_judged_by_that(stock: dg.DagsterInstance) -> None:
+    status = dg.DagsterRunStatus.STARTED
+    run = create_run_for_test(stock, JOB, status=status, tags={CLAIM_TAG: left_claim()})
+    run_process.note(stock, run)
+    assert not run_process.is_gone(stock, again(stock, run))
 
 
 def test_runs_that_may_have_more_processes_are_not_judged(stock: dg.DagsterInstance) -> None:

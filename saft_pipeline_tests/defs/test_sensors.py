@@ -18,6 +18,7 @@ from saft_pipeline.dagster_runtime.sensor_ticks import Tick
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.defs.sensors import build_sensor, tick
+from saft_pipeline.store.owners import new_owner
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Polled, Project, one_invoice, partition_of
 from saft_pipeline_tests.fixtures.sshd import free_port, start_sshd
@@ -200,6 +201,18 @@ def test_a_claim_whose_run_waits_in_the_queue_is_not_given_to_another(
     drop(project, 1)
     claimed_by_run(runs, store, dg.DagsterRunStatus.QUEUED)
     assert runs.tick().run_ids == []
+
+
+def test_a_claim_whose_process_was_killed_before_its_run_was_launched_is_taken_again(
+    project: Project, runs: LocalRuns, store: Store
+) -> None:
+    drop(project, 1)
+    (run,) = requested(runs)
+    left = f"{new_owner(of_this=True)}0"
+    store.hand_over(run.tags[CLAIM_TAG], {left: [f.id for f in store.files()]}, timedelta(-1))
+    other = run.with_status(dg.DagsterRunStatus.NOT_STARTED).with_tags({CLAIM_TAG: left})
+    runs.instance.add_run(other._replace(run_id="00000000-0000-4000-8000-000000000002"))
+    assert len(requested(runs)) == 1
 
 
 def test_a_file_whose_run_was_cancelled_before_it_began_is_not_taken_again(

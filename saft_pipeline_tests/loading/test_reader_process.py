@@ -6,16 +6,18 @@ import hashlib
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Condition
+from threading import Barrier, Condition
 
 import pytest
 
 from saft_pipeline.artifacts.local import LocalArtifacts
 from saft_pipeline.artifacts.remote import RemoteArtifacts
 from saft_pipeline.demo.generator import write_large
+from saft_pipeline.loading import reader_process
 from saft_pipeline.loading.read import FileToRead, Reading
-from saft_pipeline.loading.reader_process import FILES_WORTH_IT, FileReader
+from saft_pipeline.loading.reader_process import FILES_WORTH_IT, FileReader, _Process
 from saft_pipeline.saft import parallel
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.store.spool import Spool
@@ -134,6 +136,31 @@ def test_a_single_large_file_starts_the_process(
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
     reader.expect([ledger_file("f.xml", parallel.BYTES_WORTH_IT)])
     assert reader._process
+
+
+def test_threads_that_expect_files_at_once_start_one_process(
+    reader: FileReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[_Process] = []
+
+    class Noted(_Process):
+        def __init__(self) -> None:
+            super().__init__()
+            begun.append(self)
+
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(reader_process, "_Process", Noted)
+    together = Barrier(4)
+
+    def expect(_: int) -> None:
+        together.wait()
+        reader.expect([ledger_file("f.xml")] * FILES_WORTH_IT)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(expect, range(4)))
+    for process in begun:
+        process.close()
+    assert len(begun) == 1
 
 
 def test_one_processor_starts_no_process(

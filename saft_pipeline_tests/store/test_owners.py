@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -16,6 +19,30 @@ def test_a_claim_of_a_process_that_lives_is_not_left() -> None:
 @pytest.mark.parametrize("part", ["", "-3"])
 def test_a_claim_or_a_part_of_one_whose_process_has_ended_is_left(part: str) -> None:
     assert is_left(f"{new_owner()}-{process_name(os.getpid())}0{part}")
+
+
+_HIDDEN = """
+import ctypes, os, subprocess, sys
+from saft_pipeline.store.owners import is_left
+subprocess.run(["mount", "-t", "proc", "-o", f"hidepid={sys.argv[2]}", "proc", "/proc"], check=True)
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # it may look at itself, as one that began as that user
+print(is_left(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(
+    os.getuid() != 0 or shutil.which("unshare") is None, reason="needs root and unshare"
+)
+@pytest.mark.parametrize("hidepid", ["1", "2"])
+def test_of_a_process_that_another_user_may_not_see_nothing_is_known(hidepid: str) -> None:
+    command = ["unshare", "-m", sys.executable, "-c", _HIDDEN, new_owner(of_this=True), hidepid]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "mount" in done.stderr:
+        pytest.skip("this container lets nobody mount /proc")
+    assert done.stdout == "False\n", done.stderr
 
 
 @pytest.mark.parametrize("owner", ["claim-0123456789ab", "run-1", "claim-1-another:1/2@3", ""])
