@@ -6,7 +6,6 @@ Nothing here knows of the ledger, the store or Dagster, so that another process 
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
 import time
@@ -161,7 +160,6 @@ def _raw_kept(fetched: Fetched, artifacts: Artifacts | Pack) -> Iterator[None]:
 
 def _keep_beside(fetched: Fetched, artifacts: Artifacts) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(19)  # it takes what others leave
     with suppress(OSError):  # it shows again where it can be told
         keep_raw(fetched, artifacts)
 
