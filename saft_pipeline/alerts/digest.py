@@ -9,19 +9,18 @@ from typing import Any
 from saft_pipeline.alerts.message import Message
 from saft_pipeline.visible import visible
 
-_DAY = timedelta(hours=24)
+DAY = timedelta(hours=24)
 _FAILED = ("failed", "unreadable", "gone")
 _SHOWN = 20
 _LONGEST = 300
 
 
-def digest(overview: Mapping[str, Any], now: datetime) -> Message:
-    """The last 24 hours, of what `Operations.overview` answers."""
-    hours = [h for h in overview["hours"] if now - datetime.fromisoformat(h["hour"]) < _DAY]
+def digest(overview: Mapping[str, Any], failed: int, now: datetime) -> Message:
+    """The last 24 hours, of what `Operations.overview` and `failed_since` answer."""
+    hours = [h for h in overview["hours"] if now - datetime.fromisoformat(h["hour"]) < DAY]
     files, rows = (int(sum(h[name] for h in hours)) for name in ("files", "rows"))
     wanting = [f for f in overview["attention"] if f["status"] in _FAILED]
-    fresh = [f for f in wanting if now - datetime.fromisoformat(f["first_seen_at"]) < _DAY]
-    failed = overview["failed_last_day"]
+    fresh = [f for f in wanting if now - datetime.fromisoformat(f["first_seen_at"]) < DAY]
     title = f"saft_pipeline: {files:,} files in, {failed:,} failed"
     lines = [title, f"{rows:,} rows were loaded in the last 24 hours."]
     before = [f for f in wanting if f not in fresh]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from saft_pipeline.alerts.channels import channels
-from saft_pipeline.alerts.digest import digest
+from saft_pipeline.alerts.digest import DAY, digest
 from saft_pipeline.alerts.message import AlertError
 from saft_pipeline.dagster_runtime.names import DIGEST, JOB
 from saft_pipeline.defs.resources import Pipeline
@@ -45,7 +45,8 @@ def tell(settings: Settings) -> str:
     if not ways:
         return "nobody to tell: set ALERT_WEBHOOK_URL or ALERT_SMTP_URL"
     with closing(open_transport(settings)) as transport:
-        message = digest(Operations(transport).overview(), datetime.now(UTC))
+        operations, now = Operations(transport), datetime.now(UTC)
+        message = digest(operations.overview(), operations.failed_since(now - DAY), now)
     problems = []
     for way in ways:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -68,11 +68,11 @@ class _Beginning:
         self._begun, self._reader, self._then = begun, reader, then
         self._is_alone = is_alone
         self._is_over = self._is_dropped = False
-        self.end: Future[None] = Future()
+        self._end: Future[None] = Future()
         # A server that gives nothing must not keep the process from its end.
-        self._thread = Thread(target=self._go, name="ahead", daemon=True)
-        begun.end = self._thread.join
-        self._thread.start()
+        self.thread = Thread(target=self._go, name="ahead", daemon=True)
+        begun.end = self.thread.join
+        self.thread.start()
 
     def take(self) -> Begun | None:
         """What was begun, of which a group may be under way; None if nothing came.
@@ -82,13 +82,13 @@ class _Beginning:
         self._is_over = True
         begun = self._begun
         if not (begun.read or begun.fetched or self._is_alone):
-            self._thread.join()
-        return begun if begun.read or begun.fetched or self._thread.is_alive() else None
+            self.thread.join()
+        return begun if begun.read or begun.fetched or self.thread.is_alive() else None
 
     def drop(self) -> None:
         """Nobody wants it any more."""
         self._is_over = self._is_dropped = True
-        self.end.add_done_callback(lambda _: self._begun.loader.close())
+        self._end.add_done_callback(lambda _: self._begun.loader.close())
 
     def _go(self) -> None:
         try:
@@ -97,7 +97,7 @@ class _Beginning:
                 self._read(_LOOK_EVERY)
         except Exception as error:  # the run itself meets it, and tells of it by file
             _log.info("the next run is not begun ahead any further: %s", error)
-        self.end.set_result(None)
+        self._end.set_result(None)
 
     def _fetch(self) -> None:
         begun, room = self._begun, GROUP_BYTES
@@ -183,11 +183,12 @@ class Ahead:
     def abort(self) -> None:
         """The same at once: what is on its way is given up, for no run comes any more."""
         with self._guard:
-            ends = [beginning.end for beginning in self._begun.values()]
+            threads = [beginning.thread for beginning in self._begun.values()]
             self.drop()
         OPEN_CONNECTIONS.abort()
         self._reader.abort()
-        wait(ends, _END_SECONDS)
+        for thread in threads:
+            thread.join(_END_SECONDS)
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from saft_pipeline.store.transport import Transport
@@ -53,6 +54,10 @@ class Operations:
     def overview(self) -> Mapping[str, Any]:
         """What the status page shows of the ledger; see `saft_overview`."""
         return dict(self._transport.call("saft_overview", {}))
+
+    def failed_since(self, since: datetime) -> int:
+        """How many files that were seen first since then are not loaded and don't wait to be."""
+        return int(self._transport.call("saft_count_failed", {"since": since.isoformat()}))
 
     def rights(self) -> Mapping[str, Any]:
         """As lists, what this login lacks (`missing`) and what Supabase's public roles were granted

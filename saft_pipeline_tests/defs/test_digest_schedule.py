@@ -53,11 +53,10 @@ def test_what_failed_before_is_told_apart() -> None:
     overview = {
         "hours": [{"hour": (NOW - timedelta(days=3)).isoformat(), "files": 9, "rows": 9}],
         "attention": [file("new.xml", 0), file("old.xml", 3)],
-        "failed_last_day": 1,
         "sources": {"s": {"pending": 4, "failed": 2}},
         "empty": 1,
     }
-    message = digest(overview, NOW)
+    message = digest(overview, 1, NOW)
     assert message.title == "saft_pipeline: 0 files in, 1 failed"
     assert message.text.index("new.xml: broken") < message.text.index("not loaded:")
     assert message.text.index("not loaded:") < message.text.index("old.xml: broken")
@@ -80,11 +79,10 @@ def test_whose_a_file_is_is_told_where_there_are_several_sources() -> None:
     overview = {
         "hours": [],
         "attention": [{**file("f.xml", 0), "source": "porto"}, {**file("f.xml", 3), "source": "x"}],
-        "failed_last_day": 1,
         "sources": {"porto": {"failed": 1}, "x": {"failed": 1}},
         "empty": 0,
     }
-    text = digest(overview, NOW).text
+    text = digest(overview, 1, NOW).text
     assert "• porto: f.xml: broken" in text
     assert "• x: f.xml: broken" in text
 

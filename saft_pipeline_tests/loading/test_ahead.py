@@ -71,7 +71,7 @@ def begun_after(loader: Loader, claim: Claim) -> Begun | None:
 
 
 def threads_of(ahead: Ahead) -> list[Thread]:
-    return [beginning._thread for beginning in ahead._begun.values()]
+    return [beginning.thread for beginning in ahead._begun.values()]
 
 
 def test_all_groups_of_small_files_are_begun(two_runs: Claims) -> None:

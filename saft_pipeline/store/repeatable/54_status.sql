@@ -13,9 +13,8 @@ select file.*, jsonb_build_object(
 from public.invoice_files file;
 
 -- All that the status page shows of the ledger: files by source and state, how many hold nothing,
--- since when some want looking at, how many of the last 24 hours do, how long the oldest waits, what
--- was loaded in each hour of the last week, those that want looking at (failed ones first), and the
--- newest of all: `most` of each state.
+-- since when some want looking at, how long the oldest waits, what was loaded in each hour of the
+-- last week, those that want looking at (failed ones first), and the newest of all: `most` of each.
 create or replace function public.saft_overview(most integer default 30) returns jsonb
 language sql stable set search_path = '' set statement_timeout = '30s' set jit = off
 as $$
@@ -42,10 +41,6 @@ as $$
             where f.is_current and f.status = 'loaded' and f.total_invoices = 0),
         'failed_since', (
             select min(saft.oldest(s)) from unnest('{failed,unreadable,gone}'::text[]) s),
-        'failed_last_day', (
-            select count(*) from public.invoice_files f
-            where f.is_current and f.status in ('failed', 'unreadable', 'gone')
-                and f.first_seen_at > now() - interval '24 hours'),
         'oldest_pending', saft.oldest('pending'),
         'hours', (
             select coalesce(jsonb_agg(to_jsonb(h) order by h.hour), '[]')
@@ -63,6 +58,14 @@ as $$
                 select f.id, f.shown from saft.listed f where f.is_current
                 order by f.id desc limit most
             ) f))
+$$;
+
+-- How many files that were seen first since then are not loaded and don't wait to be.
+create or replace function public.saft_count_failed(since timestamptz) returns bigint
+language sql stable set search_path = ''
+as $$
+    select count(*) from public.invoice_files f
+    where f.is_current and f.status in ('failed', 'unreadable', 'gone') and f.first_seen_at > since
 $$;
 
 -- Files that are loaded and hold no invoice, newest first, with ids below `before`.
