@@ -49,9 +49,12 @@ def register(app: typer.Typer) -> None:
 
 
 def spelled_out(arguments: list[str]) -> list[str]:
-    """`--rules` without a value, at the end, asks for the list."""
-    is_open = arguments[:1] == ["validate"] and arguments[-1] == "--rules"
-    return [*arguments, _LIST] if is_open else arguments
+    """`--rules` without a value, at the end or before another option, asks for the list."""
+    if arguments[:1] != ["validate"] or "--rules" not in arguments:
+        return arguments
+    place = arguments.index("--rules") + 1
+    is_open = place == len(arguments) or arguments[place].startswith("--")
+    return [*arguments[:place], _LIST, *arguments[place:]] if is_open else arguments
 
 
 def validate(

@@ -79,6 +79,7 @@ def test_rules_are_chosen_by_their_names_or_those_of_checks(saft: Command, tmp_p
 
 
 def test_all_rules_are_listed_with_their_sources(saft: Command) -> None:
+    assert saft("validate", "--rules", "--json").json["rules"]
     listed = saft("validate", "--rules").out
     assert all(f"  {rule.name} (" in listed and rule.source in listed for rule in RULES.values())
 
