@@ -162,7 +162,7 @@ def test_what_is_aborted_is_read_no_further_and_leaves_nothing(
     ahead.abort()
     assert process._process.wait(30) is not None
     assert following
-    assert following._sources == {}
+    wait_for(lambda: following._sources == {})
     assert list(spill_folder(project.settings.home).iterdir()) == []
 
 
