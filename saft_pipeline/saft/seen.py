@@ -34,7 +34,7 @@ class SeenKeys:
     def __init__(self, columns: str = "", most: int = sys.maxsize, few: int | None = None) -> None:
         self._first: dict[Hashable, Beside] | None = {}
         self._few = _FEW if few is None else few
-        self._most = most
+        self._most, self._most_in_runs = most, 4 * most
         self._runs: dict[str, Run] = {}
         self._in_runs = self.left_out = 0
         self._columns = columns
@@ -59,11 +59,12 @@ class SeenKeys:
         """The numbers of a series such as `FT A/`, if they are kept as such: see `add_next`."""
         return self._runs.get(series)
 
-    def add_next(self, run: Run, number: int, *beside: float) -> bool:
+    def add_next(self, run: Run, number: int, beside: Beside) -> bool:
         """Note the number that comes next in a series; False, and nothing is done, for another."""
-        if run.following != number or run.has_strays or self._in_runs >= 4 * self._most:
+        if run.following != number or run.has_strays or self._in_runs >= self._most_in_runs:
             return False
-        run.add_next(beside)
+        run.rows += pack(run.row, *beside)
+        run.following = number + 1
         self._in_runs += 1
         return True
 
@@ -92,7 +93,7 @@ class SeenKeys:
         run = self._run(series, number) if series is not None else None
         if run is not None:
             if number >= run.following and not (run.has_strays and _hash(key) in self._table):
-                if self._in_runs >= 4 * self._most:
+                if self._in_runs >= self._most_in_runs:
                     self.left_out += 1
                     return None
                 if run.append(number, beside):
@@ -131,12 +132,11 @@ def _numbered(key: Hashable) -> tuple[str | None, int]:
 class Run:
     """The numbers of a series as they rose: those without a gap are a part."""
 
-    __slots__ = ("_offsets", "_row", "_rows", "_size", "_starts", "following", "has_strays")
+    __slots__ = ("_offsets", "_starts", "following", "has_strays", "row", "rows")
 
     def __init__(self, number: int, row: str) -> None:
         self._starts, self._offsets = array("Q", (number,)), array("Q", (0,))
-        self._row, self._rows = row, bytearray()
-        self._size = 0
+        self.row, self.rows = row, bytearray()
         self.following = number
         self.has_strays = False  # whether the table has numbers of this series, too
 
@@ -145,17 +145,14 @@ class Run:
         if number > self.following:
             if len(self._starts) == _MOST_PARTS:
                 return False
+            self._offsets.append(self._size())
             self._starts.append(number)
-            self._offsets.append(self._size)
-        self.following = number
-        self.add_next(beside)
+        self.rows += pack(self.row, *beside)
+        self.following = number + 1
         return True
 
-    def add_next(self, beside: Beside) -> None:
-        """Add the number that follows the last."""
-        self._rows += pack(self._row, *beside)
-        self._size += 1
-        self.following += 1
+    def _size(self) -> int:
+        return self._offsets[-1] + self.following - self._starts[-1]
 
     def get(self, number: int) -> Beside | None:
         """What is beside a number, None if it wasn't added."""
@@ -163,8 +160,8 @@ class Run:
         if part < 0:
             return None
         at = self._offsets[part] + number - self._starts[part]
-        ends = self._offsets[part + 1] if part + 1 < len(self._offsets) else self._size
-        return unpack_from(self._row, self._rows, at * calcsize(self._row)) if at < ends else None
+        ends = self._offsets[part + 1] if part + 1 < len(self._offsets) else self._size()
+        return unpack_from(self.row, self.rows, at * calcsize(self.row)) if at < ends else None
 
 
 class _Table:

@@ -6,7 +6,7 @@ than half a cent is the difference taken exactly, and held against what rounding
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from operator import itemgetter
 from typing import Literal
@@ -69,16 +69,20 @@ def _is_near(invoice: Invoice) -> bool:
         net += found[0]
         tax += found[1]
         slack += NEAR  # each line's tax may be rounded
-    return are_near(invoice.values, SIGNS.get(invoice.values[_TYPE]), net, tax, slack)
+    values = invoice.values
+    totals = values[_TAX], values[_NET], values[_GROSS]
+    return are_near(totals, SIGNS.get(values[_TYPE]), net, tax, slack)
 
 
-def are_near(values: Row, sign: int | None, net: float, tax: float, slack: float) -> bool:
-    """Whether the totals are, at first sight, what `near` finds in the lines, in sum.
+def are_near(
+    totals: Sequence[str | None], sign: int | None, net: float, tax: float, slack: float
+) -> bool:
+    """Whether TaxPayable, NetTotal and GrossTotal are what `near` finds in the lines, in sum.
 
     `sign` is that of the type's lines; `slack` is what rounding explains of the tax: `NEAR`, and
     as much again for each line.
     """
-    tax_payable, net_total, gross_total = values[_TAX], values[_NET], values[_GROSS]
+    tax_payable, net_total, gross_total = totals
     if sign is None or tax_payable is None or net_total is None or gross_total is None:
         return False
     net_given, tax_given = float(net_total), float(tax_payable)

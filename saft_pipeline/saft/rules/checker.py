@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from saft_pipeline.saft.records import (
@@ -31,7 +31,9 @@ from saft_pipeline.saft.rules.series import AllSeries, Series
 from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Taxes
 
-_DATE, _TYPE, _CASH_VAT = of_invoice("invoice_date invoice_type cash_vat_scheme")
+_DATE, _TYPE, _STATUS, _CASH_VAT = of_invoice(
+    "invoice_date invoice_type invoice_status cash_vat_scheme"
+)
 (_CUSTOMER,) = of_customer("customer_id")
 (_REFERENCE,) = of_line("reference")
 
@@ -77,6 +79,10 @@ class _NoSeries(AllSeries):
         """Nothing."""
         return iter(())
 
+    def is_seen(self, _: str) -> bool:
+        """Whatever was."""
+        return True
+
 
 _ANY = Series("", 0)
 
@@ -86,6 +92,10 @@ class _NoCredits(Credits):
 
     def note(self, *_: object) -> None:
         """Keep nothing."""
+
+    def take(self, *_: object) -> bool:
+        """Take any."""
+        return True
 
     def credits(self, _: Invoice) -> Iterable[Finding]:
         """Nothing."""
@@ -121,21 +131,13 @@ class Checker:
     def see(self, record: Record) -> None:
         """Take the next record."""
         if isinstance(record, Invoice):
-            for found in self._found_in(record):
-                self._add(found, record.values[_DATE])
+            glance = self._glance or self._begin_documents()
+            if rules := glance.rules_for(record):
+                for found in _found_by(rules, record, glance):
+                    self._add(found, record.values[_DATE])
         else:
             for found in self._of_others(record):
                 self._add(found)
-
-    def _found_in(self, invoice: Invoice) -> list[Finding]:
-        glance = self._glance or self._begin_documents()
-        rules = glance.rules_for(invoice)
-        if not rules:
-            return []
-        found = [each for rule in rules for each in rule(invoice)]
-        if not found and rules is glance.all:
-            glance.learn(invoice)
-        return found
 
     def examine(self, invoice: Invoice) -> Examined:
         """Look at an invoice alone: in a copy, for `see_examined` of what this is a copy of.
@@ -144,7 +146,8 @@ class Checker:
         """
         if self._glance is None:
             self._series, self._credits, self._signatures = _NoSeries(), _NoCredits(), None
-        found = self._found_in(invoice)
+        glance = self._glance or self._begin_documents()
+        found = _found_by(glance.rules_for(invoice), invoice, glance)
         values, lines = invoice.values, invoice.lines
         is_read = values[_TYPE] == "NC" or any(row[_REFERENCE] is not None for row in lines)
         return Examined(values, invoice.line, list(lines) if is_read else [], found)
@@ -156,7 +159,7 @@ class Checker:
         lines.extend(examined.rows, [""] * len(examined.rows))
         invoice = Invoice(values, lines, examined.line)
         if values[_CASH_VAT] is not None:
-            self._regimes.count_cash_vat(values)
+            self._regimes.count_cash_vat(is_cancelled=values[_STATUS] == "A")
         for found in examined.found:
             self._add(found, values[_DATE])
         for rule in glance.following:
@@ -227,3 +230,10 @@ class Checker:
         for found in self._regimes.finish():
             self._add(found)
         return self._findings
+
+
+def _found_by(rules: Sequence[InvoiceRule], invoice: Invoice, glance: Glance) -> list[Finding]:
+    found = [each for rule in rules for each in rule(invoice)]
+    if not found and rules is glance.all:
+        glance.learn(invoice)
+    return found

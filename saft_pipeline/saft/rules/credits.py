@@ -53,7 +53,8 @@ class Credits:
         """A note against its documents; what comes after it waits for the file's end."""
         values = invoice.values
         if values[_TYPE] != "NC":
-            self.note(values)
+            day, is_cancelled = day_of(values[_DATE]), values[_STATUS] == "A"
+            self.note(values[_NUMBER], day, values[_CUSTOMER], values[_GROSS], is_cancelled)
             return ()
         return self._given_back(invoice) if values[_STATUS] != "A" else ()
 
@@ -67,22 +68,50 @@ class Credits:
             else:
                 self.left_out += 1
 
-    def note(self, values: Row, series: Series | None = None) -> None:
+    def note(
+        self,
+        number: str | None,
+        day: int,
+        customer: str | None,
+        gross: str | None,
+        is_cancelled: bool,  # noqa: FBT001 - a name at each call takes its time
+        series: Series | None = None,
+    ) -> None:
         """Keep what a credit note is compared with, of any other document.
 
         `series` is that which it follows the last one of, if that is known.
         """
-        state = hash(values[_CUSTOMER]) & _CUSTOMER_BITS
-        if values[_STATUS] == "A":
+        state = hash(customer) & _CUSTOMER_BITS
+        if is_cancelled:
             state |= _CANCELLED
-        gross = abs(float(values[_GROSS] or "inf"))  # where there is none, any note fits
-        beside = gross, _day(values[_DATE]), state
+        beside = abs(float(gross or "inf")), day, state  # where there is none, any note fits
         if series is not None:
-            if series.run is None:
+            if (run := series.run) is None:
                 series.run = self._documents.run(f"{series.name}/")
-            elif self._documents.add_next(series.run, series.number, *beside):
+            elif self._documents.add_next(run, series.number, beside):
                 return
-        self._documents.add(values[_NUMBER], *beside)
+        self._documents.add(number, *beside)
+
+    def take(self, reference: str, day: int, customer: str | None, gross: str | None) -> bool:
+        """Take a note that gives back of one document, if there is nothing to say of it.
+
+        False if there may be something; nothing is taken then.
+        """
+        found = self._documents.get(reference)
+        if found is None or gross is None:
+            return False
+        most, from_day, state = found
+        before = self._credited.get(reference, 0.0)
+        given = before + abs(float(gross))
+        if (
+            (day and day < from_day)
+            or state != hash(customer) & _CUSTOMER_BITS
+            or given > most + _CENT
+        ):
+            return False
+        if len(self._credited) < _MOST_NOTES or before:
+            self._credited[reference] = given
+        return True
 
     def _compared(self, note: _Note, most: float, day: int, state: int) -> Iterator[Finding]:
         about = note.reference
@@ -124,7 +153,7 @@ def _notes(invoice: Invoice) -> Iterator[_Note]:
         for row in invoice.lines:
             if (reference := row[_REFERENCE]) is not None:
                 given[reference] += _with_tax(row)
-    day, customer = _day(values[_DATE]), hash(values[_CUSTOMER]) & _CUSTOMER_BITS
+    day, customer = day_of(values[_DATE]), hash(values[_CUSTOMER]) & _CUSTOMER_BITS
     for reference, amount in given.items():
         slack = _CENT * (lines + 1) if len(given) > 1 else _CENT
         yield _Note(invoice.line, values[_NUMBER], day, customer, reference, amount, slack)
@@ -137,7 +166,7 @@ def _with_tax(row: Row) -> float:
 
 
 @lru_cache(maxsize=64)
-def _day(date: str | None) -> int:
+def day_of(date: str | None) -> int:
     """`2025-03-01` as 20250301; 0 where there is none."""
     return int(date.replace("-", "")) if date else 0
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from saft_pipeline.saft.records import Invoice, Row
-from saft_pipeline.saft.rules.amounts import NEAR, SIGNS, amounts, are_near, near
-from saft_pipeline.saft.rules.credits import Credits
-from saft_pipeline.saft.rules.documents import Documents, are_times_right, orders
+from saft_pipeline.saft.rules.amounts import SIGNS, amounts, are_near, near
+from saft_pipeline.saft.rules.credits import Credits, day_of
+from saft_pipeline.saft.rules.documents import Documents, orders
 from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.mandatory import Mandatory
 from saft_pipeline.saft.rules.masters import MasterFiles
-from saft_pipeline.saft.rules.payments import is_settled, payments, simplified
+from saft_pipeline.saft.rules.payments import is_above_limit, payments, simplified
 from saft_pipeline.saft.rules.plans import Head, LineKind, Plan, plan_of
 from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.series import AllSeries
@@ -28,8 +28,8 @@ from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Taxes, era
 from saft_pipeline.saft.shapes import Values
 
-_NUMBER, _DATE, _TYPE = of_invoice("invoice_no invoice_date invoice_type")
-_CUSTOMER, _CASH_VAT = of_invoice("customer_id cash_vat_scheme")
+_DATE, _TYPE, _STATUS = of_invoice("invoice_date invoice_type invoice_status")
+_REASON, _CASH_VAT, _PAID = of_invoice("status_reason cash_vat_scheme payment_amount")
 (_PRODUCT,) = of_line("product_code")
 _MOST_HEADS, _MOST_CODES, _MOST_ALIKE, _MOST_LINES = 200, 200, 10_000, 4_096
 
@@ -38,16 +38,21 @@ _RIGHT: defaultdict[str, dict[Head, set[Row]]] = defaultdict(dict)
 
 InvoiceRule = Callable[[Invoice], Iterable[Finding]]
 _Amounts = tuple[float, float]
-_Lines = defaultdict[LineKind, dict[Row, _Amounts]]
+_Lines = defaultdict[LineKind, dict[str, _Amounts]]
 
 
-class _Alike(NamedTuple):
+@dataclass(slots=True)
+class _Alike:
     """What is known of documents that are built alike and have the same codes and days."""
 
     is_right: bool
+    is_paid: bool  # or needn't be
     is_note: bool
     is_simplified: bool
+    is_cancelled: bool
+    is_under_cash_vat: bool
     sign: int | None
+    day: int
     lines: _Lines  # that were right in that era
 
 
@@ -73,8 +78,9 @@ class Glance:
         self._mandatory, self._identifiers, self._documents = mandatory, identifiers, documents
         self._regimes, self._masters, self._taxes = regimes, masters, taxes
         self._series, self._credits, self._verified = series, credits_, verified
+        self._customers = masters.usual_customers
         self._right = _RIGHT[version]
-        self._alike: defaultdict[Head, dict[Row, _Alike]] = defaultdict(dict)
+        self._alike: defaultdict[Head, dict[str, _Alike]] = defaultdict(dict)
         self._room_for_alike = _MOST_ALIKE
         self._lines: defaultdict[int, _Lines] = defaultdict(lambda: defaultdict(dict))
         self._room_for_lines = _MOST_LINES
@@ -94,32 +100,52 @@ class Glance:
         What the others keep of it is kept.
         """
         plan = plan_of(invoice)
-        if plan is None or invoice.whole is None or not plan.lines:
+        if plan is None or (whole := invoice.whole) is None or not plan.lines:
             return self.all
-        values = invoice.whole[1]
-        alike = self._alike[plan.head].get(plan.alike(values))
+        values = whole[1]
+        alike = self._alike[plan.head].get("\0".join(plan.alike(values)))
         if alike is None and (alike := self._alike_as(invoice, plan, values)) is None:
             return self.all
-        row = invoice.values = plan.row(values)
-        name, _, digits = (row[_NUMBER] or "").rpartition("/")
-        series = self._series.follow(name, digits, row)
-        are_lines_right = self._are_lines_right(row, alike, plan, values)
+        own = plan.own(values)
+        number, date, _, _, entered, signature, atcud, _, changed, customer, *totals, paid = own
+        gross = totals[2]
+        name, _, digits = (number or "").rpartition("/")
+        series = self._series.follow(name, digits, own)
+        are_lines_right = self._are_lines_right(date, totals, alike, plan, values)
         asked: list[InvoiceRule] = [] if are_lines_right else [amounts]
-        if series is None or not self._identifiers.are_right(name, digits, row):
+        if series is None or not self._identifiers.are_right(name, digits, atcud, date, signature):
             asked.append(self._identifiers.identifiers)
-        if not alike.is_right or not are_times_right(row):
+        if not (alike.is_right and (date or "~") <= (entered or "") <= (changed or "~")):
             asked.append(self._documents.documents)
-        self._ask_of_document(asked, alike, row, plan, values)
+        if plan.moved and _is_early(date, values, plan.moved):
+            asked.append(self._regimes.regimes)
+        elif alike.is_under_cash_vat:
+            self._regimes.count_cash_vat(is_cancelled=alike.is_cancelled)
+        if not (
+            alike.is_paid
+            and (paid is None or paid == gross)
+            and not (plan.amounts and "-" in "".join(plan.amounts(values)))
+        ):
+            asked.append(payments)
+        if alike.is_simplified and is_above_limit(gross):
+            asked.append(simplified)
+        if customer not in self._customers and not self._masters.has_customer(customer):
+            asked.append(self._masters.known_customer)
         if not are_lines_right:
             asked += self._of_lines
         if series is None:
             asked.append(self._series.series)
-        if alike.is_note:
+        is_taken = not alike.is_note or (
+            are_lines_right and self._is_taken(customer, gross, alike, plan.references(values))
+        )
+        if not is_taken:
             asked.append(self._credits.credits)
-        else:
-            self._credits.note(row, None if digits[:1] == "0" else series)
-        asked += self._verified
-        if alike.is_note or not are_lines_right:
+        elif not alike.is_note:
+            in_order = None if digits[:1] == "0" else series
+            self._credits.note(number, alike.day, customer, gross, alike.is_cancelled, in_order)
+        if self._verified:
+            asked += self._verified
+        if not (is_taken and are_lines_right):
             asked.append(self._series.references)
         return asked
 
@@ -127,55 +153,66 @@ class Glance:
         """What an invoice has in common with others; None if its codes may be wrong."""
         if plan.codes(values) not in self._right.get(plan.head, ()):
             return None
-        kind, date = invoice.values[_TYPE], invoice.values[_DATE]
-        is_right = self._documents.are_codes_right(invoice)
-        lines = self._lines[era(date)]
-        found = _Alike(is_right, kind == "NC", kind == "FS", SIGNS.get(kind), lines)
+        row = invoice.values
+        kind, date, is_cancelled = row[_TYPE], row[_DATE], row[_STATUS] == "A"
+        is_under_cash_vat = row[_CASH_VAT] is not None
+        is_right = self._documents.are_codes_right(invoice) and not (
+            is_cancelled and row[_REASON] is None
+        )
+        is_paid = plan.head.is_plain and (kind != "FR" or row[_PAID] is not None)
+        found = _Alike(
+            is_right=is_right,
+            is_paid=is_paid,
+            is_note=kind == "NC",
+            is_simplified=kind == "FS",
+            is_cancelled=is_cancelled,
+            is_under_cash_vat=is_under_cash_vat,
+            sign=SIGNS.get(kind),
+            day=day_of(date),
+            lines=self._lines[era(date)],
+        )
         if self._room_for_alike:
             self._room_for_alike -= 1
-            self._alike[plan.head][plan.alike(values)] = found
+            self._alike[plan.head]["\0".join(plan.alike(values))] = found
         return found
 
-    def _ask_of_document(
-        self, asked: list[InvoiceRule], alike: _Alike, row: Row, plan: Plan, values: Values
-    ) -> None:
-        """Those that look at regimes, payments and the customer."""
-        if plan.moved and _is_early(row, values, plan.moved):
-            asked.append(self._regimes.regimes)
-        elif row[_CASH_VAT] is not None:
-            self._regimes.count_cash_vat(row)
-        is_odd = not plan.is_plain or not is_settled(row)
-        for place in plan.amounts:
-            is_odd = is_odd or (values[place] or "").startswith("-")
-        if is_odd:
-            asked.append(payments)
-        if alike.is_simplified:
-            asked.append(simplified)
-        if not self._masters.has_customer(row[_CUSTOMER]):
-            asked.append(self._masters.known_customer)
+    def _is_taken(
+        self, customer: str | None, gross: str | None, alike: _Alike, references: Row
+    ) -> bool:
+        """Whether a note gives back of one document, and has been taken."""
+        first, *others = references
+        if first is None or others.count(first) < len(others) or not self._series.is_seen(first):
+            return False
+        return alike.is_cancelled or self._credits.take(first, alike.day, customer, gross)
 
-    def _are_lines_right(self, row: Row, alike: _Alike, plan: Plan, values: Values) -> bool:
+    def _are_lines_right(
+        self,
+        date: str | None,
+        totals: Sequence[str | None],
+        alike: _Alike,
+        plan: Plan,
+        values: Values,
+    ) -> bool:
         """Whether no rule of lines has anything to say, and the totals follow from them."""
         if plan.corrects is not alike.is_note:
             return False
-        date, known = row[_DATE], alike.lines
+        known = alike.lines
         net = tax = 0.0
-        slack = NEAR
         for kind, said, point, row_of in plan.lines:
-            found = known[kind].get(said(values))
+            found = known[kind].get(key := "\0".join(said(values)))
             if found is None or values[point] != date:
                 found = self._looked_at(row_of(values), date)
                 if found is None:
                     return False
                 if values[point] == date and self._room_for_lines:
                     self._room_for_lines -= 1
-                    known[kind][said(values)] = found
-            net += found[0]
-            tax += found[1]
-            slack += NEAR
+                    known[kind][key] = found
+            amount, taxed = found
+            net += amount
+            tax += taxed
         if plan.ordered and any((values[n] or "") > (date or "~") for n in plan.ordered):
             return False
-        return are_near(row, alike.sign, net, tax, slack)
+        return are_near(totals, alike.sign, net, tax, plan.slack)
 
     def _looked_at(self, row: Row, date: str | None) -> _Amounts | None:
         """What `near` finds in a line; None if rules have to look at it."""
@@ -199,6 +236,6 @@ class Glance:
             right.add(plan.codes(invoice.whole[1]))
 
 
-def _is_early(row: Row, values: Values, moved: Sequence[int]) -> bool:
+def _is_early(date: str | None, values: Values, moved: Sequence[int]) -> bool:
     """Whether goods may leave before their document."""
-    return any((values[n] or "~")[:10] < (row[_DATE] or "") for n in moved)
+    return any((values[n] or "~")[:10] < (date or "") for n in moved)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from string import ascii_letters, digits
 
-from saft_pipeline.saft.records import Invoice, Row
+from saft_pipeline.saft.records import Invoice
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_invoice
 
@@ -21,7 +21,12 @@ _HASH, _CONTROL, _EXTRACT = of_invoice("hash hash_control hash_extract")
 
 _is_series = lru_cache(maxsize=1024)(re.compile(r"[^ ]+ [^/^ ]+").fullmatch)
 atcud_parts = re.compile(r"([A-Z0-9]{8,})-([0-9]+)", re.ASCII).fullmatch
-_BASE64 = (ascii_letters + digits + "+/").encode()
+# What each byte is in base64: A for a character of it, 0 for another.
+_KINDS = bytes(
+    ord("=" if chr(n) == "=" else "A" if chr(n) in ascii_letters + digits + "+/" else "\0")
+    for n in range(256)
+)
+_SIGNATURE = b"A" * 171 + b"="  # of 1024 bits
 _is_control = re.compile(
     r"[0-9]+(?:\.[0-9]+)?|[0-9]+-[A-Z]{2}M [^ ]+/[0-9]+|[0-9]+-[A-Z]{2}D [^ ]+ [^/^ ]+/[0-9]+",
     re.ASCII,
@@ -54,7 +59,7 @@ def value_of(digits: str) -> int:
 
 def is_signature(text: str) -> bool:
     """Whether it is base64 of the 1024 bits that a signature has."""
-    return len(text) == 172 and text[171] == "=" and text.encode().translate(None, _BASE64) == b"="
+    return text.encode().translate(_KINDS) == _SIGNATURE
 
 
 class Identifiers:
@@ -73,22 +78,22 @@ class Identifiers:
         if (
             parts is not None
             and values[_CONTROL] in self._controls
-            and self.are_right(*parts, values)
+            and self.are_right(*parts, values[_ATCUD], values[_DATE], values[_HASH])
         ):
             return ()
         return self._looked_at(invoice, parts)
 
-    def are_right(self, series: str, number: str, values: Row) -> bool:
+    def are_right(
+        self, series: str, number: str, atcud: str | None, date: str | None, signature: str | None
+    ) -> bool:
         """Whether Hash and ATCUD are right at first sight; InvoiceNo has these parts."""
         if self._has_atcud:
-            atcud = values[_ATCUD]
             if atcud == "0":
-                if (values[_DATE] or "") >= _ATCUD_SINCE:
+                if (date or "") >= _ATCUD_SINCE:
                     return False
             elif atcud != self._codes.get(series, _NO_CODE) + number:
                 return False
-        signature = values[_HASH]
-        return is_signature(signature or "") or self._hash(signature) is None
+        return (signature is not None and is_signature(signature)) or self._hash(signature) is None
 
     def _looked_at(self, invoice: Invoice, parts: tuple[str, str] | None) -> Iterator[Finding]:
         values = invoice.values

@@ -32,7 +32,7 @@ class MasterFiles:
         self.tax_table: dict[Key, set[str]] = {}
         # Those that need no second look.
         self._usual_products: set[str | None] = {None}
-        self._usual_customers: set[str | None] = {None}
+        self.usual_customers: set[str | None] = {None}
 
     @property
     def is_extract(self) -> bool:
@@ -93,11 +93,11 @@ class MasterFiles:
 
     def has_customer(self, who: str | None) -> bool:
         """Whether a CustomerID needs no word: it is in the table, or there is none."""
-        if who in self._usual_customers:
+        if who in self.usual_customers:
             return True
         is_known = not self._has_customers or who in self._customers
-        if is_known and len(self._usual_customers) < _MOST_USUAL:
-            self._usual_customers.add(who)
+        if is_known and len(self.usual_customers) < _MOST_USUAL:
+            self.usual_customers.add(who)
         return is_known
 
     def known_products(self, invoice: Invoice) -> Iterator[Finding]:

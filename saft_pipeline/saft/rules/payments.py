@@ -155,10 +155,15 @@ def _currency(invoice: Invoice) -> Iterator[Finding]:
         yield _about(invoice, "currency_amount", expected, f"GrossTotal {gross}")
 
 
+def is_above_limit(gross: str | None) -> bool:
+    """Whether a simplified invoice is of more than everyone may write."""
+    return gross is not None and float(gross) > _LIMIT
+
+
 def simplified(invoice: Invoice) -> Iterable[Finding]:
     """The limits of FS."""
     gross = invoice.values[_GROSS]
-    if invoice.values[_TYPE] != "FS" or gross is None or float(gross) <= _LIMIT:
+    if invoice.values[_TYPE] != "FS" or gross is None or not is_above_limit(gross):
         return ()
     if (invoice.values[_DATE] or "") >= _SMALL_SINCE and _is_of_small_firm(invoice):
         return ()

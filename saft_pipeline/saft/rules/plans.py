@@ -14,7 +14,9 @@ from saft_pipeline.saft.fields import key_of
 from saft_pipeline.saft.invoices import InvoiceLayout
 from saft_pipeline.saft.json_text import Picker, picker
 from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.rules.amounts import NEAR
 from saft_pipeline.saft.rules.documents import CODED
+from saft_pipeline.saft.rules.series import OF_LAST
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.shapes import Shape, Values
 
@@ -24,6 +26,11 @@ _POINT, _REFERENCE = of_line("tax_point_date reference")
 _SAID = of_line(
     "product_code quantity unit_price tax_base debit_amount credit_amount settlement_amount "
     "tax_type tax_country_region tax_code tax_percentage tax_amount tax_exemption_code"
+)
+# What a document says for itself alone.
+_OWN = (
+    *OF_LAST,
+    *of_invoice("invoice_status_date customer_id tax_payable net_total gross_total payment_amount"),
 )
 _MOST_KINDS = 400
 
@@ -81,7 +88,10 @@ def _keys(shape: Shape) -> dict[int, str]:
 
 
 class LinePlan(NamedTuple):
-    """A line's kind; what picks what it says, and its row; where its date is among all values."""
+    """A line's kind; what picks what it says, and its row; where its date is among all values.
+
+    What those of a kind leave out is the same, and isn't picked.
+    """
 
     kind: LineKind
     said: Picker
@@ -93,25 +103,28 @@ class Plan:
     """Picks of the values of invoices of one form."""
 
     __slots__ = (
-        *("alike", "amounts", "codes", "corrects", "head", "is_plain"),
-        *("lines", "moved", "ordered", "row"),
+        *("alike", "amounts", "codes", "corrects", "head"),
+        *("lines", "moved", "ordered", "own", "references", "slack"),
     )
 
     def __init__(self, layout: InvoiceLayout, values: Values) -> None:
         (shape, places), *inner = layout.parts
         columns, *of_lines = layout.columns
         self.head = head = _head(shape, _present(values, places))
-        self.row = layout.row
         dated = [columns[slot] for slot in CODED]
-        self.alike = picker([*dated, columns[_CONTROL], *(places[n] for n in head.codes)])
+        alike = [*dated, columns[_CONTROL], *(places[n] for n in head.codes)]
+        self.alike = picker([n for n in alike if values[n] is not None])
         self.codes = picker([columns[_CONTROL], *(places[n] for n in head.codes)])
+        self.own = picker([columns[slot] for slot in _OWN])
         self.moved = [places[n] for n in head.moved]
-        self.amounts = [places[n] for n in head.amounts]
-        self.is_plain = head.is_plain
+        there = [place for n in head.amounts if values[place := places[n]] is not None]
+        self.amounts = picker(there) if there else None
         self.lines = [
-            LinePlan(_line_kind(shape, _present(values, at)), _said_of(at), at[_POINT], picker(at))
+            _line_plan(_line_kind(shape, _present(values, at)), at, values)
             for (shape, _), at in zip(inner, of_lines, strict=True)
         ]
+        self.slack = NEAR * (1 + len(of_lines))
+        self.references = picker([at[_REFERENCE] for at in of_lines])
         kinds = [line.kind for line in self.lines]
         within = zip(kinds, inner, strict=True)
         self.ordered = [places[n] for kind, (_, places) in within for n in kind.ordered]
@@ -123,8 +136,9 @@ def _present(values: Values, places: Sequence[int]) -> Present:
     return tuple([values[place] is not None for place in places])
 
 
-def _said_of(at: Sequence[int]) -> Picker:
-    return picker([at[slot] for slot in _SAID])
+def _line_plan(kind: LineKind, at: Sequence[int], values: Values) -> LinePlan:
+    said = [at[slot] for slot in _SAID if values[at[slot]] is not None]
+    return LinePlan(kind, picker(said), at[_POINT], picker(at))
 
 
 def plan_of(invoice: Invoice) -> Plan | None:

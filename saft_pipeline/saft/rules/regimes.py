@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from saft_pipeline.saft.records import Extra, Invoice, Row
+from saft_pipeline.saft.records import Extra, Invoice
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.mandatory import element
 from saft_pipeline.saft.rules.slots import of_invoice
@@ -37,13 +37,13 @@ class Regimes:
             for name in self._missing(invoice.extra):
                 yield _about(invoice, "mandatory", name, None)
         if invoice.values[_CASH_VAT] is not None:
-            self.count_cash_vat(invoice.values)
+            self.count_cash_vat(is_cancelled=invoice.values[_STATUS] == "A")
         if _MOVED in extra:
             yield from _moved(invoice, extra)
 
-    def count_cash_vat(self, values: Row) -> None:
+    def count_cash_vat(self, *, is_cancelled: bool) -> None:
         """Count a document under the cash VAT scheme."""
-        self._cash_vat += values[_STATUS] != "A"
+        self._cash_vat += not is_cancelled
 
     def _is_whole(self, extra_json: str) -> bool:
         """Whether all is there that `_missing` would look for."""

@@ -10,6 +10,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from operator import itemgetter
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.documents import is_before
@@ -18,10 +19,12 @@ from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number, va
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.seen import Run, SeenKeys
 
-_NUMBER, _ATCUD, _HASH, _CONTROL = of_invoice("invoice_no atcud hash hash_control")
-_DATE, _TYPE, _ENTERED, _BILLING = of_invoice(
-    "invoice_date invoice_type system_entry_date source_billing"
+# What is kept of the last of a series, in this order.
+OF_LAST = of_invoice(
+    "invoice_no invoice_date invoice_type hash_control system_entry_date hash atcud source_billing"
 )
+_NUMBER, _DATE, _TYPE, _CONTROL, _ENTERED, _HASH, _ATCUD, _BILLING = range(len(OF_LAST))
+_last_of = itemgetter(*OF_LAST)
 _REFERENCE = of_line("reference")[0]
 _MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
 _FEW_SIGNATURES = 1 << 16  # 5 MB
@@ -29,12 +32,18 @@ _UNSIGNED = (None, "0")
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
 _HIGHEST = 1 << 63
+_MOST_DIGITS, _TOO_MANY = 18, 10**18
+
+_Said = tuple[str, str, str | None]  # rule, expected, found
 
 
 class Series:
     """One series, and the invoice of it that was seen last."""
 
-    __slots__ = ("code", "ends", "last", "name", "number", "run", "starts")
+    __slots__ = (
+        *("code", "ends", "following", "is_signed"),
+        *("last", "name", "number", "run", "starts"),
+    )
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
@@ -42,6 +51,8 @@ class Series:
         self.ends = array("Q", (number,))
         self.number = number
         self.last: Row = ()
+        self.is_signed = False  # the last one
+        self.following = ""  # the digits of the number that comes next
         self.code: str | None = None
         self.run: Run | None = None  # of what credit notes are compared with
 
@@ -68,9 +79,9 @@ class AllSeries:
 
     def series(self, invoice: Invoice) -> Iterable[Finding]:
         """Order and chain: an invoice against the one before it in its series."""
-        values = invoice.values
-        parts = invoice_number(values[_NUMBER] or "")
-        if parts is None or len(parts[1]) > 18 or self.follow(*parts, values):
+        now = _last_of(invoice.values)
+        parts = invoice_number(now[_NUMBER] or "")
+        if parts is None or len(parts[1]) > _MOST_DIGITS or self.follow(*parts, now):
             return ()
         name, number = parts[0], int(parts[1])
         known = self._series.get(name)
@@ -79,85 +90,85 @@ class AllSeries:
                 self._left_out += 1
                 return ()
             known = self._series[name] = Series(name, number)
-        is_repeated = self._is_repeated(name, values[_HASH])
-        return self._looked_at(name, number, known, invoice, is_repeated=is_repeated)
+        found = self._looked_at(number, known, now)
+        return [finding(rule, invoice.line, now[_NUMBER], *said) for rule, *said in found]
 
-    def follow(self, name: str, digits: str, values: Row) -> Series | None:
+    def follow(self, name: str, digits: str, now: Row) -> Series | None:
         """Take a document that follows the last of its series, if there is nothing to say of it.
 
-        None if there may be, or InvoiceNo has another form; nothing is taken then.
+        `now` begins with `OF_LAST` of it. None if there may be something, or InvoiceNo has another
+        form; nothing is taken then.
         """
         known = self._series.get(name)
-        if known is None or not digits.isdecimal() or len(digits) > 18 or not digits.isascii():
+        if known is None:
             return None
-        number = int(digits)
-        if number != known.number + 1 or not _follows(known, values):
+        number = known.number + 1
+        if digits != known.following and not _is_written(number, digits):
             return None
-        if self._is_repeated(name, values[_HASH]):
+        if not _follows(known.last, known.code, now):
+            return None
+        signature = now[_HASH]
+        if (signature not in _UNSIGNED) is not known.is_signed:
+            return None
+        if known.is_signed and self._signatures.add(hash((name, signature))) is not None:
             return None
         known.ends[-1] = known.number = number
-        known.last = values
+        known.following = _digits_of(number + 1)
+        known.last = now
         return known
 
-    def _is_repeated(self, name: str, signature: str | None) -> bool:
-        if signature in _UNSIGNED:
-            return False
-        return self._signatures.add(hash((name, signature))) is not None
-
-    def _looked_at(
-        self, name: str, number: int, known: Series, invoice: Invoice, *, is_repeated: bool
-    ) -> Iterator[Finding]:
+    def _looked_at(self, number: int, known: Series, now: Row) -> Iterator[_Said]:
         if number == known.number + 1:
             known.ends[-1] = number
-            yield from _after(known, invoice)
+            yield from _after(known.last, now)
         elif known.last:
             known.starts.append(number)
             known.ends.append(number)
             if number > known.number:
-                yield from _in_time(known.last, invoice)
-        if not (known.code and (invoice.values[_ATCUD] or "").startswith(known.code)):
-            yield from self._same_code(name, known, invoice)
-        if is_repeated:
+                yield from _in_time(known.last, now)
+        if not (known.code and (now[_ATCUD] or "").startswith(known.code)):
+            yield from self._same_code(known, now[_ATCUD])
+        is_signed = now[_HASH] not in _UNSIGNED
+        if is_signed and self._signatures.add(hash((known.name, now[_HASH]))) is not None:
             expected = "a signature that no document of the series before has"
-            about, found = invoice.values[_NUMBER], invoice.values[_HASH]
-            yield finding("hash_repeated", invoice.line, about, expected, f"{found}"[:40])
-        if known.last and known.last[_TYPE] != invoice.values[_TYPE]:
-            yield from _same_type(known.last, invoice)
-        known.number, known.last = number, invoice.values
+            yield "hash_repeated", expected, f"{now[_HASH]}"[:40]
+        if known.last and known.last[_TYPE] != now[_TYPE]:
+            yield from _same_type(known.last, now)
+        known.number, known.last, known.is_signed = number, now, is_signed
+        known.following = _digits_of(number + 1)
 
-    def _same_code(self, name: str, known: Series, invoice: Invoice) -> Iterator[Finding]:
+    def _same_code(self, known: Series, atcud: str | None) -> Iterator[_Said]:
         """A series has one validation code, and no two have the same (Portaria 195/2020)."""
-        atcud, number = invoice.values[_ATCUD], invoice.values[_NUMBER]
         parts = atcud_parts(atcud or "")
         code = parts[1] if parts else None
         if code and known.code and f"{code}-" != known.code:
-            expected = f"{known.code[:-1]}, as before in this series"
-            yield finding("atcud", invoice.line, number, expected, atcud)
+            yield "atcud", f"{known.code[:-1]}, as before in this series", atcud
         elif code and known.code is None:
             known.code = f"{code}-"
-            other = self._series_of_code.setdefault(code, name)
-            if other != name:
-                expected = f"another code than that of series {other}"
-                yield finding("atcud_series", invoice.line, number, expected, atcud)
+            other = self._series_of_code.setdefault(code, known.name)
+            if other != known.name:
+                yield "atcud_series", f"another code than that of series {other}", atcud
 
     def references(self, invoice: Invoice) -> Iterator[Finding]:
         """A credit note says what it corrects; what isn't seen yet waits for the file's end."""
         given = [found for row in invoice.lines if (found := row[_REFERENCE]) is not None]
-        if not given and invoice.values[_TYPE] == "NC":
-            expected, number = "a Reference to what is corrected", invoice.values[_NUMBER]
+        number, _, kind, *_ = _last_of(invoice.values)
+        if not given and kind == "NC":
+            expected = "a Reference to what is corrected"
             yield finding("reference", invoice.line, number, expected, None)
         for reference in given:
-            if self._is_seen(reference):
+            if self.is_seen(reference):
                 continue
             if len(self._waiting) < _MOST_WAITING:
-                self._waiting.append((invoice.line, invoice.values[_NUMBER], reference))
+                self._waiting.append((invoice.line, number, reference))
             else:
                 self._left_out += 1
 
-    def _is_seen(self, reference: str) -> bool:
+    def is_seen(self, reference: str) -> bool:
+        """Whether a document came before, for sure."""
         parts = invoice_number(reference)
         known = self._series.get(parts[0]) if parts else None
-        if known is None or parts is None or len(parts[1]) > 18:
+        if known is None or parts is None or len(parts[1]) > _MOST_DIGITS:
             return False
         return known.starts[-1] <= int(parts[1]) <= known.ends[-1]
 
@@ -196,31 +207,40 @@ def _answered(
             yield finding("reference", line, document, expected, reference)
 
 
-def _follows(known: Series, values: Row) -> bool:
+def _digits_of(number: int) -> str:
+    """How a number is written without zeros before it; empty for one that has too many digits."""
+    return str(number) if number < _TOO_MANY else ""
+
+
+def _is_written(number: int, digits: str) -> bool:
+    """Whether digits write a number, with zeros before it or not."""
+    is_usual = len(digits) <= _MOST_DIGITS and digits.isascii() and digits.isdecimal()
+    return is_usual and int(digits) == number
+
+
+def _follows(before: Row, code: str | None, now: Row) -> bool:
     """Whether there is nothing to say of it after the very document before it: most are so."""
-    before, code, atcud = known.last, known.code, values[_ATCUD]
+    _, date_before, type_before, control_before, entered_before, *_ = before
+    _, date, kind, control, entered, _, atcud, *_ = now
     return (
         (atcud is None or atcud == "0" or (code is not None and atcud.startswith(code)))
-        and before[_TYPE] == values[_TYPE]
-        and before[_CONTROL] == values[_CONTROL]
-        and (before[_DATE] or "~") <= (values[_DATE] or "")
-        and (before[_ENTERED] or "~") <= (values[_ENTERED] or "")
-        and (before[_HASH] in _UNSIGNED) == (values[_HASH] in _UNSIGNED)
+        and type_before == kind
+        and control_before == control
+        and (date_before or "~") <= (date or "")
+        and (entered_before or "~") <= (entered or "")
     )
 
 
-def _after(known: Series, invoice: Invoice) -> Iterator[Finding]:
+def _after(before: Row, now: Row) -> Iterator[_Said]:
     """Against the very invoice before it."""
-    yield from _in_time(known.last, invoice)
-    before, now = known.last[_HASH], invoice.values[_HASH]
-    if (now in (None, "0")) != (before in (None, "0")):
-        is_was = "no signature" if before in (None, "0") else "a signature"
-        expected = f"{is_was}, as {known.last[_NUMBER]} has"
-        yield finding("hash_chain", invoice.line, invoice.values[_NUMBER], expected, now)
-    control, control_before = invoice.values[_CONTROL], known.last[_CONTROL]
+    yield from _in_time(before, now)
+    if (now[_HASH] in _UNSIGNED) != (before[_HASH] in _UNSIGNED):
+        is_was = "no signature" if before[_HASH] in _UNSIGNED else "a signature"
+        yield "hash_chain", f"{is_was}, as {before[_NUMBER]} has", now[_HASH]
+    control, control_before = now[_CONTROL], before[_CONTROL]
     if control != control_before and _key(control) < _key(control_before):
-        expected = f"key {control_before} or a later one, as {known.last[_NUMBER]} has"
-        yield finding("hash_key", invoice.line, invoice.values[_NUMBER], expected, control)
+        expected = f"key {control_before} or a later one, as {before[_NUMBER]} has"
+        yield "hash_key", expected, control
 
 
 def _key(control: str | None) -> int:
@@ -229,21 +249,16 @@ def _key(control: str | None) -> int:
     return value_of(digits) if digits.isdecimal() else 0
 
 
-def _in_time(before: Row, invoice: Invoice) -> Iterator[Finding]:
+def _in_time(before: Row, now: Row) -> Iterator[_Said]:
     """CIVA article 36: numbers follow the order of dates."""
-    is_copied = invoice.values[_BILLING] == "M"  # dated by its first support, in whatever order
+    is_copied = now[_BILLING] == "M"  # dated by its first support, in whatever order
     for slot in (_ENTERED,) if is_copied else (_DATE, _ENTERED):
-        earlier, now = before[slot], invoice.values[slot]
-        if now is not None and earlier is not None and is_before(now, earlier):
-            expected = f"{earlier} or later, as {before[_NUMBER]} has"
-            number = invoice.values[_NUMBER]
-            yield finding("series_order", invoice.line, number, expected, now)
+        earlier, later = before[slot], now[slot]
+        if later is not None and earlier is not None and is_before(later, earlier):
+            yield "series_order", f"{earlier} or later, as {before[_NUMBER]} has", later
 
 
-def _same_type(before: Row, invoice: Invoice) -> Iterator[Finding]:
+def _same_type(before: Row, now: Row) -> Iterator[_Said]:
     """A series has one InvoiceType (Portaria 302/2016, 4.1.4.1)."""
-    now = invoice.values[_TYPE]
-    if now is not None and before[_TYPE] is not None:
-        expected = f"{before[_TYPE]}, as {before[_NUMBER]} is"
-        number = invoice.values[_NUMBER]
-        yield finding("series_type", invoice.line, number, expected, now)
+    if now[_TYPE] is not None and before[_TYPE] is not None:
+        yield "series_type", f"{before[_TYPE]}, as {before[_NUMBER]} is", now[_TYPE]

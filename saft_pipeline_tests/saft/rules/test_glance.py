@@ -114,11 +114,11 @@ def _discounted(number: int) -> str:
     reason = "<TaxExemptionReason>x</TaxExemptionReason><TaxExemptionCode>M07</TaxExemptionCode>"
     settled = f"</Tax>{reason}<SettlementAmount>2.00</SettlementAmount>"
     body = body.replace("</Tax>", settled).replace("<TaxPercentage>23", "<TaxPercentage>0")
-    text = _numbered(f"{number}").replace(line(), body)
+    text = numbered(f"{number}").replace(line(), body)
     return text.replace("<TaxPayable>2.30", "<TaxPayable>0").replace(">12.30<", ">10.00<")
 
 
-def _numbered(number: str) -> str:
+def numbered(number: str) -> str:
     return invoice(f"FT A/{number}").replace("ABCD1234-1", f"ABCD1234-{number}")
 
 
@@ -168,7 +168,7 @@ def _spared(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> float:
     return looked.count(False) / len(looked)
 
 
-def _assert_alike(content: bytes) -> None:
+def assert_alike(content: bytes) -> None:
     try:
         records = reading(content).records
     except SaftError:
@@ -185,7 +185,7 @@ def _assert_alike(content: bytes) -> None:
 def test_rules_that_are_not_asked_would_say_nothing(
     base: bytes, changes: list[tuple[float, str]]
 ) -> None:
-    _assert_alike(mutated(base, changes))
+    assert_alike(mutated(base, changes))
 
 
 @pytest.mark.parametrize(("base", "name"), PLACES, ids=[name for _, name in PLACES])
@@ -195,9 +195,9 @@ def test_no_element_of_the_last_of_documents_that_are_alike_is_overlooked(
     *_, (start, end) = (found.span() for found in re.finditer(f"<{name}>[^<]*</{name}>", base))
     for value in VALUES if base is not WITH_LINE_FEEDS else FEW_VALUES:
         other = f"<{name}>{value}</{name}>"
-        _assert_alike(f"{base[:start]}{other}{base[end:]}".encode())
-        _assert_alike(f"{base[:start]}{other}{base[start:]}".encode())
-    _assert_alike(f"{base[:start]}{base[end:]}".encode())
+        assert_alike(f"{base[:start]}{other}{base[end:]}".encode())
+        assert_alike(f"{base[:start]}{other}{base[start:]}".encode())
+    assert_alike(f"{base[:start]}{base[end:]}".encode())
 
 
 def test_a_code_of_an_amount_that_is_not_there_is_not_taken_for_right() -> None:
@@ -205,24 +205,24 @@ def test_a_code_of_an_amount_that_is_not_there_is_not_taken_for_right() -> None:
     text = ALIKE.replace("</DocumentTotals>", f"{payment}</Payment></DocumentTotals>")
     *_, gross = re.findall("<GrossTotal>(.+)</GrossTotal>", text)
     before, end, after = text.rpartition("</PaymentAmount>")
-    _assert_alike(f"{before}{gross}{end}{after}".encode())
+    assert_alike(f"{before}{gross}{end}{after}".encode())
 
 
 def test_a_note_finds_its_document_whatever_zeros_its_number_has_after_others() -> None:
     reference = "<References><Reference>FT A/0101</Reference></References>"
     note = invoice("NC A/1", line(amount="99.00", side="Debit", body=reference))
     note = note.replace("<InvoiceType>FT", "<InvoiceType>NC").replace(">12.30<", ">121.77<")
-    documents = [_numbered(f"{n}") for n in range(1, 101)]
-    content = document(MASTERS, sales(*documents, _numbered("0101"), note)).encode()
-    _assert_alike(content)
+    documents = [numbered(f"{n}") for n in range(1, 101)]
+    content = document(MASTERS, sales(*documents, numbered("0101"), note)).encode()
+    assert_alike(content)
     assert "credit_amount" in check(reading(content).records).counts
 
 
 def test_a_second_code_of_a_series_is_found_at_each_of_its_documents() -> None:
-    documents = [_numbered(f"{n}") for n in range(1, 9)]
-    others = [_numbered(f"{n}").replace("ABCD", "WXYZ") for n in range(9, 12)]
+    documents = [numbered(f"{n}") for n in range(1, 9)]
+    others = [numbered(f"{n}").replace("ABCD", "WXYZ") for n in range(9, 12)]
     content = document(MASTERS, sales(*documents, *others)).encode()
-    _assert_alike(content)
+    assert_alike(content)
     assert check(reading(content).records).counts["atcud"] == 3
 
 
@@ -240,43 +240,69 @@ def test_a_second_code_of_a_series_is_found_at_each_of_its_documents() -> None:
 )
 def test_no_other_build_is_overlooked(last: str, other: str) -> None:
     *_, (start, end) = (found.span() for found in re.finditer(last, ALIKE, re.DOTALL))
-    _assert_alike(f"{ALIKE[:start]}{other}{ALIKE[end:]}".encode())
+    assert_alike(f"{ALIKE[:start]}{other}{ALIKE[end:]}".encode())
 
 
 def test_documents_without_a_form_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_of_invoices._INVOICE, "_layouts", {})
     monkeypatch.setattr(kinds, "_MOST_FORMS", 0)
     assert _spared(reading(ALIKE).records, monkeypatch) == 0
-    _assert_alike(ALIKE.encode())
+    assert_alike(ALIKE.encode())
 
 
 @pytest.mark.parametrize("number", ["FTA/9", "FT A/x", "FT A-9"])
 def test_a_malformed_number_without_atcud_is_found_after_good_ones(number: str) -> None:
-    several = [_numbered(f"{n}") for n in range(1, 6)]
+    several = [numbered(f"{n}") for n in range(1, 6)]
     header = HEADER.replace("1.04_01", "1.03_01")
     content = document(MASTERS, sales(*several, invoice(number)), header=header).encode()
-    _assert_alike(content)
+    assert_alike(content)
     assert "invoice_no" in check(reading(content).records).counts
 
 
 def test_a_rate_of_another_time_is_found_in_a_line_that_was_right_before() -> None:
-    several = [_numbered(f"{n}") for n in range(1, 6)]
+    several = [numbered(f"{n}") for n in range(1, 6)]
     other = invoice("FT B/1").replace("2025-03-01", "2009-06-01")
     content = document(MASTERS, sales(*several, other)).encode()
-    _assert_alike(content)
+    assert_alike(content)
     assert check(reading(content).records).counts["tax_rate"] == 1
 
 
 def test_a_negative_settlement_of_a_paid_document_is_found() -> None:
     before, at, after = ALIKE_WITH_MORE.rpartition("<SettlementAmount>0</SettlementAmount><Settl")
     content = f"{before}{at.replace('>0<', '>-1<')}{after}".encode()
-    _assert_alike(content)
+    assert_alike(content)
     assert check(reading(content).records).counts["negative_amount"] == 1
 
 
 def test_an_indicator_that_stands_twice_is_counted_in_each_document() -> None:
     twice = "<CashVATSchemeIndicator>1</CashVATSchemeIndicator>\\g<0>"
-    _assert_alike(re.sub("<CashVATSchemeIndicator>", twice, ALIKE).encode())
+    assert_alike(re.sub("<CashVATSchemeIndicator>", twice, ALIKE).encode())
+
+
+def test_texts_of_a_line_that_join_to_those_of_another_are_not_taken_for_them() -> None:
+    several = [numbered(f"{n}").replace("Quantity>1<", "Quantity>12<") for n in range(1, 5)]
+    several = [text.replace("UnitPrice>10.00", "UnitPrice>0.8333") for text in several]
+    other = several[0].replace("Code>P1<", "Code>P11<").replace("Quantity>12<", "Quantity>2<")
+    other = other.replace("FT A/1<", "FT A/5<").replace("ABCD1234-1<", "ABCD1234-5<")
+    content = document(MASTERS, sales(*several, other)).encode()
+    assert_alike(content)
+    assert {"product", "quantity_price"} <= check(reading(content).records).counts.keys()
+
+
+@pytest.mark.parametrize("numbers", [("009", "010", "011"), ("9", "010", "11"), ("0", "1", "٢")])
+def test_numbers_with_zeros_before_them_follow_each_other(numbers: tuple[str, ...]) -> None:
+    several = [numbered(f"{n}").replace("FT A/", "FT B/") for n in range(1, 5)]
+    content = document(MASTERS, sales(*several, *map(numbered, numbers))).encode()
+    assert_alike(content)
+    assert "series_gap" not in check(reading(content).records).counts
+
+
+def test_a_gap_between_numbers_with_zeros_before_them_is_found() -> None:
+    several = [numbered(f"{n}").replace("FT A/", "FT B/") for n in range(1, 5)]
+    numbers = map(numbered, ("009", "010", "012"))
+    content = document(MASTERS, sales(*several, *numbers)).encode()
+    assert_alike(content)
+    assert check(reading(content).records).counts["series_gap"] == 1
 
 
 # Of these rules only ask whether they are there: that is part of how a document is built.

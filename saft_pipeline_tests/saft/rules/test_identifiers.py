@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from saft_pipeline.saft.rules.identifiers import is_signature
 from saft_pipeline_tests.saft.documents import HEADER, document, invoice, sales
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS, findings, of, rules
 
@@ -13,6 +14,25 @@ SIGNATURE = "A" * 171 + "="
 def signed(signature: str = SIGNATURE, control: str = "1", number: str = "FT A/1") -> str:
     text = f"<Hash>{signature}</Hash><HashControl>{control}</HashControl>"
     return invoice(number).replace("<Hash>0</Hash><HashControl>0</HashControl>", text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (SIGNATURE, True),
+        ("+/09azAZ" * 21 + "abc=", True),
+        (SIGNATURE[1:], False),
+        (f"{SIGNATURE}=", False),
+        (f"A{SIGNATURE}", False),
+        (f"={SIGNATURE[1:]}", False),
+        (f"{SIGNATURE[:-1]}A", False),
+        *((f"{odd}{SIGNATURE[1:]}", False) for odd in ("-", "_", " ", "\0", "ã", "Ａ")),
+        (f"ã{SIGNATURE[2:]}", False),  # as many bytes as a signature has
+        ("", False),
+    ],
+)
+def test_signature_is_base64_of_1024_bits(text: str, expected: bool) -> None:
+    assert is_signature(text) is expected
 
 
 def test_wrong_nif_of_the_company_is_an_error() -> None:
