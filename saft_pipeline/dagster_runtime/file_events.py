@@ -23,6 +23,20 @@ from saft_pipeline.dagster_runtime.event_json import (
 from saft_pipeline.dagster_runtime.storage import BatchedEventLog
 
 
+def store_batch(
+    instance: dg.DagsterInstance,
+    step: Step,
+    events: Sequence[FileEvent],
+    serializer: Serializer | None = None,
+) -> None:
+    """Write the events of a group of files at once; raises what the storage raises."""
+    storage = instance.event_log_storage
+    if isinstance(storage, BatchedEventLog):
+        storage.store_file_events(events, step, serializer or Serializer(step))
+    elif events:
+        storage.store_event_batch([event.entry(step) for event in events])
+
+
 class FileEvents:
     """Collects the events of one step of one run; `store` writes them."""
 
@@ -92,12 +106,10 @@ class FileEvents:
                 self._context.log_event(check.evaluation)
 
     def _store_batches(self, events: Sequence[FileEvent], checks: Sequence[CheckEvent]) -> None:
+        store_batch(self._context.instance, self._step, events, self._serializer)
         if isinstance(self._storage, BatchedEventLog):
-            self._storage.store_file_events(events, self._step, self._serializer)
             self._storage.store_check_events(checks, self._step, self._serializer)
             return
-        if events:
-            self._storage.store_event_batch([event.entry(self._step) for event in events])
         for check in checks:
             self._storage.store_event(check.entry(self._step))
 

@@ -32,6 +32,8 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     PUBLISHING: ("companies", "customers", "invoice_lines", LINKS),
 }
 FILE_ASSETS = tuple(UPSTREAM)
+# The step that makes them all.
+LOADING_STEP = "load_files"
 
 # Names that other definitions, merged with ours, have no use for.
 RESOURCE, TABLES_IO_MANAGER = "saft", "saft_tables"

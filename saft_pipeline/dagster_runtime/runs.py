@@ -18,11 +18,13 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster._core.storage.tags import GRPC_INFO_TAG
 from dagster_shared.error import SerializableErrorInfo
 
+from saft_pipeline.dagster_runtime.late_events import tell_of_loaded
 from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, SOURCE_TAG
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
 from saft_pipeline.dagster_runtime.run_process import is_gone
 from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
+from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.store import Store
 
 WAITING = (dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.NOT_STARTED)
@@ -232,9 +234,25 @@ def end_dead_runs(
     """
     dead = list(_dead(instance, location, store, silent_since=time.time() - 2 * lease_seconds))
     for run in dead:
-        instance.report_run_failed(run, "its process is gone; the files it held are taken again")
+        late = _told_late(instance, location, store, run)
+        words = f"its process is gone; the files it held are taken again{late}"
+        instance.report_run_failed(run, words)
         store.renew(owner_of(run), timedelta(0))
     return [run.run_id for run in dead]
+
+
+def _told_late(
+    instance: dg.DagsterInstance, location: Location, store: Store, run: dg.DagsterRun
+) -> str:
+    """What is said of the files that a dead run had loaded; a fault of Dagster's ends nothing."""
+    try:
+        told = tell_of_loaded(instance, location, store, run)
+    except StoreError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        return f"; what it had loaded the ledger tells alone (saft status): {why}"
+    return f"; files that it had loaded and not told of: {told:,}" if told else ""
 
 
 def _dead(

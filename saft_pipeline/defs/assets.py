@@ -15,6 +15,7 @@ from saft_pipeline.dagster_runtime.names import (
     FILE_ASSETS,
     FOLDER,
     LINKS,
+    LOADING_STEP,
     POOL,
     PUBLISHING,
     TABLES_IO_MANAGER,
@@ -72,7 +73,7 @@ def _out(name: str) -> dg.AssetOut:
 
 @evaluated_by_the_step
 @dg.multi_asset(
-    name="load_files",
+    name=LOADING_STEP,
     outs={name: _out(name) for name in FILE_ASSETS},
     check_specs=file_checks.SPECS,
     deps=[FOLDER],
