@@ -101,7 +101,9 @@ def page(
 ) -> Iterator[Page]:
     folder = tmp_path_factory.mktemp("page")
     store = shared_project.store()
-    with chart_shape(postgres_server, shared_project.env, folder) as port:
+    # A run that is terminated before it comes to its file leaves it to the end of the lease.
+    env = {**shared_project.env, "LEASE_SECONDS": "45"}
+    with chart_shape(postgres_server, env, folder) as port:
         yield Page(port, shared_project, store, folder)
     store.close()
 

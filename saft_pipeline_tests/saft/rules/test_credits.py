@@ -10,8 +10,8 @@ from saft_pipeline.saft.records import Invoice
 from saft_pipeline.saft.rules.checker import check
 from saft_pipeline.saft.rules.glance import Glance
 from saft_pipeline_tests.saft.documents import document, invoice, line, reading, sales
+from saft_pipeline_tests.saft.rules.alike import assert_alike, numbered
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS
-from saft_pipeline_tests.saft.rules.test_glance import assert_alike, numbered
 
 
 def _note(number: int, reference: str = "FT A/1", *, given: str = "10.00") -> str:

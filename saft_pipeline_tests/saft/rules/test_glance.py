@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from saft_pipeline.saft import invoices as reading_of_invoices
 from saft_pipeline.saft import kinds
-from saft_pipeline.saft.errors import SaftError
 from saft_pipeline.saft.fields import (
     COMPANY_FIELDS,
     CUSTOMER_FIELDS,
@@ -25,10 +24,10 @@ from saft_pipeline.saft.fields import (
 from saft_pipeline.saft.records import Invoice, Record
 from saft_pipeline.saft.rules import plans
 from saft_pipeline.saft.rules.checker import Checker, check
-from saft_pipeline.saft.rules.findings import Findings
 from saft_pipeline.saft.rules.glance import Glance
 from saft_pipeline_tests.saft.documents import HEADER, document, invoice, line, reading, sales
 from saft_pipeline_tests.saft.rules import conformance
+from saft_pipeline_tests.saft.rules.alike import assert_alike, numbered
 from saft_pipeline_tests.saft.rules.conformance import varied
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS
 from saft_pipeline_tests.saft.rules.test_never_raises import CHANGES, mutated
@@ -118,10 +117,6 @@ def _discounted(number: int) -> str:
     return text.replace("<TaxPayable>2.30", "<TaxPayable>0").replace(">12.30<", ">10.00<")
 
 
-def numbered(number: str) -> str:
-    return invoice(f"FT A/{number}").replace("ABCD1234-1", f"ABCD1234-{number}")
-
-
 DISCOUNTED = document(MASTERS, sales(*map(_discounted, range(1, 6)), credit="50"))
 
 
@@ -147,12 +142,6 @@ VALUES = (
 FEW_VALUES = ("", "-1", "XX", "2029-01-01")
 
 
-def _by_all_rules(records: list[Record]) -> Findings:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Glance, "rules_for", lambda glance, _: glance.all)
-        return check(records)
-
-
 def _spared(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> float:
     """The part of the documents at which not all rules look."""
     looked: list[bool] = []
@@ -166,15 +155,6 @@ def _spared(records: list[Record], monkeypatch: pytest.MonkeyPatch) -> float:
     monkeypatch.setattr(Glance, "rules_for", noted)
     check(records)
     return looked.count(False) / len(looked)
-
-
-def assert_alike(content: bytes) -> None:
-    try:
-        records = reading(content).records
-    except SaftError:
-        return
-    found, all_found = check(records), _by_all_rules(records)
-    assert (found.kept, found.counts) == (all_found.kept, all_found.counts)
 
 
 @settings(max_examples=100, deadline=None)
