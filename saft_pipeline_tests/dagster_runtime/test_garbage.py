@@ -54,7 +54,7 @@ print(libc.mallinfo2().hblks - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's own")
 @pytest.mark.parametrize("told", [True, False])
 def test_large_buffers_are_in_no_heap_though_one_was_freed(told: bool) -> None:
     command = [sys.executable, "-c", _HELD, "told" if told else "untold"]
