@@ -15,7 +15,7 @@ import platform
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, Protocol
@@ -149,9 +149,11 @@ class LocalArtifacts:
                 with _made(aside) as file:
                     file.write(data)
             aside.replace(path)
-        except BaseException:
-            out.close()
+        except BaseException as error:
             aside.unlink(missing_ok=True)
+            out.abandon()
+            if isinstance(error, OSError) and error.errno:  # "no space" says not where
+                error.filename = error.filename or str(path)
             raise
 
     def flush(self) -> None:
@@ -206,15 +208,19 @@ class Gzipped:
         if self._stream is None:
             return gzip.compress(self._taken(), _LEVEL, mtime=0)
         self._stream.write(self._taken())
-        self.close()
+        self._close()
         return None
 
-    def close(self) -> None:
-        """Close the file, if there is one."""
-        if self._stream is not None and self._file is not None:
+    def abandon(self) -> None:
+        """Let go of the file, if there is one, whatever of it a full disk still lacks."""
+        with suppress(OSError):
+            self._close()
+
+    def _close(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None and self._file is not None:
             with self._file:
-                self._stream.close()
-            self._stream = None
+                stream.close()
 
 
 def _made(path: Path) -> BinaryIO:

@@ -150,8 +150,8 @@ class RemoteArtifacts:
             else:
                 self._pending[name] = data
         finally:
-            out.close()
             aside.unlink(missing_ok=True)
+            out.abandon()
 
     def _put(self, file: Path, name: str) -> None:
         system, root = self._place

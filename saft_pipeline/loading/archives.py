@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 import tempfile
 import zipfile
@@ -11,8 +10,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
+from saft_pipeline.loading.spill import poured
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.sftp.paths import is_left_alone, text_path
 
@@ -23,7 +23,6 @@ MOST_UNPACKED = 32 << 30
 MOST_MEMBERS = 100_000
 NOT_IN_ZIPS = "zips in zips aren't read"
 _ANY_RATIO = 64 << 20  # bytes up to which the ratio is nobody's business
-_IN_MEMORY = 1 << 20
 _ENCRYPTED = 1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _BROKEN = (
@@ -122,7 +121,7 @@ class Zip:
         _require_readable(path, info)
         try:
             with self._opened.open(info) as stream:
-                content, sha256 = poured(stream, info.compress_size, spill)  # type: ignore[arg-type]
+                content, sha256 = _unpacked(stream, info.compress_size, spill)  # type: ignore[arg-type]
         except _BROKEN as error:
             raise _broken(error) from None
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
@@ -145,7 +144,7 @@ def unpacked(fetched: Fetched, spill: Path) -> Fetched:
 
 def _gunzipped(fetched: Fetched, spill: Path) -> Fetched:
     with fetched.open() as packed, gzip.GzipFile(fileobj=packed) as stream:
-        content, _ = poured(stream, fetched.file.size, spill)  # type: ignore[arg-type]
+        content, _ = _unpacked(stream, fetched.file.size, spill)  # type: ignore[arg-type]
     return Fetched(fetched.file, fetched.sha256, content)
 
 
@@ -182,35 +181,12 @@ def is_xml(name: str) -> bool:
     return name.lower().endswith((".xml", ".xml.gz"))
 
 
-def poured(stream: BinaryIO, packed: int, spill: Path) -> tuple[bytes | Path, str]:
-    """The bytes of a stream that unpacks `packed` bytes, many in a file; and their hash.
-
-    Raises ArchiveError.
-    """
-    digest, total, head = hashlib.sha256(), 0, bytearray()
-    copy: Any = None
+def _unpacked(stream: BinaryIO, packed: int, spill: Path) -> tuple[bytes | Path, str]:
+    """What a stream of `packed` bytes unpacks to, many in a file; and the hash of that."""
     try:
-        while data := stream.read(_IN_MEMORY):
-            total += len(data)
-            _require_sane(total, packed)
-            digest.update(data)
-            if copy is None and total > _IN_MEMORY:
-                copy = tempfile.NamedTemporaryFile(dir=spill, prefix="unpacked-", delete=False)  # noqa: SIM115
-                copy.write(head)
-            if copy is None:
-                head += data
-            else:
-                copy.write(data)
-    except BaseException as error:
-        if copy is not None:
-            Path(copy.name).unlink(missing_ok=True)
-        if isinstance(error, _BROKEN):
-            raise _broken(error) from None
-        raise
-    finally:
-        if copy is not None:
-            copy.close()
-    return (bytes(head) if copy is None else Path(copy.name)), digest.hexdigest()
+        return poured(stream, spill, lambda total: _require_sane(total, packed))
+    except _BROKEN as error:
+        raise _broken(error) from None
 
 
 def _require_sane(total: int, packed: int) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from saft_pipeline import __version__
 from saft_pipeline.loading.archives import splits
@@ -69,6 +68,7 @@ class Loader:
         self._beside: dict[str, Source] = {}
         self._open: dict[int, Load] = {}
         self._artifacts = reader.artifacts
+        self._spill = spill_folder(settings.home)
         keys = settings.saft_public_keys
         self._keys = {program: path.expanduser().read_bytes() for program, path in keys}
 
@@ -92,14 +92,15 @@ class Loader:
 
     def fetch(self, files: Sequence[LedgerFile]) -> Arrived:
         """The bytes of a group's files, or why they could not be had. Raises SourceError."""
-        spill = spill_folder(self._settings.home)
         loads = {file.id: Load(file) for file in files}
         self._open.update((id(load), load) for load in loads.values())
         began = time.time()
         try:
-            for arrival in self._arrivals(files, spill):
+            for arrival in self._arrivals(files):
                 self._arrived(loads[arrival.file.id], arrival)
         except OSError as error:  # a full disk: what came is whole
+            if error.errno:
+                error.filename = error.filename or str(self._spill)
             for load in loads.values():
                 if load.fetched is None and load.rejection is None:
                     load.rejection = _fault(load, error)
@@ -112,7 +113,7 @@ class Loader:
         self._record(came, pack, arrived.began)
         fresh = [load for load in loads if load.rejection is None and not self._is_known(load)]
         jobs = [
-            FileToRead(x.file.id, x.file.path, x.fetched, x.pack == pack, self._keys)
+            FileToRead(x.file.id, x.file.path, x.fetched, x.pack == pack, self._spill, self._keys)
             for x in fresh
             if x.fetched
         ]
@@ -166,10 +167,10 @@ class Loader:
         reason = blocked(load.file.path, reading.findings, self._settings.block_on)
         return Rejection(reason, "failed") if reason else None
 
-    def _arrivals(self, files: Sequence[LedgerFile], spill: Path) -> Iterator[Arrival]:
+    def _arrivals(self, files: Sequence[LedgerFile]) -> Iterator[Arrival]:
         for name in dict.fromkeys(f.source for f in files):
             of_source = [f for f in files if f.source == name]
-            yield from self._source(name, _FETCH).fetch(of_source, spill)
+            yield from self._source(name, _FETCH).fetch(of_source, self._spill)
 
     @staticmethod
     def _arrived(load: Load, arrival: Arrival) -> None:

@@ -9,22 +9,19 @@ that person's affair: links are followed there.
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
 
 from saft_pipeline.loading.archives import NOT_IN_ZIPS, ArchiveError, Zip, is_xml, is_zip
+from saft_pipeline.loading.spill import poured
 from saft_pipeline.saft.filename import branch_of
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.client import Fetched, FetchFailed, RemoteFile
 from saft_pipeline.sftp.paths import text_path
-from saft_pipeline.sftp.pieces import IN_MEMORY
 from saft_pipeline.store.model import SeenFile
 
 # A FIFO is opened at once, and refused, where it would be waited for.
@@ -96,23 +93,9 @@ def read_local(path: Path, folders: Sequence[Path], spill: Path) -> Fetched | Fe
         return FetchFailed(remote, f"{path}: {error.strerror}", "unreadable")
     with os.fdopen(descriptor, "rb") as stream:
         found_stat = os.fstat(descriptor)
-        content, digest = _taken(stream, spill)
+        content, digest = poured(stream, spill)
     found = RemoteFile(remote.path, found_stat.st_size, int(found_stat.st_mtime))
     return Fetched(file=found, sha256=digest, content=content)
-
-
-def _taken(stream: BinaryIO, spill: Path) -> tuple[bytes | Path, str]:
-    """The bytes, or a copy of many, and their hash."""
-    head = stream.read(IN_MEMORY)
-    digest = hashlib.sha256(head)
-    if len(head) < IN_MEMORY:
-        return head, digest.hexdigest()
-    with tempfile.NamedTemporaryFile(dir=spill, prefix="local-", delete=False) as copy:
-        while head:
-            copy.write(head)
-            head = stream.read(IN_MEMORY)
-            digest.update(head)
-    return Path(copy.name), digest.hexdigest()
 
 
 def local_files(path: Path) -> list[SeenFile]:

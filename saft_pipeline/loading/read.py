@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from saft_pipeline.artifacts.local import Artifacts, ArtifactWriter, LocalArtifacts
@@ -46,13 +47,15 @@ RejectedState = Literal["failed", "incomplete", "gone", "unreadable", "lost"]
 class FileToRead(NamedTuple):
     """A file to read: its row in the ledger, its path there, its bytes, whether a pack keeps it.
 
-    `keys` are the public keys (PEM) of programs, by certificate number or ProductID.
+    `spill` is where many rows wait for publishing, `keys` are the public keys (PEM) of programs, by
+    certificate number or ProductID.
     """
 
     ledger_id: int
     path: str
     fetched: Fetched
     packed: bool = False
+    spill: Path | None = None
     keys: Mapping[str, bytes] = {}
 
 
@@ -117,7 +120,7 @@ def _fault(job: FileToRead, error: OSError) -> Rejection:
 def read_file(job: FileToRead, artifacts: Artifacts | Pack) -> Reading:
     """Keep a file's bytes and read them once: its NDJSON artifact, its rows spooled for staging."""
     started = time.perf_counter()
-    reading = Reading(FileRows(job.ledger_id))
+    reading = Reading(FileRows(job.ledger_id, folder=job.spill))
     try:
         with _raw_kept(job.fetched, artifacts):
             _read_records(job, artifacts, reading)

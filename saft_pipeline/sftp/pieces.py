@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -104,7 +105,8 @@ class Sink:
 
     def close(self) -> None:
         """Remove the temporary file unless `finish` gave it away."""
-        if self._file:
-            self._file.close()
         if self._path:
             self._path.unlink(missing_ok=True)
+        if self._file:
+            with suppress(OSError):  # a full disk has no room for the rest
+                self._file.close()

@@ -1,7 +1,8 @@
 """Rows on their way to staging, in the text form of Postgres' COPY.
 
-Rows of one file stay in memory while they are few, then go to a temporary file. How many
-go in one write, the settings say (`BATCH_SIZE_*`, `Settings.batch_size`).
+Rows of one file stay in memory while they are few, then go to a temporary file: in the folder
+that the caller names, since where others go is memory on some machines (a tmpfs). How many go in
+one write, the settings say (`BATCH_SIZE_*`, `Settings.batch_size`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, groupby, islice
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -51,10 +53,13 @@ def _escaped(value: str | None) -> str:
 class Spool:
     """The rows of one table of one file."""
 
-    def __init__(self, table: str, ledger_id: int, most: int = _IN_MEMORY) -> None:
+    def __init__(
+        self, table: str, ledger_id: int, most: int = _IN_MEMORY, folder: Path | None = None
+    ) -> None:
         self.table = table
         self.ledger_id = ledger_id
         self._most = most  # bytes in memory
+        self._folder = folder
         self.count = 0
         self.size = 0  # bytes, as a measure of how much there is to send
         self._buffer: list[tuple[int, bytes]] = []
@@ -81,11 +86,16 @@ class Spool:
             self._spill()
 
     def _spill(self) -> None:
-        if self._file is None:
-            self._file, self.is_in_file = TemporaryFile(), True  # noqa: SIM115 - `close` does
-        self._file.seek(0, 2)
         heads = (_HEAD.pack(seq, len(text)) + text for seq, text in self._buffer)
-        self._file.write(b"".join(heads))
+        try:
+            if self._file is None:
+                self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - `close` does
+                self.is_in_file = True
+            self._file.seek(0, 2)
+            self._file.write(b"".join(heads))
+        except OSError as error:
+            error.filename = self._folder
+            raise
         self._buffer.clear()
         self._buffered = 0
 
@@ -144,10 +154,10 @@ def in_batches(
 
 
 class FileRows:
-    """The spools of one file, by table, each with so many bytes in memory."""
+    """The spools of one file, by table, each with so many bytes in memory, the rest in `folder`."""
 
-    def __init__(self, ledger_id: int, most: int = _IN_MEMORY) -> None:
-        self.spools = {table: Spool(table, ledger_id, most) for table in SPOOLED_TABLES}
+    def __init__(self, ledger_id: int, most: int = _IN_MEMORY, folder: Path | None = None) -> None:
+        self.spools = {table: Spool(table, ledger_id, most, folder) for table in SPOOLED_TABLES}
 
     @property
     def counts(self) -> dict[str, int]:

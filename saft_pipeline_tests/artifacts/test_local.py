@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from saft_pipeline.artifacts import local as module
 from saft_pipeline.artifacts.local import LocalArtifacts
+from saft_pipeline_tests.fixtures.full_disk import room_for
 
 HASH = "ab" + "12" * 31
 LARGE = random.Random(1).randbytes(module.KEPT_IN_MEMORY) * 3
@@ -110,3 +112,12 @@ def test_nothing_lies_beside_a_finished_artifact(artifacts: LocalArtifacts, tmp_
     with artifacts.parsed(HASH) as sink:
         sink.write(LARGE)
     assert list(files(tmp_path)) == [artifacts.place("parsed", HASH)]
+
+
+@pytest.mark.parametrize("room", [0, module.KEPT_IN_MEMORY])
+def test_of_what_a_full_disk_does_not_hold_nothing_stays_and_its_place_is_named(
+    artifacts: LocalArtifacts, tmp_path: Path, room: int
+) -> None:
+    with pytest.raises(OSError, match=re.escape(str(artifacts.place("raw", HASH)))), room_for(room):
+        artifacts.keep_raw(HASH, io.BytesIO(LARGE))
+    assert not list(files(tmp_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from saft_pipeline.artifacts.local import KEPT_IN_MEMORY, LocalArtifacts
 from saft_pipeline.artifacts.remote import RemoteArtifacts, artifacts_of, try_out
 from saft_pipeline.settings import load
+from saft_pipeline_tests.fixtures.full_disk import room_for
 
 HASH = "ab" + "12" * 31
 SIZES = [0, 100, KEPT_IN_MEMORY + 1]
@@ -121,3 +123,12 @@ def test_what_can_not_be_opened_is_named_without_its_password(tmp_path: Path) ->
     with pytest.raises(OSError, match=r"SAFT_ARTIFACTS_URL \(nosuch://…\)") as raised:
         artifacts.flush()
     assert "hunter2" not in str(raised.value)
+
+
+def test_of_what_a_full_disk_does_not_hold_nothing_stays_on_this_machine(
+    artifacts: RemoteArtifacts, tmp_path: Path
+) -> None:
+    large = io.BytesIO(os.urandom(3 * KEPT_IN_MEMORY))
+    with pytest.raises(OSError), room_for(KEPT_IN_MEMORY):  # noqa: PT011 - what it says is Linux' affair
+        artifacts.keep_raw(HASH, large)
+    assert not list(tmp_path.glob("*.part"))

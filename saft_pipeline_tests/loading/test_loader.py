@@ -13,6 +13,7 @@ import pytest
 
 from saft_pipeline import __version__
 from saft_pipeline.artifacts.remote import artifacts_of
+from saft_pipeline.demo.generator import write_large
 from saft_pipeline.loading.errors import SourceError
 from saft_pipeline.loading.file_load import GroupRows, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader
@@ -74,6 +75,18 @@ def through(loader: Loader, store: Store, claim: Claim) -> Sequence[Load]:
 
 def by_path(loads: Sequence[Load]) -> dict[str, Load]:
     return {load.file.path: load for load in loads}
+
+
+def test_nothing_of_a_large_file_goes_where_temporary_files_do(
+    project: Project, load_all: Loading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (project.folder / "large.xml").open("wb") as file:
+        write_large(file, 5)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "is not there"))
+    (loaded,) = load_all()
+    assert loaded.reading
+    assert loaded.reading.rows.spools["invoice_lines"].is_in_file
+    assert loaded.rejection is None
 
 
 def test_a_good_file_is_loaded_with_its_rows(project: Project, load_all: Loading) -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saft_pipeline.sftp.pieces import IN_MEMORY, WINDOW, Ranges, Sink
+from saft_pipeline_tests.fixtures.full_disk import room_for
 
 
 @given(st.binary(max_size=60_000), st.integers(1, 20_000), st.randoms(use_true_random=False))
@@ -78,3 +79,12 @@ def test_a_small_file_stays_in_memory(size: int, tmp_path: Path) -> None:
     sink = Sink(tmp_path)
     sink.add(0, memoryview(b"x" * size))
     assert sink.finish()[1] == b"x" * size
+
+
+def test_of_what_a_full_disk_does_not_hold_nothing_stays(tmp_path: Path) -> None:
+    sink = Sink(tmp_path)
+    sink.add(0, memoryview(bytes(IN_MEMORY)))
+    with room_for(IN_MEMORY):
+        sink.add(IN_MEMORY, memoryview(b"x"))
+        sink.close()
+    assert not list(tmp_path.iterdir())

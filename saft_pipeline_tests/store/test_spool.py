@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import psycopg
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from saft_pipeline.saft.records import Invoice, Other
 from saft_pipeline.store.spool import SPOOLED_TABLES, FileRows, Spool, copy_text, in_batches
+from saft_pipeline_tests.fixtures.full_disk import room_for
 from saft_pipeline_tests.store.building import File, customer, invoice
 
 # What XML 1.0 allows in a value.
@@ -66,6 +71,12 @@ def test_rows_beyond_memory_are_all_given() -> None:
         spool.append(row, 1)
     assert len(keyed(spool)) == 1000
     spool.close()
+
+
+def test_a_disk_that_is_full_of_rows_is_named(tmp_path: Path) -> None:
+    spool = Spool("companies", 7, most=1, folder=tmp_path)
+    with pytest.raises(OSError, match=re.escape(str(tmp_path))), room_for(1):
+        spool.append(copy_text([("x" * 10_000,)]), 1)
 
 
 def test_each_record_goes_to_its_table() -> None:
