@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -20,7 +21,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime.late_events import tell_of_loaded
 from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, SOURCE_TAG
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FAILED_TAG, FILES_TAG, SOURCE_TAG
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
 from saft_pipeline.dagster_runtime.run_process import is_gone
 from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
@@ -35,6 +36,10 @@ WORKING = (
 )
 UNFINISHED = (*WAITING, *WORKING)
 _OURS = re.compile(r"saft_pipeline\.")
+_LATE_TAG = "saft/late"
+"""Of a run that did not come to the end of its step: what was told of it afterwards."""
+_RECENT = timedelta(hours=24)
+_MOST_ENDED, _MOST_SETTLED = 1_000, 50  # of them a tick looks at, and does something for
 _SHOWN = 8  # characters of a run's id on Dagster's page
 
 
@@ -235,24 +240,47 @@ def end_dead_runs(
     dead = list(_dead(instance, location, store, silent_since=time.time() - 2 * lease_seconds))
     for run in dead:
         late = _told_late(instance, location, store, run)
-        words = f"its process is gone; the files it held are taken again{late}"
-        instance.report_run_failed(run, words)
+        words = "its process is gone; the files it held are taken again"
+        instance.report_run_failed(run, f"{words}; {late}" if late else words)
         store.renew(owner_of(run), timedelta(0))
+    _settle_ended(instance, location, store)
     return [run.run_id for run in dead]
+
+
+def _settle_ended(instance: dg.DagsterInstance, location: Location, store: Store) -> None:
+    """Do for runs that others ended what the step could not: Dagster's monitoring, a person.
+
+    Who cancels a run gives its files up. One whose step came to its end has said so.
+    """
+    ended = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
+        tags={REPOSITORY_TAG: location.label},
+        updated_after=datetime.now(UTC) - _RECENT,
+    )
+    found = (record.dagster_run for record in instance.get_run_records(ended, limit=_MOST_ENDED))
+    settled = {FAILED_TAG, _LATE_TAG}
+    open_ones = (run for run in found if location.owns(run) and not settled & run.tags.keys())
+    for run in islice(open_ones, _MOST_SETTLED):
+        if run.status is dg.DagsterRunStatus.CANCELED:
+            store.give_up(owner_of(run), run_id=run.run_id)
+        elif _shows_life(store, run):
+            continue
+        late = _told_late(instance, location, store, run)
+        instance.add_run_tags(run.run_id, {_LATE_TAG: late or "nothing"})
 
 
 def _told_late(
     instance: dg.DagsterInstance, location: Location, store: Store, run: dg.DagsterRun
 ) -> str:
-    """What is said of the files that a dead run had loaded; a fault of Dagster's ends nothing."""
+    """What is said of the files that a run had loaded; a fault of Dagster's ends nothing."""
     try:
         told = tell_of_loaded(instance, location, store, run)
     except StoreError:
         raise
     except Exception as error:
         why = f"{type(error).__name__}: {error}"
-        return f"; what it had loaded the ledger tells alone (saft status): {why}"
-    return f"; files that it had loaded and not told of: {told:,}" if told else ""
+        return f"what it had loaded the ledger tells alone (saft status): {why}"
+    return f"files that it had loaded and not told of: {told:,}" if told else ""
 
 
 def _dead(

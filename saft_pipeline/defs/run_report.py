@@ -102,13 +102,13 @@ class RunReport:
     def finish(self) -> None:
         """Tag the run; end it as failed if a file failed, naming each with its reason."""
         with self._harmless():
+            self._events.checked(self._checks.finish())
+            self._events.store()
             tags = self._tags.tags
             if self._failed:
                 tags |= {FAILED_TAG: f"{len(self._failed)} of {self._total}"}
             if tags:
                 self._context.instance.add_run_tags(self._context.run.run_id, tags)
-            self._events.checked(self._checks.finish())
-            self._events.store()
         total = self._total
         self._context.log.info(f"{self._loaded} of {total} files loaded")
         if self._failed:

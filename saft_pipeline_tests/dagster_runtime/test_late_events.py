@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import dagster as dg
 import pytest
 
@@ -9,7 +11,7 @@ from saft_pipeline.dagster_runtime import runs as runs_module
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.late_events import tell_of_loaded
 from saft_pipeline.dagster_runtime.location import Location
-from saft_pipeline.dagster_runtime.names import FILE_ASSETS
+from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILE_ASSETS
 from saft_pipeline.defs.run_report import RunReport
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
@@ -43,6 +45,33 @@ def test_every_asset_of_a_file_that_was_loaded_is_materialized_once(
     assert {made(runs.instance, asset, partition_of(file)) for asset in FILE_ASSETS} == {1}
 
 
+def test_what_a_run_had_loaded_that_dagster_s_monitoring_failed_is_told_once(
+    runs: LocalRuns, store: Store, untold: dg.DagsterRun
+) -> None:
+    (file,) = store.files()
+    runs.instance.report_run_failed(untold, "its pod is gone")
+    for _ in range(2):
+        runs_module.end_dead_runs(runs.instance, Location(), store, 60)
+        assert made(runs.instance, "invoices", partition_of(file)) == 1
+    run = runs.instance.get_run_by_id(untold.run_id)
+    assert run
+    assert run.tags["saft/late"] == "files that it had loaded and not told of: 1"
+
+
+def test_a_run_that_was_failed_and_may_be_alive_is_waited_for(
+    project: Project, runs: LocalRuns, store: Store, untold: dg.DagsterRun
+) -> None:
+    project.put("g.xml", one_invoice("FT L/2"))
+    runs.tick()
+    (other,) = store.files(path="g.xml")
+    held = {untold.tags[CLAIM_TAG]: [other.id]}
+    store.hand_over(other.claimed_by or "", held, timedelta(minutes=1))
+    runs.instance.report_run_failed(untold, "its pod does not answer")
+    runs_module.end_dead_runs(runs.instance, Location(), store, 60)
+    (file,) = store.files(path="f.xml")
+    assert made(runs.instance, "invoices", partition_of(file)) == 0
+
+
 def test_it_is_told_where_dagster_has_storage_of_its_own(
     store: Store, untold: dg.DagsterRun
 ) -> None:
@@ -67,7 +96,7 @@ def test_what_a_run_told_of_by_itself_is_not_told_again(
 def test_a_version_that_another_run_is_to_load_is_not_told_of(
     project: Project, runs: LocalRuns, store: Store, untold: dg.DagsterRun
 ) -> None:
-    project.put("f.xml", one_invoice("FT L/1", "11.00"))
+    project.put("f.xml", one_invoice("FT L/1", "11.00"), modified_at=1_750_000_000)
     runs.tick()
     assert tell_of_loaded(runs.instance, Location(), store, untold) == 0
 

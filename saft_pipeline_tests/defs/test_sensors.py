@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
@@ -211,7 +212,7 @@ def test_a_claim_whose_process_was_killed_before_its_run_was_launched_is_taken_a
     left = f"{new_owner(of_this=True)}0"
     store.hand_over(run.tags[CLAIM_TAG], {left: [f.id for f in store.files()]}, timedelta(-1))
     other = run.with_status(dg.DagsterRunStatus.NOT_STARTED).with_tags({CLAIM_TAG: left})
-    runs.instance.add_run(other._replace(run_id="00000000-0000-4000-8000-000000000002"))
+    runs.instance.add_run(other._replace(run_id=str(uuid.uuid4())))
     assert len(requested(runs)) == 1
 
 
@@ -225,12 +226,26 @@ def test_a_file_whose_run_was_cancelled_before_it_began_is_not_taken_again(
     assert [f.status for f in store.files()] == ["failed"]
 
 
-def claimed_by_run(runs: LocalRuns, store: Store, status: dg.DagsterRunStatus) -> None:
-    """A claim whose lease has ended, and its run."""
+def test_a_file_whose_run_was_cancelled_before_it_began_is_given_up_at_once(
+    project: Project, runs: LocalRuns, store: Store
+) -> None:
+    drop(project, 1)
+    claimed_by_run(runs, store, dg.DagsterRunStatus.CANCELED, timedelta(minutes=1))
+    runs.tick()
+    assert [f.status for f in store.files()] == ["failed"]
+
+
+def claimed_by_run(
+    runs: LocalRuns,
+    store: Store,
+    status: dg.DagsterRunStatus,
+    lease: timedelta = timedelta(seconds=-1),
+) -> None:
+    """A claim, whose lease has ended unless a test wants another, and its run."""
     (run,) = requested(runs)
-    other = run.with_status(status)._replace(run_id="00000000-0000-4000-8000-000000000001")
+    other = run.with_status(status)._replace(run_id=str(uuid.uuid4()))
     runs.instance.add_run(other)
-    store.renew(run.tags[CLAIM_TAG], timedelta(seconds=-1))
+    store.renew(run.tags[CLAIM_TAG], lease)
 
 
 def test_where_others_execute_the_runs_nothing_is_begun_by_the_tick(
