@@ -17,7 +17,6 @@ from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.names import JOB, SOURCE_TAG
 from saft_pipeline.settings import SettingsError, load
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.own_home import forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
 from saft_pipeline_tests.test_merging import ticked
 
@@ -95,13 +94,6 @@ def theirs(example: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         del sys.modules[name]
 
 
-@pytest.fixture(scope="module")
-def saft_home() -> Iterator[Path]:
-    """Where others' runs are not those of a project's definitions."""
-    with own_home() as home:
-        yield home
-
-
 @pytest.mark.parametrize("names", [["gramido"], ["gramido", "porto"]])
 def test_its_job_loads_the_files_of_its_folders(
     project: Project,
@@ -129,7 +121,6 @@ def test_its_job_loads_the_files_of_its_folders(
         files = store.files(source=name)
         assert [file.status for file in files] == ["loaded"] * 2
         assert {partition_of(file).partition("-")[0] for file in files} == {name}
-    forget(runs.instance)
 
 
 def test_dg_checks_a_project_with_two(project: Project, example: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -14,17 +12,9 @@ from saft_pipeline.dagster_runtime.names import FILE_ASSETS, JOB, RESOURCE, SENS
 from saft_pipeline.dagster_runtime.partitions import file_partitions
 from saft_pipeline.definitions import build_defs
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.own_home import forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
 
 PREFIX = ["finance", "saft"]
-
-
-@pytest.fixture(scope="module")
-def saft_home() -> Iterator[Path]:
-    """Where others' runs are not those of merged definitions."""
-    with own_home() as home:
-        yield home
 
 
 @dg.asset(key=["invoices"])
@@ -80,9 +70,7 @@ def ticked(definitions: dg.Definitions, instance: dg.DagsterInstance) -> Any:
 
 
 @pytest.fixture
-def below_a_prefix(
-    project: Project, runs: LocalRuns, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Any]:
+def below_a_prefix(project: Project, runs: LocalRuns, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A tick of the merged sensor, and the run that it asks for."""
     monkeypatch.setenv("RUN_PER_FILE_UP_TO", "0")
     for number in (1, 2):
@@ -96,8 +84,7 @@ def below_a_prefix(
         tags=dict(request.tags),
     )
     assert done.success
-    yield found
-    forget(runs.instance)
+    return found
 
 
 def test_what_the_sensor_and_runs_report_is_below_the_prefix(

@@ -36,7 +36,7 @@ from saft_pipeline_tests.dagster_runtime.neighbourhood import (
     neighbourhood,
 )
 from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
-from saft_pipeline_tests.fixtures.own_home import forget, own_home
+from saft_pipeline_tests.fixtures.own_home import empty_history
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice, partition_of
 
 # An instance and a location. Beside others, ours has another name, too.
@@ -57,16 +57,11 @@ mutation($keys: [String!]!, $assets: [AssetKeyInput!]!) {
 """
 
 
-@pytest.fixture(scope="module")
-def saft_home() -> Iterator[Path]:
-    with own_home() as home:
-        yield home
-
-
 @pytest.fixture(scope="module", params=PLACES, ids="-".join)
 def place(
     request: pytest.FixtureRequest,
     shared_project: Project,
+    saft_home: Path,
     postgres_server: EmbeddedPostgres,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Neighbourhood]:
@@ -88,9 +83,8 @@ def place(
         patch.setenv(another_team.FOLDER, str(tmp_path_factory.mktemp("theirs")))
         migrate(os.environ[another_team.DATABASE])
         ours = "saft_pipeline.definitions" if name == "ours" else "finance"
+        empty_history(saft_home)
         with neighbourhood(load(), ours, beside=name == "beside others") as opened:
-            if kind == "ours":
-                forget(opened.instance)
             opened.beat()
             yield opened
 
@@ -165,7 +159,9 @@ def test_started_by_the_pages_backfill(
     path, first = sensed
     (file,) = ledger.files(path=path)
     assets = [{"path": [name]} for name in FILE_ASSETS]
-    answer = place.page(BACKFILL, keys=[partition_of(file)], assets=assets)
+    key = partition_of(file)
+    place.instance.add_dynamic_partitions(str(partitions.files.name), [key])  # if it was pruned
+    answer = place.page(BACKFILL, keys=[key], assets=assets)
     assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess"
     place.backfill()
     (again,) = place.work()

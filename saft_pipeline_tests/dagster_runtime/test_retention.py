@@ -31,7 +31,7 @@ from saft_pipeline.store.opening import open_watch
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.dagster_runtime.neighbours import seen_by_daemon
-from saft_pipeline_tests.fixtures.own_home import HISTORY, execute, forget, own_home
+from saft_pipeline_tests.fixtures.own_home import HISTORY, empty_history, execute, own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
 from saft_pipeline_tests.store.looking import content
 
@@ -57,9 +57,9 @@ def opened(saft_home: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def instance(opened: dg.DagsterInstance) -> dg.DagsterInstance:
+def instance(opened: dg.DagsterInstance, saft_home: Path) -> dg.DagsterInstance:
     """The history, with nothing in it."""
-    forget(opened)
+    empty_history(saft_home)
     return opened
 
 

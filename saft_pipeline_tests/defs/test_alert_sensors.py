@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -24,15 +23,7 @@ from saft_pipeline.store.store import Store
 from saft_pipeline_tests.alerts.hook_server import Hook, hook_server
 from saft_pipeline_tests.alerts.mail_server import mail_server
 from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
-from saft_pipeline_tests.fixtures.own_home import forget, own_home
 from saft_pipeline_tests.fixtures.project import Project, broken, half, one_invoice
-
-
-@pytest.fixture(scope="module")
-def saft_home() -> Iterator[Path]:
-    """Runs and polls that others had fail would be told of."""
-    with own_home() as home:
-        yield home
 
 
 @pytest.fixture
@@ -47,13 +38,6 @@ def instance() -> Iterator[dg.DagsterInstance]:
     """A history in which nothing happened."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield instance
-
-
-@pytest.fixture
-def runs(runs: LocalRuns) -> LocalRuns:
-    """A history of real polls and runs, in which nothing happened yet."""
-    forget(runs.instance)
-    return runs
 
 
 def tick(instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import yaml
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import (
     Command,
     Project,
@@ -24,12 +22,6 @@ from saft_pipeline_tests.fixtures.project import (
 )
 
 README = Path(__file__).parents[2] / "README.md"
-
-
-@pytest.fixture(scope="module")
-def saft_home() -> Iterator[Path]:
-    with own_home() as home:
-        yield home
 
 
 @pytest.fixture

@@ -52,8 +52,8 @@ class Daemon:
 
     def poll(self) -> None:
         """A beat, and the runs of the tick that it made."""
-        (state,) = self.instance.all_instigator_state()
         self.beat()
+        (state,) = self.instance.all_instigator_state()
         origin, selector = state.instigator_origin_id, state.selector_id
         self.work(*self.instance.get_ticks(origin, selector, limit=1)[0].run_ids)
 
