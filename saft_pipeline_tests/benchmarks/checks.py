@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from statistics import median
 from unittest.mock import patch
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns, local_runs
@@ -25,7 +26,7 @@ from saft_pipeline.settings import load
 from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.benchmarks.designs import write_tiny
-from saft_pipeline_tests.benchmarks.report import Ratio, best_of
+from saft_pipeline_tests.benchmarks.report import Ratio, in_turn, ratio_of
 from saft_pipeline_tests.fixtures.own_home import own_home
 
 _WANTED = 1.1
@@ -54,8 +55,8 @@ def run() -> Iterable[Ratio]:
         folder = Path(name)
         for files, rounds, what in (
             (_tiny(folder / "one", 1), 15, "a run of one tiny file"),
-            (_tiny(folder / "many", _MANY), 7, f"a run of {_MANY} tiny files"),
-            (_large(folder), 3, f"a run of one file of {_MEGABYTES} MB"),
+            (_tiny(folder / "many", _MANY), 15, f"a run of {_MANY} tiny files"),
+            (_large(folder), 9, f"a run of one file of {_MEGABYTES} MB"),
         ):
             yield _compared(
                 what, rounds, [_run(store, runs, next(files)) for _ in range(2 * rounds)]
@@ -82,11 +83,10 @@ def _compared(what: str, rounds: int, prepared: Sequence[Callable[[], None]]) ->
         ):
             next(waiting)()
 
-    checked, unchecked = best_of(rounds, lambda: next(waiting)(), without)
-    note = f"{1000 * checked:,.0f} ms over {1000 * unchecked:,.0f}"
-    return Ratio(
-        f"{what}, checked over unchecked", checked / unchecked, _WANTED, most=True, note=note
-    )
+    checked, unchecked = in_turn(rounds, lambda: next(waiting)(), without)
+    note = f"{1000 * median(checked):,.0f} ms over {1000 * median(unchecked):,.0f}"
+    ratio = ratio_of(checked, unchecked)
+    return Ratio(f"{what}, checked over unchecked", ratio, _WANTED, most=True, note=note)
 
 
 def _run(store: Store, runs: LocalRuns, paths: Sequence[Path]) -> Callable[[], None]:
