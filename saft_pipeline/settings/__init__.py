@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from saft_pipeline.settings import sources_file
 from saft_pipeline.settings.contradictions import contradictions, explained
-from saft_pipeline.settings.environment import read_variables
+from saft_pipeline.settings.environment import dangling, read_variables
 from saft_pipeline.settings.model import (
     Settings,
     SettingsError,
@@ -54,6 +54,12 @@ def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = None) -
     named = {name: value for name, (value, _) in read_variables(environ, dotenv).items()}
     known: dict[str, Any] = {k: v for k, v in named.items() if k in Settings.model_fields}
     in_files, problems = secrets_in_files(named, _secrets())
+    problems += [
+        f"{name.upper()}: in {path} it holds ${{…}}, which stands for a variable that isn't set; "
+        f"put a secret like that into a file of its own, and its place into {name.upper()}_FILE"
+        for name, path in dangling(environ, dotenv).items()
+        if name in Settings.model_fields
+    ]
     try:
         settings = Settings(**{**known, **in_files})
     except ValidationError as error:

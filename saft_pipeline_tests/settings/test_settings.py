@@ -55,6 +55,23 @@ def test_where_each_value_comes_from_is_known(
     assert origins() == {"SFTP_PORT": "environment", "SFTP_REMOTE_DIR": str(tmp_path / ".env")}
 
 
+@pytest.mark.parametrize("value", ["pa${x}ss", "'pa${x}ss'", '"${HOST}${x}"'])
+def test_a_password_that_dotenv_would_change_is_refused_unshown(tmp_path: Path, value: str) -> None:
+    dotenv = tmp_path / "given.env"
+    dotenv.write_text(f"HOST=pos\nSFTP_PASSWORD={value}\nOTHER=${{y}}\n")
+    with pytest.raises(SettingsError) as refused:
+        load({}, dotenv)
+    assert re.search(f"SFTP_PASSWORD: in {dotenv} .* SFTP_PASSWORD_FILE", str(refused.value))
+    assert not re.search(r"OTHER|pa\$|\$\{x", str(refused.value))
+
+
+@pytest.mark.parametrize("value", ["${HOST}.test", "${PLACE}.test", "${NONE:-pos}.test"])
+def test_a_value_may_refer_to_what_is_set_or_has_a_default(tmp_path: Path, value: str) -> None:
+    dotenv = tmp_path / "given.env"
+    dotenv.write_text(f"HOST=pos\nSFTP_REMOTE_DIR={value}\n")
+    assert load({"PLACE": "pos"}, dotenv).sftp_remote_dir.endswith(".test")
+
+
 def test_the_environment_stands_above_dotenv(tmp_path: Path) -> None:
     dotenv = tmp_path / "given.env"
     dotenv.write_text("SFTP_PORT=2022\nSFTP_REMOTE_DIR=inbox\n")
