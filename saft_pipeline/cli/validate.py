@@ -72,7 +72,11 @@ def validate(
     ] = "",
     xsd: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Judge by the schemas in it, too: SAFTPT1.04_01.xsd, …"),
+        typer.Option(
+            metavar="DIR",
+            help="Judge by the schemas in it, too (SAFTPT1.04_01.xsd, …): they alone tell of "
+            "order, unknown elements and texts that are too long.",
+        ),
     ] = None,
 ) -> None:
     """Check files by every rule: status 1 if there are errors, 2 if one can't be read."""

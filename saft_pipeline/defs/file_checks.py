@@ -19,7 +19,7 @@ from saft_pipeline.loading.file_load import Load
 from saft_pipeline.loading.read import MOST_FINDINGS
 from saft_pipeline.saft.rules import checks as of_reading
 from saft_pipeline.saft.rules.findings import Findings
-from saft_pipeline.saft.rules.registry import READING, Severity
+from saft_pipeline.saft.rules.registry import READING, RULES, Severity
 from saft_pipeline.visible import visible
 
 CONFLICT = "conflict"
@@ -124,7 +124,9 @@ def _findings_before(load: Load) -> Iterator[tuple[str, CheckFindings]]:
 def _from_ledger(warning: dict[str, object]) -> FindingRow:
     line, message = warning.get("line"), str(warning.get("message"))
     place = line if isinstance(line, int) else None
-    severity: Severity = "error" if warning.get("severity") == "error" else "warning"
+    rule = RULES.get(str(warning.get("code")))
+    given = warning.get("severity") or (rule.severity if rule else None)
+    severity: Severity = "error" if given == "error" else "warning"
     return FindingRow(severity, place, None, None, message)
 
 

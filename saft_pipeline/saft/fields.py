@@ -145,3 +145,22 @@ UnitPrice WarehouseID Website WithholdingTaxAmount WithholdingTaxDescription Wit
 WorkDate WorkStatus WorkStatusDate WorkType
 """
 LEAVES = frozenset(_LEAVES.split())
+
+# Those that the schemas have once at most wherever they stand, and that hold others.
+_GROUPS = """
+Address BillingAddress CompanyAddress CreditNote Currency CustomsDetails CustomsInformation
+DocumentStatus DocumentTotals ProductSerialNumber ShipFrom ShipTo SpecialRegimes Tax
+"""
+ONCE = LEAVES.union(_GROUPS.split()) - REPEATABLE
+# Those of which one that is there can't be empty, though it may be left out: all others that can't
+# are asked for by the rules.
+_OPTIONAL = """
+ARCNo Address BuildingNumber BusinessName CNCode Contact Currency DeliveryDate DeliveryID EACCode
+Email ExchangeRate Fax HashControl HeaderComment IECAmount LocationID MovementEndTime
+MovementStartTime OrderDate OriginatingON Payment PaymentMechanism PaymentTerms Period ProductGroup
+ProductSerialNumber Reason Reference Region SerialNumber SettlementAmount SettlementDate
+SettlementDiscount ShipFromAddress ShipToAddress StreetName TaxBase TaxExemptionCode
+TaxExemptionReason TaxExpirationDate Telephone TransactionID UNNumber WarehouseID Website
+WithholdingTax WithholdingTaxDescription WithholdingTaxType
+"""
+OPTIONAL = frozenset(_OPTIONAL.split())

@@ -23,6 +23,7 @@ class Form:
     def __init__(self, cleaned: Sequence[Cleaned], present: Sequence[int], key: int) -> None:
         self.present = present
         self.key = key
+        self.empty: Sequence[int] = ()  # of those that can't be
         self.is_known = False  # to who writes
         self.writer: Any = None  # theirs
         self.plan: Any = None  # the rules'

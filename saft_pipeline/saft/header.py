@@ -12,7 +12,7 @@ from saft_pipeline.saft.fields import COMPANY_FIELDS, COMPANY_PATHS, key_of
 from saft_pipeline.saft.kinds import ElementKind, Layout
 from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.records import HEADER_FACTS, Header
-from saft_pipeline.saft.shapes import Stray, nodes_of
+from saft_pipeline.saft.shapes import Warn, nodes_of
 from saft_pipeline.saft.warnings import Warnings
 
 VERSIONS = re.compile(r"1\.0[0-4](?:_[0-9]{1,2})?")
@@ -82,7 +82,7 @@ def is_portuguese(namespace: str | None) -> bool:
 
 
 def read_header(
-    element: Element, namespace: str | None, stray: Stray, warnings: Warnings, line: int
+    element: Element, namespace: str | None, warn: Warn, warnings: Warnings, line: int
 ) -> Header:
     """The Header; warns of what is odd in it.
 
@@ -94,7 +94,7 @@ def read_header(
     odd = _foreign_facts(facts)
     if odd and not is_portuguese(namespace):
         _refuse_foreign(odd)
-    row, extra_json = _HEADER.read(nodes_of(element, stray), stray)
+    row, extra_json = _HEADER.read(nodes_of(element, warn), warn)
     header = Header(row[: len(COMPANY_FIELDS)], line, extra_json=extra_json)
     for name, fact in zip(HEADER_FACTS, row[len(COMPANY_FIELDS) :], strict=True):
         setattr(header, name, fact)

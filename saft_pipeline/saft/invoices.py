@@ -19,7 +19,7 @@ from saft_pipeline.saft.json_text import picker
 from saft_pipeline.saft.kinds import ElementKind, Layout, Part
 from saft_pipeline.saft.records import Invoice, Lines, Row
 from saft_pipeline.saft.sections import STATUS_TAGS, Section, Sums
-from saft_pipeline.saft.shapes import ABSENT, Nodes, Stray, Values
+from saft_pipeline.saft.shapes import ABSENT, Nodes, Values, Warn
 
 _MOST_PACKED = 64_000_000  # bytes; a hundred thousand lines take a third of it
 _SLOT = {name: slot for slot, name in enumerate(INVOICE_FIELDS)}
@@ -66,6 +66,7 @@ _INVOICE = ElementKind(
         f"DocumentTotals/Currency/{tag}": _SLOT["currency_amount"] for tag in _OLD_CURRENCY
     },
 )
+_MISSING, _REPEATED = "missing", "repeated"
 NOT_TOLD = 0  # instead of a hash of what an invoice says
 # Of other documents only what their section's totals are made of is taken.
 _SUMMED = {"DebitAmount": 0, "CreditAmount": 1, "Quantity": 2}
@@ -85,18 +86,18 @@ class DocumentDraft:
         self.element = element
         self.sums = Sums()
 
-    def take_line(self, nodes: Nodes, stray: Stray) -> None:
+    def take_line(self, nodes: Nodes, warn: Warn) -> None:
         """Add a line that is read before the document is complete."""
-        row, _ = _DOCUMENT.read_inner(nodes, stray)
+        row, _ = _DOCUMENT.read_inner(nodes, warn)
         self.sums.line(*row)
 
     def pack(self) -> None:
         """There is nothing to keep compactly."""
 
-    def take(self, nodes: Nodes, stray: Stray, _: str | None) -> None:
+    def take(self, nodes: Nodes, warn: Warn, _: str | None) -> None:
         """Add the document without the lines that were added before."""
         layout = _DOCUMENT.layout(nodes)
-        values, *_form = layout.take(nodes, stray)
+        values, *_form = layout.take(nodes, warn)
         values.append(None)
         (self.sums.status,) = layout.row(values)
         for row in layout.rows(values):
@@ -108,9 +109,9 @@ class WholeInvoice:
 
     __slots__ = ("_layout", "_values", "content", "line", "line_count", "number", "record")
 
-    def __init__(self, nodes: Nodes, stray: Stray, line: int, company_id: str | None) -> None:
+    def __init__(self, nodes: Nodes, warn: Warn, line: int, company_id: str | None) -> None:
         self._layout = layout = _INVOICE.layout(nodes)
-        self._values, form, text = layout.take(nodes, stray)
+        self._values, form, text = layout.take(nodes, warn)
         layout.complete(self._values, company_id, layout.lines)
         self.line = line
         self.line_count = layout.lines
@@ -124,16 +125,16 @@ class WholeInvoice:
         amounts = layout.debits(values), layout.credits(values)
         section.add_document(values[layout.status], layout.lines, *amounts)
 
-    def number_lines(self) -> bool:
-        """Number the lines by position if a LineNumber is missing or repeated: whether it is so.
+    def number_lines(self) -> str | None:
+        """Number the lines by position if a LineNumber is missing or repeated: which it is.
 
         (invoice, line number) is the key of a line; losing a line would lose its money.
         """
         numbers = self._layout.line_numbers(self._values)
         if _are_unique(numbers):
-            return False
+            return None
         self.record.number_lines()
-        return True
+        return _MISSING if None in numbers else _REPEATED
 
 
 @lru_cache(maxsize=256)
@@ -160,9 +161,9 @@ class InvoiceDraft:
         self._last = -1
         self._numbers_fail = False
 
-    def take_line(self, nodes: Nodes, stray: Stray) -> None:
+    def take_line(self, nodes: Nodes, warn: Warn) -> None:
         """Add a line that is read before the invoice is complete."""
-        row, extra_json = _INVOICE.read_inner(nodes, stray)
+        row, extra_json = _INVOICE.read_inner(nodes, warn)
         self._take_lines([row], [extra_json])
 
     def _take_lines(self, rows: Sequence[Row], extras: Sequence[str]) -> None:
@@ -184,10 +185,10 @@ class InvoiceDraft:
             reason = f"the lines of one invoice hold more than {_MOST_PACKED} bytes"
             raise ContentError(reason, line=self.line)
 
-    def take(self, nodes: Nodes, stray: Stray, company_id: str | None) -> None:
+    def take(self, nodes: Nodes, warn: Warn, company_id: str | None) -> None:
         """Add the invoice without the lines that were added before."""
         layout = _INVOICE.layout(nodes)
-        values, _, _ = layout.take(nodes, stray)
+        values, _, _ = layout.take(nodes, warn)
         layout.complete(values, company_id, len(self.lines) + layout.lines)
         self.row, self.extra_json = layout.row(values), layout.extra_json(values)
         self.sums.status = self.row[_STATUS]
@@ -198,15 +199,13 @@ class InvoiceDraft:
         """InvoiceNo."""
         return self.row[_NO]
 
-    def number_lines(self) -> bool:
-        """Number the lines by position if a LineNumber is missing or repeated: whether it is so.
-
-        (invoice, line number) is the key of a line; losing a line would lose its money.
-        """
-        if self._numbers_fail:
-            numbers = [row[0] for row in self.lines]
-            self.lines.numbered_by_position = None in numbers or len(set(numbers)) < len(numbers)
-        return self.lines.numbered_by_position
+    def number_lines(self) -> str | None:
+        """As of an invoice that is complete."""
+        numbers = [row[0] for row in self.lines] if self._numbers_fail else []
+        if None not in numbers and len(set(numbers)) == len(numbers):
+            return None
+        self.lines.numbered_by_position = True
+        return _MISSING if None in numbers else _REPEATED
 
     @property
     def line_count(self) -> int:

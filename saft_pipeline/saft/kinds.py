@@ -19,8 +19,9 @@ from saft_pipeline.saft.shapes import (
     Nodes,
     Shape,
     Slots,
-    Stray,
     Values,
+    Warn,
+    line_of,
     values_of,
 )
 
@@ -56,6 +57,7 @@ class Layout:
         self._no_extras = [] if any(shape.rest for shape, _ in inner) else [""] * len(inner)
         known = {n: text for s, at in self.parts for n, text in zip(at, s.cleaned, strict=True)}
         self._cleaned = [known[n] for n in range(len(known))]
+        self._optional = [at[n] for s, at in self.parts for n in s.optional]
         self.key = 0  # a hash of names and numbers of children, of a layout that is known
         self._form: Form | None = None
         self._forms: dict[Sequence[int], Form] = {}
@@ -67,20 +69,24 @@ class Layout:
             self.size += 1
         return columns
 
-    def take(self, nodes: Nodes, stray: Stray) -> Taken:
+    def take(self, nodes: Nodes, warn: Warn) -> Taken:
         """The values of an element's nodes, and of columns that are none of these.
 
         With them its form, and what that is filled with, if it has a usual one.
 
-        Raises ElementError for a value of another form, too.
+        Warns of what is empty. Raises ElementError for a value of another form, too.
         """
         elements, _, values = nodes
         form, text = self._form_of(values)
         if not text:
-            values = values_of(self._cleaned, elements, values, stray)
+            values = values_of(self._cleaned, elements, values, warn)
             form, text = self._form_of(values)
         for shape, places in self._odd:
-            values += shape.settled(values, elements, places)
+            values += shape.settled(values, elements, places, warn)
+        for n in self._optional if form is None else form.empty:
+            if values[n] is None:
+                tag = local_name(str(elements[n].tag))
+                warn("empty_element", f"<{tag}> is empty", line_of(elements[n]))
         return values, form, text
 
     def _form_of(self, texts: Sequence[str | None]) -> tuple[Form | None, str]:
@@ -95,6 +101,7 @@ class Layout:
             if len(self._forms) == _MOST_FORMS:
                 return None, ""
             form = self._forms[present] = Form(self._cleaned, present, hash((self.key, present)))
+            form.empty = [n for n in self._optional if n not in present]
         self._form = form
         return form, form.text(texts)
 
@@ -144,17 +151,17 @@ class ElementKind(Generic[Made]):
         self._shapes: dict[tuple[Tags, Counts], Shape] = {}
         self._layouts: dict[str, _Layouts[Made]] = {}
 
-    def read(self, nodes: Nodes, stray: Stray) -> Found:
+    def read(self, nodes: Nodes, warn: Warn) -> Found:
         """An element's columns, and all else that it holds as the members of a JSON object."""
         layout = self.layout(nodes)
-        values, _, _ = layout.take(nodes, stray)
+        values, _, _ = layout.take(nodes, warn)
         values.append(None)
         return layout.row(values), layout.extra_json(values)
 
-    def read_inner(self, nodes: Nodes, stray: Stray) -> Found:
+    def read_inner(self, nodes: Nodes, warn: Warn) -> Found:
         """The same of an inner element that comes by itself."""
         assert self._inner
-        return self._inner[1].read(nodes, stray)
+        return self._inner[1].read(nodes, warn)
 
     def layout(self, nodes: Nodes) -> Made:
         """How an element is built."""

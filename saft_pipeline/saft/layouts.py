@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from saft_pipeline.saft.fields import LEAVES, REPEATABLE, key_of
+from saft_pipeline.saft.fields import LEAVES, ONCE, REPEATABLE, key_of
 from saft_pipeline.saft.records import Extra, Value
 
 Tags = tuple[str, ...]
@@ -56,6 +56,18 @@ def misplaced(root: Node) -> tuple[int, str] | None:
             child = node.children[0]
             return child.place, f"<{child.tag}> stands inside <{node.tag}>, which holds text only"
     return None
+
+
+def repeated(root: Node) -> list[tuple[int, str]]:
+    """What stands again beside its like though the schemas have it once, and what is to be said."""
+    found = []
+    for node in root.all():
+        seen: set[str] = set()
+        for child in node.children:
+            if child.tag in seen and child.tag in ONCE:
+                found.append((child.place, f"<{child.tag}> stands twice in <{node.tag}>"))
+            seen.add(child.tag)
+    return found
 
 
 def several_references(root: Node) -> list[Node]:

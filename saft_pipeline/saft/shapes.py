@@ -14,12 +14,14 @@ from typing import Any, NamedTuple
 from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.errors import ContentError
+from saft_pipeline.saft.fields import OPTIONAL
 from saft_pipeline.saft.json_text import Template, encode_sorted
 from saft_pipeline.saft.layouts import (
     Node,
     as_value,
     local_name,
     misplaced,
+    repeated,
     several_references,
 )
 from saft_pipeline.saft.records import Row
@@ -31,8 +33,8 @@ _tag, _text, _tail = map(attrgetter, ("tag", "text", "tail"))
 
 Found = tuple[Row, str]
 Values = list["str | None"]
-Stray = Callable[[str, str, int], None]
-"""Is told of text that stands between elements: in which, what, on which line of the tree."""
+Warn = Callable[[str, str, int], None]
+"""Is told what is odd: the code and the message of a warning, the line of the tree."""
 
 
 class ElementError(ContentError):
@@ -59,11 +61,11 @@ Nodes = tuple[list[Element], str, list["str | None"]]
 BETWEEN_NAMES = "\0"
 
 
-def nodes_of(element: Element, stray: Stray | None) -> Nodes:
-    """The nodes of an element; `stray` is told of text between the elements in it."""
+def nodes_of(element: Element, warn: Warn | None) -> Nodes:
+    """The nodes of an element; `warn` is told of text between the elements in it."""
     elements = list(element.iter())
-    if stray and any(map(_tail, elements)):
-        _tell_tails(elements, stray)
+    if warn and any(map(_tail, elements)):
+        _tell_tails(elements, warn)
     try:
         names = BETWEEN_NAMES.join(map(_tag, elements))
     except TypeError:  # an entity that isn't defined: the document will be refused
@@ -71,11 +73,19 @@ def nodes_of(element: Element, stray: Stray | None) -> Nodes:
     return elements, names, list(map(_text, elements))
 
 
-def _tell_tails(elements: Sequence[Element], stray: Stray) -> None:
+def _tell_tails(elements: Sequence[Element], warn: Warn) -> None:
     for element in elements[1:]:
         above = element.getparent()
         if element.tail and above is not None:
-            stray(str(above.tag), element.tail, line_of_tail(element))
+            warn_of_stray(warn, str(above.tag), element.tail, line_of_tail(element))
+
+
+def warn_of_stray(warn: Warn, tag: str, text: str, line: int) -> None:
+    """Text where none belongs, in an element of this name, is left out."""
+    text = text.strip(XML_BLANKS)
+    if text:
+        where = f"text between the elements of <{local_name(tag)}>"
+        warn("stray_text", f"{where} is left out: {text[:60]!r}", line)
 
 
 def line_of(element: Element) -> int:
@@ -93,20 +103,20 @@ def line_of_tail(element: Element) -> int:
 
 
 def values_of(
-    known: Sequence[Cleaned], elements: Sequence[Element], texts: Sequence[str | None], stray: Stray
+    known: Sequence[Cleaned], elements: Sequence[Element], texts: Sequence[str | None], warn: Warn
 ) -> Values:
     """The values of texts; ElementError for one that is not as it should be."""
     try:
         return list(map(getitem, known, texts))
     except ValueError:
-        return [_value(*each, stray) for each in zip(known, elements, texts, strict=True)]
+        return [_value(*each, warn) for each in zip(known, elements, texts, strict=True)]
 
 
-def _value(known: Cleaned, element: Element, text: str | None, stray: Stray) -> str | None:
+def _value(known: Cleaned, element: Element, text: str | None, warn: Warn) -> str | None:
     try:
         return known[text]
     except StrayTextError:
-        stray(str(element.tag), text or "", line_of(element))
+        warn_of_stray(warn, str(element.tag), text or "", line_of(element))
         return None
     except ValueError as error:
         tag, found = local_name(str(element.tag)), (text or "").strip(XML_BLANKS)
@@ -131,8 +141,9 @@ class Shape:
         nodes = list(root.all())
         self._root = root
         self.cleaned: list[Cleaned] = [cleaned(n.tag, is_leaf=not n.children) for n in nodes]
-        self._misplaced = misplaced(root)
+        self._misplaced, self._repeated = misplaced(root), repeated(root)
         leaves = [n for n in nodes if not n.children]
+        self.optional = [n.place for n in leaves if n.tag in OPTIONAL]
         several = several_references(root)
         later = {n.place for references in several[1:] for n in references.all()}
         columns = [(n, slots.columns.get(n.path)) for n in leaves if n.place not in later]
@@ -154,7 +165,7 @@ class Shape:
         self._known: dict[Row, str] = {}
         again = [slot for slot, _ in self._again]
         self.odd_slots = list(dict.fromkeys([*again, *self._sums, *self._alternatives]))
-        self.is_odd = bool(self._misplaced or self.odd_slots)
+        self.is_odd = bool(self._misplaced or self._repeated or self.odd_slots)
 
     def _set_columns(self, width: int, columns: Sequence[tuple[int, int]]) -> None:
         first: dict[int, int] = {}
@@ -184,15 +195,19 @@ class Shape:
                 self._known[rest] = text
         return text
 
-    def settled(self, values: Values, elements: Sequence[Element], places: Sequence[int]) -> Values:
+    def settled(
+        self, values: Values, elements: Sequence[Element], places: Sequence[int], warn: Warn
+    ) -> Values:
         """The columns in `odd_slots`; the nodes are at these places.
 
-        Raises ElementError for an element in a leaf, and for one that stands twice with other
-        content.
+        Warns of an element that stands twice. Raises ElementError where that is with other content
+        of a column, and for an element in a leaf.
         """
         if self._misplaced:
             index, reason = self._misplaced
             raise ElementError(reason, elements[places[index]])
+        for index, message in self._repeated:
+            warn("repeated_element", message, line_of(elements[places[index]]))
         row = {s: values[places[n]] for s in self.odd_slots if (n := self.columns[s]) >= 0}
         for slot, index in self._again:
             first, value = row[slot], values[places[index]]

@@ -25,6 +25,7 @@ from saft_pipeline.saft.shapes import (
     line_of,
     line_of_tail,
     nodes_of,
+    warn_of_stray,
 )
 from saft_pipeline.saft.totals import RunningTotals
 from saft_pipeline.saft.values import XML_BLANKS
@@ -53,6 +54,7 @@ class Walker:
         self._draft: InvoiceDraft | DocumentDraft | None = None
         self._open: Element | None = None
         self._waited = self._size = 0
+        self._ended: set[str] = set()  # what the schemas have once in a file
         self._has_tails = True  # whether there may be text between elements
 
     def read_on(self, root: Element | None, namespace: str | None, size: int) -> Iterator[Record]:
@@ -131,7 +133,7 @@ class Walker:
             return
         if parent.text:
             line = line_of(children[0]) - parent.text.count("\n")
-            self._stray(str(parent.tag), parent.text, line)
+            warn_of_stray(self._warn, str(parent.tag), parent.text, line)
             parent.text = None
         last = None if ended else children[-1]
         for child in children:
@@ -141,18 +143,13 @@ class Walker:
             except SaftError as error:
                 raise self._placed(error, child) from None
             if child.tail and child is not last:
-                self._stray(str(parent.tag), child.tail, line_of_tail(child))
+                warn_of_stray(self._warn, str(parent.tag), child.tail, line_of_tail(child))
             yield
         if not ended:
             del parent[:-1]
 
-    def _stray(self, tag: str, text: str, line: int) -> None:
-        """Text where none belongs is left out."""
-        text = text.strip(XML_BLANKS)
-        if text:
-            where = f"text between the elements of <{local_name(tag)}>"
-            message = f"{where} is left out: {text[:60]!r}"
-            self.totals.warnings.add("stray_text", message, self.first_line + line)
+    def _warn(self, code: str, message: str, line: int) -> None:
+        self.totals.warnings.add(code, message, self.first_line + line)
 
     def _pass_over(self, element: Element, done: bool) -> None:  # noqa: FBT001
         """Let go of what is complete in an element that isn't read."""
@@ -182,7 +179,7 @@ class Walker:
         if not done:
             return self._wait(element)
         line, warnings = self._line(element), self.totals.warnings
-        self.header = read_header(element, self._namespace, self._stray, warnings, line)
+        self.header = read_header(element, self._namespace, self._warn, warnings, line)
         self._records.append(self.header)
         return None
 
@@ -192,7 +189,16 @@ class Walker:
             raise ElementError(f"<{tag}> comes before the Header", element)
         return self.header
 
+    def _end_once(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        """Warn of a second of what a file has once."""
+        tag = local_name(str(element.tag))
+        if done and tag in self._ended:
+            self._warn("repeated_element", f"<{tag}> stands twice in the file", line_of(element))
+        elif done:
+            self._ended.add(tag)
+
     def _read_master_files(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        self._end_once(element, done)
         self._walk(element, _OF_MASTER_FILES, done)
 
     def _read_customer(self, element: Element, done: bool) -> None:  # noqa: FBT001
@@ -200,7 +206,7 @@ class Walker:
         if not done:
             return self._wait(element)
         line = self._line(element)
-        found = read_customer(element, self._stray, self.totals, company_id, line)
+        found = read_customer(element, self._warn, self.totals, company_id, line)
         if found:
             self._records.append(found)
         return None
@@ -215,12 +221,13 @@ class Walker:
             self._header_before(element)
         if not done:
             return self._wait(element)
-        found = read_other(name, element, self._stray, self._line(element))
+        found = read_other(name, element, self._warn, self._line(element))
         if found:
             self._records.append(found)
         return None
 
     def _read_sources(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        self._end_once(element, done)
         self._walk(element, _OF_SOURCES, done)
 
     def _read_section(self, element: Element, done: bool) -> None:  # noqa: FBT001
@@ -228,22 +235,26 @@ class Walker:
         kind = SECTION_KINDS[local_name(str(element.tag))]
         new = Section(kind, self._line(element))
         self._section = self.totals.sections.setdefault(kind.key, new)
+        self._end_once(element, done)
         self._walk(element, _OF_SECTIONS[kind.key], done)
 
     def _read_declared(self, element: Element, done: bool) -> None:  # noqa: FBT001
         if not done:
             return
-        ((value,), _) = _DECLARED.read(nodes_of(element, self._stray), self._stray)
+        ((value,), _) = _DECLARED.read(nodes_of(element, self._warn), self._warn)
+        tag = local_name(str(element.tag))
         if self._section and value is not None:
-            self._section.declared[DECLARED_TAGS[local_name(str(element.tag))]] = value
+            if DECLARED_TAGS[tag] in self._section.declared:
+                self._warn("repeated_element", f"<{tag}> stands twice", line_of(element))
+            self._section.declared[DECLARED_TAGS[tag]] = value
 
     def _read_invoice(self, element: Element, done: bool) -> None:  # noqa: FBT001
         if self._draft or not done or self.totals.exact:
             return self._read_document(element, done)
-        line, stray = self._line(element), self._stray if self._has_tails else None
+        line, tails = self._line(element), self._warn if self._has_tails else None
         company_id = self._header_before(element).values[0]
         try:
-            invoice = WholeInvoice(nodes_of(element, stray), self._stray, line, company_id)
+            invoice = WholeInvoice(nodes_of(element, tails), self._warn, line, company_id)
         except ElementError as error:
             error.name_document(_number_of(element))
             raise
@@ -259,8 +270,8 @@ class Walker:
         try:
             if not done:
                 return self._read_lines(draft)
-            nodes = nodes_of(element, self._stray if self._has_tails else None)
-            draft.take(nodes, self._stray, self._header_before(element).values[0])
+            nodes = nodes_of(element, self._warn if self._has_tails else None)
+            draft.take(nodes, self._warn, self._header_before(element).values[0])
         except ElementError as error:
             error.name_document(_number_of(element) if isinstance(draft, InvoiceDraft) else None)
             raise
@@ -273,9 +284,9 @@ class Walker:
             lines.pop()
         for line in lines:
             if line.tail:
-                self._stray(str(draft.element.tag), line.tail, line_of_tail(line))
+                warn_of_stray(self._warn, str(draft.element.tag), line.tail, line_of_tail(line))
             draft.element.remove(line)
-            draft.take_line(nodes_of(line, self._stray), self._stray)
+            draft.take_line(nodes_of(line, self._warn), self._warn)
         if lines:
             draft.pack()
             self._open = None
@@ -298,9 +309,9 @@ class Walker:
         number, line, warnings = invoice.number, invoice.line, self.totals.warnings
         if number is None:
             raise ContentError("an Invoice has no InvoiceNo", line=line)
-        if invoice.number_lines():
-            message = f"invoice {number}: LineNumber missing or repeated, numbered by position"
-            warnings.add("line_numbers", message, line)
+        if fault := invoice.number_lines():
+            message = f"invoice {number}: LineNumber {fault}, numbered by position"
+            warnings.add("line_number" if fault == "missing" else "line_numbers", message, line)
         content = invoice.content
         before = self.totals.seen_invoices.add(number, content)
         if before is None:

@@ -266,6 +266,23 @@ def test_the_same_bytes_under_another_name_have_the_same_found(
     assert [name for name, e in found.items() if not e.passed] == ["gross_total"]
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_what_reading_warns_of_has_its_rules_severity_each_time_it_comes(
+    project: Project,
+    runs: LocalRuns,
+    store: Store,
+    first: bool,
+) -> None:
+    twice = "<InvoiceDate>2025-03-01</InvoiceDate>"
+    text = one_invoice("FT K/1").replace(twice, twice * 2)
+    run_id = ""
+    for name in ("a.xml",) if first else ("a.xml", "b.xml"):
+        project.put(name, text)
+        run_id = poll(project, runs)
+    found = evaluations(runs.instance, run_id, partition_of(store.files(path=name)[0]))["reading"]
+    assert [row["severity"] for row in rows(found)] == ["error"]
+
+
 def test_the_same_bytes_are_not_kept_out_of_where_they_are(
     project: Project, runs: LocalRuns, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

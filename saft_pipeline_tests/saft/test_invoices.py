@@ -142,15 +142,25 @@ def test_line_count_is_that_of_the_lines() -> None:
     assert column(invoice_with(lines=line(1) + line(2) + line(3)), "line_count") == "3"
 
 
-@pytest.mark.parametrize("numbers", [(1, 1), (1, ""), ("", ""), (2, 1, 2)])
+@pytest.mark.parametrize(
+    ("numbers", "code"),
+    [
+        *(((1, 1), "line_numbers"), ((2, 1, 2), "line_numbers")),
+        *(((1, ""), "line_number"), (("", ""), "line_number"), ((1, 1, ""), "line_number")),
+    ],
+)
+@pytest.mark.parametrize("exact", [False, True])
 def test_missing_or_repeated_line_numbers_are_given_by_position_with_a_warning(
     numbers: tuple[object, ...],
+    code: str,
+    exact: bool,
 ) -> None:
     lines = "".join(line(str(n)) for n in numbers)
-    found = reading(document(sales(invoice(lines=lines), credit=f"{10 * len(numbers)}")))
+    again = [invoice("FT A/2")] * 2 if exact else []  # looked at again, line by line
+    found = reading(document(sales(invoice(lines=lines), *again)))
     given = [row[0] for row in found.invoices[0].lines]
     assert given == [str(n + 1) for n in range(len(numbers))]
-    assert found.codes == ["line_numbers"]
+    assert found.codes == [code, *["repeated_invoice"] * exact]
 
 
 def test_line_numbers_out_of_order_are_kept() -> None:
@@ -173,9 +183,9 @@ def test_repeated_invoice_may_be_written_in_another_way() -> None:
 
 
 def test_repeated_invoice_may_have_its_elements_in_another_order() -> None:
-    regimes = "<SpecialRegimes><CashVATSchemeIndicator>0</CashVATSchemeIndicator></SpecialRegimes>"
+    transaction = "<TransactionID>2024-03-05 1 1</TransactionID>"
     code = "<EACCode>10711</EACCode>"
-    both = invoice(head=regimes + code), invoice(head=code + regimes)
+    both = invoice(head=transaction + code), invoice(head=code + transaction)
     assert reading(document(sales(*both, credit="20"))).codes == ["repeated_invoice"]
 
 

@@ -45,7 +45,7 @@ def test_repeated_customer_is_taken_once_with_a_warning(name: str, says: str) ->
 
 def test_customer_without_number_is_left_out_with_a_warning() -> None:
     found = reading(master(customer("")))
-    assert (found.customers, found.codes) == ([], ["customer"])
+    assert (found.customers, found.codes) == ([], ["customer_id"])
 
 
 def test_warnings_of_a_kind_are_limited_and_the_rest_counted() -> None:

@@ -23,7 +23,7 @@ from saft_pipeline.saft.rules.credits import Credits
 from saft_pipeline.saft.rules.documents import Documents
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.glance import Glance, InvoiceRule
-from saft_pipeline.saft.rules.identifiers import Identifiers, are_parts
+from saft_pipeline.saft.rules.identifiers import Identifiers, are_parts, certificate_number
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.regimes import Regimes, indicators
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
@@ -46,10 +46,6 @@ def check(
     for record in records:
         checker.see(record)
     return checker.finish()
-
-
-# The reader's warnings that are findings under another name; the rest of them are under their own.
-_OF_READING = {"customer": "customer_id"}
 
 
 class Examined(NamedTuple):
@@ -200,13 +196,13 @@ class Checker:
             self._findings.forget("mandatory_master")
         for found in self._masters.told_once():
             self._add(found)
-        certificate = str(self._header.extra.get("software_certificate_number", "0"))
+        certificate = str(self._header.extra.get("software_certificate_number"))
         self._regimes = Regimes(self._version)
         signatures = self._signatures(self._header) if self._signatures else None
         self._glance = Glance(
             self._version,
             mandatory.of_documents(self._version, is_extract=is_extract),
-            Identifiers(has_atcud=is_104, certified=bool(certificate.strip("0"))),
+            Identifiers(has_atcud=is_104, certified=certificate_number(certificate) is not None),
             Documents(self._header),
             self._regimes,
             self._masters,
@@ -220,7 +216,7 @@ class Checker:
     def finish(self, warnings: Iterable[FileWarning] = ()) -> Findings:
         """The findings, with what only the whole file can show, and what the reader warned of."""
         for warning in warnings:
-            rule = _OF_READING.get(warning["code"], warning["code"])
+            rule = warning["code"]
             if rule in RULES and RULES[rule].check == READING:
                 self._add(finding(rule, warning["line"], None, None, warning["message"]))
         for found in self._credits.finish():

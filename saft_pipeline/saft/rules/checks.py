@@ -19,7 +19,7 @@ class Check(NamedTuple):
 
 
 _DESCRIPTIONS = {
-    READING: "The file was read as it stands: version, encoding, and each key once.",
+    READING: "The file was read as it stands: version, encoding, each element and key once.",
     "mandatory_elements": ("What the schema of the file's version calls mandatory is there."),
     "header": ("The Header says each fact once, and its dates agree."),
     "code_lists": ("Types, statuses and other codes are in their lists, and in force."),

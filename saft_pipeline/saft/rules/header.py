@@ -9,20 +9,22 @@ from saft_pipeline.saft.records import Header
 from saft_pipeline.saft.rules.codes import TAX_ACCOUNTING_BASES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import value_of
-from saft_pipeline.saft.rules.mandatory import element
+from saft_pipeline.saft.rules.registry import version_of
 from saft_pipeline.saft.rules.slots import of_company
 
 _is_company_id = re.compile(r"(PT)?([0-9]{9})+|[^^]+ [0-9/]+").fullmatch
-_COUNTRY = of_company("country")[0]
+_COUNTRY, _POSTAL_CODE = of_company("country postal_code")
+_FORMS = {
+    "FiscalYear": ("a year from 2000 on", re.compile(r"[2-9][0-9]{3}").fullmatch),
+    "SoftwareCertificateNumber": ("a number", re.compile(r"\+?[0-9]+|-0+").fullmatch),
+    "ProductID": ("a program's name, / and its maker's", re.compile(r"[^/]+/[^/]+").fullmatch),
+    "PostalCode": ("a postal code such as 1000-001", re.compile(r"[0-9]{4}-[0-9]{3}").fullmatch),
+}
 
 
 def header(record: Header) -> Iterator[Finding]:
     """What the Header says of itself and of the file."""
     extra = record.extra
-    for key, value in extra.items():
-        if isinstance(value, list):
-            found = " and ".join(map(str, value))
-            yield finding("header_repeated", record.line, "Header", f"one {element(key)}", found)
     country, currency = record.values[_COUNTRY], extra.get("currency_code")
     if country is not None and country != "PT":
         yield finding("country", record.line, "Header", "Country PT", country)
@@ -36,7 +38,24 @@ def header(record: Header) -> Iterator[Finding]:
     if basis is not None and basis not in TAX_ACCOUNTING_BASES:
         expected = "C, E, F, I, P, R, S or T"
         yield finding("tax_accounting_basis", record.line, "Header", expected, basis)
+    yield from _forms(record)
     yield from _dates(record)
+
+
+def _forms(record: Header) -> Iterator[Finding]:
+    extra = record.extra
+    given = {
+        "FiscalYear": record.fiscal_year,
+        "SoftwareCertificateNumber": extra.get("software_certificate_number"),
+        "ProductID": extra.get("product_id"),
+        "PostalCode": record.values[_POSTAL_CODE],
+    }
+    if version_of(record.audit_file_version) < "1.02":
+        del given["SoftwareCertificateNumber"]  # any text
+    for name, text in given.items():
+        expected, is_right = _FORMS[name]
+        if isinstance(text, str) and not is_right(text):
+            yield finding("header_form", record.line, "Header", f"{name} of {expected}", text)
 
 
 def _dates(record: Header) -> Iterator[Finding]:

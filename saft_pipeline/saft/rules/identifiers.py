@@ -2,7 +2,8 @@
 
 Sources: the patterns of the 1.04_01 schema; Portaria 195/2020 for ATCUD, in force for all since
 2023-01-01 (Despacho 351/2021-XXII); Portaria 363/2010 for Hash, whose characters 1, 11, 21 and 31
-are printed on the document.
+are printed on the document: programs had to be certified from 2011 on, and what they wrote before
+may be unsigned.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from saft_pipeline.saft.rules.slots import of_invoice
 _NUMBER, _ATCUD, _DATE = of_invoice("invoice_no atcud invoice_date")
 _HASH, _CONTROL, _EXTRACT = of_invoice("hash hash_control hash_extract")
 
+certificate_number = re.compile(r"\s*0*([1-9][0-9]*)", re.ASCII).match
 _is_series = lru_cache(maxsize=1024)(re.compile(r"[^ ]+ [^/^ ]+").fullmatch)
 atcud_parts = re.compile(r"([A-Z0-9]{8,})-([0-9]+)", re.ASCII).fullmatch
 # What each byte is in base64: A for a character of it, 0 for another.
@@ -35,6 +37,7 @@ _MOST_KNOWN = 1_000
 _MOST_DIGITS, _ABOVE_ALL = 1_000, 10**1_000
 _NO_CODE = "\n"  # no ATCUD begins so
 _ATCUD_SINCE = "2023-01-01"
+SIGNED_SINCE = "2011-01-01"
 
 
 @lru_cache(maxsize=64)  # several rules ask of the same one
@@ -93,7 +96,9 @@ class Identifiers:
                     return False
             elif atcud != self._codes.get(series, _NO_CODE) + number:
                 return False
-        return (signature is not None and is_signature(signature)) or self._hash(signature) is None
+        return (signature is not None and is_signature(signature)) or self._hash(
+            signature, date
+        ) is None
 
     def _looked_at(self, invoice: Invoice, parts: tuple[str, str] | None) -> Iterator[Finding]:
         values = invoice.values
@@ -105,7 +110,7 @@ class Identifiers:
             yield from self._atcud(invoice, parts)
         if control not in self._controls:
             yield from self._control(invoice, control or "")
-        if expected := self._hash(values[_HASH]):
+        if expected := self._hash(values[_HASH], values[_DATE]):
             given = values[_HASH]
             found = given and f"{given[:40]} (printed: {values[_EXTRACT] or 'nothing'})"
             yield finding("hash", invoice.line, number, expected, found)
@@ -124,11 +129,12 @@ class Identifiers:
         elif len(self._controls) < _MOST_KNOWN:
             self._controls.add(control)
 
-    def _hash(self, signature: str | None) -> str | None:
+    def _hash(self, signature: str | None, date: str | None) -> str | None:
         """What is expected instead, None if it is right."""
         if signature is not None and is_signature(signature):
             return None
-        if self._certified and signature in (None, "0"):
+        is_due = self._certified and (date or SIGNED_SINCE) >= SIGNED_SINCE
+        if is_due and signature in (None, "0"):
             return "a signature: the program is certified"
         return None if signature == "0" else "a signature of 172 characters in base64, or 0"
 

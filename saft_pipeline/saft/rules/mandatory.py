@@ -6,8 +6,8 @@ of it only what a document is worth nothing without is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache, partial
 from operator import itemgetter
 
 from saft_pipeline.saft.records import Customer, Extra, Header, Invoice, Other, Row
@@ -72,22 +72,22 @@ _CUSTOMER: _Columns = (
     ("postal_code", "BillingAddress/PostalCode", "1.01"),
     ("country", "BillingAddress/Country", "1.01"),
 )
+_ADDRESS = ("address_detail", "city", "postal_code", "country")
 _OTHERS = {
+    "supplier": (
+        *("supplier_id", "account_id", "supplier_tax_id", "company_name", "billing_address"),
+        "self_billing_indicator",
+    ),
     "product": ("product_type", "product_code", "product_description", "product_number_code"),
     "tax_table_entry": ("tax_type", "tax_country_region", "tax_code", "description"),
 }
-_ELEMENTS = {
-    "company_id": "CompanyID",
-    "product_id": "ProductID",
-    "cash_vat_scheme_indicator": "CashVATSchemeIndicator",
-    "product_company_tax_id": "ProductCompanyTaxID",
-}
+_CAPITALS = {"id": "ID", "vat": "VAT"}
 
 
 @lru_cache(maxsize=1024)
 def element(key: str) -> str:
     """The element that a key of `extra` comes from: `fiscal_year` is FiscalYear."""
-    return _ELEMENTS.get(key) or "".join(part.title() for part in key.split("_"))
+    return "".join(_CAPITALS.get(part) or part.title() for part in key.split("_"))
 
 
 def header(record: Header) -> Iterator[Finding]:
@@ -103,14 +103,29 @@ def header(record: Header) -> Iterator[Finding]:
 
 
 def other(record: Other, row: Extra) -> Iterator[Finding]:
-    """What a Product or TaxTableEntry, whose row this is, has to say."""
-    about = row.get("product_code") or row.get("tax_code")
+    """What a Product, Supplier or TaxTableEntry, whose row this is, has to say."""
+    about = row.get("product_code") or row.get("tax_code") or row.get("supplier_id")
     name = f"{element(record.kind)} {about}" if isinstance(about, str) else element(record.kind)
     missing = [element(key) for key in _OTHERS.get(record.kind, ()) if not row.get(key)]
     if record.kind == "tax_table_entry" and not {"tax_percentage", "tax_amount"} & row.keys():
         missing.append("TaxPercentage or TaxAmount")
+    if record.kind == "supplier":
+        missing += _of_addresses(row, "billing_address", "ship_from_address")
     for expected in missing:
         yield finding("mandatory_master", record.line, name, expected, None)
+
+
+def _of_addresses(row: Extra, *keys: str) -> Iterator[str]:
+    """What the addresses under these keys lack."""
+    for key in keys:
+        for address in parts(row, key):
+            yield from (f"{element(key)}/{element(k)}" for k in _ADDRESS if not address.get(k))
+
+
+def parts(row: Extra, key: str) -> list[Extra]:
+    """The elements under a key that hold others."""
+    part = row.get(key, [])
+    return [each for each in (part if isinstance(part, list) else [part]) if isinstance(each, dict)]
 
 
 _company_of = itemgetter(*of_company(" ".join(column for column, _, _ in _COMPANY)))
@@ -124,6 +139,8 @@ def customer(record: Customer) -> Iterator[Finding]:
     missing = [name for value, (_, name, _) in zip(row, _CUSTOMER, strict=True) if value is None]
     if '"self_billing_indicator":' not in record.extra_json:
         missing.append("SelfBillingIndicator")
+    if '"ship_to_address":' in record.extra_json:
+        missing += _of_addresses(record.extra, "ship_to_address")
     for name in missing:
         yield finding("mandatory_master", record.line, record.values[_ID], name, None)
 
@@ -148,18 +165,40 @@ class Mandatory:
         self._line_names = [name for _, name, _ in lines]
         slots = of_line(" ".join(column for column, _, _ in lines))
         # Two at least, so that there is always a tuple: the line's number is never absent.
-        self.of_line = itemgetter(0, 0, *slots)
+        self.of_line: Callable[[Row], Row] = itemgetter(0, 0, *slots)
+        if version == "1.01":
+            self._line_names.append("all of Tax")
+            self.of_line = partial(_with_tax, self.of_line)
         self.has_points = any(name == "TaxPointDate" for _, name, _ in lines)
 
     def mandatory(self, invoice: Invoice) -> Iterable[Finding]:
         """What a document lacks, its lines apart."""
         found = self.of_document(invoice.values)
-        if None not in found and len(invoice.lines):
+        missing = [] if _is_plain(invoice) else list(self._of_parts(invoice))
+        if None not in found and len(invoice.lines) and not missing:
             return ()
-        missing = [name for name, v in zip(self._names, found, strict=True) if v is None]
+        missing += [name for name, v in zip(self._names, found, strict=True) if v is None]
         if not len(invoice.lines):
             missing.append("Line")
         return _told(invoice, missing)
+
+    def _of_parts(self, invoice: Invoice) -> Iterator[str]:
+        """What elements that may be left out lack where they are there."""
+        extra, version = invoice.extra, self._version
+        for key in ("ship_to", "ship_from"):
+            for place in parts(extra, key):
+                yield from _of_addresses(place, "address")
+        for totals in parts(extra, "document_totals"):
+            for payment in parts(totals, "payment"):
+                wanted = _PAYMENT if version >= "1.04" else ("payment_mechanism", *_PAYMENT)
+                yield from (f"Payment/{element(k)}" for k in wanted if not payment.get(k))
+        for withheld in parts(extra, "withholding_tax"):
+            if not withheld.get("withholding_tax_amount"):
+                yield "WithholdingTax/WithholdingTaxAmount"
+        currency = _currency_of(invoice.values)
+        if version >= "1.02" and (any(currency) or _CURRENCY in invoice.extra_json):
+            named = zip(("CurrencyCode", "CurrencyAmount"), currency, strict=True)
+            yield from (f"Currency/{name}" for name, value in named if value is None)
 
     def of_lines(self, invoice: Invoice) -> Iterator[Finding]:
         """What the lines lack."""
@@ -185,6 +224,23 @@ class Mandatory:
 
 _NO = of_invoice("invoice_no")[0]
 _RATE, _AMOUNT, _POINT = of_line("tax_percentage tax_amount tax_point_date")
+_codes_of_tax = itemgetter(*of_line("tax_type tax_country_region tax_code"))
+_currency_of = itemgetter(*of_invoice("currency_code currency_amount"))
+_PAYMENT = ("payment_amount", "payment_date")
+_CURRENCY = '"currency":'
+_PARTS = (_CURRENCY, '"address":', '"payment":', '"withholding_tax":')
+
+
+def _is_plain(invoice: Invoice) -> bool:
+    """Whether it has none of what may be left out and holds what may not."""
+    extra = invoice.extra_json
+    return not any(_currency_of(invoice.values)) and not any(part in extra for part in _PARTS)
+
+
+def _with_tax(of_line: Callable[[Row], Row], row: Row) -> Row:
+    """Those, and None where a Tax, which may be left out in 1.01, is not whole."""
+    tax = (*_codes_of_tax(row), row[_RATE] or row[_AMOUNT])
+    return (*of_line(row), "whole" if all(tax) or not any(tax) else None)
 
 
 def _told(invoice: Invoice, missing: list[str]) -> Iterator[Finding]:

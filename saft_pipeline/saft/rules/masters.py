@@ -28,7 +28,7 @@ class MasterFiles:
 
     def __init__(self) -> None:
         self._customers, self._products = SeenKeys(), SeenKeys()
-        self._has_customers = self._has_products = False
+        self._has_customers = self._has_products = self._has_others = False
         self.tax_table: dict[Key, set[str]] = {}
         # Those that need no second look.
         self._usual_products: set[str | None] = {None}
@@ -49,7 +49,8 @@ class MasterFiles:
             yield finding("customer_country", record.line, record.values[_ID], expected, country)
 
     def add(self, record: Other, row: Extra) -> Iterator[Finding]:
-        """Note a Product or a TaxTableEntry, whose row this is."""
+        """Note a Product, TaxTableEntry or Supplier, whose row this is."""
+        self._has_others = True
         if record.kind == "product":
             self._has_products = True
             yield from self._product_of(record.line, row)
@@ -80,7 +81,9 @@ class MasterFiles:
         if not self._has_products:
             expected = "a Product table: this is an extract for e-Fatura, its products are unknown"
             yield finding("extract", None, "MasterFiles", expected, None)
-        if not self._has_customers:
+        if not (self._has_customers or self._has_others):
+            yield finding("mandatory", None, "AuditFile", "MasterFiles", None)
+        elif not self._has_customers:
             yield finding("customer", None, "MasterFiles", "a Customer", None)
 
     def known_customer(self, invoice: Invoice) -> Iterable[Finding]:

@@ -14,7 +14,6 @@ from saft_pipeline.saft.rules.codes import (
     WITHHOLDING_TAX_TYPES,
 )
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.mandatory import element
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.values import plain
 
@@ -48,7 +47,7 @@ def _is_usual(values: Row, extra: str) -> bool:
         return False
     if values[_PAID] is None:
         return _PAYMENT not in extra
-    return _NEGATIVE not in extra and _has_known_mechanisms(extra) and _are_payments_whole(extra)
+    return _NEGATIVE not in extra and _has_known_mechanisms(extra)
 
 
 def is_settled(values: Row) -> bool:
@@ -67,34 +66,17 @@ def _has_known_mechanisms(extra: str) -> bool:
     return True
 
 
-def _are_payments_whole(extra: str) -> bool:
-    amounts, dates = extra.count('"payment_amount":'), extra.count('"payment_date":')
-    return amounts == dates >= extra.count(_MECHANISM)
-
-
 def _all(invoice: Invoice) -> Iterator[Finding]:
     values = invoice.values
     for name, amount in _negative(invoice.extra_json):
         said = name.title().replace("_", "")
         yield _about(invoice, "negative_amount", f"{said} of 0 or more", amount)
-    yield from _missing(invoice)
     if values[_PAID] is not None or values[_WITHHELD] is not None:
         yield from _settled(invoice)
     elif values[_TYPE] == "FR" and values[_STATUS] != "A":
         yield _about(invoice, "fr_unpaid", "a Payment", None)
     if _CURRENCY in invoice.extra_json or values[_CODE] is not None:
         yield from _currency(invoice)
-
-
-def _missing(invoice: Invoice) -> Iterator[Finding]:
-    """What a Payment or WithholdingTax lacks."""
-    for payment in _parts(_part(invoice.extra, "document_totals"), "payment"):
-        for key in ("payment_amount", "payment_date"):
-            if not payment.get(key):
-                yield _about(invoice, "mandatory", f"Payment/{element(key)}", None)
-    for withheld in _parts(invoice.extra, "withholding_tax"):
-        if not withheld.get("withholding_tax_amount"):
-            yield _about(invoice, "mandatory", "WithholdingTax/WithholdingTaxAmount", None)
 
 
 def _settled(invoice: Invoice) -> Iterator[Finding]:
@@ -140,9 +122,8 @@ def _withheld(invoice: Invoice, net: Decimal, withheld: Decimal) -> Iterator[Fin
 def _currency(invoice: Invoice) -> Iterator[Finding]:
     given = _part(_part(invoice.extra, "document_totals"), "currency")
     code, amount, rate = invoice.values[_CODE], invoice.values[_AMOUNT], given.get("exchange_rate")
-    for name, value in (("CurrencyCode", code), ("CurrencyAmount", amount), ("ExchangeRate", rate)):
-        if value is None:
-            yield _about(invoice, "exchange_rate", name, None)
+    if rate is None:
+        yield _about(invoice, "exchange_rate", "ExchangeRate", None)
     if code is not None and code not in CURRENCIES:
         yield _about(invoice, "currency_code", "three letters of ISO 4217, not EUR", code)
     gross = invoice.values[_GROSS]
@@ -181,11 +162,6 @@ def _unit(amount: str) -> Decimal:
     """Half of the last digit that is given after the point; a whole number is taken as exact."""
     digits = len(amount.partition(".")[2])
     return _HALF.scaleb(-digits) if digits else Decimal(0)
-
-
-def _parts(extra: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    part = extra.get(key, [])
-    return [each for each in (part if isinstance(part, list) else [part]) if isinstance(each, dict)]
 
 
 def _part(extra: dict[str, Any], key: str) -> dict[str, Any]:

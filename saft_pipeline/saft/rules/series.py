@@ -15,7 +15,12 @@ from operator import itemgetter
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.documents import is_before
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.identifiers import atcud_parts, invoice_number, value_of
+from saft_pipeline.saft.rules.identifiers import (
+    SIGNED_SINCE,
+    atcud_parts,
+    invoice_number,
+    value_of,
+)
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.seen import Run, SeenKeys
 
@@ -234,7 +239,8 @@ def _follows(before: Row, code: str | None, now: Row) -> bool:
 def _after(before: Row, now: Row) -> Iterator[_Said]:
     """Against the very invoice before it."""
     yield from _in_time(before, now)
-    if (now[_HASH] in _UNSIGNED) != (before[_HASH] in _UNSIGNED):
+    is_first = before[_HASH] in _UNSIGNED and (before[_DATE] or SIGNED_SINCE) < SIGNED_SINCE
+    if (now[_HASH] in _UNSIGNED) != (before[_HASH] in _UNSIGNED) and not is_first:
         is_was = "no signature" if before[_HASH] in _UNSIGNED else "a signature"
         yield "hash_chain", f"{is_was}, as {before[_NUMBER]} has", now[_HASH]
     control, control_before = now[_CONTROL], before[_CONTROL]
