@@ -26,7 +26,6 @@ FIRST = (
     "processes/test_supervisor.py",
     "test_component.py",
     "loading/test_odd_servers.py",
-    "dagster_runtime/test_chart_shape.py",
     "demo/test_run.py",
     "loading/test_servers.py",
     "web/test_tasks.py",
