@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -21,12 +20,13 @@ from saft_pipeline.dagster_runtime.partitions import file_partitions
 from saft_pipeline.dagster_runtime.submission import adopt_partitions
 from saft_pipeline.settings import Settings, load
 from saft_pipeline_tests.dagster_runtime.neighbours import ours_seen, seen_by_daemon
+from saft_pipeline_tests.fixtures.own_home import stock_home
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def instance() -> Iterator[dg.DagsterInstance]:
     """Another team's: Dagster's own SQLite."""
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as opened:
+    with stock_home() as home, dg.DagsterInstance.local_temp(str(home)) as opened:
         yield opened
 
 

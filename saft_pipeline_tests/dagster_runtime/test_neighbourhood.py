@@ -36,13 +36,13 @@ from saft_pipeline_tests.dagster_runtime.neighbourhood import (
     neighbourhood,
 )
 from saft_pipeline_tests.dagster_runtime.neighbours import run_of_theirs
-from saft_pipeline_tests.fixtures.own_home import empty_history
+from saft_pipeline_tests.fixtures.own_home import empty_history, stock_home
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice, partition_of
 
-# An instance and a location. Beside others, ours has another name, too.
+# An instance and a location. Beside others, ours has another name, too; alone it has in
+# `test_page_actions`.
 PLACES = (
     ("ours", "ours"),
-    ("ours", "another name"),
     ("ours", "beside others"),
     ("stock SQLite", "beside others"),
     ("stock Postgres", "beside others"),
@@ -67,11 +67,10 @@ def place(
 ) -> Iterator[Neighbourhood]:
     """An instance in which nothing happened yet, and the locations that its daemon sees."""
     kind, name = request.param
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, stock_home() as folder:
         for key, value in shared_project.env.items():
             patch.setenv(key, value)
         if kind != "ours":
-            folder = tmp_path_factory.mktemp("instance")
             config: dict[str, Any] = {"telemetry": {"enabled": False}}
             if kind == "stock Postgres":
                 url = postgres_server.url(f"stock_{uuid.uuid4().hex}")

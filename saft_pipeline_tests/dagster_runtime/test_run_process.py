@@ -22,6 +22,7 @@ from saft_pipeline.loading.sources import LOCAL
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.owners import new_owner
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.own_home import stock_home
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice
 
 OWNER = "claim-of-the-test"
@@ -38,11 +39,12 @@ time.sleep(300)
 
 
 @pytest.fixture
-def stock(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+def stock() -> Iterator[dg.DagsterInstance]:
     """An instance with Dagster's own storage, which another process opens, too."""
-    (tmp_path / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
-    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
-        yield instance
+    with stock_home() as home:
+        (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        with dg.DagsterInstance.from_config(str(home)) as instance:
+            yield instance
 
 
 def begun(instance: dg.DagsterInstance, job: str = JOB) -> dg.DagsterRun:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -20,6 +19,7 @@ from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILES_TAG, JOB, LOCAT
 from saft_pipeline.dagster_runtime.submission import Launcher, loaded
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.own_home import stock_home
 from saft_pipeline_tests.fixtures.project import Polled, Project, one_invoice
 
 OWNER = "claim-of-the-test"
@@ -96,9 +96,10 @@ def test_a_neighbours_runs_of_a_source_of_the_same_name_are_not_counted(
     assert ahead(instance) > ahead(instance, "sales") == 0
 
 
-def test_runs_that_work_are_counted_where_there_is_no_queue(tmp_path: Path) -> None:
+def test_runs_that_work_are_counted_where_there_is_no_queue() -> None:
     kind = {"module": "dagster.core.run_coordinator", "class": "DefaultRunCoordinator"}
-    with dg.DagsterInstance.local_temp(str(tmp_path), {"run_coordinator": kind}) as stock:
+    config = {"run_coordinator": kind}
+    with stock_home() as home, dg.DagsterInstance.local_temp(str(home), config) as stock:
         tags = {SOURCE_TAG: "file", REPOSITORY_TAG: Location().label}
         for status in (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS):
             create_run_for_test(stock, JOB, status=status, tags=tags)
