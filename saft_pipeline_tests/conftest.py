@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -21,17 +22,26 @@ pytest_plugins = [
 # Files that take long, which would otherwise begin when the other processes have nothing left.
 FIRST = (
     "dagster_runtime/test_page_actions.py",
-    "dagster_runtime/test_neighbourhood.py",
     "cli/test_terminated.py",
-    "processes/test_supervisor.py",
-    "test_component.py",
-    "loading/test_odd_servers.py",
-    "demo/test_run.py",
+    "dagster_runtime/test_celery_launcher.py",
+    "cli/test_files.py",
+    "dagster_runtime/test_neighbourhood.py",
     "loading/test_servers.py",
+    "loading/test_odd_servers.py",
     "web/test_tasks.py",
     "defs/test_assets.py",
-    "dagster_runtime/test_celery_launcher.py",
+    "embedded_postgres/test_postgres.py",
+    "cli/test_poll.py",
+    "test_component.py",
+    "demo/test_run.py",
+    "processes/test_supervisor.py",
+    "loading/test_archive_looks.py",
+    "store/test_plans.py",
+    "loading/test_early_end.py",
 )
+# Else each process that a test starts compiles all modules that it uses.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 # Modules and tests live until the end. Looking through them for garbage while they are made takes
