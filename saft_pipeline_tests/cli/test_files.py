@@ -352,7 +352,9 @@ def test_a_file_that_is_tried_again_is_loaded_by_the_next_poll(
     assert saft("poll", "--json").json["loaded"] == 1
 
 
-def test_retry_says_that_no_poll_takes_a_local_file(saft: Command, bad: Path) -> None:
+def test_retry_says_that_no_poll_takes_a_local_file(
+    project: Project, saft: Command, bad: Path
+) -> None:
     saft("ingest", bad)
     done = saft("retry", bad)
     assert f"{bad}: a file of this machine, which no poll takes: saft ingest {bad}" in done.err

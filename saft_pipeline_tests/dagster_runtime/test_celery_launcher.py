@@ -31,6 +31,7 @@ from saft_pipeline.store.model import LedgerFile, SeenFile
 from saft_pipeline.store.opening import open_store
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures import celery
+from saft_pipeline_tests.fixtures.postgres import empty
 from saft_pipeline_tests.fixtures.project import one_invoice
 from saft_pipeline_tests.fixtures.sshd import free_port
 
@@ -74,14 +75,19 @@ def eventually(done: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+@pytest.fixture(scope="module")
+def history_url(postgres_server: EmbeddedPostgres) -> str:
+    return postgres_server.url(f"history_{uuid.uuid4().hex}")
+
+
 @pytest.fixture
-def env(redis_url: str, postgres_server: EmbeddedPostgres, tmp_path: Path) -> dict[str, str]:
+def env(redis_url: str, history_url: str, tables_url: str, tmp_path: Path) -> dict[str, str]:
     """What all machines are told, here the one that polls."""
-    name = uuid.uuid4().hex
+    empty(history_url)
     return {
         "REDIS_URL": redis_url,
-        "DAGSTER_DB_URL": postgres_server.url(f"history_{name}"),
-        "SUPABASE_DB_URL": postgres_server.url(f"tables_{name}"),
+        "DAGSTER_DB_URL": history_url,
+        "SUPABASE_DB_URL": tables_url,
         "SAFT_ARTIFACTS_URL": f"file://{tmp_path}/artifacts",
         "SAFT_HOME": str(tmp_path / "home"),
         "SFTP_HOST": "127.0.0.1",
