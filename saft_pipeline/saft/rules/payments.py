@@ -14,6 +14,7 @@ from saft_pipeline.saft.rules.codes import (
     WITHHOLDING_TAX_TYPES,
 )
 from saft_pipeline.saft.rules.findings import Finding, finding
+from saft_pipeline.saft.rules.mandatory import parts
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.values import plain
 
@@ -68,7 +69,8 @@ def _has_known_mechanisms(extra: str) -> bool:
 
 def _all(invoice: Invoice) -> Iterator[Finding]:
     values = invoice.values
-    for name, amount in _negative(invoice.extra_json):
+    currency = [("currency_amount", n) for n in (values[_AMOUNT],) if n is not None and n[0] == "-"]
+    for name, amount in (*_negative(invoice.extra_json), *currency):
         said = name.title().replace("_", "")
         yield _about(invoice, "negative_amount", f"{said} of 0 or more", amount)
     if values[_PAID] is not None or values[_WITHHELD] is not None:
@@ -120,7 +122,7 @@ def _withheld(invoice: Invoice, net: Decimal, withheld: Decimal) -> Iterator[Fin
 
 
 def _currency(invoice: Invoice) -> Iterator[Finding]:
-    given = _part(_part(invoice.extra, "document_totals"), "currency")
+    given = (*parts(_part(invoice.extra, "document_totals"), "currency"), {})[0]
     code, amount, rate = invoice.values[_CODE], invoice.values[_AMOUNT], given.get("exchange_rate")
     if rate is None:
         yield _about(invoice, "exchange_rate", "ExchangeRate", None)

@@ -162,6 +162,8 @@ class AllSeries:
             expected = "a Reference to what is corrected"
             yield finding("reference", invoice.line, number, expected, None)
         for reference in given:
+            if reference == number:
+                yield finding("reference", invoice.line, number, "another document", reference)
             if self.is_seen(reference):
                 continue
             if len(self._waiting) < _MOST_WAITING:

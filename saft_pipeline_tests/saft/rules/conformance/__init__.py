@@ -1,8 +1,8 @@
 """An open conformance set: documents, and what each rule is to find in them.
 
 The documents are made of a base and changes (`cases.toml`, by rule, and `varied.toml`,
-`audited.toml` and `rarer.toml`, by what the law says of documents of all kinds), so that what
-matters is seen.
+`audited.toml`, `rarer.toml` and `tried.toml`, by what the law says of documents of all kinds), so
+that what matters is seen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from lxml import etree
 
 _HERE = Path(__file__).parent
-VARIED_SETS = ("varied.toml", "audited.toml", "rarer.toml")
+VARIED_SETS = ("varied.toml", "audited.toml", "rarer.toml", "tried.toml")
 
 
 class Case(NamedTuple):
