@@ -108,7 +108,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, ports: dict[str, int]) -> Ite
         yield site
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def _moved(folder: Path, made: Certificate, site: Site, ports: dict[str, int]) -> Path:
@@ -151,7 +151,7 @@ def _main_conf(folder: Path, included: Path) -> Path:
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, "nginx refuses the configuration; see its words above"
         try:

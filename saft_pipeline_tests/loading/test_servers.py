@@ -267,7 +267,7 @@ def sessions(quirky_sshd: tuple[Sshd, Path]) -> int:
 def stopped(process: subprocess.Popen[str]) -> str:
     """What it said until SIGTERM had ended it; the bound is far from the drip's minutes."""
     process.terminate()
-    said = process.communicate(timeout=10)[1]
+    said = process.communicate(timeout=30)[1]
     assert process.returncode == 130
     return said
 

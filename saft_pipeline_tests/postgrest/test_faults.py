@@ -41,7 +41,7 @@ def test_a_gateways_answer_is_of_a_request_that_did_not_run(api: Api) -> None:
 
 
 def test_a_delayed_request_runs_though_its_client_gave_up(api: Api) -> None:
-    api.server.faults.delay(1)
+    api.server.faults.delay(3)
     with pytest.raises(httpx.ReadTimeout):
         api.http.post("/rpc/add_item", json={"id": 1}, timeout=0.05)
     assert api.rows("select id from items") == []

@@ -23,5 +23,5 @@ def test_it_serves_until_it_is_told_to_stop(database_url: str) -> None:
         except supabase.PostgrestAPIError as error:
             message = str(error.message)
         process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
     assert message == "Could not find the function public.nothing_like_it(a) in the schema cache"

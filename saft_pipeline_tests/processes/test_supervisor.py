@@ -207,4 +207,4 @@ def test_a_code_server_that_runs_and_never_answers_is_ended_to_be_started_again(
     supervisor._children.append(module.Child("code-server", ["sleep", "60"], process))
     said = [line for n in range(1, 4) for line in supervisor._mend_code_server(1e9 + 100.0 * n)]
     assert len(said) == 1
-    assert process.wait(10) == -signal.SIGKILL
+    assert process.wait(60) == -signal.SIGKILL
