@@ -118,11 +118,11 @@ def other(record: Other, row: Extra) -> Iterator[Finding]:
 def _of_addresses(row: Extra, *keys: str) -> Iterator[str]:
     """What the addresses under these keys lack."""
     for key in keys:
-        for address in parts(row, key):
+        for address in held_in(row, key):
             yield from (f"{element(key)}/{element(k)}" for k in _ADDRESS if not address.get(k))
 
 
-def parts(row: Extra, key: str) -> list[Extra]:
+def held_in(row: Extra, key: str) -> list[Extra]:
     """The elements under a key that hold others."""
     part = row.get(key, [])
     return [each for each in (part if isinstance(part, list) else [part]) if isinstance(each, dict)]
@@ -186,13 +186,13 @@ class Mandatory:
         """What elements that may be left out lack where they are there."""
         extra, version = invoice.extra, self._version
         for key in ("ship_to", "ship_from"):
-            for place in parts(extra, key):
+            for place in held_in(extra, key):
                 yield from _of_addresses(place, "address")
-        for totals in parts(extra, "document_totals"):
-            for payment in parts(totals, "payment"):
+        for totals in held_in(extra, "document_totals"):
+            for payment in held_in(totals, "payment"):
                 wanted = _PAYMENT if version >= "1.04" else ("payment_mechanism", *_PAYMENT)
                 yield from (f"Payment/{element(k)}" for k in wanted if not payment.get(k))
-        for withheld in parts(extra, "withholding_tax"):
+        for withheld in held_in(extra, "withholding_tax"):
             if not withheld.get("withholding_tax_amount"):
                 yield "WithholdingTax/WithholdingTaxAmount"
         currency = _currency_of(invoice.values)

@@ -14,7 +14,7 @@ from saft_pipeline.saft.rules.codes import (
     WITHHOLDING_TAX_TYPES,
 )
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.mandatory import parts
+from saft_pipeline.saft.rules.mandatory import held_in
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.values import plain
 
@@ -122,7 +122,7 @@ def _withheld(invoice: Invoice, net: Decimal, withheld: Decimal) -> Iterator[Fin
 
 
 def _currency(invoice: Invoice) -> Iterator[Finding]:
-    given = (*parts(_part(invoice.extra, "document_totals"), "currency"), {})[0]
+    given = (*held_in(_part(invoice.extra, "document_totals"), "currency"), {})[0]
     code, amount, rate = invoice.values[_CODE], invoice.values[_AMOUNT], given.get("exchange_rate")
     if rate is None:
         yield _about(invoice, "exchange_rate", "ExchangeRate", None)

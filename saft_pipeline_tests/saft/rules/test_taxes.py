@@ -78,7 +78,9 @@ def test_wrong_rate_is_found_with_the_right_one() -> None:
 def test_correction_may_have_the_rate_of_what_it_corrects() -> None:
     reference = "<References><Reference>FT A/1</Reference></References><Description>"
     text = taxed("10.00", "21").replace("<Description>", reference)
-    assert of(invoice(lines=text, totals=totals("2.10", "10.00", "12.10"))) == []
+    paid = totals("2.10", "10.00", "12.10")
+    late = invoice("FT A/2", lines=text, totals=paid).replace("ABCD1234-1", "ABCD1234-2")
+    assert of(invoice("FT A/1"), late) == []
 
 
 def test_day_of_taxation_counts_before_that_of_the_invoice() -> None:
