@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 
+_LONGEST = timedelta(36_500)
 _UNITS = ((86_400, 2, "d"), (3600, 1, "h"), (60, 1, "min"))
 
 
@@ -18,10 +19,16 @@ def parse_duration(text: str) -> timedelta:
     """`90s`, `15m`, `24h` or `30d`.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is none of these, or more than a hundred years.
     """
     match = re.fullmatch(r"([0-9]+)([smhd])", text.strip().lower())
     if not match:
         raise ValueError("a number and a unit, such as 90s, 15m, 24h or 30d")
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}[match[2]]
-    return timedelta(**{unit: int(match[1])})
+    try:
+        found = timedelta(**{unit: int(match[1])})
+    except (OverflowError, ValueError):  # more digits than Python reads
+        found = timedelta.max
+    if found > _LONGEST:
+        raise ValueError(f"{_LONGEST.days}d at most")
+    return found

@@ -96,13 +96,18 @@ def sources() -> None:
 def dump(folder: DumpFolder) -> None:
     """Back up the embedded Postgres, also while `saft up` runs."""
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
+    from saft_pipeline.store.opening import where
 
+    settings = load()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with EmbeddedPostgres(load().home) as server:
+    if settings.supabase_db_url or settings.supabase_url:
+        say(f"the tables are in {where(settings)}, and in no dump of this: back them up there")
+    with EmbeddedPostgres(settings.home) as server:
         for name, database in _databases().items():
             part = folder / f"{name}.part"
             _run("pg_dump", "--format=custom", f"--file={part}", server.url(database))
             part.replace(folder / name)
+            say(f"written: {folder / name}")
 
 
 @app.command()

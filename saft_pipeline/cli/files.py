@@ -18,6 +18,7 @@ from saft_pipeline.cli.output import (
     file_line,
     file_row,
     finish,
+    nothing_of,
     quiet,
     say,
     words,
@@ -139,9 +140,13 @@ def retry(
     from saft_pipeline.loading.sources import LOCAL
     from saft_pipeline.store.opening import open_store
 
-    store = open_store(load())
+    settings = load()
+    store = open_store(settings)
     files = store.retry(paths=paths if paths else None, source=source)
+    is_known = source is None or bool(store.counts(source))
     store.close()
+    if not is_known:
+        raise CannotRunError(nothing_of(settings, source))
     local = [f.path for f in files if f.source == LOCAL]
     missed = sorted(set(paths or ()) - {f.path for f in files})
     document = {"pending": len(files), "files": [f.path for f in files]}

@@ -13,6 +13,7 @@ from saft_pipeline.cli.check import check
 from saft_pipeline.cli.output import CannotRunError, say
 
 _DOTENV = Path(".env")
+_NONE = "-"
 _EXCLUSIVE = {
     "SFTP_PASSWORD": ("SFTP_PRIVATE_KEY_PATH", "SFTP_PRIVATE_KEY_PASSPHRASE"),
     "SFTP_PRIVATE_KEY_PATH": ("SFTP_PASSWORD",),
@@ -32,7 +33,8 @@ def init() -> None:
     from dotenv import dotenv_values
 
     known = {name: value for name, value in dotenv_values(_DOTENV).items() if value}
-    say(f"For {_DOTENV.absolute()}. Enter keeps what is in brackets; Ctrl-C writes nothing.")
+    say(f"For {_DOTENV.absolute()}. Enter keeps what is in brackets, {_NONE} leaves it empty;")
+    say("Ctrl-C writes nothing.")
     given = {**_server(known), **_login(known), **_database(known)}
     _write(_DOTENV, given)
     say(f"written: {_DOTENV.absolute()}, for you alone to read; now all of it is tried:")
@@ -40,12 +42,14 @@ def init() -> None:
 
 
 def _ask(text: str, default: str | None = None, *, secret: bool = False) -> str:
-    """An answer; a secret is not shown, and Enter keeps the one that is known."""
+    """An answer; a secret is not shown. Enter keeps what is known, and - is none."""
     if secret:
         kept = " [as before]" if default else ""
         typed = typer.prompt(f"{text}{kept}", default="", hide_input=True, show_default=False)
-        return str(typed).strip() or default or ""
-    return str(typer.prompt(text, default=default or "", show_default=bool(default))).strip()
+        answer = str(typed).strip() or default or ""
+    else:
+        answer = str(typer.prompt(text, default=default or "", show_default=bool(default))).strip()
+    return "" if answer == _NONE else answer
 
 
 def _required(text: str, default: str | None = None) -> str:
@@ -61,7 +65,7 @@ def _server(known: Mapping[str, str]) -> dict[str, str]:
 
     host = _required("SFTP server", known.get("SFTP_HOST"))
     port = _required("port", known.get("SFTP_PORT", "22"))
-    if not re.fullmatch(r"[0-9]{1,5}", port):
+    if not (re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 1 << 16):
         raise CannotRunError(f"port {port}: not a number between 1 and 65535; nothing was written")
     user = _required("user name", known.get("SFTP_USERNAME"))
     key = host_key(SftpConfig(host=host, port=int(port), username=user))
@@ -79,7 +83,7 @@ def _server(known: Mapping[str, str]) -> dict[str, str]:
 
 
 def _login(known: Mapping[str, str]) -> dict[str, str]:
-    key = _ask("private key file, or Enter for a password", known.get("SFTP_PRIVATE_KEY_PATH"))
+    key = _ask("private key file, or none for a password", known.get("SFTP_PRIVATE_KEY_PATH"))
     if key:
         phrase = _ask(
             "its passphrase, if it has one", known.get("SFTP_PRIVATE_KEY_PASSPHRASE"), secret=True
@@ -93,13 +97,13 @@ def _login(known: Mapping[str, str]) -> dict[str, str]:
 
 def _database(known: Mapping[str, str]) -> dict[str, str]:
     say("The database: an address as Supabase shows it (Connect, Session pooler), a project's")
-    say("https:// address, or Enter for a database of its own on this machine. It is not shown.")
+    say("https:// address, or none for a database of its own on this machine. It is not shown.")
     before = known.get("SUPABASE_DB_URL") or known.get("SUPABASE_URL")
     address = _ask("database", before, secret=True)
     if address.startswith(("http://", "https://")):
         key = _ask("the project's secret key", known.get("SUPABASE_KEY"), secret=True)
         return {"SUPABASE_URL": address, "SUPABASE_KEY": key}
-    return {"SUPABASE_DB_URL": address} if address else {}
+    return {"SUPABASE_DB_URL": address}
 
 
 def _write(path: Path, given: Mapping[str, str]) -> None:

@@ -70,6 +70,14 @@ def file_row(file: LedgerFile) -> dict[str, Any]:
     return {name: getattr(file, name) for name in names.split()}
 
 
+def nothing_of(settings: Settings, source: str | None) -> str:
+    """What is said where the ledger has no file of a source."""
+    if source is None:
+        return "the ledger is empty"
+    names = ", ".join(each.source for each in settings.sources)
+    return f"no file of {source} in the ledger; sources: {names}"
+
+
 def progress() -> Progress:
     """A bar on stderr that is gone at its end; nothing where that is no terminal."""
     from rich.progress import Progress

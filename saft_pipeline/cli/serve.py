@@ -24,7 +24,7 @@ def serve() -> None:
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(message)s")
     server.require_logins(settings)
     sock = server.listen(settings.api_host, settings.api_port, "API")
-    host, port = sock.getsockname()[:2]
-    say(f"the API answers at {server.scheme(settings)}://{host}:{port}; what it can: /docs")
+    port = sock.getsockname()[1]
+    say(f"the API answers at {server.page_address(settings, port)}; what it can: /docs")
     with Stop(), sock:
         app.serve(settings, sock)

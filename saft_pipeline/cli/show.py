@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError
+from saft_pipeline.cli.output import CannotRunError, say
 from saft_pipeline.settings import load
+
+if TYPE_CHECKING:
+    from saft_pipeline.artifacts.local import ArtifactKind
 
 
 def register(app: typer.Typer) -> None:
@@ -35,11 +38,13 @@ def show(
     store.close()
     if not files:
         raise CannotRunError(f"{path}: no file of that name was fetched into {where(settings)}")
-    newest, kind = files[0], "parsed" if parsed else "raw"
+    if others := sorted({f.source for f in files} - {files[0].source}):
+        say(f"{path}: that of {files[0].source}; there is one of {', '.join(others)}, too")
+    newest = files[0]
+    kind: ArtifactKind = "parsed" if parsed else "raw"
     try:
-        with artifacts_of(settings).open(
-            "parsed" if parsed else "raw", newest.sha256 or "", newest.artifact_pack
-        ) as content:
+        kept = artifacts_of(settings)
+        with kept.open(kind, newest.sha256 or "", newest.artifact_pack) as content:
             shutil.copyfileobj(content, sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except BrokenPipeError:

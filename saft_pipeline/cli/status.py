@@ -17,6 +17,7 @@ from saft_pipeline.cli.output import (
     CannotRunError,
     OfSource,
     file_row,
+    nothing_of,
     print_json,
     print_json_rows,
     say,
@@ -124,7 +125,7 @@ def _look(settings: Settings, store: Store, asked: _Asked, *, most: int | None) 
 
     counts, waiting = store.counts(asked.source), _waiting(settings, store, asked)
     known = (f"{counts[s]:,} {s}" for s in StateOption if counts.get(s))
-    head = [f"in {where(settings)}:", ", ".join(known) or _nothing(settings, asked.source)]
+    head = [f"in {where(settings)}:", ", ".join(known) or nothing_of(settings, asked.source)]
     if waiting is not None:
         lasted = format_duration(waiting)
         head.append(f"{counts.get('pending', 0):,} wait to be loaded, the oldest for {lasted}")
@@ -143,15 +144,10 @@ def _files(store: Store, asked: _Asked, *, limit: int | None) -> list[LedgerFile
         return [f for s in StateOption for f in store.files(source=source, state=s, limit=limit)]
     files = store.files(source=source, state=state, path=path, limit=limit)
     if path and not files:
+        if state and (found := store.files(source=source, path=path, limit=1)):
+            raise CannotRunError(f"{path}: it is {found[0].status}, not {state}")
         raise CannotRunError(f"{path}: not in the ledger; `saft status` lists what is")
     return files
-
-
-def _nothing(settings: Settings, source: str | None) -> str:
-    if source is None:
-        return "the ledger is empty"
-    names = ", ".join(each.source for each in settings.sources)
-    return f"no file of {source} in the ledger; sources: {names}"
 
 
 def _cut(look: _Look, asked: _Asked, width: int, height: int) -> Iterator[str]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, words
-from saft_pipeline.settings import Settings, load
+from saft_pipeline.cli.output import CannotRunError, say
+from saft_pipeline.settings import Settings, SettingsError, load
 
 
 def register(app: typer.Typer) -> None:
@@ -41,31 +41,31 @@ def up() -> None:
         open_store(settings).close()
         starting = running(settings, logs, api=True, stopping=lambda: stop.asked)
         with starting as supervisor:
-            words.print(
-                f"status at {server.scheme(settings)}://{settings.api_host}:{settings.api_port}, "
-                f"Dagster at {supervisor.url}; polling every {settings.poll_interval_seconds} s",
-                soft_wrap=True,
+            say(
+                f"status at {server.page_address(settings, settings.api_port)}, Dagster at "
+                f"{supervisor.url}; polling every {settings.poll_interval_seconds} s"
             )
             while not stop.asked:
                 for line in supervisor.mend():
                     logs.say("saft", line)
                 time.sleep(0.2)
-            words.print("stopping")
+            say("stopping")
 
 
 def _require_ports(settings: Settings) -> None:
-    from saft_pipeline.processes.supervisor import is_free
+    from saft_pipeline.web.server import PortTakenError, listen
 
-    taken = [
-        f"port {port} is taken; stop what listens there or set {name}"
-        for name, host, port in (
-            ("DAGSTER_PORT", settings.dagster_host, settings.dagster_port),
-            ("API_PORT", settings.api_host, settings.api_port),
-        )
-        if not is_free(port, host)
-    ]
-    if taken:
-        raise CannotRunError("\n".join(taken))
+    problems = []
+    for name, host, port in (
+        ("DAGSTER", settings.dagster_host, settings.dagster_port),
+        ("API", settings.api_host, settings.api_port),
+    ):
+        try:
+            listen(host, port, name).close()
+        except (SettingsError, PortTakenError) as error:
+            problems.append(str(error))
+    if problems:
+        raise CannotRunError("\n".join(problems))
 
 
 @contextmanager

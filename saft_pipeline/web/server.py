@@ -44,9 +44,11 @@ def names(settings: Settings) -> list[str]:
     return [*settings.web_hosts, *(f"[{h}]" if ":" in h else h for h in hosts)]
 
 
-def scheme(settings: Settings) -> str:
-    """How the addresses of our pages begin."""
-    return "https" if settings.tls_cert_path else "http"
+def page_address(settings: Settings, port: int) -> str:
+    """Where our pages are, listening on this port."""
+    host = settings.api_host
+    scheme = "https" if settings.tls_cert_path else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def listen(host: str, port: int, name: str) -> socket.socket:

@@ -111,3 +111,11 @@ def test_sql_makes_what_migrate_makes(project: Project, saft: Command) -> None:
 def test_sql_needs_no_database(saft: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://db.example.test/x")
     assert saft("db", "sql").status == 0
+
+
+def test_dump_says_where_tables_are_that_it_has_none_of(
+    project: Project, saft: Command, tmp_path: Path
+) -> None:
+    done = saft("db", "dump", tmp_path / "dumped")
+    assert done.status == 0
+    assert "and in no dump of this: back them up there" in done.err

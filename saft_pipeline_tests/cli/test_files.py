@@ -293,6 +293,11 @@ def test_status_of_an_unknown_path_says_so(seen: Polled, saft: Command) -> None:
     assert "nobody.xml: not in the ledger" in done.err
 
 
+def test_status_of_a_file_in_another_state_says_which(seen: Polled, saft: Command) -> None:
+    done = saft("status", "good.xml", "--state", "failed")
+    assert (done.status, done.err) == (2, "good.xml: it is loaded, not failed\n")
+
+
 def test_status_of_an_unknown_state_names_the_known_ones(seen: Polled, saft: Command) -> None:
     done = saft("status", "--state", "sleeping")
     assert done.status == 2
@@ -359,6 +364,15 @@ def test_retry_says_that_no_poll_takes_a_local_file(
     done = saft("retry", bad)
     assert f"{bad}: a file of this machine, which no poll takes: saft ingest {bad}" in done.err
     assert "files that wait for the next poll (saft poll): 0" in done.err
+
+
+@pytest.mark.usefixtures("store")
+def test_retry_of_a_source_that_there_is_none_of_names_those(
+    project: Project, saft: Command
+) -> None:
+    done = saft("retry", "--failed", "--source", "typo")
+    assert done.status == 2
+    assert "no file of typo in the ledger; sources: sftp://" in done.err
 
 
 def test_retry_names_a_file_that_cannot_be_taken_again(project: Project, saft: Command) -> None:

@@ -76,3 +76,23 @@ def test_what_dotenv_would_fill_in_is_refused(login: list[str], tmp_path: Path) 
     assert done.returncode == 2
     assert "set SFTP_PASSWORD_FILE; nothing was written" in done.stderr
     assert list(Path().glob(".env*")) == []
+
+
+@pytest.mark.parametrize("database", ["SUPABASE_DB_URL=postgresql://a", "SUPABASE_URL=https://a"])
+def test_what_was_there_is_left_empty_where_it_is_asked_for(
+    login: list[str], database: str, tmp_path: Path
+) -> None:
+    before = f"{database}\nSUPABASE_KEY=k\nSFTP_PRIVATE_KEY_PATH=/k\nSFTP_REMOTE_DIR=in\n"
+    Path(".env").write_text(before)
+    typed(*login[:4], "-", "secret", "", "-", home=tmp_path)
+    settings = load({}, Path(".env"))
+    assert (settings.sftp_private_key_path, settings.sftp_remote_dir) == (None, "in")
+    assert settings.sftp_password
+    assert (settings.supabase_db_url, settings.supabase_url) == (None, None)
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "ssh"])
+def test_a_port_that_is_none_is_refused(login: list[str], port: str, tmp_path: Path) -> None:
+    done = typed(login[0], port, home=tmp_path)
+    assert (done.returncode, Path(".env").exists()) == (2, False)
+    assert f"port {port}: not a number between 1 and 65535; nothing was written" in done.stderr

@@ -37,8 +37,8 @@ def test_ports_that_are_taken_are_all_named(saft: Command, ports: dict[str, int]
     with listening(*ports.values()):
         done = saft("up")
     assert done.status == 2
-    assert all(f"port {port} is taken" in done.err for port in ports.values())
-    assert all(f"set {name}" in done.err for name in ports)
+    assert all(f"listen on 127.0.0.1:{port}: " in done.err for port in ports.values())
+    assert all(f" or {name}" in done.err for name in ports)
 
 
 def test_missing_settings_are_named(
