@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-_BRANCH = re.compile(r"[A-Za-z]{2}[0-9]+Y[0-9]+_[0-9]+-(?!\.[xX][mM][lL]$)(.+?)(?:\.[xX][mM][lL])?")
+_ENDING = r"\.[xX][mM][lL](?:\.[gG][zZ])?"
+_BRANCH = re.compile(rf"[A-Za-z]{{2}}[0-9]+Y[0-9]+_[0-9]+-(?!{_ENDING}$)(.+?)(?:{_ENDING})?")
 
 
 def branch_of(filename: str) -> str | None:

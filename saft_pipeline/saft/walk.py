@@ -89,7 +89,8 @@ class Walker:
         branch = Walker(RunningTotals(exact=self.totals.exact))
         branch.header = self.header
         if self._section:
-            branch._section = Section(self._section.kind, self._section.line)
+            section = self._section
+            branch._section = Section(section.kind, section.line, dict(section.declared))
             branch.totals.sections[self._section.kind.key] = branch._section
         return branch
 

@@ -179,6 +179,21 @@ def test_stray_text_between_invoices_is_noted() -> None:
     assert len(warnings) == 1
 
 
+@pytest.mark.parametrize(
+    ("where", "what"),
+    [
+        ("<LineNumber>", "<LineNumber>1</LineNumber>"),
+        ("<Invoice>", "<TotalDebit>0</TotalDebit>"),
+        ("<DocumentTotals>", "<Telephone/><Reason/>"),
+    ],
+)
+def test_what_is_told_of_elements_is_told_by_each_reader(where: str, what: str) -> None:
+    parts = document(sales(*many())).split(where)
+    parts[15] += what
+    _, warnings, refusal = assert_same(where.join(parts))
+    assert (refusal, len(warnings) > 0) == (None, True)
+
+
 def test_truncated_file_is_incomplete() -> None:
     refusal = assert_same(document(sales(*many()))[:-900])[2]
     assert refusal
