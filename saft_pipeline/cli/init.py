@@ -30,9 +30,9 @@ def register(app: typer.Typer) -> None:
 
 def init() -> None:
     """Ask for server, login and database, write `.env`, and check it."""
-    from dotenv import dotenv_values
+    from saft_pipeline.settings.environment import in_dotenv
 
-    known = {name: value for name, value in dotenv_values(_DOTENV).items() if value}
+    known = {name: value for name, value in in_dotenv(_DOTENV).items() if value}
     say(f"For {_DOTENV.absolute()}. Enter keeps what is in brackets, {_NONE} leaves it empty;")
     say("Ctrl-C writes nothing.")
     given = {**_server(known), **_login(known), **_database(known)}
@@ -110,14 +110,14 @@ def _write(path: Path, given: Mapping[str, str]) -> None:
     """Put settings into `.env`, for its owner alone; its other lines stay as they are."""
     from dotenv import dotenv_values
 
-    old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    old = path.read_text(encoding="utf-8-sig").splitlines() if path.exists() else []
     replaced = {*given, *(other for name in given for other in _EXCLUSIVE.get(name, ()))}
     kept = [line for line in old if _name(line) not in replaced]
     lines = [*kept, *(f"{name}={_quoted(value)}" for name, value in given.items() if value)]
     aside = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write("\n".join(lines) + "\n")
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write("".join(f"{line}\n" for line in lines).encode())
         read = dotenv_values(aside)
         if lost := [name for name, value in given.items() if value and read.get(name) != value]:
             raise CannotRunError(

@@ -171,7 +171,8 @@ def _zip_of(packed: Iterable[Sample]) -> bytes:
 def _port(home: Path) -> int:
     """The port of the last demo if it is free: the ledger knows the folder by host and port."""
     kept = home / "port"
-    wanted = int(kept.read_text()) if kept.exists() else _FIRST_PORT
+    said = kept.read_text() if kept.exists() else ""  # empty: it was killed as it wrote
+    wanted = int(said) if said.isdecimal() else _FIRST_PORT
     return wanted if is_free(wanted) else 0
 
 

@@ -29,7 +29,7 @@ def secrets_in_files(
 def secret_in(path: Path) -> str:
     """A secret from a file of its own. Raises ValueError: what is wrong with the file."""
     try:
-        secret = path.read_text(encoding="utf-8").strip()
+        secret = path.read_text(encoding="utf-8-sig").strip()  # Windows' Notepad writes a mark
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -44,7 +44,7 @@ def tables(path: Path, known: Collection[str]) -> list[SourceTable]:
         ValueError: it can't be read, is not TOML, or has no table; the message names it.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ValueError(f"{path} can't be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

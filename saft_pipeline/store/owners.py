@@ -42,7 +42,9 @@ def has_ended(process: str) -> bool:
 def process_name(pid: int) -> str:
     """`MACHINE/PID@START`; empty if there is no such process, or one that has ended."""
     with suppress(OSError):
-        status, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # Bytes: its name may be cut off amid a character (proc(5), comm).
+        said = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2]
+        status, *fields = said.decode().split()
         if status != "Z":
             return f"{_machine()}/{pid}@{fields[_START]}"
     return ""

@@ -72,6 +72,13 @@ def test_a_value_may_refer_to_what_is_set_or_has_a_default(tmp_path: Path, value
     assert load({"PLACE": "pos"}, dotenv).sftp_remote_dir.endswith(".test")
 
 
+def test_a_dotenv_in_another_encoding_is_refused_with_its_line(tmp_path: Path) -> None:
+    dotenv = tmp_path / "given.env"
+    dotenv.write_bytes("SFTP_HOST=pos\nSFTP_PASSWORD=palavra-passe-é\n".encode("cp1252"))
+    with pytest.raises(SettingsError, match=f"{dotenv}, line 2: it is no UTF-8"):
+        load({}, dotenv)
+
+
 def test_the_environment_stands_above_dotenv(tmp_path: Path) -> None:
     dotenv = tmp_path / "given.env"
     dotenv.write_text("SFTP_PORT=2022\nSFTP_REMOTE_DIR=inbox\n")
@@ -193,6 +200,14 @@ def test_what_is_no_secret_is_not_read_from_a_file(tmp_path: Path) -> None:
     port = tmp_path / "port"
     port.write_text("2222")
     assert load({"SFTP_PORT_FILE": str(port)}).sftp_port == 22
+
+
+def test_a_mark_that_windows_puts_before_a_secret_is_none_of_it(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("hunter2", encoding="utf-8-sig")
+    found = load({"API_TOKEN_FILE": str(token)}).api_token
+    assert found
+    assert found.get_secret_value() == "hunter2"
 
 
 def test_a_secret_and_its_file_contradict_each_other(tmp_path: Path) -> None:

@@ -51,6 +51,10 @@ def test_a_secret_comes_from_its_file() -> None:
     assert second.require_sftp().password == "s3cret"
 
 
+def test_a_mark_that_windows_puts_before_the_tables_is_passed_over() -> None:
+    assert len(of(f"\ufeff{TWO}").sources) == 2
+
+
 def test_whom_to_trust_is_what_the_table_says_alone() -> None:
     first, second = of(TWO).sources
     assert first.require_sftp().known_hosts_path == Path("/keys")

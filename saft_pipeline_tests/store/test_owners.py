@@ -51,3 +51,16 @@ def test_of_a_process_that_another_user_may_not_see_nothing_is_known(hidepid: st
 @pytest.mark.parametrize("owner", ["claim-0123456789ab", "run-1", "claim-1-another:1/2@3", ""])
 def test_of_others_nothing_is_known(owner: str) -> None:
     assert not is_left(owner)
+
+
+def test_a_process_whose_name_is_cut_off_amid_a_letter_is_known() -> None:
+    renamed = (
+        "import ctypes; ctypes.CDLL(None).prctl(15, b'fatura\\xc3'); print(flush=True); input()"
+    )
+    command = [sys.executable, "-c", renamed]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert f"/{process.pid}@" in process_name(process.pid)
+        process.communicate(b"\n")
