@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,16 +33,26 @@ class Case(NamedTuple):
     finds: list[str]
 
 
-def cases() -> Iterator[Case]:
+@cache
+def cases() -> list[Case]:
     """The whole set, in its order."""
+    return list(_cases())
+
+
+def _cases() -> Iterator[Case]:
     for rule, variants in tomllib.loads((_HERE / "cases.toml").read_text("utf-8")).items():
         for number, variant in enumerate(variants, 1):
             content = _patched(variant.get("base", "1.04"), variant["patch"])
             yield Case(f"{rule}-{number}", rule, content, sorted(variant["finds"]))
 
 
-def varied() -> Iterator[Case]:
+@cache
+def varied() -> list[Case]:
     """The varied cases, in their order."""
+    return list(_varied())
+
+
+def _varied() -> Iterator[Case]:
     for name, case in chain.from_iterable(map(_items, VARIED_SETS)):
         content = _patched(case["base"], case.get("patch", []), turned=case.get("reversed", False))
         for old, new in (replacement.split(" => ") for replacement in case.get("raw", [])):
