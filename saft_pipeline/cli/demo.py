@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from saft_pipeline.demo.run import Demo, Shown
 
 
+_PATIENCE = 170  # seconds without news
 _LINEAGE = "/locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
 
 
@@ -36,16 +37,17 @@ def demo(
     from saft_pipeline.demo.run import running_demo
     from saft_pipeline.processes.supervisor import Stop
 
-    started = time.perf_counter()
+    started = news = time.perf_counter()
     said: set[tuple[int, str]] = set()
     with Stop() as stop, running_demo(files, say, page=not leave) as show:
         while not (shown := show.look()).settled:
-            _tell_news(shown, said)
+            if _tell_news(shown, said):
+                news = time.perf_counter()
             if stop.asked:
                 raise KeyboardInterrupt
-            if time.perf_counter() - started > 170:
+            if time.perf_counter() - news > _PATIENCE:
                 raise CannotRunError(
-                    f"samples are not settled after 170 s; see the logs in {show.logs}"
+                    f"no sample was settled for {_PATIENCE} s; see the logs in {show.logs}"
                 )
             time.sleep(0.5)
         _tell_news(shown, said)
@@ -59,13 +61,15 @@ def demo(
     finish(document, sentence, as_json=as_json, failed=bool(shown.surprises))
 
 
-def _tell_news(shown: Shown, said: set[tuple[int, str]]) -> None:
-    """A line for each file that has come to its end since the last look."""
+def _tell_news(shown: Shown, said: set[tuple[int, str]]) -> bool:
+    """A line for each file that has come to its end since the last look: whether any has."""
+    before = len(said)
     for file in reversed(shown.files):
         news = (file.id, file.status)
         if file.status not in ("pending", "running") and news not in said:
             said.add(news)
             say(file_line(file))
+    return len(said) > before
 
 
 def _tell(show: Demo, shown: Shown, *, leave: bool) -> None:
