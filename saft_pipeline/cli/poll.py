@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from importlib.abc import MetaPathFinder
 from signal import SIGINT, SIGTERM, default_int_handler, signal
-from threading import Thread
+from threading import Thread, current_thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from saft_pipeline.store.store import Store
 
 _TURN_SECONDS = 0.0005
+_LOOK_SECONDS = 0.02
+_IDLE_LOOKS = 15  # a login is waited for, too
 
 
 @dataclass
@@ -60,7 +63,7 @@ def poll(
         signal(number, default_int_handler)
     settings = _settings(source, drain=drain)
     with _begun(settings) as opening:
-        with uninterrupted(), gc_frozen(), _giving_way():
+        with uninterrupted(), gc_frozen(), _giving_way(settings):
             from saft_pipeline.dagster_runtime.in_process import local_runs
         # Not after the round: what is wrong with Dagster need not wait for servers.
         with local_runs(settings) as runs, _cancelled(runs):
@@ -121,14 +124,39 @@ def _begun(settings: Settings) -> Iterator[Future[Store]]:
 
 
 @contextmanager
-def _giving_way() -> Iterator[None]:
-    """Threads that wait for servers get their turn soon: else each answer waits 5 ms for one."""
-    before = sys.getswitchinterval()
+def _giving_way(settings: Settings) -> Iterator[None]:
+    """Threads that wait for servers get their turn soon: else each answer waits 5 ms for one.
+
+    One that takes in a large file goes before what the block imports, which is as well done while
+    that is read by other processes.
+    """
+    from saft_pipeline.loading.ahead import shared_ahead
+
+    ahead, before = shared_ahead(settings), sys.getswitchinterval()
+    waiting = ImportsAfter(lambda: ahead.takes_large_file)
     sys.setswitchinterval(_TURN_SECONDS)
+    sys.meta_path.insert(0, waiting)
     try:
         yield
     finally:
+        sys.meta_path.remove(waiting)
         sys.setswitchinterval(before)
+
+
+class ImportsAfter(MetaPathFinder):
+    """Has this thread's imports wait while others work, as long as they keep a processor busy."""
+
+    def __init__(self, others_work: Callable[[], bool]) -> None:
+        self._others_work = others_work
+        self._thread = current_thread()
+        self._looks = _IDLE_LOOKS
+
+    def find_spec(self, *_: object) -> None:
+        """Wait; where a module is found, others know."""
+        while self._looks and current_thread() is self._thread and self._others_work():
+            before = time.process_time()
+            time.sleep(_LOOK_SECONDS)
+            self._looks -= time.process_time() - before < _LOOK_SECONDS / 2
 
 
 def _poll(settings: Settings, store: Store, runs: LocalRuns, *, drain: bool) -> Polled:

@@ -21,6 +21,7 @@ from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.loading.file_load import GROUP_BYTES, Arrived, Group, groups
 from saft_pipeline.loading.loader import Loader
 from saft_pipeline.loading.reader_process import SMALL_FILE, FileReader
+from saft_pipeline.saft.parallel import BYTES_WORTH_IT
 from saft_pipeline.settings import Settings
 from saft_pipeline.sftp.open_connections import OPEN_CONNECTIONS
 from saft_pipeline.store.model import LedgerFile
@@ -68,6 +69,7 @@ class _Beginning:
         self._begun, self._reader, self._then = begun, reader, then
         self._is_alone = is_alone
         self._is_over = self._is_dropped = False
+        self.takes_large_file = False
         self._end: Future[None] = Future()
         # A server that gives nothing must not keep the process from its end.
         self.thread = Thread(target=self._go, name="ahead", daemon=True)
@@ -108,7 +110,11 @@ class _Beginning:
             is_large = room < 0 or any(file.size > SMALL_FILE for file in group)
             if self._is_over or (is_large and (number or not self._is_alone)):
                 return
-            begun.fetched.append(begun.loader.fetch(group))
+            self.takes_large_file = any(file.size >= BYTES_WORTH_IT for file in group)
+            try:
+                begun.fetched.append(begun.loader.fetch(group))
+            finally:
+                self.takes_large_file = False
             self._then()
             self._read(0)
 
@@ -156,6 +162,12 @@ class Ahead:
             if loader and owner not in self._begun:
                 begun = Begun(owner, loader, files)
                 self._begun[owner] = _Beginning(begun, self._reader, then, is_alone=is_alone)
+
+    @property
+    def takes_large_file(self) -> bool:
+        """Whether one is on its way from its server."""
+        with self._guard:
+            return any(beginning.takes_large_file for beginning in self._begun.values())
 
     def take(self, owner: str, run_id: str) -> Begun | None:
         """What was begun of a run whose turn it is, if anything was and it is still the run's."""

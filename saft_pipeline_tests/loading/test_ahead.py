@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Event, Thread
 
 import pytest
@@ -112,6 +112,45 @@ def test_a_large_file_is_begun_where_its_run_comes_first(two_runs: Claims) -> No
     assert isinstance(first, Group)
     assert first.loads[0].file.path == "last.xml"
     assert all(isinstance(item, list) for item in rest)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_who_asks_is_told_of_a_large_file_as_long_as_it_is_on_its_way(
+    two_runs: Claims, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+) -> None:
+    loader, claim = two_runs(b"<a>" + bytes(SMALL_FILE))
+    monkeypatch.setattr(module, "BYTES_WORTH_IT", SMALL_FILE)
+    ahead, told, fetch = Ahead(loader._reader), [], Loader.fetch
+
+    def look_and_fetch(self: Loader, files: Sequence[LedgerFile]) -> Arrived:
+        told.append(ahead.takes_large_file)
+        if fails:
+            raise SourceError("no")
+        return fetch(self, files)
+
+    monkeypatch.setattr(Loader, "fetch", look_and_fetch)
+    ahead.begin({claim.owner: claim.files[::-1]}, loader.next(claim.owner))
+    (thread,) = threads_of(ahead)
+    thread.join(30)
+    assert told == ([True] if fails else [True, False])
+    assert not ahead.takes_large_file
+    ahead.drop()
+
+
+def test_of_small_files_nobody_is_told(two_runs: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader, claim = two_runs()
+    ahead, told, fetch = Ahead(loader._reader), [], Loader.fetch
+
+    def look_and_fetch(self: Loader, files: Sequence[LedgerFile]) -> Arrived:
+        told.append(ahead.takes_large_file)
+        return fetch(self, files)
+
+    monkeypatch.setattr(Loader, "fetch", look_and_fetch)
+    ahead.begin({claim.owner: claim.files}, loader.next(claim.owner))
+    (thread,) = threads_of(ahead)
+    thread.join(30)
+    assert told == [False, False]
+    ahead.drop()
 
 
 def test_no_more_bytes_are_held_than_those_of_a_group(
