@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from itertools import groupby
@@ -12,11 +13,12 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import conninfo, sql
+from psycopg.errors import UniqueViolation
 from psycopg.pq import TransactionStatus
 from psycopg.types.json import set_json_loads
 
 from saft_pipeline.retries import tries
-from saft_pipeline.saft.fields import LINE_FIELDS
+from saft_pipeline.saft.fields import INVOICE_FIELDS, LINE_FIELDS
 from saft_pipeline.store.errors import StoreError, TransientStoreError, error_of
 from saft_pipeline.store.spool import NULL, Spool
 from saft_pipeline.store.transport import RETRY, Arguments, Outage
@@ -25,12 +27,18 @@ _T = TypeVar("_T")
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_SECONDS = 15
-_LINES = "invoice_lines"
-# With its columns by name: people may have added others.
-_LINES_TABLE = sql.SQL("{} ({})").format(
-    sql.Identifier("public", _LINES),
-    sql.SQL(", ").join(map(sql.Identifier, ("invoice_id", *LINE_FIELDS))),
-)
+_INVOICES, _LINES = "invoices", "invoice_lines"
+
+
+def _columns(table: str, *names: str) -> sql.Composed:
+    """A table with its columns by name: people may have added others."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    return sql.SQL("{} ({})").format(sql.Identifier("public", table), columns)
+
+
+_INVOICES_TABLE = _columns(_INVOICES, "id", *INVOICE_FIELDS, "content_hash")
+_LINES_TABLE = _columns(_LINES, "invoice_id", *LINE_FIELDS)
+_LINKS_TABLE = _columns("invoice_file_links", "invoice_file_id", "invoice_id", "content_hash")
 # What the server or Supabase's pooler says of a login that will not do; it comes without SQLSTATE.
 _REFUSED = (
     "password authentication failed",
@@ -40,6 +48,8 @@ _REFUSED = (
     "SSL was required",
     "certificate verify failed",
 )
+_DOCUMENTS = (_INVOICES, _LINES)
+_LOOKED_UP = 1000  # invoices of a file: where any is known most are, and soon
 _LOCAL = ("", "localhost", "127.0.0.1", "::1")
 
 
@@ -113,7 +123,8 @@ class PostgresTransport:
     ) -> Any:
         """See Transport. All in one transaction: nothing is ever left in staging.
 
-        Invoices are staged; their lines go straight to their table, those that are wanted there.
+        Lines go straight to their table, those that are wanted there, and so do the invoices of one
+        file if all of them are new; else these are staged.
         """
 
         def work(connection: Connection) -> Any:
@@ -177,20 +188,64 @@ def _publish(
     owner = {name: arguments[name] for name in ("owner", "publications")}
     held = _call(connection, "saft.lock_files", owner)
     _call(connection, "saft.clear_staging", {"ids": held})
-    mine = [spool for spool in spools if spool.ledger_id in held]
-    for table, of_table in groupby(mine, key=lambda spool: spool.table):
-        if table != _LINES:
-            rows = (text for spool in of_table for text in spool.staged())
-            _copy(connection, sql.Identifier("saft", f"staging_{table}"), rows, rows_a_write[table])
+    mine = {(s.table, s.ledger_id): s for s in spools if s.ledger_id in held}
+    _stage(connection, [s for s in mine.values() if s.table not in _DOCUMENTS], rows_a_write)
+    documents = [mine[table, *held] for table in _DOCUMENTS if (table, *held) in mine]
+    if documents and _are_as_expected(arguments["publications"], documents):
+        outcomes = _publish_new(connection, arguments, *documents, rows_a_write=rows_a_write)
+        if outcomes is not None:
+            return outcomes
+    _stage(connection, [s for s in mine.values() if s.table == _INVOICES], rows_a_write)
     ids = dict(_rows(connection, "saft.publish_invoices", {**owner, "has_lines": False}))
-    lines = (
+    wanted = (
         text
-        for spool in mine
-        if spool.table == _LINES and spool.ledger_id in ids
-        for text in spool.keyed(_key(ids[spool.ledger_id]))
+        for ledger_id, invoice_ids in ids.items()
+        for text in mine[_LINES, ledger_id].keyed(_key(invoice_ids))
     )
-    copied = _copy(connection, _LINES_TABLE, lines, rows_a_write[_LINES])
+    copied = _copy(connection, _LINES_TABLE, wanted, rows_a_write[_LINES])
     return _call(connection, "saft.publish_links", {**arguments, "copied": copied})
+
+
+def _stage(
+    connection: Connection, spools: Sequence[Spool], rows_a_write: Mapping[str, int]
+) -> None:
+    for table, of_table in groupby(spools, key=lambda spool: spool.table):
+        rows = (text for spool in of_table for text in spool.staged())
+        _copy(connection, sql.Identifier("saft", f"staging_{table}"), rows, rows_a_write[table])
+
+
+def _are_as_expected(publications: Sequence[Arguments], documents: Sequence[Spool]) -> bool:
+    """Whether these are the rows of all files, of one; who stages others is told what is wrong."""
+    expected = [(p["invoices"], p["lines"]) for p in publications]
+    return expected == [tuple(spool.count for spool in documents)]
+
+
+def _publish_new(
+    connection: Connection,
+    arguments: Arguments,
+    invoices: Spool,
+    lines: Spool,
+    *,
+    rows_a_write: Mapping[str, int],
+) -> Any:
+    """Publish a file of which all invoices are new; None, and nothing is published, if any isn't.
+
+    With nothing to compare they needn't be staged.
+    """
+    owner = {name: arguments[name] for name in ("owner", "publications")}
+    with suppress(UniqueViolation), connection.transaction() as attempt:
+        first = {"first_nos": invoices.first_texts(1, _LOOKED_UP)}
+        ids = _call(connection, "saft.new_invoice_ids", {**owner, **first})
+        if ids is None:
+            raise psycopg.Rollback(attempt)
+        new, many = _key(ids), rows_a_write[_INVOICES]
+        copied = {
+            "copied_invoices": _copy(connection, _INVOICES_TABLE, invoices.keyed(new), many),
+            "copied": _copy(connection, _LINES_TABLE, lines.keyed(new), rows_a_write[_LINES]),
+        }
+        _copy(connection, _LINKS_TABLE, invoices.links(ids), many)
+        return _call(connection, "saft.publish_links", {**arguments, **copied})
+    return None
 
 
 def _key(invoice_ids: Sequence[int | None]) -> Callable[[int], bytes | None]:

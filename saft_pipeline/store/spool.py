@@ -24,6 +24,7 @@ NULL = "\b"
 
 _IN_MEMORY = 256 << 10  # bytes
 _AT_ONCE = 1000  # lines of an invoice
+_HASH = 32  # characters
 _HEAD = struct.Struct("<II")  # the place of the invoice in its file, and how many bytes follow
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
@@ -135,6 +136,15 @@ class Spool:
         has_place = self.table in ("invoices", "invoice_lines")
         return self.keyed(lambda seq: b"%b%d\t" % (ledger, seq) if has_place else ledger)
 
+    def first_texts(self, column: int, most: int) -> list[str]:
+        """A column of the first rows, as they are written: some characters are escaped."""
+        return [text.split(b"\t")[column].decode() for _, text in islice(self._all(), most)]
+
+    def links(self, ids: Sequence[int]) -> Iterator[bytes]:
+        """For each invoice the file, its own id of `ids`, and the hash that ends its row."""
+        for seq, text in self._all():
+            yield b"%d\t%d\t%b\n" % (self.ledger_id, ids[seq], text[-_HASH:])
+
     def close(self) -> None:
         """Let go of the rows."""
         self._buffer.clear()
@@ -193,7 +203,7 @@ class FileRows:
             text = copy_text(rows)
             content.update(b"\n" + text)
             lines.append(text, len(rows), seq)
-        invoices.append(b"%b\t%b" % (head, content.hexdigest()[:32].encode()), 1, seq)
+        invoices.append(b"%b\t%b" % (head, content.hexdigest()[:_HASH].encode()), 1, seq)
 
     def close(self) -> None:
         """Let go of all rows."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import psycopg
 import pytest
@@ -15,6 +16,7 @@ from psycopg import conninfo
 
 from saft_pipeline.store.errors import StoreError, TransientStoreError
 from saft_pipeline.store.postgres import PostgresTransport, connect_postgres, store_error
+from saft_pipeline.store.spool import Spool
 from saft_pipeline.store.store import Store
 from saft_pipeline.store.transport import RETRY
 from saft_pipeline_tests.embedded_postgres.homes import eventually
@@ -152,6 +154,44 @@ def test_a_closed_transport_opens_again(url: str) -> None:
     transport.close()
     assert transport.call("saft_counts", {}) == {}
     transport.close()
+
+
+def test_only_invoices_that_others_may_be_compared_with_are_staged(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saft_pipeline.store.store.SMALL_GROUP", 0)
+    store = Store(PostgresTransport(url), lambda _table: 100)
+    with psycopg.connect(url) as connection:
+        connection.execute("alter table saft.staging_invoices add constraint none check (false)")
+    try:
+        new = load(store, File("new.xml", (invoice("FT 1/1", 2), invoice("FT 1/2"))))
+        theirs = (invoice("FT 1/1", company_id="500000000"),)
+        new += load(store, File("theirs.xml", theirs, company_id="500000000"))
+        known = load(store, File("known.xml", (invoice("FT 1/2"), invoice("FT 1/3")), (), at(1)))
+    finally:
+        store.close()
+        with psycopg.connect(url) as connection:
+            connection.execute("alter table saft.staging_invoices drop constraint none")
+    assert [o.status for o in (*new, *known)] == ["loaded", "loaded", "failed"]
+    assert new[0].written == {"invoices": 2, "invoice_lines": 3}
+    assert halves(url) == []
+
+
+def test_an_invoice_that_gets_lost_on_its_way_is_missed(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saft_pipeline.store.store.SMALL_GROUP", 0)
+    keyed = Spool.keyed
+
+    def lose_one(self: Spool, key: Callable[[int], bytes | None]) -> Iterator[bytes]:
+        return islice(keyed(self, key), int(self.table == "invoices"), None)
+
+    monkeypatch.setattr(Spool, "keyed", lose_one)
+    store = Store(PostgresTransport(url), lambda _table: 100)
+    (outcome,) = load(store, File("a.xml", (invoice("FT 1/1", 2), invoice("FT 1/2"))))
+    store.close()
+    assert "1 invoices were copied, but 2 are expected" in (outcome.error or "")
+    assert rows(url, "select from invoices") == []
 
 
 @pytest.mark.skipif(PGBOUNCER is None, reason="pgbouncer is not installed (Debian: pgbouncer)")

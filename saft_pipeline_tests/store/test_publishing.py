@@ -65,6 +65,13 @@ def test_rows_and_ledger_row_say_what_the_file_says(store: Store, url: str) -> N
     assert rows(url, totals) == [(2, "10.00")]
 
 
+def test_links_say_which_content_they_were_made_for(store: Store, url: str) -> None:
+    load(store, FILE)
+    said = "select i.content_hash = l.content_hash from invoice_file_links l "
+    said += "join invoices i on i.id = l.invoice_id"
+    assert rows(url, said) == [(True,), (True,)]
+
+
 def test_values_arrive_as_they_are_written(store: Store, url: str) -> None:
     odd = 'tab\t, line\nfeed, return\r, \\backslash, \\N, "quote", ção, 😀'
     texts = {"status_reason": odd, "source_billing": "", "hash": "h" * 172, "atcud": None}
@@ -137,6 +144,18 @@ def test_numbers_that_only_another_company_has_are_new(store: Store, url: str) -
 
 
 def test_one_known_number_among_new_ones_is_found(store: Store, url: str) -> None:
+    load(store, FILE)
+    again = (invoice("FT 1/3"), invoice("FT 1/2", 2, "7.00"), invoice("FT 1/4"))
+    (outcome,) = load(store, replace(FILE, path="b.xml", invoices=again, modified_at=at(2)))
+    assert outcome.written == {"invoices": 3, "invoice_lines": 4}
+    assert lines_of(url, "FT 1/2") == [(1, "7.00"), (2, "7.00")]
+    assert linked(url, "b.xml") == {"FT 1/2", "FT 1/3", "FT 1/4"}
+
+
+def test_a_known_number_that_no_look_found_is_found_when_it_is_written(
+    store: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saft_pipeline.store.postgres._LOOKED_UP", 1)
     load(store, FILE)
     again = (invoice("FT 1/3"), invoice("FT 1/2", 2, "7.00"), invoice("FT 1/4"))
     (outcome,) = load(store, replace(FILE, path="b.xml", invoices=again, modified_at=at(2)))

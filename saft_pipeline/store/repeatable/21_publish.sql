@@ -3,7 +3,7 @@
 -- Note the group's files, and whether the ledger lets `owner` publish each: `ready`, `repeated`
 -- (an answer was lost), `lost` to another owner, or `refused`, since staging doesn't hold what is
 -- expected. With `same_as` what there is to say of a file is what that row says. Lines that are not
--- staged are to be as many as their invoices say.
+-- staged are to be as many as their invoices say; where `has_lines` is null neither are invoices.
 create or replace function saft.validate_staging(owner text, publications jsonb, has_lines boolean)
 returns void
 language plpgsql set search_path = ''
@@ -55,9 +55,11 @@ begin
                    as companies,
                (select count(*) from saft.staging_customers s where s.ledger_id = q.ledger_id)
                    as customers,
-               (select count(*) from saft.staging_invoices s where s.ledger_id = q.ledger_id)
-                   as invoices,
-               case when has_lines
+               case when has_lines is null then q.invoices
+                    else (select count(*) from saft.staging_invoices s
+                          where s.ledger_id = q.ledger_id) end as invoices,
+               case when has_lines is null then q.lines
+                    when has_lines
                     then (select count(*) from saft.staging_invoice_lines s
                           where s.ledger_id = q.ledger_id)
                     else (select coalesce(sum(s.line_count), 0) from saft.staging_invoices s
@@ -84,7 +86,10 @@ begin
 end $$;
 
 -- The ledger's own rows: with them the files are loaded. Of conflicts the first hundred are spelt out.
-create or replace function saft.update_ledger(ids bigint[], owner text, run text, program text) returns void
+-- Where all is new nothing was decided.
+create or replace function saft.update_ledger(
+    ids bigint[], owner text, run text, program text, all_new boolean)
+returns void
 language plpgsql set search_path = ''
 as $$
 #variable_conflict use_variable
@@ -106,8 +111,9 @@ begin
         computed_total_credit = p.computed_total_credit,
         warnings = p.warnings || decided.conflicts,
         publication = jsonb_build_object(
-            'owner', owner, 'customers', p.customers, 'written_invoices', decided.invoices,
-            'written_lines', decided.lines)
+            'owner', owner, 'customers', p.customers,
+            'written_invoices', case when all_new then p.invoices else decided.invoices end,
+            'written_lines', case when all_new then p.lines else decided.lines end)
     from saft.staging_files p
     cross join lateral (
         select count(*) filter (where l.wins) as invoices,
@@ -228,6 +234,61 @@ begin
     return coalesce(held, '{}');
 end $$;
 
+-- Companies and customers of the files of the group that may be published and bring rows, which are
+-- given.
+create or replace function saft.publish_masters(owner text, publications jsonb, has_lines boolean)
+returns bigint[]
+language plpgsql set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+    fresh bigint[];
+begin
+    perform saft.validate_staging(owner, publications, has_lines);
+    fresh := array(
+        select p.ledger_id from saft.staging_files p
+        where p.ledger_id in (
+                select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
+            and p.state = 'ready' and p.same_as is null);
+    if fresh <> '{}' then
+        perform saft.lock_companies(fresh);
+        perform saft.upsert_companies(fresh);
+        perform saft.upsert_customers(fresh);
+    end if;
+    return fresh;
+end $$;
+
+-- An invoices.id for each invoice of the one file, whose companies and customers are published; null
+-- if it can't be, or if any of these first ones of it is known. Then nothing of this is to stay.
+create or replace function saft.new_invoice_ids(owner text, publications jsonb, first_nos text[])
+returns bigint[]
+language plpgsql
+set search_path = '' set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+#variable_conflict use_variable
+declare
+    fresh bigint[] := saft.publish_masters(owner, publications, null);
+begin
+    if fresh = '{}' or exists (
+        select from saft.staging_files p
+        cross join unnest(first_nos) first(invoice_no)
+        cross join lateral (
+            select from public.invoices x
+            where x.company_id = p.company_id and x.invoice_no = first.invoice_no
+            limit 1
+        ) old
+        where p.ledger_id = fresh[1])
+    then
+        return null;
+    end if;
+    return array(
+        select nextval('public.invoices_id_seq')
+        from saft.staging_files p
+        cross join generate_series(1, p.invoices)
+        where p.ledger_id = fresh[1]);
+end $$;
+
 -- All but lines, links and ledger. Gives for each file whose lines are wanted the invoices.id of
 -- each of its invoices in turn, null where its lines are not wanted.
 create or replace function saft.publish_invoices(owner text, publications jsonb, has_lines boolean)
@@ -238,20 +299,11 @@ set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-    fresh bigint[];
+    fresh bigint[] := saft.publish_masters(owner, publications, has_lines);
 begin
-    perform saft.validate_staging(owner, publications, has_lines);
-    fresh := array(
-        select p.ledger_id from saft.staging_files p
-        where p.ledger_id in (
-                select (e ->> 'ledger_id')::bigint from jsonb_array_elements(publications) e)
-            and p.state = 'ready' and p.same_as is null);
     if fresh = '{}' then
         return;
     end if;
-    perform saft.lock_companies(fresh);
-    perform saft.upsert_companies(fresh);
-    perform saft.upsert_customers(fresh);
     perform saft.match_invoices(fresh);
     perform saft.insert_invoices(fresh);
     if exists (
@@ -272,9 +324,11 @@ begin
         having bool_or(l.wins);
 end $$;
 
--- Links and ledger, and what became of each file. `copied` is how many lines were copied in.
+-- Links and ledger, and what became of each file. `copied` is how many lines were copied in,
+-- `copied_invoices` how many invoices with their links: those of a file of which all are new.
 create or replace function saft.publish_links(
-    owner text, publications jsonb, run_id text, saft_version text, copied bigint default null)
+    owner text, publications jsonb, run_id text, saft_version text, copied bigint default null,
+    copied_invoices bigint default null)
 returns jsonb
 language plpgsql
 set search_path = '' set jit = off
@@ -290,15 +344,26 @@ declare
     expected bigint;
     outcomes jsonb;
 begin
-    select coalesce(sum(l.line_count), 0) into expected
-    from saft.staging_links l
-    where l.ledger_id = any(ready) and l.wins;
+    if copied_invoices is null then
+        select coalesce(sum(l.line_count), 0) into expected
+        from saft.staging_links l
+        where l.ledger_id = any(ready) and l.wins;
+    else
+        select sum(p.invoices) into expected
+        from saft.staging_files p where p.ledger_id = any(ready);
+        if copied_invoices <> expected then
+            raise exception '% invoices were copied, but % are expected', copied_invoices, expected;
+        end if;
+        select sum(p.lines) into expected
+        from saft.staging_files p where p.ledger_id = any(ready);
+    end if;
     if copied <> expected then
         raise exception '% lines were copied, but % are expected', copied, expected;
     end if;
     if ready <> '{}' then
         perform saft.insert_links(ready);
-        perform saft.update_ledger(ready, owner, run_id, saft_version);
+        perform saft.update_ledger(
+            ready, owner, run_id, saft_version, copied_invoices is not null);
     end if;
     outcomes := saft.publish_outcomes(publications);
     perform saft.clear_staging(array(
