@@ -16,20 +16,19 @@ from saft_pipeline.saft.records import (
     Row,
     Totals,
 )
-from saft_pipeline.saft.rules import header as of_header
-from saft_pipeline.saft.rules import mandatory, tax_numbers
+from saft_pipeline.saft.rules import alone
 from saft_pipeline.saft.rules.control_totals import control_totals
 from saft_pipeline.saft.rules.credits import Credits
 from saft_pipeline.saft.rules.documents import Documents
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.glance import Glance, InvoiceRule
-from saft_pipeline.saft.rules.identifiers import Identifiers, are_parts, certificate_number
+from saft_pipeline.saft.rules.identifiers import Identifiers, are_parts
+from saft_pipeline.saft.rules.kept import kept
 from saft_pipeline.saft.rules.masters import MasterFiles
-from saft_pipeline.saft.rules.regimes import Regimes, indicators
+from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries, Series
 from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
-from saft_pipeline.saft.rules.taxes import Taxes
 
 _DATE, _TYPE, _STATUS, _CASH_VAT = of_invoice(
     "invoice_date invoice_type invoice_status cash_vat_scheme"
@@ -117,7 +116,7 @@ class Checker:
         self._findings = Findings(most)
         self._only = only
         self._header = Header((), 0)
-        self._version = version_of(None)
+        self._version, self._is_certified = version_of(None), False
         self._series = AllSeries()
         self._credits = Credits()
         self._masters = MasterFiles()
@@ -166,49 +165,37 @@ class Checker:
         if found.rule in self._only and RULES[found.rule].holds(self._version, day):
             self._findings.add(found)
 
-    def _of_others(self, record: Record) -> Iterator[Finding]:
+    def _of_others(self, record: Record) -> Iterable[Finding]:
         if isinstance(record, Customer):
-            yield from self._masters.add_customer(record)
-            yield from tax_numbers.customer(record)
-            yield from mandatory.customer(record)
-            yield from indicators(record.extra_json, record.line, record.values[_CUSTOMER])
-        elif isinstance(record, Other):
-            row = record.row
-            yield from self._masters.add(record, row)
-            yield from mandatory.other(record, row)
-            yield from indicators(record.json, record.line, f"Supplier {row.get('supplier_id')}")
-        elif isinstance(record, Header):
-            yield from self._of_header(record)
-        elif isinstance(record, Totals):
-            yield from control_totals(record)
-
-    def _of_header(self, header: Header) -> Iterator[Finding]:
-        self._header, self._version = header, version_of(header.audit_file_version)
-        yield from tax_numbers.company(header)
-        yield from of_header.header(header)
-        if self._version > "1.00":
-            yield from mandatory.header(header)
+            self._masters.add_customer(record.values[_CUSTOMER])
+            return _placed(alone.customer(record), record.line)
+        if isinstance(record, Other):
+            says = alone.other(record)
+            again = self._masters.add(record.line, says)
+            return [*again, *_placed(says.found, record.line)]
+        if isinstance(record, Header):
+            self._header = record
+            self._version, self._is_certified, found = alone.header(record)
+            return _placed(found, record.line)
+        return control_totals(record) if isinstance(record, Totals) else ()
 
     def _begin_documents(self) -> Glance:
         """MasterFiles are over: it shows whether the file is an extract."""
-        is_extract, is_104 = self._masters.is_extract, self._version >= "1.04"
-        if is_extract:
+        header, version, masters = self._header, self._version, self._masters
+        if masters.is_extract:
             self._findings.forget("mandatory_master")
-        for found in self._masters.told_once():
+        for found in masters.told_once():
             self._add(found)
-        certificate = str(self._header.extra.get("software_certificate_number"))
-        self._regimes = Regimes(self._version)
-        signatures = self._signatures(self._header) if self._signatures else None
+        self._regimes = Regimes(version)
+        signatures = self._signatures(header) if self._signatures else None
         self._glance = Glance(
-            self._version,
-            mandatory.of_documents(self._version, is_extract=is_extract),
-            Identifiers(has_atcud=is_104, certified=certificate_number(certificate) is not None),
-            Documents(self._header),
+            kept(version, tuple(masters.rates), is_extract=masters.is_extract),
+            Identifiers(has_atcud=version >= "1.04", certified=self._is_certified),
+            Documents(header),
             self._regimes,
-            self._masters,
+            masters,
             self._series,
             self._credits,
-            Taxes(self._masters.tax_table, has_codes=is_104),
             (signatures,) if signatures else (),
         )
         return self._glance
@@ -226,6 +213,10 @@ class Checker:
         for found in self._regimes.finish():
             self._add(found)
         return self._findings
+
+
+def _placed(found: Sequence[Finding], line: int) -> Sequence[Finding]:
+    return [each._replace(line=line) for each in found] if found else ()
 
 
 def _found_by(rules: Sequence[InvoiceRule], invoice: Invoice, glance: Glance) -> list[Finding]:

@@ -27,10 +27,11 @@ def control_totals(totals: Totals) -> Iterator[Finding]:
             given = declared.get(name)
             if given is None:
                 yield finding("mandatory", line, tag, _ELEMENTS[name], None)
-            elif abs(Decimal(given) - Decimal(expected)) > _HALF.scaleb(-_digits(str(given))):
+            elif given != expected and not _are_near(str(given), str(expected)):
                 about = f"{tag}/{_ELEMENTS[name]}"
                 yield finding("control_totals", line, about, str(expected), str(given))
 
 
-def _digits(amount: str) -> int:
-    return len(amount.partition(".")[2])
+def _are_near(given: str, expected: str) -> bool:
+    slack = _HALF.scaleb(-len(given.partition(".")[2]))
+    return abs(Decimal(given) - Decimal(expected)) <= slack

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 
@@ -15,11 +16,13 @@ from saft_pipeline.saft.rules.slots import of_invoice
 _NUMBER, _DATE, _ENTERED, _PERIOD = of_invoice("invoice_no invoice_date system_entry_date period")
 _TYPE, _STATUS, _SOURCE = of_invoice("invoice_type invoice_status source_billing")
 _STATUS_DATE, _REASON = of_invoice("invoice_status_date status_reason")
-_MOST = 10_000
+_MOST = 1_000
 _SECONDS = len("2025-01-31T23:59:59")
 _order_dates = re.compile(r'"order_date":"([^"]*)"').findall
 CODED = (_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
 _coded_by = itemgetter(*CODED)
+
+_Said = tuple[str, str, str]  # rule, expected, found
 
 
 class Documents:
@@ -30,16 +33,17 @@ class Documents:
         self._end = header.end_date or "9999"
         year = header.fiscal_year or self._start[:4]
         self._by_calendar = year == self._start[:4] and self._end[:4] in (year, "9999")
-        self._right: set[tuple[str | None, ...]] = set()
 
     def documents(self, invoice: Invoice) -> Iterable[Finding]:
         """Codes, status and dates."""
-        are_right = are_times_right(invoice.values) and self.are_codes_right(invoice)
+        values = invoice.values
+        are_right = are_times_right(values) and self.are_codes_right(values)
         return () if are_right else self._looked_at(invoice)
 
-    def are_codes_right(self, invoice: Invoice) -> bool:
+    def are_codes_right(self, values: Row) -> bool:
         """Whether nothing is to be said of what is `CODED`: type, status, and days of the date."""
-        return _coded_by(invoice.values) in self._right or not any(self._codes(invoice))
+        date, kind, status, source, period = _coded_by(values)
+        return not _coded(kind, status, source, date) and not any(self._dated(date, period))
 
     def _looked_at(self, invoice: Invoice) -> Iterator[Finding]:
         values = invoice.values
@@ -58,26 +62,21 @@ class Documents:
             yield _about(invoice, "invoice_date", expected, date)
 
     def _codes(self, invoice: Invoice) -> Iterator[Finding]:
-        if _coded_by(invoice.values) in self._right:
-            return
-        found = list(_coded(invoice)) + list(self._dated(invoice))
-        yield from found
-        if not found and len(self._right) < _MOST:
-            self._right.add(_coded_by(invoice.values))
+        date, kind, status, source, period = _coded_by(invoice.values)
+        for said in (*_coded(kind, status, source, date), *self._dated(date, period)):
+            yield _about(invoice, *said)
 
-    def _dated(self, invoice: Invoice) -> Iterator[Finding]:
-        date, period = invoice.values[_DATE], invoice.values[_PERIOD]
+    def _dated(self, date: str | None, period: str | None) -> Iterator[_Said]:
         if date is None:
             return
         if not self._start <= date <= self._end:
-            expected = f"{self._start} to {self._end}, the file's period"
-            yield _about(invoice, "period", expected, date)
+            yield "period", f"{self._start} to {self._end}, the file's period", date
         if period is None:
             return
         if not 1 <= int(period) <= 12:
-            yield _about(invoice, "period_number", "1 to 12", period)
+            yield "period_number", "1 to 12", period
         elif self._by_calendar and int(period) != int(date[5:7]):
-            yield _about(invoice, "period_month", f"{int(date[5:7])}, of {date}", period)
+            yield "period_month", f"{int(date[5:7])}, of {date}", period
 
 
 def is_before(time: str, other: str) -> bool:
@@ -107,20 +106,23 @@ def orders(invoice: Invoice) -> Iterator[Finding]:
                 yield finding("order_date", invoice.line, about, f"{date} or before", ordered)
 
 
-def _coded(invoice: Invoice) -> Iterator[Finding]:
-    values = invoice.values
-    kind, status, source, date = (values[s] for s in (_TYPE, _STATUS, _SOURCE, _DATE))
+@lru_cache(maxsize=_MOST)
+def _coded(
+    kind: str | None, status: str | None, source: str | None, date: str | None
+) -> tuple[_Said, ...]:
+    found = []
     if kind is not None and kind not in INVOICE_TYPES:
-        yield _about(invoice, "invoice_type", "a type such as FT, FS, FR, ND or NC", kind)
+        found.append(("invoice_type", "a type such as FT, FS, FR, ND or NC", kind))
     elif kind is not None and date is not None and not INVOICE_TYPES.in_force(kind, date):
         row = INVOICE_TYPES.last(kind)
         force = f"until {row.until}" if row.until else f"from {row.since}"
         expected = f"a type in force on {date}: {kind} is so {force}"
-        yield _about(invoice, "invoice_type_ended", expected, kind)
+        found.append(("invoice_type_ended", expected, kind))
     if status is not None and status not in INVOICE_STATUSES:
-        yield _about(invoice, "invoice_status", "N, S, A, R or F", status)
+        found.append(("invoice_status", "N, S, A, R or F", status))
     if source is not None and source not in SOURCE_BILLING:
-        yield _about(invoice, "source_billing", "P, I or M", source)
+        found.append(("source_billing", "P, I or M", source))
+    return tuple(found)
 
 
 def _about(invoice: Invoice, rule: str, expected: str, found: str | None) -> Finding:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.amounts import SIGNS, amounts, are_near, near
@@ -18,27 +19,21 @@ from saft_pipeline.saft.rules.credits import Credits, day_of
 from saft_pipeline.saft.rules.documents import Documents, orders
 from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
-from saft_pipeline.saft.rules.mandatory import Mandatory
+from saft_pipeline.saft.rules.kept import Amounts, SameRates, lines_by_era
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.payments import is_above_limit, payments, simplified
-from saft_pipeline.saft.rules.plans import Head, LineKind, Plan, plan_of
+from saft_pipeline.saft.rules.plans import Head, LinePlan, Plan, plan_of
 from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.series import AllSeries
-from saft_pipeline.saft.rules.slots import of_invoice, of_line
-from saft_pipeline.saft.rules.taxes import Taxes, era
+from saft_pipeline.saft.rules.slots import of_invoice
+from saft_pipeline.saft.rules.taxes import era
 from saft_pipeline.saft.shapes import Values
 
 _DATE, _TYPE, _STATUS = of_invoice("invoice_date invoice_type invoice_status")
 _REASON, _CASH_VAT, _PAID = of_invoice("status_reason cash_vat_scheme payment_amount")
-(_PRODUCT,) = of_line("product_code")
 _MOST_HEADS, _MOST_CODES, _MOST_ALIKE, _MOST_LINES = 200, 200, 10_000, 4_096
 
-# The codes that were right in documents of a version, in any file, by how these are built.
-_RIGHT: defaultdict[str, dict[Head, set[Row]]] = defaultdict(dict)
-
 InvoiceRule = Callable[[Invoice], Iterable[Finding]]
-_Amounts = tuple[float, float]
-_Lines = defaultdict[LineKind, dict[str, _Amounts]]
 
 
 @dataclass(slots=True)
@@ -53,7 +48,7 @@ class _Alike:
     is_under_cash_vat: bool
     sign: int | None
     day: int
-    lines: _Lines  # that were right in that era
+    era: int
 
 
 class Glance:
@@ -64,35 +59,45 @@ class Glance:
 
     def __init__(
         self,
-        version: str,
-        mandatory: Mandatory,
+        known: SameRates,
         identifiers: Identifiers,
         documents: Documents,
         regimes: Regimes,
         masters: MasterFiles,
         series: AllSeries,
         credits_: Credits,
-        taxes: Taxes,
         verified: Sequence[InvoiceRule],
     ) -> None:
-        self._mandatory, self._identifiers, self._documents = mandatory, identifiers, documents
-        self._regimes, self._masters, self._taxes = regimes, masters, taxes
+        self._kept, self._masters = known, masters
+        self._identifiers, self._documents, self._regimes = identifiers, documents, regimes
         self._series, self._credits, self._verified = series, credits_, verified
         self._customers = masters.usual_customers
-        self._right = _RIGHT[version]
         self._alike: defaultdict[Head, dict[str, _Alike]] = defaultdict(dict)
         self._room_for_alike = _MOST_ALIKE
-        self._lines: defaultdict[int, _Lines] = defaultdict(lambda: defaultdict(dict))
+        self._lines = lines_by_era()  # whose products are known, too
         self._room_for_lines = _MOST_LINES
-        self._of_lines = (mandatory.of_lines, taxes.taxes, masters.known_products, orders)
-        # Those that know other documents.
-        self.following = (series.series, credits_.credits, *verified, series.references)
-        self.all = (
-            *(mandatory.mandatory, amounts, identifiers.identifiers, documents.documents),
-            *(regimes.regimes, payments, simplified, masters.known_customer),
+
+    @cached_property
+    def all(self) -> Sequence[InvoiceRule]:
+        """All rules, in their order."""
+        return (
+            *(self._kept.mandatory.mandatory, amounts, self._identifiers.identifiers),
+            *(self._documents.documents, self._regimes.regimes, payments, simplified),
+            self._masters.known_customer,
             *self._of_lines,
             *self.following,
         )
+
+    @cached_property
+    def _of_lines(self) -> Sequence[InvoiceRule]:
+        known = self._kept
+        return known.mandatory.of_lines, known.taxes.taxes, self._masters.known_products, orders
+
+    @cached_property
+    def following(self) -> Sequence[InvoiceRule]:
+        """Those that know other documents."""
+        series = self._series
+        return (series.series, self._credits.credits, *self._verified, series.references)
 
     def rules_for(self, invoice: Invoice) -> Sequence[InvoiceRule]:
         """Those that have to look at an invoice, in their order.
@@ -151,12 +156,12 @@ class Glance:
 
     def _alike_as(self, invoice: Invoice, plan: Plan, values: Values) -> _Alike | None:
         """What an invoice has in common with others; None if its codes may be wrong."""
-        if plan.codes(values) not in self._right.get(plan.head, ()):
+        if plan.codes(values) not in self._kept.right.get(plan.head, ()):
             return None
         row = invoice.values
         kind, date, is_cancelled = row[_TYPE], row[_DATE], row[_STATUS] == "A"
         is_under_cash_vat = row[_CASH_VAT] is not None
-        is_right = self._documents.are_codes_right(invoice) and not (
+        is_right = self._documents.are_codes_right(row) and not (
             is_cancelled and row[_REASON] is None
         )
         is_paid = plan.head.is_plain and (kind != "FR" or row[_PAID] is not None)
@@ -169,7 +174,7 @@ class Glance:
             is_under_cash_vat=is_under_cash_vat,
             sign=SIGNS.get(kind),
             day=day_of(date),
-            lines=self._lines[era(date)],
+            era=era(date),
         )
         if self._room_for_alike:
             self._room_for_alike -= 1
@@ -196,17 +201,14 @@ class Glance:
         """Whether no rule of lines has anything to say, and the totals follow from them."""
         if plan.corrects is not alike.is_note:
             return False
-        known = alike.lines
+        known = self._lines[alike.era]
         net = tax = 0.0
-        for kind, said, point, row_of in plan.lines:
-            found = known[kind].get(key := "\0".join(said(values)))
-            if found is None or values[point] != date:
-                found = self._looked_at(row_of(values), date)
+        for line in plan.lines:
+            found = known[line.kind].get(key := "\0".join(line.said(values)))
+            if found is None or values[line.point] != date:
+                found = self._looked_at(line, key, values, date, alike.era)
                 if found is None:
                     return False
-                if values[point] == date and self._room_for_lines:
-                    self._room_for_lines -= 1
-                    known[kind][key] = found
             amount, taxed = found
             net += amount
             tax += taxed
@@ -214,24 +216,38 @@ class Glance:
             return False
         return are_near(totals, alike.sign, net, tax, plan.slack)
 
-    def _looked_at(self, row: Row, date: str | None) -> _Amounts | None:
+    def _looked_at(
+        self, line: LinePlan, key: str, values: Values, date: str | None, of_era: int
+    ) -> Amounts | None:
         """What `near` finds in a line; None if rules have to look at it."""
-        if (
-            not self._masters.has_product(row[_PRODUCT])
-            or not all(self._mandatory.of_line(row))
-            or not self._taxes.is_right(row, date)
-        ):
+        if not self._masters.has_product(values[line.product]):
             return None
-        return near(row)
+        if values[line.point] != date:
+            return self._amounts_of(line.row(values), date)
+        found = self._kept.lines[of_era][line.kind].get(key)
+        if found is None:
+            found = self._amounts_of(line.row(values), date)
+            if found is None:
+                return None
+            self._kept.keep(of_era, line.kind, key, found)
+        if self._room_for_lines:
+            self._room_for_lines -= 1
+            self._lines[of_era][line.kind][key] = found
+        return found
+
+    def _amounts_of(self, row: Row, date: str | None) -> Amounts | None:
+        """The same of its row, whatever product it names."""
+        is_whole = all(self._kept.mandatory.of_line(row))
+        return near(row) if is_whole and self._kept.taxes.is_right(row, date) else None
 
     def learn(self, invoice: Invoice) -> None:
         """Take note of an invoice of which all rules had nothing to say."""
         plan = plan_of(invoice)
         if plan is None or invoice.whole is None:
             return
-        if len(self._right) >= _MOST_HEADS:
-            self._right.clear()
-        right = self._right.setdefault(plan.head, set())
+        if len(self._kept.right) >= _MOST_HEADS:
+            self._kept.right.clear()
+        right = self._kept.right.setdefault(plan.head, set())
         if len(right) < _MOST_CODES:
             right.add(plan.codes(invoice.whole[1]))
 

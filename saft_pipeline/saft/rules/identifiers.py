@@ -94,11 +94,21 @@ class Identifiers:
             if atcud == "0":
                 if (date or "") >= _ATCUD_SINCE:
                     return False
-            elif atcud != self._codes.get(series, _NO_CODE) + number:
+            elif atcud != self._codes.get(series, _NO_CODE) + number and not self._is_right_code(
+                series, number, atcud, date
+            ):
                 return False
         return (signature is not None and is_signature(signature)) or self._hash(
             signature, date
         ) is None
+
+    def _is_right_code(self, series: str, number: str, atcud: str | None, date: str | None) -> bool:
+        """The same of an ATCUD that has not the code of the one before."""
+        if atcud is None or _atcud(atcud, number, date or "") is not None:
+            return False
+        if len(self._codes) < _MOST_KNOWN:
+            self._codes[series] = atcud[: atcud.rfind("-") + 1]
+        return True
 
     def _looked_at(self, invoice: Invoice, parts: tuple[str, str] | None) -> Iterator[Finding]:
         values = invoice.values
@@ -119,8 +129,6 @@ class Identifiers:
         given, day = invoice.values[_ATCUD], invoice.values[_DATE] or ""
         if expected := _atcud(given, parts[1] if parts else None, day):
             yield finding("atcud", invoice.line, invoice.values[_NUMBER], expected, given)
-        elif given and "-" in given and parts and len(self._codes) < _MOST_KNOWN:
-            self._codes[parts[0]] = given[: given.rfind("-") + 1]
 
     def _control(self, invoice: Invoice, control: str) -> Iterator[Finding]:
         if not _is_control(control):

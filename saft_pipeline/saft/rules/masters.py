@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from saft_pipeline.saft.records import Customer, Extra, Invoice, Other
-from saft_pipeline.saft.rules.codes import COUNTRIES, PRODUCT_TYPES
+from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.rules.alone import OtherSays
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
-from saft_pipeline.saft.rules.taxes import Key, odd_codes
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
+from saft_pipeline.saft.rules.taxes import Rate
 from saft_pipeline.saft.seen import SeenKeys
 
 _NUMBER, _CUSTOMER = of_invoice("invoice_no customer_id")
 _PRODUCT = of_line("product_code")[0]
-_ID, _COUNTRY = of_customer("customer_id country")
-_COUNTRIES = {None, "Desconhecido", *(r.value for r in COUNTRIES.rows if "-" not in r.value)}
 _MOST_USUAL = 10_000
 _MOST_RATES = 10_000
 
@@ -29,7 +27,7 @@ class MasterFiles:
     def __init__(self) -> None:
         self._customers, self._products = SeenKeys(), SeenKeys()
         self._has_customers = self._has_products = self._has_others = False
-        self.tax_table: dict[Key, set[str]] = {}
+        self.rates: list[Rate] = []  # of the TaxTable
         # Those that need no second look.
         self._usual_products: set[str | None] = {None}
         self.usual_customers: set[str | None] = {None}
@@ -39,42 +37,21 @@ class MasterFiles:
         """Whether no Product was seen."""
         return not self._has_products
 
-    def add_customer(self, record: Customer) -> Iterator[Finding]:
-        """Note a Customer."""
+    def add_customer(self, number: str | None) -> None:
+        """Note a CustomerID."""
         self._has_customers = True
-        self._customers.add(record.values[_ID])
-        country = record.values[_COUNTRY]
-        if country not in _COUNTRIES:
-            expected = "a country's two letters, or Desconhecido"
-            yield finding("customer_country", record.line, record.values[_ID], expected, country)
+        self._customers.add(number)
 
-    def add(self, record: Other, row: Extra) -> Iterator[Finding]:
-        """Note a Product, TaxTableEntry or Supplier, whose row this is."""
+    def add(self, line: int, says: OtherSays) -> Iterator[Finding]:
+        """Note a Product, TaxTableEntry or Supplier, which says this."""
         self._has_others = True
-        if record.kind == "product":
+        if says.rate is not None and len(self.rates) < _MOST_RATES:
+            self.rates.append(says.rate)
+        for code in says.products:
             self._has_products = True
-            yield from self._product_of(record.line, row)
-        elif record.kind == "tax_table_entry":
-            yield from self._rate_of(record.line, row)
-
-    def _product_of(self, line: int, row: Extra) -> Iterator[Finding]:
-        code, kind = row.get("product_code"), row.get("product_type")
-        for each in code if isinstance(code, list) else [code]:
-            if self._products.add(each) is not None and each is not None:
-                yield finding("repeated_product", line, f"Product {each}", "once", "again")
-        if isinstance(kind, str) and kind not in PRODUCT_TYPES:
-            yield finding("product_type", line, f"Product {code}", "P, S, O, E or I", kind)
-
-    def _rate_of(self, line: int, row: Extra) -> Iterator[Finding]:
-        """TaxCode is any text of ten letters, digits and points here."""
-        rate = row.get("tax_percentage")
-        key = (row.get("tax_type"), row.get("tax_country_region"), row.get("tax_code"))
-        if any(isinstance(part, list) for part in key):
-            return
-        for rule, expected, found in odd_codes(*key[:2]):
-            yield finding(rule, line, f"TaxTableEntry {key[2]}", expected, found)
-        if isinstance(rate, str) and len(self.tax_table) < _MOST_RATES:
-            self.tax_table.setdefault(key, set()).add(rate)
+            if self._products.add(code) is not None and code is not None:
+                about = f"Product {code}"
+                yield finding("repeated_product", line, about, "once", "again")
 
     def told_once(self) -> Iterator[Finding]:
         """That the file is an extract; asked when its first document comes."""

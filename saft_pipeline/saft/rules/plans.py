@@ -21,7 +21,7 @@ from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.shapes import Shape, Values
 
 (_CONTROL,) = of_invoice("hash_control")
-_POINT, _REFERENCE = of_line("tax_point_date reference")
+_POINT, _PRODUCT, _REFERENCE = of_line("tax_point_date product_code reference")
 # What many lines say alike; of texts rules only ask whether they are there.
 _SAID = of_line(
     "product_code quantity unit_price tax_base debit_amount credit_amount settlement_amount "
@@ -88,7 +88,7 @@ def _keys(shape: Shape) -> dict[int, str]:
 
 
 class LinePlan(NamedTuple):
-    """A line's kind; what picks what it says, and its row; where its date is among all values.
+    """A line's kind; what picks what it says, and its row; where its date and ProductCode are.
 
     What those of a kind leave out is the same, and isn't picked.
     """
@@ -96,6 +96,7 @@ class LinePlan(NamedTuple):
     kind: LineKind
     said: Picker
     point: int
+    product: int
     row: Picker
 
 
@@ -138,7 +139,7 @@ def _present(values: Values, places: Sequence[int]) -> Present:
 
 def _line_plan(kind: LineKind, at: Sequence[int], values: Values) -> LinePlan:
     said = [at[slot] for slot in _SAID if values[at[slot]] is not None]
-    return LinePlan(kind, picker(said), at[_POINT], picker(at))
+    return LinePlan(kind, picker(said), at[_POINT], at[_PRODUCT], picker(at))
 
 
 def plan_of(invoice: Invoice) -> Plan | None:

@@ -17,6 +17,7 @@ from saft_pipeline.saft.rules.documents import is_before
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import (
     SIGNED_SINCE,
+    are_parts,
     atcud_parts,
     invoice_number,
     value_of,
@@ -63,6 +64,8 @@ class Series:
 
     def runs(self) -> list[tuple[int, int]]:
         """The numbers seen, as ranges in their order."""
+        if len(self.starts) == 1:
+            return [(self.starts[0], self.ends[0])]
         merged: list[tuple[int, int]] = []
         for start, end in sorted(zip(self.starts, self.ends, strict=True)):
             if merged and start <= merged[-1][1] + 1:
@@ -102,11 +105,11 @@ class AllSeries:
         """Take a document that follows the last of its series, if there is nothing to say of it.
 
         `now` begins with `OF_LAST` of it. None if there may be something, or InvoiceNo has another
-        form; nothing is taken then.
+        form; nothing is taken then. The first of a series follows none.
         """
         known = self._series.get(name)
         if known is None:
-            return None
+            return self._begin(name, digits, now)
         number = known.number + 1
         if digits != known.following and not _is_written(number, digits):
             return None
@@ -120,6 +123,21 @@ class AllSeries:
         known.ends[-1] = known.number = number
         known.following = _digits_of(number + 1)
         known.last = now
+        return known
+
+    def _begin(self, name: str, digits: str, now: Row) -> Series | None:
+        code, signature = atcud_parts(now[_ATCUD] or ""), now[_HASH]
+        if code is None or not are_parts(name, digits) or len(digits) > _MOST_DIGITS:
+            return None
+        if len(self._series) >= _MOST_SERIES or code[1] in self._series_of_code:
+            return None
+        is_signed = signature not in _UNSIGNED
+        if is_signed and self._signatures.add(hash((name, signature))) is not None:
+            return None
+        known = self._series[name] = Series(name, int(digits))
+        self._series_of_code[code[1]] = name
+        known.code, known.last, known.is_signed = f"{code[1]}-", now, is_signed
+        known.following = _digits_of(known.number + 1)
         return known
 
     def _looked_at(self, number: int, known: Series, now: Row) -> Iterator[_Said]:

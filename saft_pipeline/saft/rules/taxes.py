@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from itertools import chain
@@ -29,7 +29,8 @@ _is_stamp_code = re.compile(r"[A-Za-z0-9.]{1,10}", re.ASCII).fullmatch
 _MOST = 10_000
 _TURNS = turns(chain(EXEMPTION_CODES.rows, *RATES.values()))
 
-Key = tuple[str | None, str | None, str | None]
+Key = tuple[str | None, str | None, str | None]  # TaxType, TaxCountryRegion, TaxCode
+Rate = tuple[Key, str]
 _Wrong = tuple[str, str, str | None]  # rule, expected, found
 
 
@@ -42,11 +43,13 @@ def era(day: str | None) -> int:
 class Taxes:
     """Checks lines, and remembers which combinations were right: a file has few of them.
 
-    `table` is the file's TaxTable: the rates of each TaxType, TaxCountryRegion and TaxCode.
+    `rates` are those of the file's TaxTable.
     """
 
-    def __init__(self, table: Mapping[Key, Collection[str]], *, has_codes: bool) -> None:
-        self._table = table
+    def __init__(self, rates: Iterable[Rate], *, has_codes: bool) -> None:
+        self._table: dict[Key, set[str]] = {}
+        for key, rate in rates:
+            self._table.setdefault(key, set()).add(rate)
         self._has_codes = has_codes  # TaxExemptionCode is of 1.04
         self._right: set[tuple[int, int, bool, Row]] = set()
 
