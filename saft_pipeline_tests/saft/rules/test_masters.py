@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
-
-from saft_pipeline_tests.saft.documents import document, sales
+from saft_pipeline_tests.saft.documents import document, invoice, sales
 from saft_pipeline_tests.saft.rules.findings_of import MASTERS, findings, rules
 
 NAMELESS = "<Product><ProductType>P</ProductType></Product>"
 
 
-@pytest.mark.parametrize("products", [NAMELESS, NAMELESS * 2])
-def test_products_without_a_code_are_neither_an_extract_nor_one_that_comes_again(
-    products: str,
-) -> None:
+def found_with(products: str) -> list[str]:
+    """The rules that an invoice breaks whose MasterFiles have these products."""
     before, _, rest = MASTERS.partition("<Product>")
     masters = f"{before}{products}{rest.partition('</Product>')[2]}"
-    assert rules(findings(document(masters, sales(credit="0")))) == []
+    return rules(findings(document(masters, sales(invoice()))))
+
+
+def test_a_file_whose_products_have_no_code_is_no_extract() -> None:
+    assert found_with(NAMELESS) == ["product"]
+
+
+def test_a_product_without_a_code_does_not_come_again() -> None:
+    assert found_with(NAMELESS * 2) == ["product"]
