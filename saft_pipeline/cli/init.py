@@ -11,6 +11,7 @@ import typer
 
 from saft_pipeline.cli.check import check
 from saft_pipeline.cli.output import CannotRunError, say
+from saft_pipeline.settings.environment import in_dotenv
 
 _DOTENV = Path(".env")
 _NONE = "-"
@@ -30,8 +31,6 @@ def register(app: typer.Typer) -> None:
 
 def init() -> None:
     """Ask for server, login and database, write `.env`, and check it."""
-    from saft_pipeline.settings.environment import in_dotenv
-
     known = {name: value for name, value in in_dotenv(_DOTENV).items() if value}
     say(f"For {_DOTENV.absolute()}. Enter keeps what is in brackets, {_NONE} leaves it empty;")
     say("Ctrl-C writes nothing.")
@@ -108,8 +107,6 @@ def _database(known: Mapping[str, str]) -> dict[str, str]:
 
 def _write(path: Path, given: Mapping[str, str]) -> None:
     """Put settings into `.env`, for its owner alone; its other lines stay as they are."""
-    from dotenv import dotenv_values
-
     old = path.read_text(encoding="utf-8-sig").splitlines() if path.exists() else []
     replaced = {*given, *(other for name in given for other in _EXCLUSIVE.get(name, ()))}
     kept = [line for line in old if _name(line) not in replaced]
@@ -118,7 +115,7 @@ def _write(path: Path, given: Mapping[str, str]) -> None:
     try:
         with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write("".join(f"{line}\n" for line in lines).encode())
-        read = dotenv_values(aside)
+        read = in_dotenv(aside)
         if lost := [name for name, value in given.items() if value and read.get(name) != value]:
             raise CannotRunError(
                 f"{', '.join(lost)}: .env can't hold ${{…}}; put it into a file of its own and set "

@@ -38,7 +38,7 @@ UNFINISHED = (*WAITING, *WORKING)
 _OURS = re.compile(r"saft_pipeline\.")
 _LATE_TAG = "saft/late"
 """Of a run that did not come to the end of its step: what was told of it afterwards."""
-_RECENT = timedelta(hours=24)
+_RECENT = timedelta(days=7)  # a sensor may have been off over a holiday
 _MOST_ENDED, _MOST_SETTLED = 1_000, 50  # of them a tick looks at, and does something for
 _SHOWN = 8  # characters of a run's id on Dagster's page
 

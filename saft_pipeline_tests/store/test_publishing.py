@@ -143,19 +143,11 @@ def test_numbers_that_only_another_company_has_are_new(store: Store, url: str) -
     assert value(url, "select count(*) from invoices") == 4
 
 
-def test_one_known_number_among_new_ones_is_found(store: Store, url: str) -> None:
-    load(store, FILE)
-    again = (invoice("FT 1/3"), invoice("FT 1/2", 2, "7.00"), invoice("FT 1/4"))
-    (outcome,) = load(store, replace(FILE, path="b.xml", invoices=again, modified_at=at(2)))
-    assert outcome.written == {"invoices": 3, "invoice_lines": 4}
-    assert lines_of(url, "FT 1/2") == [(1, "7.00"), (2, "7.00")]
-    assert linked(url, "b.xml") == {"FT 1/2", "FT 1/3", "FT 1/4"}
-
-
-def test_a_known_number_that_no_look_found_is_found_when_it_is_written(
-    store: Store, url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("looked_up", [3, 1], ids=["by the look before", "as it is written"])
+def test_one_known_number_among_new_ones_is_found(
+    store: Store, url: str, monkeypatch: pytest.MonkeyPatch, looked_up: int
 ) -> None:
-    monkeypatch.setattr("saft_pipeline.store.postgres._LOOKED_UP", 1)
+    monkeypatch.setattr("saft_pipeline.store.postgres._LOOKED_UP", looked_up)
     load(store, FILE)
     again = (invoice("FT 1/3"), invoice("FT 1/2", 2, "7.00"), invoice("FT 1/4"))
     (outcome,) = load(store, replace(FILE, path="b.xml", invoices=again, modified_at=at(2)))
