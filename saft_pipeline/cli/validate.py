@@ -218,7 +218,7 @@ def _read(path: Path, checker: Checker, file: dict[str, Any]) -> Findings:
                 file["version"] = record.audit_file_version
             if count % _OFTEN == 0 and not bar.disable:
                 bar.update(task, completed=source.tell())
-        findings = checker.finish(document.warnings)
+        findings = checker.finish(document.warnings, document.warning_counts)
         source.seek(0)
         findings.kept = with_row_lines(source, findings.kept)
         return findings

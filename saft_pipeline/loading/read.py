@@ -191,7 +191,7 @@ def _read_records(job: FileToRead, artifacts: Artifacts | Pack, reading: Reading
         for part in parts(document, intake.make):
             intake.add(part.value) if isinstance(part, ReadApart) else intake.take(part)
         reading.warnings = list(document.warnings)
-    reading.findings = checker.finish(reading.warnings)
+    reading.findings = checker.finish(reading.warnings, document.warning_counts)
     reading.unverified = verifier.unverified
 
 

@@ -7,7 +7,7 @@ takes a second look for the column.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -71,6 +71,11 @@ class Document:
     def warnings(self) -> list[FileWarning]:
         """What is odd but could be read: dicts with `code`, `message` and `line` (or None)."""
         return self.totals.warnings.kept
+
+    @property
+    def warning_counts(self) -> Mapping[str, int]:
+        """How many there were of each kind, beyond those kept, too."""
+        return self.totals.warnings.counts
 
     @property
     def size(self) -> int:

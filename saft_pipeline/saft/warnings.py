@@ -14,12 +14,12 @@ class Warnings:
 
     def __init__(self) -> None:
         self.kept: list[FileWarning] = []
-        self._counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
 
     def add(self, code: str, message: str, line: int | None = None) -> None:
         """Note a warning, unless there are a hundred of its kind."""
-        self._counts[code] += 1
-        if self._counts[code] <= _MOST:
+        self.counts[code] += 1
+        if self.counts[code] <= _MOST:
             self.kept.append({"code": code, "message": message, "line": line})
 
     def add_all(self, other: Warnings) -> None:
@@ -27,11 +27,11 @@ class Warnings:
         noted = Counter(warning["code"] for warning in other.kept)
         for warning in other.kept:
             self.add(**warning)
-        self._counts.update(other._counts - noted)
+        self.counts.update(other.counts - noted)
 
     def finish(self) -> None:
         """Say of each kind how many there were beyond those noted."""
-        for code, count in self._counts.items():
+        for code, count in self.counts.items():
             if count > _MOST:
                 message = f"and {count - _MOST} more of this kind"
                 self.kept.append({"code": code, "message": message, "line": None})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from saft_pipeline.saft.records import (
@@ -200,12 +201,21 @@ class Checker:
         )
         return self._glance
 
-    def finish(self, warnings: Iterable[FileWarning] = ()) -> Findings:
-        """The findings, with what only the whole file can show, and what the reader warned of."""
+    def finish(
+        self, warnings: Iterable[FileWarning] = (), counts: Mapping[str, int] = MappingProxyType({})
+    ) -> Findings:
+        """The findings, with what only the whole file can show, and what the reader warned of.
+
+        `counts` are how many warnings there were of each kind: not all are kept.
+        """
         for warning in warnings:
             rule = warning["code"]
             if rule in RULES and RULES[rule].check == READING:
                 self._add(finding(rule, warning["line"], None, None, warning["message"]))
+        told = self._findings.counts
+        for rule, count in counts.items():
+            if rule in told and RULES[rule].check == READING:
+                told[rule] = count
         for found in self._credits.finish():
             self._add(found)
         for found in self._series.finish(self._credits.left_out):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
+from saft_pipeline.saft.reader import read_document
 from saft_pipeline.saft.records import Invoice
 from saft_pipeline.saft.rules.checker import Checker, check
 from saft_pipeline.saft.rules.findings import Findings
@@ -103,3 +106,15 @@ def test_fault_that_a_file_of_the_corpus_is_named_after_is_found(
     assert rule not in rules(right)
     first = next(f for f in faulty if f.rule == rule)
     assert (first.document, first.found) == (document, found)
+
+
+def test_of_what_the_reader_told_a_hundred_times_all_are_counted() -> None:
+    twice = "<Period>1</Period>" * 2 + "<InvoiceDate>"
+    numbers = [invoice(f"FT A/{n}").replace("<InvoiceDate>", twice) for n in range(1, 121)]
+    text = document(MASTERS, sales(*numbers, credit="1200")).encode()
+    with read_document(io.BytesIO(text), name="f.xml") as opened:
+        checker = Checker(only=WANTED)
+        for record in opened:
+            checker.see(record)
+        found = checker.finish(opened.warnings, opened.warning_counts)
+    assert found.counts["repeated_element"] == 120
