@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from saft_pipeline.cli.output import say
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.loading import looks
 from saft_pipeline.loading.ahead import Ahead, Begun
@@ -135,10 +136,12 @@ def test_draining_waits_for_what_another_has_claimed(
     drop(project, 1)
     claim_for_another(project, store)
 
-    def let_go(_seconds: float) -> None:
-        store.release("another")
+    def let_go(sentence: str) -> None:
+        say(sentence)
+        if "waiting for it" in sentence:
+            store.release("another")
 
-    monkeypatch.setattr("saft_pipeline.cli.poll.time.sleep", let_go)
+    monkeypatch.setattr("saft_pipeline.cli.poll.say", let_go)
     done = saft("poll", "--drain")
     assert "1 files are with another run; waiting for it" in done.err
     assert "1 loaded" in done.err

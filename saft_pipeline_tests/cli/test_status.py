@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_watching_looks_again_until_ctrl_c(
         if len(looks) == 3:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("saft_pipeline.cli.status.time.sleep", wait)
+    monkeypatch.setattr("saft_pipeline.cli.status.time", SimpleNamespace(sleep=wait))
     done = saft("status", "--watch")
     assert (done.status, done.err.count("the ledger is empty")) == (130, 3)
 

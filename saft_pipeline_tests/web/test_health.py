@@ -95,7 +95,7 @@ def test_a_login_that_one_of_several_servers_refused_is_not_tried_again(
     services: Any = SimpleNamespace(settings=load({**project.env, "SOURCES_FILE": str(sources)}))
     probes, now = health.Probes(services), time.monotonic
     first = asyncio.run(probes.health()).services.sftp
-    monkeypatch.setattr(time, "monotonic", lambda: now() + 100)
+    monkeypatch.setattr(health, "time", SimpleNamespace(monotonic=lambda: now() + 100))
     second = asyncio.run(probes.health()).services.sftp
     probes.close()
     assert first == second == "braga: refused the password"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -32,7 +32,8 @@ class Silent:
 
 def test_a_database_that_was_silent_is_soon_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = Silent()
-    monkeypatch.setattr(time, "monotonic", lambda: silent.now)
+    clock = SimpleNamespace(monotonic=lambda: silent.now)
+    monkeypatch.setattr("saft_pipeline.web.snapshot.time", clock)
     snapshots = Snapshots(cast("Services", silent), cast("Probes", silent))
 
     async def look_twice() -> None:
