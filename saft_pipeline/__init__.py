@@ -35,8 +35,7 @@ To add
 - a setting: a field in `settings/model`, a line in `.env.example`; a duration or list also in its
   validator there. Of a source: its key in `component`, and, without `sftp_` before it, in
   `settings/sources_file`.
-- a command: a module in `cli` with `register`, its name twice in `cli/app`, a line in README's
-  table of commands.
+- a command: a module in `cli`, its name in `cli/app`, a line in README's table of commands.
 - a report: a module in `reports`, its question in `store/repeatable/51_reports.sql` and
   `store/reports`, its name in `reports/making` (web and `saft export` follow), `cli/report` (with
   its help) and README's table of commands, its words in `reports/portuguese`, the kinds of its

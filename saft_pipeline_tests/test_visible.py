@@ -43,7 +43,7 @@ def test_words_and_documents_on_a_terminal_steer_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     output.say(HOSTILE)
-    output.show(HOSTILE)
+    output.print_line(HOSTILE)
     output.print_json({"file": HOSTILE})
     written = "".join(capsys.readouterr())
     assert not set(written) & set("\x1b\x9b\u202e")

@@ -10,19 +10,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from saft_pipeline.cli.output import CannotRunError, print_json, say, stdout
+from saft_pipeline.cli.output import AsJson, CannotRunError, print_json, say, stdout
 
 _PACKAGE = "saft_pipeline_tests.benchmarks"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("bench")(bench)
-
-
 def bench(
     name: Annotated[str | None, typer.Argument(help="Which; without one they are listed.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure this program against others; needs a clone with `.[dev]`."""
     known = _known()

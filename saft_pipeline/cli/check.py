@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saft_pipeline.cli.output import ALL_WELL, COULD_NOT, FOUND, print_json, say
+from saft_pipeline.cli.output import ALL_WELL, COULD_NOT, FOUND, AsJson, print_json, say
 from saft_pipeline.settings import Settings, SettingsError, SourceSettings, load, origins
 
 if TYPE_CHECKING:
@@ -33,14 +33,9 @@ class CheckResult:
     message: str
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("check")(check)
-
-
 def check(
     alerts: Annotated[bool, typer.Option("--alerts", help="Send a test message, too.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Try every setting and every server, and say what to mend."""
     results = []

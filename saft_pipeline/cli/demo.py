@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from saft_pipeline.cli.output import CannotRunError, file_line, finish, say, words
+from saft_pipeline.cli.output import AsJson, CannotRunError, file_line, finish, say, words
 
 if TYPE_CHECKING:
     from saft_pipeline.demo.run import Demo, Shown
@@ -21,17 +21,12 @@ _PATIENCE = 170  # seconds without news
 _LINEAGE = "/locations/__repository__@saft_pipeline.definitions/asset-groups/saft/lineage"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(demo)
-
-
 def demo(
     leave: Annotated[
         bool, typer.Option("--exit", help="Stop when all samples are settled.")
     ] = False,
     files: Annotated[int, typer.Option(min=4, help="How many sample files.")] = 40,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show it all on this machine, with sample files."""
     from saft_pipeline.demo.run import running_demo

@@ -33,11 +33,6 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("export")(export)
-
-
 def export(
     name: Annotated[
         str,

@@ -36,12 +36,6 @@ if TYPE_CHECKING:
 _ENDS = ("loaded", "incomplete", "running")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (ingest, parse, retry):
-        app.command(command.__name__)(command)
-
-
 def parse(file: Annotated[Path, typer.Argument(help="A SAF-T (PT) file.")]) -> None:
     """Print what a file says as NDJSON, one record a line."""
     write_ndjson(file)

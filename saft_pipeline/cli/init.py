@@ -24,11 +24,6 @@ _EXCLUSIVE = {
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("init")(init)
-
-
 def init() -> None:
     """Ask for server, login and database, write `.env`, and check it."""
     known = {name: value for name, value in in_dotenv(_DOTENV).items() if value}

@@ -38,7 +38,7 @@ def say(text: str) -> None:
     words.print(visible(text), markup=False, soft_wrap=True)
 
 
-def show(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line of the answer on stdout, as it is."""
     stdout.print(one_line(text), markup=False, soft_wrap=True)
 

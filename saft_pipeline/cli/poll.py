@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, file_line, finish, progress, quiet, say
+from saft_pipeline.cli.output import AsJson, CannotRunError, file_line, finish, progress, quiet, say
 from saft_pipeline.cli.running import uninterrupted
 from saft_pipeline.dagster_runtime.garbage import gc_frozen, hand_back_freed_memory
 from saft_pipeline.dagster_runtime.home import start_history
@@ -45,15 +45,10 @@ class Polled:
     seconds: float = 0.0
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("poll")(poll)
-
-
 def poll(
     drain: Annotated[bool, typer.Option("--drain", help="Until nothing is pending.")] = False,
     source: Annotated[str | None, typer.Option(help="One of the sources alone.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at the SFTP folders once and load what is new."""
     started = time.perf_counter()

@@ -8,14 +8,9 @@ from typing import Annotated
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, finish
+from saft_pipeline.cli.output import AsJson, CannotRunError, finish
 from saft_pipeline.durations import parse_duration
 from saft_pipeline.settings import Settings, load
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("prune")(prune)
 
 
 def prune(
@@ -23,7 +18,7 @@ def prune(
         str | None, typer.Option(help="An age, such as 24h or 30d; if not given, PRUNE_AFTER.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete old history and artifacts; the ledger and the rows stay."""
     settings = load()

@@ -74,11 +74,6 @@ _Xlsx = Annotated[
 _Html = Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page with charts.")]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("report")(report)
-
-
 def report(
     subject: _Subject,
     company: _Company = None,

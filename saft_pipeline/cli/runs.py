@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, print_json, say, show
+from saft_pipeline.cli.output import AsJson, CannotRunError, print_json, print_line, say
 from saft_pipeline.settings import load
 
 if TYPE_CHECKING:
     import dagster as dg
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    for command in (active, cancel):
-        app.command(command.__name__)(command)
-
-
 def active(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show the runs that wait or work."""
     from saft_pipeline.dagster_runtime import runs
@@ -40,7 +34,7 @@ def active(
         return
     say(f"{len(found)} runs under way" if found else "nothing is under way")
     for row in found:
-        show(" ".join(str(v) for v in row.values() if v is not None))
+        print_line(" ".join(str(v) for v in row.values() if v is not None))
 
 
 def _row(record: dg.RunRecord, files: int) -> dict[str, Any]:

@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import logging
 
-import typer
-
 from saft_pipeline.cli.output import say
 from saft_pipeline.settings import load
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("serve")(serve)
 
 
 def serve() -> None:

@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from saft_pipeline.artifacts.local import ArtifactKind
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("show")(show)
-
-
 def show(
     path: Annotated[str, typer.Argument(help="A file, as the ledger names it: see saft status.")],
     raw: Annotated[bool, typer.Option("--raw", help="Its bytes as they came (default).")] = False,

@@ -20,8 +20,8 @@ from saft_pipeline.cli.output import (
     nothing_of,
     print_json,
     print_json_rows,
+    print_line,
     say,
-    show,
     stdout,
 )
 from saft_pipeline.durations import format_duration
@@ -54,11 +54,6 @@ class _Look:
     head: Sequence[str]
     files: Sequence[LedgerFile]
     counts: dict[str, int]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("status")(status)
 
 
 def status(
@@ -107,13 +102,13 @@ def _tell(settings: Settings, store: Store, asked: _Asked, *, screen: bool) -> N
         lines = list(_cut(look, asked, *stdout.size))
         stdout.clear()
         for line in lines:
-            show(line)
+            print_line(line)
         return
     for line in look.head:
         say(line)
     for block in _blocks(look.files, whole=asked.path is not None):
         for line in block:
-            show(line)
+            print_line(line)
     if not (asked.path or asked.state):
         for more in (s for s in StateOption if look.counts.get(s, 0) > _SHOWN):
             say(f"the newest {_SHOWN} that are {more}; all of them: saft status --state {more}")

@@ -9,15 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import typer
-
 from saft_pipeline.cli.output import CannotRunError, say
 from saft_pipeline.settings import Settings, SettingsError, load
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("up")(up)
 
 
 def up() -> None:

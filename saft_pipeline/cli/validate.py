@@ -16,6 +16,7 @@ from saft_pipeline.cli.output import (
     ALL_WELL,
     COULD_NOT,
     FOUND,
+    AsJson,
     CannotRunError,
     print_json,
     progress,
@@ -43,11 +44,6 @@ _STDIN = Path("/dev/stdin")
 _OFTEN = 500  # records between two looks at the progress
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(validate)
-
-
 def spelled_out(arguments: list[str]) -> list[str]:
     """`--rules` without a value, at the end or before another option, asks for the list."""
     if arguments[:1] != ["validate"] or "--rules" not in arguments:
@@ -63,7 +59,7 @@ def validate(
         # What can't be read is told beside the findings in the others.
         typer.Argument(readable=False, help="SAF-T (PT) files, or folders of them; - is stdin."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
     key: Annotated[
         Path | None, typer.Option(help="The producer's public key (PEM): verify signatures.")
     ] = None,
