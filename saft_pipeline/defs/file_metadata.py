@@ -102,6 +102,7 @@ def _ledger(load: Load) -> dict[str, Any]:
         "invoices": rows.get("invoice_file_links", 0),
         "lines": rows.get("invoice_lines", 0),
         **_holds(load),
+        "warnings": 0,
         **_warnings(load.outcome.warnings),
     }
 
@@ -118,7 +119,7 @@ def _holds(load: Load) -> dict[str, str]:
 
 def _warnings(warnings: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if not warnings:
-        return {"warnings": 0}
+        return {}
     records = [dg.TableRecord({k: _cell(w.get(k)) for k in _COLUMNS}) for w in warnings]
     table = dg.MetadataValue.table(records[:_MOST_FINDINGS])
     return {"warnings": len(warnings), "first warnings": table}

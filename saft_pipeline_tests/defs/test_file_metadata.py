@@ -70,6 +70,10 @@ def test_the_ledger_sums_it_up(polled: Polled) -> None:
     }  # fmt: skip
 
 
+def test_what_was_read_tells_of_no_warnings_where_there_are_none(polled: Polled) -> None:
+    assert set(polled.metadata("parsed_json", "good.xml")) == {"records", "seconds", "artifact"}
+
+
 def test_the_ledger_shows_the_first_warnings(polled: Polled) -> None:
     shown = polled.metadata("invoice_files", "sub/warned.xml")
     assert shown["warnings"] == 1
