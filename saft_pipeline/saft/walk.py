@@ -30,6 +30,7 @@ from saft_pipeline.saft.shapes import (
 from saft_pipeline.saft.totals import RunningTotals
 from saft_pipeline.saft.values import XML_BLANKS
 
+_ONE_TAX_TABLE = "1.02"  # since when
 _MOST_HELD = 10_000_000  # characters of what is kept as a whole
 _MOST_READ = 12_000_000  # characters of the file meanwhile, comments too
 # An element counts as 50 characters: what an empty one takes.
@@ -213,6 +214,10 @@ class Walker:
         return None
 
     def _read_tax_table(self, element: Element, done: bool) -> None:  # noqa: FBT001
+        if done and not len(element):
+            self._warn("empty_element", "<TaxTable> is empty", line_of(element))
+        if self.header and (self.header.audit_file_version or "") >= _ONE_TAX_TABLE:
+            self._end_once(element, done)
         self._walk(element, _OF_TAX_TABLE, done)
 
     def _read_other(self, element: Element, done: bool) -> None:  # noqa: FBT001

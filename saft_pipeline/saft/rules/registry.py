@@ -273,7 +273,7 @@ _ROWS: tuple[Rule, ...] = (
          "What the schema has once in an element, or in the file, stands there once.",
          "schemas 1.01_01 to 1.04_01, maxOccurs", _SINCE_101),
     Rule("empty_element", "reading", "error", "What may be left out is not there empty.",
-         "schemas 1.02_01 to 1.04_01, minLength and types", _SINCE_102),
+         "schemas 1.01_01 to 1.04_01, minLength and types", _SINCE_101),
     Rule("line_number", "reading", "error", "Each line of a document has its LineNumber.",
          "schemas 1.01_01 to 1.04_01, LineNumber", _SINCE_101),
     Rule("line_numbers", "reading", "warning", "No LineNumber of a document stands twice.",
