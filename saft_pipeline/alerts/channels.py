@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Protocol
 
 from saft_pipeline.alerts.mail import Mail
@@ -49,12 +49,19 @@ def report_channels(settings: Settings) -> list[Channel]:
     return found
 
 
-def send_test(settings: Settings) -> Iterator[tuple[str, str | None]]:
-    """Send a test message on every channel: the channel's name, and what kept it from going."""
-    for channel in channels(settings):
-        try:
-            channel.send(_TEST)
-        except AlertError as error:
-            yield channel.name, str(error)
-        else:
-            yield channel.name, None
+def send_on_each(ways: Iterable[Channel], message: Message) -> dict[str, str | None]:
+    """Send a message on every channel, also when one fails: by its name what kept it from going."""
+    return {way.name: _problem(way, message) for way in ways}
+
+
+def _problem(way: Channel, message: Message) -> str | None:
+    try:
+        way.send(message)
+    except AlertError as error:
+        return str(error)
+    return None
+
+
+def send_test(settings: Settings) -> dict[str, str | None]:
+    """The same of a test message, on all that are set."""
+    return send_on_each(channels(settings), _TEST)

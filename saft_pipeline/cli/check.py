@@ -85,8 +85,8 @@ def _settings() -> str:
 def _alerts(settings: Settings) -> Iterator[CheckResult]:
     from saft_pipeline.alerts.channels import send_test
 
-    sent = list(send_test(settings))
-    for channel, problem in sent:
+    sent = send_test(settings)
+    for channel, problem in sent.items():
         yield CheckResult(f"alerts {channel}", ok=problem is None, message=problem or "sent")
     if not sent:
         message = "nobody to tell: set ALERT_WEBHOOK_URL, or ALERT_SMTP_URL and ALERT_EMAIL_TO"

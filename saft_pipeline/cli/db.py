@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from saft_pipeline.cli.output import CannotRunError, say
+from saft_pipeline.cli.up import alone
 from saft_pipeline.settings import load
-
-if TYPE_CHECKING:
-    from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 
 DumpFolder = Annotated[
     Path, typer.Argument(help="Where the dumps are, in pg_dump's custom format.")
@@ -116,16 +113,10 @@ def restore(folder: DumpFolder) -> None:
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 
     home = load().home
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / "up.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise CannotRunError(
-                f"`saft up` runs with this SAFT_HOME ({home}): stop it first"
-            ) from None
-        with EmbeddedPostgres(home) as server:
-            _restore(server, folder)
+    with alone(home), EmbeddedPostgres(home) as server:
+        for name, database in _databases().items():  # each whole or not at all
+            whole = ["--clean", "--if-exists", "--single-transaction", "--no-owner"]
+            _run("pg_restore", *whole, f"--dbname={server.url(database)}", str(folder / name))
 
 
 def _databases() -> dict[str, str]:
@@ -134,13 +125,6 @@ def _databases() -> dict[str, str]:
     from saft_pipeline.store import opening
 
     return {"tables.dump": opening.SAFT_DATABASE, "history.dump": storage.DAGSTER_DATABASE}
-
-
-def _restore(server: EmbeddedPostgres, folder: Path) -> None:
-    """Each dump whole or not at all."""
-    for name, database in _databases().items():
-        whole = ["--clean", "--if-exists", "--single-transaction", "--no-owner"]
-        _run("pg_restore", *whole, f"--dbname={server.url(database)}", str(folder / name))
 
 
 def _run(program: str, *arguments: str) -> None:

@@ -6,6 +6,7 @@ import logging
 
 from saft_pipeline.cli.output import say
 from saft_pipeline.settings import load
+from saft_pipeline.settings.addresses import origin
 
 
 def serve() -> None:
@@ -18,6 +19,6 @@ def serve() -> None:
     server.require_logins(settings)
     sock = server.listen(settings.api_host, settings.api_port, "API")
     port = sock.getsockname()[1]
-    say(f"the API answers at {server.page_address(settings, port)}; what it can: /docs")
+    say(f"the API answers at {origin(settings, settings.api_host, port)}; what it can: /docs")
     with Stop(), sock:
         app.serve(settings, sock)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from saft_pipeline.cli.output import CannotRunError, say
 from saft_pipeline.settings import Settings, SettingsError, load
+from saft_pipeline.settings.addresses import origin
 
 
 def up() -> None:
@@ -30,12 +31,12 @@ def up() -> None:
     server.require_logins(settings)
     _require_ports(settings)
     logs = LogLines(settings.log_format)
-    with _alone(settings.home), Stop() as stop:
+    with alone(settings.home), Stop() as stop:
         open_store(settings).close()
         starting = running(settings, logs, api=True, stopping=lambda: stop.asked)
         with starting as supervisor:
             say(
-                f"status at {server.page_address(settings, settings.api_port)}, Dagster at "
+                f"status at {origin(settings, settings.api_host, settings.api_port)}, Dagster at "
                 f"{supervisor.url}; polling every {settings.poll_interval_seconds} s"
             )
             while not stop.asked:
@@ -62,7 +63,7 @@ def _require_ports(settings: Settings) -> None:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone(home: Path) -> Iterator[None]:
     """Hold the home for this process: two daemons on one history would both launch every run."""
     from saft_pipeline.dagster_runtime.home import make_private
 
@@ -73,7 +74,8 @@ def _alone(home: Path) -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise CannotRunError(
-                f"`saft up` runs already with this SAFT_HOME ({home}), as process {lock.read()}"
+                f"`saft up` runs already with this SAFT_HOME ({home}), as process {lock.read()}: "
+                "stop it first"
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

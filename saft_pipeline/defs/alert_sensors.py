@@ -14,8 +14,8 @@ from itertools import islice
 
 import dagster as dg
 
-from saft_pipeline.alerts.channels import Channel, channels
-from saft_pipeline.alerts.message import AlertError, compose
+from saft_pipeline.alerts.channels import Channel, channels, send_on_each
+from saft_pipeline.alerts.message import compose
 from saft_pipeline.dagster_runtime import runs, sensor_ticks
 from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location, of_sensor
 from saft_pipeline.dagster_runtime.names import ALERTS
@@ -108,11 +108,8 @@ def _tell_of_store(
 
 def _send(way: Channel, conditions: Sequence[Condition]) -> str | None:
     """What kept a message from going out."""
-    try:
-        way.send(compose(conditions))
-    except AlertError as error:
-        return f"{way.name}: {error}; tried again at the next tick"
-    return None
+    problem = send_on_each([way], compose(conditions))[way.name]
+    return problem and f"{way.name}: {problem}; tried again at the next tick"
 
 
 def _failed_runs(instance: dg.DagsterInstance, location: Location) -> Iterator[Condition]:

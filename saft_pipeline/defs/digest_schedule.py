@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from saft_pipeline.alerts.channels import channels
+from saft_pipeline.alerts.channels import channels, send_on_each
 from saft_pipeline.alerts.digest import DAY, digest
 from saft_pipeline.alerts.message import AlertError
 from saft_pipeline.dagster_runtime.names import DIGEST, JOB
@@ -47,12 +47,7 @@ def tell(settings: Settings) -> str:
     with closing(open_transport(settings)) as transport:
         operations, now = Operations(transport), datetime.now(UTC)
         message = digest(operations.overview(), operations.failed_since(now - DAY), now)
-    problems = []
-    for way in ways:
-        try:
-            way.send(message)
-        except AlertError as error:
-            problems.append(f"{way.name}: {error}")
-    if problems:
+    sent = send_on_each(ways, message)
+    if problems := [f"{name}: {problem}" for name, problem in sent.items() if problem]:
         raise AlertError(f"{message.title}: not told: {'; '.join(problems)}")
-    return f"told {', '.join(way.name for way in ways)}: {message.title}"
+    return f"told {', '.join(sent)}: {message.title}"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from saft_pipeline.alerts.channels import report_channels
-from saft_pipeline.alerts.message import AlertError, Message
+from saft_pipeline.alerts.channels import report_channels, send_on_each
+from saft_pipeline.alerts.message import Message
 from saft_pipeline.dagster_runtime.names import LOGGER, MONTHLY_JOB, MONTHLY_SCHEDULE, RUN_CONFIG
 from saft_pipeline.defs.resources import Pipeline
 from saft_pipeline.settings import Settings
@@ -23,12 +23,11 @@ def send_reports(context: dg.OpExecutionContext, saft: Pipeline) -> None:
     ways, problems = report_channels(saft.settings), []
     for report in _reports(saft.settings, datetime.now(UTC).date()):
         message = _message(report)
-        for way in ways:
-            try:
-                way.send(message)
-                context.log.info(f"{way.name}: sent: {message.title}")
-            except AlertError as error:
-                problems.append(f"{way.name}: {message.title}: {error}")
+        for name, problem in send_on_each(ways, message).items():
+            if problem:
+                problems.append(f"{name}: {message.title}: {problem}")
+            else:
+                context.log.info(f"{name}: sent: {message.title}")
     if problems:
         raise dg.Failure("; ".join(problems))
 

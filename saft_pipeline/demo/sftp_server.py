@@ -9,7 +9,6 @@ import secrets
 import socket
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import paramiko
@@ -51,12 +50,7 @@ class DemoSftpServer:
         self._acceptor.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._listener.shutdown(socket.SHUT_RDWR)  # ends accept(), as close() would not
         self._acceptor.join()

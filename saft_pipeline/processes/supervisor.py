@@ -32,6 +32,7 @@ from saft_pipeline.dagster_runtime.names import LOCATION
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres, EmbeddedPostgresError
 from saft_pipeline.processes.child_logs import Logs
 from saft_pipeline.settings import Settings
+from saft_pipeline.settings.addresses import EVERYWHERE, origin
 
 STOP_WITHIN = 25.0
 _START_WITHIN = 120.0
@@ -237,10 +238,9 @@ class Supervisor:
 
 def _address(settings: Settings) -> str:
     """Where this machine reaches Dagster's page."""
-    anywhere = settings.dagster_host in ("0.0.0.0", "::", "localhost")  # noqa: S104
+    anywhere = settings.dagster_host in (*EVERYWHERE, "localhost")
     host = "127.0.0.1" if anywhere else settings.dagster_host
-    scheme = "https" if settings.tls_cert_path else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.dagster_port}"
+    return origin(settings, host, settings.dagster_port)
 
 
 _CODE = "from saft_pipeline.cli.code_server import main; main()"

@@ -24,8 +24,8 @@ def text_of(report: Report, *, excel: bool = False) -> str:
     return out.getvalue()
 
 
-def write(sheet: Sheet, out: TextIO, *, excel: Language | None = None) -> int:
-    """Write a sheet; how many rows it had. UTF-8 is the caller's, absent is empty.
+def write(sheet: Sheet, out: TextIO, *, excel: Language | None = None) -> None:
+    """Write a sheet. UTF-8 is the caller's, absent is empty.
 
     Args:
         sheet: what to write.
@@ -38,11 +38,8 @@ def write(sheet: Sheet, out: TextIO, *, excel: Language | None = None) -> int:
     writer = csv.writer(out, delimiter=";" if excel else ",", lineterminator="\n")
     writer.writerow(excel.label(c.name) if excel else c.name for c in sheet.columns)
     kinds = [column.kind for column in sheet.columns]
-    count = 0
     for row in sheet.rows:
         writer.writerow(map(_people, kinds, row) if excel else map(_data, row))
-        count += 1
-    return count
 
 
 def _data(value: Any) -> Any:

@@ -44,18 +44,19 @@ def sheet(source: Reports, name: str, selection: Selection) -> Sheet:
     return Sheet(name, typed, rows, tuple(summed))
 
 
-def write(sheet: Sheet, form: str, language: Language, path: Path, *, excel: bool = False) -> int:
-    """Write a sheet to a file, as `csv`, `xlsx` or `parquet`; how many rows it had.
+def write(sheet: Sheet, form: str, language: Language, path: Path, *, excel: bool = False) -> None:
+    """Write a sheet to a file, as `csv`, `xlsx` or `parquet`.
 
     Raises:
         TooManyRowsError: XLSX can't hold them.
         ImportError: Parquet, without pyarrow.
     """
     if form == "xlsx":
-        return xlsx_file.write(sheet, path, language)
-    if form == "parquet":
+        xlsx_file.write(sheet, path, language)
+    elif form == "parquet":
         from saft_pipeline.reports import parquet_file
 
-        return parquet_file.write(sheet, path)
-    with path.open("w", encoding="utf-8", newline="") as out:
-        return csv_file.write(sheet, out, excel=language if excel else None)
+        parquet_file.write(sheet, path)
+    else:
+        with path.open("w", encoding="utf-8", newline="") as out:
+            csv_file.write(sheet, out, excel=language if excel else None)

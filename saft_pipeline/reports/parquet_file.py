@@ -30,27 +30,24 @@ _TYPES = {
 _DECIMALS = {ColumnKind.MONEY, ColumnKind.NUMBER, ColumnKind.PERCENT}
 
 
-def write(sheet: Sheet, path: Path) -> int:
-    """Write a sheet; how many rows it had.
+def write(sheet: Sheet, path: Path) -> None:
+    """Write a sheet.
 
     A decimal has as many places as the values of its column need, which is known at the end: till
     then the rows are in a file without a name, decimals as text.
     """
     places = {c.name: _LEAST_PLACES for c in sheet.columns if c.kind in _DECIMALS}
     draft = pa.schema([(c.name, _TYPES.get(c.kind, pa.string())) for c in sheet.columns])
-    count = 0
     with TemporaryFile() as aside:
         with pa.ipc.new_stream(aside, draft) as stream:
             for rows in _batches(sheet.rows):
                 stream.write_batch(_batch(sheet, rows, draft, places))
-                count += len(rows)
         aside.seek(0)
         decimals = {name: pa.decimal128(_DIGITS, count) for name, count in places.items()}
         schema = pa.schema([(f.name, decimals.get(f.name, f.type)) for f in draft])
         with pq.ParquetWriter(path, schema) as out:
             for batch in pa.ipc.open_stream(aside):
                 out.write_table(pa.Table.from_batches([batch]).cast(schema))
-    return count
 
 
 def _batches(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:

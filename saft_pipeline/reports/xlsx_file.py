@@ -51,14 +51,14 @@ def write_report(report: Report, out: Out) -> None:
                 book.add(sheet)
 
 
-def write(sheet: Sheet, out: Out, language: Language) -> int:
-    """Write one sheet; how many rows it had.
+def write(sheet: Sheet, out: Out, language: Language) -> None:
+    """Write one sheet.
 
     Raises:
         TooManyRowsError: Excel can't hold them.
     """
     with _Book(out, language) as book:
-        return book.add(sheet)
+        book.add(sheet)
 
 
 class _Book:
@@ -102,8 +102,8 @@ class _Book:
             page.merge_range(row, 1, row, 6, table.note, self._wrapped)
             page.set_row(row, 48)
 
-    def add(self, sheet: Sheet) -> int:
-        """A table in a sheet of its own; how many rows it had."""
+    def add(self, sheet: Sheet) -> None:
+        """A table in a sheet of its own."""
         page, columns = self._page(self._language.label(sheet.name)), sheet.columns
         page.freeze_panes(1, 0)
         widths = [len(self._language.label(column.name)) + 2 for column in columns]
@@ -120,7 +120,6 @@ class _Book:
                 if column.name in sums and value is not None:
                     sums[column.name] += value
         self._finish(page, columns, widths, count, sums)
-        return count
 
     def _page(self, title: str) -> Worksheet:
         page = self._book.add_worksheet(title)

@@ -1,10 +1,21 @@
-"""Where browsers find what the settings have served: for links from one page to another."""
+"""Where servers of ours are found: for links from one page to another, and for people."""
 
 from __future__ import annotations
 
 from saft_pipeline.settings import Settings
 
-_ANY = ("0.0.0.0", "::")  # noqa: S104
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
+
+
+def in_url(host: str) -> str:
+    """A host as an address has it: one of IPv6 in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
+def origin(settings: Settings, host: str, port: int) -> str:
+    """`http://HOST:PORT`, or with https where there is a certificate."""
+    scheme = "https" if settings.tls_cert_path else "http"
+    return f"{scheme}://{in_url(host)}:{port}"
 
 
 def page_url(settings: Settings) -> str | None:
@@ -13,9 +24,8 @@ def page_url(settings: Settings) -> str | None:
     Listening at every address of the machine, it is known by the first of WEB_HOSTS, if any.
     """
     host = settings.api_host
-    if host in _ANY:
+    if host in EVERYWHERE:
         if not settings.web_hosts:
             return None
         host = settings.web_hosts[0]
-    scheme = "https" if settings.tls_cert_path else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.api_port}/"
+    return f"{origin(settings, host, settings.api_port)}/"

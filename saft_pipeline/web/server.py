@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from saft_pipeline.settings import Settings, SettingsError
+from saft_pipeline.settings.addresses import EVERYWHERE, in_url
 from saft_pipeline.web.patience import PatientProtocol, PatientServer, allow_connections
 
 
@@ -40,15 +41,8 @@ def require_logins(settings: Settings) -> None:
 
 def names(settings: Settings) -> list[str]:
     """By which names beside the loopback's the pages are asked for."""
-    hosts = {settings.api_host, settings.dagster_host} - {"0.0.0.0", "::"}  # noqa: S104
-    return [*settings.web_hosts, *(f"[{h}]" if ":" in h else h for h in hosts)]
-
-
-def page_address(settings: Settings, port: int) -> str:
-    """Where our pages are, listening on this port."""
-    host = settings.api_host
-    scheme = "https" if settings.tls_cert_path else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+    hosts = {settings.api_host, settings.dagster_host}.difference(EVERYWHERE)
+    return [*settings.web_hosts, *map(in_url, hosts)]
 
 
 def listen(host: str, port: int, name: str) -> socket.socket:

@@ -24,7 +24,7 @@ def test_none_is_set_by_default() -> None:
 def test_a_test_message_goes_out_on_all() -> None:
     with hook_server() as hook, mail_server(None) as box:
         settings = load({"ALERT_WEBHOOK_URL": hook.url, **mail_to(box.port)})
-        assert list(send_test(settings)) == [("webhook", None), ("e-mail", None)]
+        assert send_test(settings) == {"webhook": None, "e-mail": None}
     assert hook.texts[0].startswith("saft_pipeline: a test message")
     assert box.mails[0]["Subject"] == "saft_pipeline: a test message"
 
@@ -33,7 +33,7 @@ def test_a_channel_that_fails_is_told_and_keeps_no_other_from_it() -> None:
     with mail_server(None) as box:
         nowhere = f"http://127.0.0.1:{free_port()}/"
         settings = load({"ALERT_WEBHOOK_URL": nowhere, **mail_to(box.port)})
-        (webhook, mail) = send_test(settings)
-    assert (webhook[0], mail) == ("webhook", ("e-mail", None))
-    assert "can't be reached" in (webhook[1] or "")
+        problems = send_test(settings)
+    assert problems["e-mail"] is None
+    assert "can't be reached" in (problems["webhook"] or "")
     assert len(box.mails) == 1

@@ -11,7 +11,6 @@ from saft_pipeline.web.server import (
     PortTakenError,
     is_loopback,
     listen,
-    page_address,
     require_logins,
 )
 
@@ -49,11 +48,3 @@ def test_a_taken_port_is_named_with_the_cure() -> None:
 def test_a_host_that_is_none_is_a_wrong_setting() -> None:
     with pytest.raises(SettingsError, match="API_HOST"):
         listen("no.such.host.invalid", 1, "API")
-
-
-@pytest.mark.parametrize(
-    ("host", "address"),
-    [("127.0.0.1", "http://127.0.0.1:81"), ("::1", "http://[::1]:81")],
-)
-def test_an_address_is_one_that_a_browser_takes(host: str, address: str) -> None:
-    assert page_address(load({"API_HOST": host}), 81) == address
