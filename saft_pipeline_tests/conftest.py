@@ -12,10 +12,10 @@ import pytest
 from saft_pipeline.settings import Settings
 
 pytest_plugins = [
+    "saft_pipeline_tests.fixtures.sshd",  # before those that import it
     "saft_pipeline_tests.fixtures.celery",
     "saft_pipeline_tests.fixtures.postgres",
     "saft_pipeline_tests.fixtures.postgrest",
-    "saft_pipeline_tests.fixtures.sshd",
     "saft_pipeline_tests.fixtures.project",
 ]
 
