@@ -6,14 +6,16 @@ more of them than documents. Their findings are kept without a line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from saft_pipeline.saft.records import HEADER_FACTS, Customer, Extra, Header, Other, Row
+from saft_pipeline.saft.records import HEADER_FACTS, Customer, Extra, Header, Other, Row, Value
 from saft_pipeline.saft.rules import header as of_header
 from saft_pipeline.saft.rules import mandatory, tax_numbers
-from saft_pipeline.saft.rules.codes import COUNTRIES, PRODUCT_TYPES
+from saft_pipeline.saft.rules.addresses import OF_CUSTOMERS, OF_SUPPLIERS, countries
+from saft_pipeline.saft.rules.codes import PRODUCT_TYPES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import certificate_number
 from saft_pipeline.saft.rules.regimes import indicators
@@ -21,8 +23,10 @@ from saft_pipeline.saft.rules.registry import version_of
 from saft_pipeline.saft.rules.slots import of_customer
 from saft_pipeline.saft.rules.taxes import Rate, odd_codes
 
-_ID, _COUNTRY = of_customer("customer_id country")
-_COUNTRIES = {None, "Desconhecido", *(r.value for r in COUNTRIES.rows if "-" not in r.value)}
+_ID, _ACCOUNT, _COUNTRY = of_customer("customer_id account_id country")
+_is_account = re.compile(r"[0-9a-zA-Z/._+*-]*", re.ASCII).fullmatch
+_is_tax_code = re.compile(r"[0-9a-zA-Z.]{1,10}", re.ASCII).fullmatch
+_CUSTOMS = (("cn_code", "CNCode", 8), ("un_number", "UNNumber", 4))
 _MOST_KEPT, _LONGEST_KEPT = 1_000, 1_000  # characters
 
 _Found = tuple[Finding, ...]
@@ -37,9 +41,10 @@ class HeaderSays(NamedTuple):
 
 
 class OtherSays(NamedTuple):
-    """Which products, or which rate, an element tells of, and what is to be said of it."""
+    """Which products, supplier or rate an element tells of, and what is to be said of it."""
 
     products: tuple[str | None, ...]
+    supplier: str | None
     rate: Rate | None
     found: _Found
 
@@ -71,12 +76,15 @@ def customer(record: Customer) -> _Found:
 
 def _customer(values: Row, extra_json: str) -> _Found:
     record, found = Customer(values, 0, extra_json), []
-    if (country := values[_COUNTRY]) not in _COUNTRIES:
+    if (country := values[_COUNTRY]) is not None and country not in OF_CUSTOMERS:
         expected = "a country's two letters, or Desconhecido"
         found.append(finding("customer_country", 0, values[_ID], expected, country))
     found += tax_numbers.customer(record)
     found += mandatory.customer(record)
     found += indicators(extra_json, 0, values[_ID])
+    found += _account(values[_ACCOUNT], values[_ID])
+    if '"ship_to_address":' in extra_json:
+        found += countries(record.extra, ("ship_to_address",), OF_CUSTOMERS, 0, values[_ID])
     return tuple(found)
 
 
@@ -95,12 +103,18 @@ def _other(kind: str, json: str) -> OtherSays:
         code = row.get("product_code")
         products = code if isinstance(code, list) else [code]
         found += _product_type(row)
+        found += _customs(row)
     elif kind == "tax_table_entry":
         rate = _rate_of(row)
         found += _odd_codes(row)
+        found += _table_entry(row)
+    elif kind == "supplier":
+        found += _supplier(row)
     found += mandatory.other(record, row)
     found += indicators(json, 0, f"Supplier {row.get('supplier_id')}")
-    return OtherSays(tuple(products), rate, tuple(found))
+    supplier = row.get("supplier_id")
+    known_as = supplier if isinstance(supplier, str) else None
+    return OtherSays(tuple(products), known_as, rate, tuple(found))
 
 
 def _product_type(row: Extra) -> Iterable[Finding]:
@@ -108,6 +122,38 @@ def _product_type(row: Extra) -> Iterable[Finding]:
     if isinstance(kind, str) and kind not in PRODUCT_TYPES:
         about = f"Product {row.get('product_code')}"
         yield finding("product_type", 0, about, "P, S, O, E or I", kind)
+
+
+def _customs(row: Extra) -> Iterable[Finding]:
+    for details in mandatory.held_in(row, "customs_details"):
+        for key, name, digits in _CUSTOMS:
+            for code in details.get(key, ()):
+                if not (len(code) == digits and code.isascii() and code.isdecimal()):
+                    about = f"Product {row.get('product_code')}"
+                    yield finding("code_form", 0, about, f"{digits} digits as {name}", code)
+
+
+def _supplier(row: Extra) -> Iterable[Finding]:
+    about = f"Supplier {row.get('supplier_id')}"
+    yield from _account(row.get("account_id"), about)
+    yield from countries(row, ("billing_address", "ship_from_address"), OF_SUPPLIERS, 0, about)
+
+
+def _account(account: Value, about: str | None) -> Iterable[Finding]:
+    if isinstance(account, str) and not _is_account(account):
+        expected = "letters, digits and -/._+* in an AccountID, or Desconhecido"
+        yield finding("account_id", 0, about, expected, account)
+
+
+def _table_entry(row: Extra) -> Iterable[Finding]:
+    code = row.get("tax_code")
+    about = f"TaxTableEntry {code}"
+    if isinstance(code, str) and not _is_tax_code(code):
+        yield finding("tax_code", 0, about, "at most ten letters, digits and points", code)
+    for key in ("tax_percentage", "tax_amount"):
+        if isinstance(amount := row.get(key), str) and amount.startswith("-"):
+            expected = f"{mandatory.element(key)} of 0 or more"
+            yield finding("negative_amount", 0, about, expected, amount)
 
 
 def _key_of(row: Extra) -> tuple[str | None, str | None, str | None] | None:

@@ -25,7 +25,7 @@ class MasterFiles:
     """
 
     def __init__(self) -> None:
-        self._customers, self._products = SeenKeys(), SeenKeys()
+        self._customers, self._products, self._suppliers = SeenKeys(), SeenKeys(), SeenKeys()
         self._has_customers = self._has_products = self._has_others = False
         self.rates: list[Rate] = []  # of the TaxTable
         # Those that need no second look.
@@ -52,6 +52,8 @@ class MasterFiles:
             if self._products.add(code) is not None and code is not None:
                 about = f"Product {code}"
                 yield finding("repeated_product", line, about, "once", "again")
+        if says.supplier is not None and self._suppliers.add(says.supplier) is not None:
+            yield finding("repeated_supplier", line, f"Supplier {says.supplier}", "once", "again")
 
     def told_once(self) -> Iterator[Finding]:
         """That the file is an extract; asked when its first document comes."""

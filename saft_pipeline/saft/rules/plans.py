@@ -36,7 +36,7 @@ _MOST_KINDS = 400
 
 # Of what has no column, the keys of elements whose content is a code, an amount or a date that a
 # rule reads. Of all others rules ask whether they are there.
-CODES = ("_indicator", "payment_mechanism", "withholding_tax_type")
+CODES = ("_indicator", "payment_mechanism", "withholding_tax_type", "country", "eac_code")
 AMOUNTS = ("_amount", "exchange_rate")
 ENDS = (*CODES, *AMOUNTS)
 MOVED, ORDERED = "movement_start_time", "order_date"

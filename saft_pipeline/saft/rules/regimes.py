@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from saft_pipeline.saft.records import Extra, Invoice
+from saft_pipeline.saft.rules.addresses import OF_CUSTOMERS, countries
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.mandatory import element
+from saft_pipeline.saft.rules.mandatory import element, held_in
 from saft_pipeline.saft.rules.slots import of_invoice
 
 _NUMBER, _DATE, _STATUS, _CASH_VAT = of_invoice(
@@ -19,11 +20,16 @@ _INDICATORS = (
 )
 _odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').search
 _started = re.compile(r'"movement_start_time":"([^"]+)"').search
-_SOURCE, _MOVED = '"source_id":', '"movement_start_time":'
+_activity = re.compile(r'"eac_code":"([^"]*)"').search
+_is_activity = re.compile(r"[0-9]{5}", re.ASCII).fullmatch
+_SOURCE, _MOVED, _ADDRESS = '"source_id":', '"movement_start_time":', '"address":'
 
 
 class Regimes:
-    """Checks SourceID, SpecialRegimes and MovementStartTime; counts documents under cash VAT."""
+    """Checks SourceID, SpecialRegimes, EACCode, where goods leave and come to, and when they do.
+
+    Counts documents under cash VAT.
+    """
 
     def __init__(self, version: str) -> None:
         self._version = version
@@ -40,6 +46,13 @@ class Regimes:
             self.count_cash_vat(is_cancelled=invoice.values[_STATUS] == "A")
         if _MOVED in extra:
             yield from _moved(invoice, extra)
+        if _ADDRESS in extra:
+            for key in ("ship_to", "ship_from"):
+                for place in held_in(invoice.extra, key):
+                    line, about = invoice.line, invoice.values[_NUMBER]
+                    yield from countries(place, ("address",), OF_CUSTOMERS, line, about)
+        if (code := _activity(extra)) and not _is_activity(code[1]):
+            yield _about(invoice, "code_form", "5 digits as EACCode", code[1])
 
     def count_cash_vat(self, *, is_cancelled: bool) -> None:
         """Count a document under the cash VAT scheme."""
