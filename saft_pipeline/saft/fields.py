@@ -155,12 +155,13 @@ ONCE = LEAVES.union(_GROUPS.split()) - REPEATABLE
 # Those of which one that is there can't be empty, though it may be left out: all others that can't
 # are asked for by the rules.
 _OPTIONAL = """
-ARCNo Address BuildingNumber BusinessName CNCode Contact Currency DeliveryDate DeliveryID EACCode
-Email ExchangeRate Fax HashControl HeaderComment IECAmount LocationID MovementEndTime
-MovementStartTime OrderDate OriginatingON Payment PaymentMechanism PaymentTerms Period ProductGroup
+ARCNo Address BuildingNumber BusinessName CNCode Contact DeliveryDate DeliveryID EACCode Email
+ExchangeRate Fax HashControl HeaderComment IECAmount LocationID MovementEndTime MovementStartTime
+OrderDate OriginatingON Payment PaymentMechanism PaymentTerms Period ProductGroup
 ProductSerialNumber Reason Reference Region SerialNumber SettlementAmount SettlementDate
 SettlementDiscount ShipFromAddress ShipToAddress StreetName TaxBase TaxExemptionCode
 TaxExemptionReason TaxExpirationDate Telephone TransactionID UNNumber WarehouseID Website
 WithholdingTax WithholdingTaxDescription WithholdingTaxType
 """
-OPTIONAL = frozenset(_OPTIONAL.split())
+# With the warning of it: in 1.01 a Currency may be empty.
+OPTIONAL = dict.fromkeys(_OPTIONAL.split(), "empty_element") | {"Currency": "empty_currency"}

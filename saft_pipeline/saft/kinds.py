@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from lxml.etree import _Element as Element
 
-from saft_pipeline.saft.fields import LEAVES
+from saft_pipeline.saft.fields import LEAVES, OPTIONAL
 from saft_pipeline.saft.forms import Form
 from saft_pipeline.saft.json_text import picker
 from saft_pipeline.saft.layouts import Counts, Tags, local_name, tree
@@ -86,7 +86,7 @@ class Layout:
         for n in self._optional if form is None else form.empty:
             if values[n] is None:
                 tag = local_name(str(elements[n].tag))
-                warn("empty_element", f"<{tag}> is empty", line_of(elements[n]))
+                warn(OPTIONAL[tag], f"<{tag}> is empty", line_of(elements[n]))
         return values, form, text
 
     def _form_of(self, texts: Sequence[str | None]) -> tuple[Form | None, str]:

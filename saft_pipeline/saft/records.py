@@ -50,7 +50,7 @@ class Header:
     def extra(self) -> Extra:
         """What has no column, the attributes too."""
         facts = {name: value for name in HEADER_FACTS if (value := getattr(self, name))}
-        return facts | _object(self.extra_json)
+        return facts | object_of(self.extra_json)
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Customer:
     @property
     def extra(self) -> Extra:
         """What has no column."""
-        return _object(self.extra_json)
+        return object_of(self.extra_json)
 
 
 class Lines(Sequence[Row]):
@@ -200,10 +200,10 @@ class Invoice:
     @property
     def extra(self) -> Extra:
         """What has no column."""
-        return _object(self.extra_json)
+        return object_of(self.extra_json)
 
 
-def _object(members: str) -> Extra:
+def object_of(members: str) -> Extra:
     """What is not to be changed: who asks for the same again gets the same."""
     return _short_object(members) if len(members) < _SHORT else _read(members)
 
@@ -227,7 +227,7 @@ class Other:
     @property
     def row(self) -> Extra:
         """All that it holds."""
-        return _object(self.json)
+        return object_of(self.json)
 
 
 class ControlTotals(NamedTuple):

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 
 from saft_pipeline.saft.records import Extra
 from saft_pipeline.saft.rules.codes import COUNTRIES
+from saft_pipeline.saft.rules.elements import held_in
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.mandatory import held_in
 
 OF_SUPPLIERS = frozenset(row.value for row in COUNTRIES.rows if "-" not in row.value)
 OF_CUSTOMERS = OF_SUPPLIERS | {"Desconhecido"}

@@ -16,8 +16,10 @@ from saft_pipeline.saft.rules import header as of_header
 from saft_pipeline.saft.rules import mandatory, tax_numbers
 from saft_pipeline.saft.rules.addresses import OF_CUSTOMERS, OF_SUPPLIERS, countries
 from saft_pipeline.saft.rules.codes import PRODUCT_TYPES
+from saft_pipeline.saft.rules.elements import element, held_in
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import certificate_number
+from saft_pipeline.saft.rules.once import again
 from saft_pipeline.saft.rules.regimes import indicators
 from saft_pipeline.saft.rules.registry import version_of
 from saft_pipeline.saft.rules.slots import of_customer
@@ -85,6 +87,7 @@ def _customer(values: Row, extra_json: str) -> _Found:
     found += _account(values[_ACCOUNT], values[_ID])
     if '"ship_to_address":' in extra_json:
         found += countries(record.extra, ("ship_to_address",), OF_CUSTOMERS, 0, values[_ID])
+        found += again(record.extra, 0, values[_ID])
     return tuple(found)
 
 
@@ -125,7 +128,7 @@ def _product_type(row: Extra) -> Iterable[Finding]:
 
 
 def _customs(row: Extra) -> Iterable[Finding]:
-    for details in mandatory.held_in(row, "customs_details"):
+    for details in held_in(row, "customs_details"):
         for key, name, digits in _CUSTOMS:
             for code in details.get(key, ()):
                 if not (len(code) == digits and code.isascii() and code.isdecimal()):
@@ -137,6 +140,7 @@ def _supplier(row: Extra) -> Iterable[Finding]:
     about = f"Supplier {row.get('supplier_id')}"
     yield from _account(row.get("account_id"), about)
     yield from countries(row, ("billing_address", "ship_from_address"), OF_SUPPLIERS, 0, about)
+    yield from again(row, 0, about)
 
 
 def _account(account: Value, about: str | None) -> Iterable[Finding]:
@@ -152,7 +156,7 @@ def _table_entry(row: Extra) -> Iterable[Finding]:
         yield finding("tax_code", 0, about, "at most ten letters, digits and points", code)
     for key in ("tax_percentage", "tax_amount"):
         if isinstance(amount := row.get(key), str) and amount.startswith("-"):
-            expected = f"{mandatory.element(key)} of 0 or more"
+            expected = f"{element(key)} of 0 or more"
             yield finding("negative_amount", 0, about, expected, amount)
 
 

@@ -222,6 +222,8 @@ class Glance:
         """What `near` finds in a line; None if rules have to look at it."""
         if not self._masters.has_product(values[line.product]):
             return None
+        if line.kind.has_references and self._kept.mandatory.has_once:
+            return None
         if values[line.point] != date:
             return self._amounts_of(line.row(values), date)
         found = self._kept.lines[of_era][line.kind].get(key)

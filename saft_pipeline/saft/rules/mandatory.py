@@ -11,6 +11,8 @@ from functools import lru_cache, partial
 from operator import itemgetter
 
 from saft_pipeline.saft.records import Customer, Extra, Header, Invoice, Other, Row
+from saft_pipeline.saft.rules import once
+from saft_pipeline.saft.rules.elements import element, held_in
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_company, of_customer, of_invoice, of_line
 
@@ -81,13 +83,6 @@ _OTHERS = {
     "product": ("product_type", "product_code", "product_description", "product_number_code"),
     "tax_table_entry": ("tax_type", "tax_country_region", "tax_code", "description"),
 }
-_CAPITALS = {"id": "ID", "vat": "VAT"}
-
-
-@lru_cache(maxsize=1024)
-def element(key: str) -> str:
-    """The element that a key of `extra` comes from: `fiscal_year` is FiscalYear."""
-    return "".join(_CAPITALS.get(part) or part.title() for part in key.split("_"))
 
 
 def header(record: Header) -> Iterator[Finding]:
@@ -122,12 +117,6 @@ def _of_addresses(row: Extra, *keys: str) -> Iterator[str]:
             yield from (f"{element(key)}/{element(k)}" for k in _ADDRESS if not address.get(k))
 
 
-def held_in(row: Extra, key: str) -> list[Extra]:
-    """The elements under a key that hold others."""
-    part = row.get(key, [])
-    return [each for each in (part if isinstance(part, list) else [part]) if isinstance(each, dict)]
-
-
 _company_of = itemgetter(*of_company(" ".join(column for column, _, _ in _COMPANY)))
 _customer_of = itemgetter(*of_customer(" ".join(column for column, _, _ in _CUSTOMER)))
 _ID = of_customer("customer_id")[0]
@@ -160,13 +149,14 @@ class Mandatory:
         if is_extract:
             lines = [row for row in lines if row[1] not in _LEFT_OUT]
         self._version = version
+        self.has_once = version == "1.01"
         self._names = [name for _, name, _ in wanted]
         self.of_document = itemgetter(*of_invoice(" ".join(column for column, _, _ in wanted)))
         self._line_names = [name for _, name, _ in lines]
         slots = of_line(" ".join(column for column, _, _ in lines))
         # Two at least, so that there is always a tuple: the line's number is never absent.
         self.of_line: Callable[[Row], Row] = itemgetter(0, 0, *slots)
-        if version == "1.01":
+        if self.has_once:
             self._line_names.append("all of Tax")
             self.of_line = partial(_with_tax, self.of_line)
         self.has_points = any(name == "TaxPointDate" for _, name, _ in lines)
@@ -201,12 +191,14 @@ class Mandatory:
             yield from (f"Currency/{name}" for name, value in named if value is None)
 
     def of_lines(self, invoice: Invoice) -> Iterator[Finding]:
-        """What the lines lack."""
+        """What the lines lack, or have again that 1.01 has once."""
         has_tax = self._version >= "1.02"
         for row in invoice.lines:
             found = self.of_line(row)
             if None in found or (has_tax and row[_RATE] is None and row[_AMOUNT] is None):
                 yield from self._line(invoice, row)
+        if self.has_once:
+            yield from once.in_lines(invoice)
 
     def _line(self, invoice: Invoice, row: Row) -> Iterator[Finding]:
         absent = zip(self._line_names, self.of_line(row)[2:], strict=True)

@@ -13,8 +13,8 @@ from saft_pipeline.saft.rules.codes import (
     PAYMENT_MECHANISMS,
     WITHHOLDING_TAX_TYPES,
 )
+from saft_pipeline.saft.rules.elements import held_in
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.mandatory import held_in
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.values import plain
 
@@ -47,7 +47,7 @@ def _is_usual(values: Row, extra: str) -> bool:
     if not is_settled(values):
         return False
     if values[_PAID] is None:
-        return _PAYMENT not in extra
+        return _PAYMENT not in extra and _has_known_mechanisms(extra)
     return _NEGATIVE not in extra and _has_known_mechanisms(extra)
 
 
@@ -73,6 +73,10 @@ def _all(invoice: Invoice) -> Iterator[Finding]:
     for name, amount in (*_negative(invoice.extra_json), *currency):
         said = name.title().replace("_", "")
         yield _about(invoice, "negative_amount", f"{said} of 0 or more", amount)
+    for mechanism in _mechanisms(invoice.extra_json):
+        if mechanism not in PAYMENT_MECHANISMS:
+            expected = "a mechanism such as CC, MB, NU or TB"
+            yield _about(invoice, "payment_mechanism", expected, mechanism)
     if values[_PAID] is not None or values[_WITHHELD] is not None:
         yield from _settled(invoice)
     elif values[_TYPE] == "FR" and values[_STATUS] != "A":
@@ -84,10 +88,6 @@ def _all(invoice: Invoice) -> Iterator[Finding]:
 def _settled(invoice: Invoice) -> Iterator[Finding]:
     values, extra = invoice.values, invoice.extra_json
     count = extra.count('"payment_amount":')
-    for mechanism in _mechanisms(extra):
-        if mechanism not in PAYMENT_MECHANISMS:
-            expected = "a mechanism such as CC, MB, NU or TB"
-            yield _about(invoice, "payment_mechanism", expected, mechanism)
     gross, net, withheld = values[_GROSS], values[_NET], values[_WITHHELD]
     is_open = withheld is not None or gross != values[_PAID]
     if gross is not None and is_open and values[_STATUS] != "A":

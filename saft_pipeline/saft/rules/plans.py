@@ -69,11 +69,13 @@ def _head(shape: Shape, _: Present) -> Head:
 class LineKind:
     """Lines that are alike, but for what they say: places in their shape."""
 
-    __slots__ = ("has_reference", "ordered")
+    __slots__ = ("has_reference", "has_references", "ordered")
 
     def __init__(self, shape: Shape, present: Present) -> None:
         self.ordered = [place for place, key in _keys(shape).items() if key == ORDERED]
         self.has_reference = present[_REFERENCE]
+        # They are kept beside the columns where there are several.
+        self.has_references = any(shape.texts()[n].startswith("References/") for n in shape.rest)
 
 
 @lru_cache(maxsize=_MOST_KINDS)

@@ -8,8 +8,9 @@ from typing import Any
 
 from saft_pipeline.saft.records import Extra, Invoice
 from saft_pipeline.saft.rules.addresses import OF_CUSTOMERS, countries
+from saft_pipeline.saft.rules.elements import element, held_in
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.mandatory import element, held_in
+from saft_pipeline.saft.rules.once import again
 from saft_pipeline.saft.rules.slots import of_invoice
 
 _NUMBER, _DATE, _STATUS, _CASH_VAT = of_invoice(
@@ -51,6 +52,8 @@ class Regimes:
                 for place in held_in(invoice.extra, key):
                     line, about = invoice.line, invoice.values[_NUMBER]
                     yield from countries(place, ("address",), OF_CUSTOMERS, line, about)
+        if self._version == "1.01":
+            yield from again(invoice.extra, invoice.line, invoice.values[_NUMBER])
         if (code := _activity(extra)) and not _is_activity(code[1]):
             yield _about(invoice, "code_form", "5 digits as EACCode", code[1])
 

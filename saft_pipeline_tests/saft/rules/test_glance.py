@@ -223,6 +223,18 @@ def test_no_other_build_is_overlooked(last: str, other: str) -> None:
     assert_alike(f"{ALIKE[:start]}{other}{ALIKE[end:]}".encode())
 
 
+def test_references_that_stand_again_in_101_are_found_after_documents_without() -> None:
+    """Each note but the first is right at a glance but for them."""
+    base = (Path(conformance.__file__).parent / "base-1.01.xml").read_bytes()
+    signed = re.sub(b"(?<=<Hash>)0", b"A" * 171 + b"=", re.sub(rb">-(?=\d)", b">", base))
+    text = _numbered_on(signed).decode().replace("Não certificado", "1")
+    before, end, after = text.rpartition("</References>")
+    again = f"{end}<References><CreditNote><Reference>VD A/1</Reference></CreditNote></References>"
+    content = f"{before}{again}{after}".encode()
+    assert_alike(content)
+    assert check(reading(content).records).counts["repeated_in_101"] == 1
+
+
 def test_documents_without_a_form_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_of_invoices._INVOICE, "_layouts", {})
     monkeypatch.setattr(kinds, "_MOST_FORMS", 0)
