@@ -20,10 +20,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple, Protocol
 
+from isal import isal_zlib
+
 ArtifactKind = Literal["raw", "parsed"]
 KINDS: tuple[ArtifactKind, ...] = ("raw", "parsed")
 ENDINGS: dict[ArtifactKind, str] = {"raw": "xml", "parsed": "ndjson"}
-_LEVEL = 1  # a third of the time of the default level for a tenth more bytes
+_LEVEL = 2  # a fifth of the time of the level 1 of zlib, for fewer bytes
+_GZIP = 31  # what zlib calls that form of a stream
 KEPT_IN_MEMORY = 1 << 20
 
 
@@ -184,43 +187,34 @@ class Gzipped:
         self._parts: list[bytes] = []
         self._size = 0
         self._file: BinaryIO | None = None
-        self._stream: gzip.GzipFile | None = None
+        self._stream = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
 
     def write(self, data: bytes, /) -> None:
         """Take some more."""
         self._parts.append(data)
         self._size += len(data)
         if self._size > KEPT_IN_MEMORY:
-            self._spill()
-
-    def _spill(self) -> None:
-        if self._stream is None:
-            self._file = _made(self._path)
-            self._stream = gzip.GzipFile("", "wb", _LEVEL, self._file, mtime=0)
-        self._stream.write(self._taken())
+            self._file = self._file or _made(self._path)
+            self._file.write(self._taken())
 
     def _taken(self) -> bytes:
         data, self._parts, self._size = b"".join(self._parts), [], 0
-        return data
+        return self._stream.compress(data)
 
     def finish(self) -> bytes | None:
         """All of it, gzipped; None if it is in the file."""
-        if self._stream is None:
-            return gzip.compress(self._taken(), _LEVEL, mtime=0)
-        self._stream.write(self._taken())
-        self._close()
+        rest = self._taken() + self._stream.flush()
+        if self._file is None:
+            return rest
+        with self._file:
+            self._file.write(rest)
         return None
 
     def abandon(self) -> None:
         """Let go of the file, if there is one, whatever of it a full disk still lacks."""
-        with suppress(OSError):
-            self._close()
-
-    def _close(self) -> None:
-        stream, self._stream = self._stream, None
-        if stream is not None and self._file is not None:
-            with self._file:
-                stream.close()
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
 
 
 def _made(path: Path) -> BinaryIO:
