@@ -14,6 +14,7 @@ import pytest
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.instance import open_instance
 from saft_pipeline.loading import archive_looks
+from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
     Command,
@@ -22,6 +23,7 @@ from saft_pipeline_tests.fixtures.project import (
     one_invoice,
     partition_of,
 )
+from saft_pipeline_tests.loading.test_loader import go_round
 
 GOOD, OTHER = one_invoice("FT Z/1"), one_invoice("FT Z/2")
 
@@ -81,38 +83,30 @@ def test_members_have_partitions_and_checks_of_their_own(
 
 @pytest.mark.parametrize("after_load", ["delete", "archive"])
 def test_a_zip_goes_when_all_of_it_is_loaded(
-    project: Project,
-    store: Store,
-    saft: Command,
-    monkeypatch: pytest.MonkeyPatch,
-    after_load: str,
+    project: Project, store: Store, after_load: str
 ) -> None:
-    monkeypatch.setenv("AFTER_LOAD", after_load)
+    settings = load({**project.env, "AFTER_LOAD": after_load})
     project.put("whole.zip", zip_of(good=GOOD, other=OTHER), modified_at=LONG_AGO)
     project.put(
         "half.zip", zip_of(good=one_invoice("FT Z/4"), bad=broken("FT Z/3")), modified_at=LONG_AGO
     )
     project.put("c.xml.gz", gzip.compress(one_invoice("FT Z/5").encode()), modified_at=LONG_AGO)
     for _ in range(2):
-        saft("poll")
+        go_round(settings, store)
     assert [path.name for path in project.folder.iterdir() if path.is_file()] == ["half.zip"]
     assert states(store)["whole.zip/in/other.xml"] == "loaded"
 
 
 @pytest.mark.parametrize("after_load", ["delete", "archive"])
 def test_what_is_not_read_of_a_zip_is_not_deleted_with_it(
-    project: Project,
-    store: Store,
-    saft: Command,
-    monkeypatch: pytest.MonkeyPatch,
-    after_load: str,
+    project: Project, store: Store, after_load: str
 ) -> None:
-    monkeypatch.setenv("AFTER_LOAD", after_load)
+    settings = load({**project.env, "AFTER_LOAD": after_load})
     packed = io.BytesIO(zip_of(good=GOOD))
     with zipfile.ZipFile(packed, "a") as archive:
         archive.writestr("in/inner.zip", zip_of(other=OTHER))
     project.put("mixed.zip", packed.getvalue(), modified_at=LONG_AGO)
-    said = [saft("poll").err for _ in range(3)]
+    said = ["\n".join(go_round(settings, store)[0].problems()) for _ in range(3)]
     assert states(store) == {"mixed.zip/in/good.xml": "loaded"}
     assert (project.folder / "mixed.zip").exists() is (after_load == "delete")
     goes = "not deleted" if after_load == "delete" else "archived whole, unread"
@@ -121,52 +115,43 @@ def test_what_is_not_read_of_a_zip_is_not_deleted_with_it(
 
 
 def test_a_zip_is_fetched_for_its_members_once(
-    project: Project, saft: Command, monkeypatch: pytest.MonkeyPatch
+    project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.put("a.zip", zip_of(good=GOOD))
-    saft("poll")
+    go_round(project.settings, store)
     monkeypatch.setattr(archive_looks, "_look_into", lambda *_: pytest.fail("again"))
-    assert saft("poll", "--json").json["listed"] == 1
+    found, _ = go_round(project.settings, store)
+    assert found.figures()["listed"] == 1
 
 
-def test_a_changed_zip_is_looked_into_again(project: Project, store: Store, saft: Command) -> None:
+def test_a_changed_zip_is_looked_into_again(project: Project, store: Store) -> None:
     project.put("a.zip", zip_of(good=GOOD), modified_at=1_750_000_000)
-    saft("poll")
+    go_round(project.settings, store)
     project.put("a.zip", zip_of(good=GOOD, other=OTHER), modified_at=1_750_000_100)
-    saft("poll")
+    go_round(project.settings, store)
     assert states(store) == {"a.zip/in/good.xml": "loaded", "a.zip/in/other.xml": "loaded"}
 
 
-def test_a_zip_that_can_not_be_taken_has_its_reason(
-    project: Project, store: Store, saft: Command
-) -> None:
+def test_a_zip_that_can_not_be_taken_has_its_reason(project: Project, store: Store) -> None:
     project.put("b.7z", b"7z")
     project.put("c.rar", b"Rar!")
     project.put("d.zip", zip_of(**{"n" * 260: GOOD}))
     project.put("note.txt", b"hello")
-    saft("poll")
+    go_round(project.settings, store)
     reasons = {file.path: str(file.error) for file in store.files(state="unreadable")}
     assert "7z archives can't be read" in reasons["b.7z"]
     assert "rar archives can't be read" in reasons["c.rar"]
     assert any("no more than 255 are taken" in reason for reason in reasons.values())
 
 
-def test_what_nobody_wants_is_counted_and_told_once(
-    project: Project, store: Store, saft: Command
-) -> None:
+def test_what_nobody_wants_is_counted_and_told_once(project: Project, store: Store) -> None:
     project.put("a.zip", zip_of())
     project.put("note.txt", b"hello")
-    first, second = (_summary(project, store) for _ in range(2))
+    first, second = (go_round(project.settings, store)[0].summary() for _ in range(2))
     assert "1 file doesn't fit SFTP_PATTERN" in first
     assert "a.zip: no member of it fits SFTP_PATTERN" in first
     assert "a.zip" not in second
     assert store.files() == []
-
-
-def _summary(project: Project, store: Store) -> str:
-    from saft_pipeline_tests.fixtures.project import poll_once
-
-    return poll_once(project.settings, store, turn_of=lambda _: "came").summary()
 
 
 def test_local_zips_are_ingested_parsed_and_validated(

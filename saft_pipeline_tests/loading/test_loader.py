@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from saft_pipeline.loading.file_load import GroupRows, Load
 from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader
 from saft_pipeline.loading.poll import Claim
 from saft_pipeline.loading.reader_process import FileReader
+from saft_pipeline.loading.rounds import Round, Rounds
 from saft_pipeline.saft import reader
 from saft_pipeline.settings import Settings, load
 from saft_pipeline.store.model import Failure
@@ -71,6 +73,16 @@ def through(loader: Loader, store: Store, claim: Claim) -> Sequence[Load]:
     loader.settle(rows)
     loader.discard(rows.group)
     return rows.group
+
+
+def go_round(settings: Settings, store: Store) -> tuple[Round, Sequence[Load]]:
+    """A round and what its runs load, in a process that knows of none before."""
+    found = Rounds().go(settings, store, turn_of=lambda _: "came")
+    loads: list[Load] = []
+    for owner, files in found.claims.items():
+        with closing(loader_of(settings, store, owner)) as loader:
+            loads += through(loader, store, Claim(owner, files))
+    return found, loads
 
 
 def by_path(loads: Sequence[Load]) -> dict[str, Load]:

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from saft_pipeline.loading.poll import Claim
-from saft_pipeline.loading.rounds import Rounds
-from saft_pipeline.settings import Settings, load
+from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice
 from saft_pipeline_tests.fixtures.sshd import Sshd
-from saft_pipeline_tests.loading.test_loader import loader_of, through
+from saft_pipeline_tests.loading.test_loader import go_round
 from saft_pipeline_tests.loading.test_servers import EARLY, server_with
 
 PATIENT = {"SFTP_TIMEOUT_SECONDS": "30"}
-
-
-def polled(settings: Settings, store: Store) -> int:
-    """How many files a poll loads, in a process that knows of none before."""
-    claims = Rounds().go(settings, store, turn_of=lambda _: "came").claims
-    loaded = 0
-    for owner, files in claims.items():
-        with closing(loader_of(settings, store, owner)) as loader:
-            loaded += sum(each.loaded for each in through(loader, store, Claim(owner, files)))
-    return loaded
 
 
 @pytest.mark.parametrize(
@@ -52,7 +39,8 @@ def test_a_file_is_loaded_once_however_often_a_server_is_looked_at_with(
         project.put(name, one_invoice(f"FT O/{ord(name[0])}"), modified_at=EARLY)
     with server_with(project, quirky_sshd, quirk) as odd:
         settings = load({**odd.env, "AFTER_LOAD": after_load, **PATIENT})
-        loaded = [polled(settings, store) for _ in range(3)]
+        rounds = [go_round(settings, store) for _ in range(3)]
+    loaded = [sum(each.loaded for each in loads) for _, loads in rounds]
     assert loaded in ([3, 0, 0], [3, 3, 0])  # that times move is known after a run at the latest
     versions = [file for name in names for file in store.files(path=name)]
     assert [(file.version, file.status) for file in versions] == [(1, "loaded")] * 3
