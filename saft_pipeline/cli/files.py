@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -135,10 +136,9 @@ def retry(
     from saft_pipeline.store.opening import open_store
 
     settings = load()
-    store = open_store(settings)
-    files = store.retry(paths=paths if paths else None, source=source)
-    is_known = source is None or bool(store.counts(source))
-    store.close()
+    with closing(open_store(settings)) as store:
+        files = store.retry(paths=paths or None, source=source)
+        is_known = source is None or bool(store.counts(source))
     if not is_known:
         raise CannotRunError(nothing_of(settings, source))
     local = [f.path for f in files if f.source == LOCAL]

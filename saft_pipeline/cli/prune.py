@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -27,12 +28,8 @@ def prune(
     from saft_pipeline.dagster_runtime.instance import open_instance
     from saft_pipeline.store.opening import open_watch
 
-    watch = open_watch(settings)
-    try:
-        with open_instance(settings) as instance:
-            pruned = retention.prune(instance, watch, settings, before, dry_run=dry_run)
-    finally:
-        watch.close()
+    with closing(open_watch(settings)) as watch, open_instance(settings) as instance:
+        pruned = retention.prune(instance, watch, settings, before, dry_run=dry_run)
     document = {"dry_run": dry_run, "before": before.isoformat(timespec="seconds")}
     sentence = f"{'would delete' if dry_run else 'deleted'}: {pruned.summary()}"
     finish({**document, **asdict(pruned)}, sentence, as_json=as_json, failed=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from saft_pipeline.cli.output import AsJson, CannotRunError, print_json, print_line, say
+from saft_pipeline.cli.output import AsJson, print_json, print_line, say
 from saft_pipeline.settings import load
 
 if TYPE_CHECKING:
@@ -57,12 +58,6 @@ def cancel(run: Annotated[str, typer.Argument(help="A run, as `saft active` name
     from saft_pipeline.dagster_runtime.location import find_location
     from saft_pipeline.store.opening import open_store
 
-    store = open_store(settings)
-    try:
-        with open_instance(settings) as instance:
-            location = find_location(instance, settings)
-            say(runs.cancel(instance, location, store, run))
-    except (runs.UnknownRunError, runs.NotCancelledError) as error:
-        raise CannotRunError(str(error)) from None
-    finally:
-        store.close()
+    with closing(open_store(settings)) as store, open_instance(settings) as instance:
+        location = find_location(instance, settings)
+        say(runs.cancel(instance, location, store, run))

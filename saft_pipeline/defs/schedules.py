@@ -1,5 +1,6 @@
 """What happens by the clock: once a night, what is older than `PRUNE_AFTER` goes."""
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -14,12 +15,9 @@ from saft_pipeline.store.opening import open_watch
 def prune(context: dg.OpExecutionContext, saft: Pipeline) -> None:
     """Delete old runs, events, ticks, partitions and artifacts; say how many of each."""
     settings = saft.settings
-    watch = open_watch(settings)
-    try:
-        before = datetime.now(UTC) - settings.prune_after
+    before = datetime.now(UTC) - settings.prune_after
+    with closing(open_watch(settings)) as watch:
         pruned = retention.prune(context.instance, watch, settings, before)
-    finally:
-        watch.close()
     tell = context.log.warning if pruned.kept else context.log.info
     tell(f"deleted: {pruned.summary()}")
 

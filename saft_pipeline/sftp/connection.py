@@ -52,7 +52,7 @@ def open_session(
     deadline = Deadline(config)
     transport = _trusted_transport(config, deadline)
     try:
-        login.log_in(transport, config, key, deadline)
+        login.Login(transport, config, deadline).log_in(key)
         channel = _open_channel(transport, config, deadline)
         with deadline.bound(transport, "to the first message of SFTP"):
             channel.settimeout(config.timeout)

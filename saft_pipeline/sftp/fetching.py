@@ -13,7 +13,7 @@ from pathlib import Path
 from saft_pipeline.sftp import paths, wire
 from saft_pipeline.sftp.conversation import Conversation, Task, ask, leave
 from saft_pipeline.sftp.errors import PermanentSftpError, TransientSftpError
-from saft_pipeline.sftp.faults import describe
+from saft_pipeline.sftp.faults import as_status, describe
 from saft_pipeline.sftp.flight import is_refusal
 from saft_pipeline.sftp.model import Fetched, FetchFailed, RemoteFile
 from saft_pipeline.sftp.pieces import IN_MEMORY, WINDOW, Ranges, Sink
@@ -286,7 +286,7 @@ def _read_through(
             sink.add(request.start, reply.value)
             ranges.came(request.start, request.length, len(reply.value))
         else:
-            broken = broken or _as_status(reply)
+            broken = broken or as_status(reply)
         pieces = () if broken else ranges.take(in_flight, sink.position)
         requests = [wire.read(handle, *piece) for piece in pieces]
     if broken and ranges.was_short and (yield from _is_end(handle, broken)):
@@ -300,7 +300,7 @@ def _read_to_end(handle: Handle, file: RemoteFile, max_read: int, sink: Sink) ->
         reply = yield from ask(wire.read(handle, sink.position, max_read))
         if isinstance(reply, Data) and reply.value:
             sink.add(sink.position, reply.value)
-        elif (yield from _is_end(handle, _as_status(reply))):
+        elif (yield from _is_end(handle, as_status(reply))):
             return
         else:
             raise _FailedError(_failure(file, reply))
@@ -315,12 +315,6 @@ def _is_end(handle: Handle, status: Status) -> Conversation[bool]:
     return isinstance(beyond, Status) and beyond.code == status.code
 
 
-def _as_status(reply: Reply) -> Status:
-    if isinstance(reply, Data):
-        return Status(wire.EOF, "")  # no bytes: as some say it; too many: its size is no guide
-    return reply if isinstance(reply, Status) else Status(wire.FAILURE, "an answer of no sense")
-
-
 def _changed(before: RemoteFile, after: RemoteFile) -> FetchFailed:
     reason = (
         f"it changed while it was read (from {before.size} bytes of time {before.modified_at} "
@@ -330,7 +324,7 @@ def _changed(before: RemoteFile, after: RemoteFile) -> FetchFailed:
 
 
 def _failure(file: RemoteFile, reply: Reply) -> FetchFailed:
-    status = _as_status(reply)
+    status = as_status(reply)
     if status.code == wire.NO_SUCH_FILE:
         return FetchFailed(file, "it vanished before it was read", "gone")
     refused = is_refusal(reply)

@@ -79,18 +79,7 @@ def read_key(path: Path, passphrase: bytes | None) -> paramiko.PKey:
         return kind.from_private_key(io.StringIO(text.decode()))
 
 
-def log_in(
-    transport: SshTransport, config: SftpConfig, key: paramiko.PKey | None, deadline: Deadline
-) -> None:
-    """Authenticate: with the key, then, if the server wants both or there is none, the password.
-
-    With neither configured the keys of ssh-agent are offered. Raises PermanentSftpError if the
-    server refuses, TransientSftpError if it falls silent or the connection ends.
-    """
-    _Login(transport, config, deadline).log_in(key)
-
-
-class _Login:
+class Login:
     """One login: the connection, and what the server asked for on the way."""
 
     def __init__(self, transport: SshTransport, config: SftpConfig, deadline: Deadline) -> None:
@@ -101,6 +90,11 @@ class _Login:
         self._answered = False
 
     def log_in(self, key: paramiko.PKey | None) -> None:
+        """Authenticate: with the key, then, if that isn't all or there is none, the password.
+
+        With neither configured the keys of ssh-agent are offered. Raises PermanentSftpError if the
+        server refuses, TransientSftpError if it falls silent or the connection ends.
+        """
         password = self._config.password
         if key is None and password is None:
             self._log_in_with_agent()

@@ -22,7 +22,7 @@ from saft_pipeline.sftp.errors import (
     SftpError,
     TransientSftpError,
 )
-from saft_pipeline.sftp.faults import describe
+from saft_pipeline.sftp.faults import as_status, describe
 from saft_pipeline.sftp.fetching import Reader, compare
 from saft_pipeline.sftp.model import Loaded, RemoteFile
 from saft_pipeline.sftp.quirks import Quirks
@@ -119,17 +119,17 @@ def archive(place: RemoteFolder, loaded: Loaded, folder: bytes) -> Conversation[
     # The one with the extension needs no right to link.
     rename = (wire.posix_rename if place.can_replace else wire.rename)(source, absolute)
     reply = yield from ask(rename)
-    if place.can_replace and _as_status(reply).code == wire.OP_UNSUPPORTED:
+    if place.can_replace and as_status(reply).code == wire.OP_UNSUPPORTED:
         rename = wire.rename(source, absolute)  # it is named among the extensions, and isn't one
         reply = yield from ask(rename)
-    if _as_status(reply).code not in (wire.OK, wire.PERMISSION_DENIED, wire.OP_UNSUPPORTED):
+    if as_status(reply).code not in (wire.OK, wire.PERMISSION_DENIED, wire.OP_UNSUPPORTED):
         made = yield from _make_folders(paths.way(root, paths.split(absolute)[0]))
         reply = yield from ask(rename)
-        if _as_status(reply).code == wire.NO_SUCH_FILE:
+        if as_status(reply).code == wire.NO_SUCH_FILE:
             looked = yield from ask(wire.stat(source))
             yield from _check_loaded(place, source, looked, loaded, racy=False)
             raise _refused(made, f"the archive folder of {file.text} can't be made")
-    if _as_status(reply).code == wire.OP_UNSUPPORTED:
+    if as_status(reply).code == wire.OP_UNSUPPORTED:
         place.reader.quirks.renames = False
         raise FileStays(f"{file.text} stays on the server, which can't rename: {_ADVICE}")
     _check_done(reply, file, f"{file.text} can't be moved to {paths.text_path(target)}")
@@ -148,7 +148,7 @@ def _aside(source: bytes, loaded: Loaded) -> bytes:
 
 def _move(source: bytes, aside: bytes, loaded: Loaded, quirks: Quirks) -> Conversation[bool]:
     """Rename a file; tell whether the server did."""
-    reply = _as_status((yield from ask(wire.rename(source, aside))))
+    reply = as_status((yield from ask(wire.rename(source, aside))))
     if reply.code == wire.OP_UNSUPPORTED:
         quirks.renames = False
     if reply.code in _CANT_RENAME:
@@ -206,7 +206,7 @@ def _check_loaded(
     if not isinstance(looked, Attributes):
         refusal = f"{file.text} can't be looked at before it is moved or deleted"
         _check_done(looked, file, refusal)
-        raise _refused(_as_status(looked), refusal)  # an OK is no look
+        raise _refused(as_status(looked), refusal)  # an OK is no look
     same_time = (looked.modified_at or 0) == file.modified_at
     if (looked.size or 0) != file.size:
         raise _changed(file)
@@ -245,7 +245,7 @@ def try_out(place: RemoteFolder, folder: bytes) -> Conversation[None]:
     ]
     place.reader.quirks.renames = place.reader.quirks.removes = True
     for doing, request, path, there in steps:
-        status = _as_status((yield from ask(request)))
+        status = as_status((yield from ask(request)))
         if status.code != wire.OK or (yield from _is_there(path)) != there:
             place.reader.quirks.renames = doing != "rename"
             yield from ask_each([wire.remove_folder(left) for left in (made, moved)], 1)
@@ -289,12 +289,12 @@ def _make_folders(folders: Sequence[bytes]) -> Conversation[Status]:
     Gives how that ended for the deepest that wasn't refused because the one above it is missing.
     """
     made = yield from ask_each([wire.make_folder(folder) for folder in folders], 1)
-    telling = [status for status in map(_as_status, made) if status.code != wire.NO_SUCH_FILE]
+    telling = [status for status in map(as_status, made) if status.code != wire.NO_SUCH_FILE]
     return telling[-1] if telling else Status(wire.FAILURE, "")
 
 
 def _check_done(reply: Reply, file: RemoteFile, refusal: str) -> None:
-    status = _as_status(reply)
+    status = as_status(reply)
     if status.code == wire.NO_SUCH_FILE:
         raise FileGone(f"{file.text} isn't on the server any more: it was moved or deleted before")
     if status.code != wire.OK:
@@ -313,10 +313,6 @@ def _refused(status: Status, refusal: str) -> SftpError:
 
 
 _ADVICE = "set AFTER_LOAD=keep, or have the server mended; saft check tries it"
-
-
-def _as_status(reply: Reply) -> Status:
-    return reply if isinstance(reply, Status) else Status(wire.FAILURE, "an answer of no sense")
 
 
 def _changed(file: RemoteFile) -> FileChanged:

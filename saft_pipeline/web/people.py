@@ -15,9 +15,10 @@ from starlette.routing import Route
 from saft_pipeline.settings import Settings
 from saft_pipeline.store.model import STATES
 from saft_pipeline.web import pages, status_page
-from saft_pipeline.web.errors import ApiError, api_error
+from saft_pipeline.web.errors import ApiError
 from saft_pipeline.web.file_table import Viewer
 from saft_pipeline.web.login_page import COOKIE
+from saft_pipeline.web.routes import answering
 from saft_pipeline.web.services import Services
 from saft_pipeline.web.snapshot import Snapshots
 from saft_pipeline.web.words import STATE_WORDS, Words
@@ -121,22 +122,13 @@ def routes(people: People) -> list[Route]:
     async def the_script(_: Request) -> Response:
         return Response(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
-    def answering(handle: Callable[[Request], Awaitable[Response]]) -> Any:
-        async def answer(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except Exception as error:
-                return people.refused(request, api_error(error))
-
-        return answer
-
     handlers: Mapping[str, Callable[[Request], Awaitable[Response]]] = {
         "/": people.status,
         "/files": people.files,
         "/reports/{name}": people.report,
         "/status.js": the_script,
     }
-    return [Route(path, answering(handle)) for path, handle in handlers.items()]
+    return [Route(path, answering(handle, people.refused)) for path, handle in handlers.items()]
 
 
 def _whole(request: Request, place: Viewer, title: str, **values: Any) -> HTMLResponse:

@@ -88,14 +88,15 @@ def routes(services: Services) -> list[Route]:
 
 def answering(
     handle: Callable[[Request], Awaitable[Response]],
+    refused: Callable[[Request, ApiError], Response] = lambda _, error: error.response(),
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Whatever goes wrong is answered in the shape of errors."""
+    """Whatever goes wrong is answered, by default in the shape of errors."""
 
     async def answer(request: Request) -> Response:
         try:
             return await handle(request)
         except Exception as error:
-            return api_error(error).response()
+            return refused(request, api_error(error))
 
     return answer
 
