@@ -27,7 +27,6 @@ FIRST = (
     "cli/test_files.py",
     "dagster_runtime/test_neighbourhood.py",
     "loading/test_servers.py",
-    "loading/test_odd_servers.py",
     "web/test_tasks.py",
     "defs/test_assets.py",
     "embedded_postgres/test_postgres.py",
@@ -37,7 +36,6 @@ FIRST = (
     "processes/test_supervisor.py",
     "loading/test_archive_looks.py",
     "store/test_plans.py",
-    "loading/test_early_end.py",
 )
 # Else each process that a test starts compiles all modules that it uses.
 sys.dont_write_bytecode = False

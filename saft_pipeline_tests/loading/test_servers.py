@@ -36,7 +36,7 @@ from saft_pipeline_tests.fixtures.project import (
     poll_once,
 )
 from saft_pipeline_tests.fixtures.sshd import Sshd
-from saft_pipeline_tests.loading.test_sources import contents
+from saft_pipeline_tests.loading.test_loader import go_round
 
 EARLY = 1_750_000_000
 
@@ -102,25 +102,6 @@ def test_a_poll_of_a_server_that_drips_ends_in_time_with_a_word_and_leaves_no_th
     for thread in left:
         thread.join(5)
     assert not [thread for thread in left if thread.is_alive()]
-
-
-def test_what_is_learnt_is_kept_and_said_once(
-    project: Project, store: Store, quirky_sshd: tuple[Sshd, Path], tmp_path: Path
-) -> None:
-    drop(project, 20)
-    env = {"SAFT_HOME": str(tmp_path / "home"), "MAX_FILES_PER_BATCH": "0"}
-    with server_with(project, quirky_sshd, "one handle for several") as quirky:
-        settings = load({**quirky.env, **env})
-        (tmp_path / "home").mkdir()
-        source = SftpSource(settings.sources[0])
-        claims = look(quirky, store, **env).claims
-        arrivals = list(source.fetch([f for claim in claims for f in claim.files], tmp_path))
-        source.close()
-        saying = "this server gives one handle for several open files: one is open at a time"
-        assert contents(arrivals) == {f"{n}.xml": b"<%d/>" % n for n in range(20)}
-        assert quirks_of(settings).open_files == 1
-        assert saying in look(quirky, store, **env).problems
-        assert saying not in look(quirky, store, **env).problems
 
 
 def test_what_stays_on_the_server_is_told_once(
@@ -332,18 +313,19 @@ def test_what_two_processes_learn_at_once_is_all_kept(project: Project, tmp_path
 
 
 def test_polls_one_after_the_other_know_what_the_first_learnt_and_say_it_once(
-    project: Project, quirky_sshd: tuple[Sshd, Path]
+    project: Project, store: Store, quirky_sshd: tuple[Sshd, Path], tmp_path: Path
 ) -> None:
     saying = "this server gives one handle for several open files"
     told, connections = [], []
     with server_with(project, quirky_sshd, "one handle for several") as quirky:
-        quirky.env["RUN_PER_FILE_UP_TO"] = "1"
+        settings = load({**quirky.env, "RUN_PER_FILE_UP_TO": "1", "SAFT_HOME": str(tmp_path)})
         for number in range(3):
             for file in range(5):
                 project.put(f"{number}.{file}.xml", b"<%d/>" % file, modified_at=EARLY + number)
             before = sessions(quirky_sshd)
-            with polling(quirky) as process:
-                told.append(process.communicate(timeout=60)[1].count(saying))
+            found, _ = go_round(settings, store)
+            told.append("\n".join(found.problems()).count(saying))
             connections.append(sessions(quirky_sshd) - before)
     assert connections == [3, 2, 2]  # the look's and the run's; of the first poll another to adapt
     assert told == [0, 1, 0]  # by the first poll that looks once it is known
+    assert quirks_of(settings).open_files == 1
