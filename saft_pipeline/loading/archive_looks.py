@@ -88,8 +88,7 @@ def _look_into(
         file = waiting.pop(result.file.path)
         if isinstance(result, Fetched):
             index.note(file, _found(result, _wants(source), file, index.found(file)))
-            if isinstance(result.content, Path):
-                result.content.unlink(missing_ok=True)
+            result.discard()
         else:
             yield ListingProblem(file.path, result.reason, folder=True)
     for file in waiting.values():

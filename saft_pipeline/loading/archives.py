@@ -137,8 +137,7 @@ def unpacked(fetched: Fetched, spill: Path) -> Fetched:
     if not is_gzipped(fetched.file.filename):
         return fetched
     done = _gunzipped(fetched, spill)
-    if isinstance(fetched.content, Path):
-        fetched.content.unlink(missing_ok=True)
+    fetched.discard()
     return done
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from saft_pipeline.loading.read import Reading, Rejection
@@ -91,8 +90,8 @@ class Load:
         """Let go of the bytes and the spooled rows."""
         if self.reading is not None:
             self.reading.rows.close()
-        if self.fetched and isinstance(self.fetched.content, Path):
-            self.fetched.content.unlink(missing_ok=True)
+        if self.fetched is not None:
+            self.fetched.discard()
 
 
 def _facts(header: Header) -> dict[str, str]:

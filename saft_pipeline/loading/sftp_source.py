@@ -142,8 +142,8 @@ class SftpSource:
         return self._zip
 
     def _let_go_of_zip(self) -> None:
-        if self._zip is not None and isinstance(self._zip.content, Path):
-            self._zip.content.unlink(missing_ok=True)
+        if self._zip is not None:
+            self._zip.discard()
         self._zip = None
 
     def _fetch_remote(

@@ -98,8 +98,7 @@ class LocalSource:
         try:
             yield from taken_out(archive, archive.file.text, files, spill)
         finally:
-            if isinstance(archive.content, Path):
-                archive.content.unlink(missing_ok=True)
+            archive.discard()
 
     def clear_away(self, files: Sequence[LedgerFile]) -> Iterator[tuple[LedgerFile, str | None]]:
         """`AFTER_LOAD` is about the server; a local file stays."""

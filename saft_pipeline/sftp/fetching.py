@@ -100,8 +100,8 @@ def _fetch_once(
 
 
 def _discard(result: Fetched | FetchFailed) -> None:
-    if isinstance(result, Fetched) and isinstance(result.content, Path):
-        result.content.unlink(missing_ok=True)
+    if isinstance(result, Fetched):
+        result.discard()
 
 
 def take(file: RemoteFile, root: bytes, reader: Reader) -> Conversation[Fetched | FetchFailed]:

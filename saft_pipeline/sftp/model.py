@@ -173,7 +173,7 @@ class Listing:
 class Fetched:
     """A file's bytes, with size and time as they stood before and after the read.
 
-    `content` is bytes up to 1 MB, else a file in the spill folder that the caller deletes.
+    `content` is bytes up to 1 MB, else a file in the spill folder until `discard`.
     """
 
     file: RemoteFile
@@ -185,6 +185,11 @@ class Fetched:
         return (
             io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
         )
+
+    def discard(self) -> None:
+        """Remove the file that the bytes may be in."""
+        if isinstance(self.content, Path):
+            self.content.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
