@@ -23,7 +23,7 @@ from saft_pipeline_tests.fixtures.project import (
     one_invoice,
     partition_of,
 )
-from saft_pipeline_tests.loading.test_loader import go_round
+from saft_pipeline_tests.loading.without_dagster import go_round
 
 GOOD, OTHER = one_invoice("FT Z/1"), one_invoice("FT Z/2")
 

@@ -25,8 +25,9 @@ from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Command, Project, one_invoice
 from saft_pipeline_tests.fixtures.sshd import Sshd
 from saft_pipeline_tests.loading.test_archive_looks import GOOD, OTHER, states, zip_of
-from saft_pipeline_tests.loading.test_loader import EARLY, loader_of, through
+from saft_pipeline_tests.loading.test_loader import EARLY
 from saft_pipeline_tests.loading.test_servers import server_with
+from saft_pipeline_tests.loading.without_dagster import loader_of, through
 
 WHOLE = zip_of(good=GOOD)
 PACKED = {"zip": WHOLE, "xml.gz": gzip.compress(GOOD.encode())}

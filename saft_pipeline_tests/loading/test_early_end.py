@@ -6,7 +6,8 @@ from saft_pipeline.settings import load
 from saft_pipeline.store.model import CANCELLED
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice, poll_once
-from saft_pipeline_tests.loading.test_loader import EARLY, loader_of
+from saft_pipeline_tests.loading.test_loader import EARLY
+from saft_pipeline_tests.loading.without_dagster import loader_of
 
 
 def test_abandoned_files_have_failed_with_the_reason(project: Project, store: Store) -> None:

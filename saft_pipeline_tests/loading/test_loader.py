@@ -5,26 +5,20 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from saft_pipeline import __version__
 from saft_pipeline.artifacts.remote import artifacts_of
 from saft_pipeline.demo.generator import write_large
 from saft_pipeline.loading.errors import SourceError
-from saft_pipeline.loading.file_load import GroupRows, Load
-from saft_pipeline.loading.loader import MAX_ATTEMPTS, Loader
-from saft_pipeline.loading.poll import Claim
-from saft_pipeline.loading.reader_process import FileReader
-from saft_pipeline.loading.rounds import Round, Rounds
+from saft_pipeline.loading.file_load import Load
+from saft_pipeline.loading.loader import MAX_ATTEMPTS
 from saft_pipeline.saft import reader
-from saft_pipeline.settings import Settings, load
+from saft_pipeline.settings import load
 from saft_pipeline.store.model import Failure
-from saft_pipeline.store.spool import SPOOLED_TABLES
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
     Project,
@@ -34,6 +28,7 @@ from saft_pipeline_tests.fixtures.project import (
     poll_once,
 )
 from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.loading.without_dagster import loader_of, through
 
 EARLY = 1_750_000_000
 LEASE = timedelta(minutes=2)
@@ -56,33 +51,6 @@ def load_all(project: Project, store: Store) -> Iterator[Loading]:
     yield load_all
     for loader in loaders:
         loader.close()
-
-
-def loader_of(settings: Settings, store: Store, owner: str) -> Loader:
-    reader = FileReader(artifacts_of(settings))
-    return Loader(settings, store, reader, owner=owner, run_id="run-1")
-
-
-def through(loader: Loader, store: Store, claim: Claim) -> Sequence[Load]:
-    rows = GroupRows(claim.owner, loader.finish_reading(loader.read(loader.fetch(claim.files))))
-    for table in SPOOLED_TABLES:
-        store.stage(rows.spools(table))
-    rows.outcomes = store.publish(
-        claim.owner, rows.publications, run_id="r", saft_version=__version__
-    )
-    loader.settle(rows)
-    loader.discard(rows.group)
-    return rows.group
-
-
-def go_round(settings: Settings, store: Store) -> tuple[Round, Sequence[Load]]:
-    """A round and what its runs load, in a process that knows of none before."""
-    found = Rounds().go(settings, store, turn_of=lambda _: "came")
-    loads: list[Load] = []
-    for owner, files in found.claims.items():
-        with closing(loader_of(settings, store, owner)) as loader:
-            loads += through(loader, store, Claim(owner, files))
-    return found, loads
 
 
 def by_path(loads: Sequence[Load]) -> dict[str, Load]:

@@ -10,8 +10,8 @@ from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice
 from saft_pipeline_tests.fixtures.sshd import Sshd
-from saft_pipeline_tests.loading.test_loader import go_round
 from saft_pipeline_tests.loading.test_servers import EARLY, server_with
+from saft_pipeline_tests.loading.without_dagster import go_round
 
 PATIENT = {"SFTP_TIMEOUT_SECONDS": "30"}
 

@@ -20,8 +20,8 @@ from saft_pipeline.store.model import Failure, FetchedContent, LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project
 from saft_pipeline_tests.loading.test_archives import zip_of
-from saft_pipeline_tests.loading.test_loader import loader_of, through
 from saft_pipeline_tests.loading.test_poll import EARLY, loaded_long_ago, look
+from saft_pipeline_tests.loading.without_dagster import loader_of, through
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ from saft_pipeline_tests.fixtures.project import (
     poll_once,
 )
 from saft_pipeline_tests.fixtures.sshd import Sshd
-from saft_pipeline_tests.loading.test_loader import go_round
+from saft_pipeline_tests.loading.without_dagster import go_round
 
 EARLY = 1_750_000_000
 
