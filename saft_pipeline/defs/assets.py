@@ -46,7 +46,7 @@ from saft_pipeline.store.store import Store
 
 FILES_GROUP = "saft"
 
-# Those of the tables are their comments in the database: see lineage.py.
+# Those of the tables are their comments in the database: see asset_specs.py.
 _DESCRIPTIONS = {
     "raw_xml": "The file's bytes as they lay on the server, kept gzipped by their hash.",
     "parsed_json": "What the file says, as `saft parse` prints it: NDJSON, kept gzipped.",

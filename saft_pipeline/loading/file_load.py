@@ -56,7 +56,7 @@ class Load:
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
-        """The warnings that its card in the ledger's asset shows."""
+        """Those of the ledger, once it has them; else what reading warns of."""
         if self.outcome is not None:
             return self.outcome.warnings
         return self.reading.warnings if self.reading else []

@@ -80,7 +80,7 @@ class Folder:
     links: dict[bytes, bool] = field(default_factory=dict)
     unfit: int = 0
 
-    def sort(self, entries: Sequence[Entry], selection: ListingScope) -> None:
+    def sort(self, entries: Sequence[Entry], scope: ListingScope) -> None:
         """Take entries for what they are."""
         for entry in entries:
             if entry.name in (b".", b".."):
@@ -90,33 +90,31 @@ class Folder:
                 shown = paths.text_path(entry.name)
                 reason = f"the server listed the name {shown!r}, which is no file name"
                 self.reject(paths.join(self.path, entry.name.lstrip(b"/")), reason)
-            elif type_of(entry.attributes) or not (
-                selection.wants(entry.name) or selection.visits(path)
-            ):
-                self.take(path, entry.attributes, selection)
+            elif type_of(entry.attributes) or not (scope.wants(entry.name) or scope.visits(path)):
+                self.take(path, entry.attributes, scope)
             else:
                 self.untyped.append(entry)
 
-    def take(self, path: bytes, attributes: Attributes, selection: ListingScope) -> None:
+    def take(self, path: bytes, attributes: Attributes, scope: ListingScope) -> None:
         """Take an entry by its kind, if it is one that is looked for."""
         name, kind = paths.split(path)[1], type_of(attributes)
-        if kind == stat.S_IFDIR and selection.visits(path):
+        if kind == stat.S_IFDIR and scope.visits(path):
             self._add_folder(path)
-        elif kind != stat.S_IFDIR and not selection.wants(name):
-            self._leave(path, name, selection)
+        elif kind != stat.S_IFDIR and not scope.wants(name):
+            self._leave(path, name, scope)
         elif kind != stat.S_IFDIR:
             if kind == stat.S_IFLNK or attributes.size is None or attributes.modified_at is None:
                 self.links[path] = kind == stat.S_IFLNK
             else:
                 self.add(path, attributes)
 
-    def _leave(self, path: bytes, name: bytes, selection: ListingScope) -> None:
+    def _leave(self, path: bytes, name: bytes, scope: ListingScope) -> None:
         """Count a file that is not looked for; of an archive that nobody can read, say so."""
         if paths.is_left_alone(name):
             return
         self.unfit += 1
         kind = name.rpartition(b".")[2].lower()
-        if kind in _UNREAD and selection.wants(b"any.zip"):
+        if kind in _UNREAD and scope.wants(b"any.zip"):
             said = kind.decode()
             self.reject(path, f"{said} archives can't be read: have it packed as a zip or .xml.gz")
 

@@ -53,27 +53,27 @@ class _Patience:
     It is never more than `seconds` from now, so that a server that begins to drip is soon left.
     """
 
-    def __init__(self, clock: Callable[[], float], selection: ListingScope, seconds: float) -> None:
-        self._clock, self._selection, self._seconds = clock, selection, seconds
-        self._left, self._until = selection.left, clock() + seconds
+    def __init__(self, clock: Callable[[], float], scope: ListingScope, seconds: float) -> None:
+        self._clock, self._scope, self._seconds = clock, scope, seconds
+        self._left, self._until = scope.left, clock() + seconds
 
     def __call__(self) -> float:
         """The time as it is by now, on the same clock."""
-        came, self._left = self._left - self._selection.left, self._selection.left
+        came, self._left = self._left - self._scope.left, self._scope.left
         later = self._until + came / LEAST_NAMES
         self._until = min(later, self._clock() + self._seconds)
         return self._until
 
 
 class Walk:
-    """A listing of what `selection` wants, many folders at once, over as many sessions as it takes.
+    """A listing of what `scope` wants, many folders at once, over as many sessions as it takes.
 
     `visited` are the folders that are done, `_folders` all that were begun, in the order in which
     they were met.
     """
 
-    def __init__(self, selection: ListingScope) -> None:
-        self._selection = selection
+    def __init__(self, scope: ListingScope) -> None:
+        self._scope = scope
         self._queue = deque([b""])
         self._folders: dict[bytes, Folder] = {}
         self.visited: set[bytes] = set()
@@ -88,7 +88,7 @@ class Walk:
         """
         began, until = session.clock(), None
         if within is not None:
-            until = _Patience(session.clock, self._selection, within)
+            until = _Patience(session.clock, self._scope, within)
         self._queue.extend(self._folders.keys() - self.visited)
         try:
             self._go_on(session, until)
@@ -134,14 +134,14 @@ class Walk:
         path = self._queue.popleft()
         before = self._folders.get(path, Folder(path))
         self._folders[path] = folder = Folder(path, before.files, before.folders)
-        about = f"listing {paths.text_path(paths.join(self._selection.root, path))}"
-        return Task(look_into(folder, self._selection, quirks), about)
+        about = f"listing {paths.text_path(paths.join(self._scope.root, path))}"
+        return Task(look_into(folder, self._scope, quirks), about)
 
     def _break_off(self, seconds: float) -> None:
         """Say that it took too long."""
         root = self._folders[b""]
         names = sum(len(f.files) + len(f.folders) for f in self._folders.values())
-        shown = paths.text_path(self._selection.root)
+        shown = paths.text_path(self._scope.root)
         reason = f"its listing wasn't over after {seconds:.0f} s, when {names:,} names had come"
         if not names:
             raise TransientSftpError(f"the folder {shown} can't be listed: {reason}")
@@ -153,7 +153,7 @@ class Walk:
         refused = self._folders[b""].refused
         if not refused or self._folders[b""].files or self._folders[b""].folders:
             return
-        shown = f"the folder {paths.text_path(self._selection.root)} can't be listed"
+        shown = f"the folder {paths.text_path(self._scope.root)} can't be listed"
         if refused.code in (wire.NO_SUCH_FILE, wire.PERMISSION_DENIED):
             raise PermanentSftpError(
                 f"{shown}: {describe(refused)}; check SFTP_REMOTE_DIR and the rights of this user"
@@ -161,26 +161,26 @@ class Walk:
         raise TransientSftpError(f"{shown}: {describe(refused)}")
 
 
-def look_into(folder: Folder, selection: ListingScope, quirks: Quirks) -> Conversation[Folder]:
+def look_into(folder: Folder, scope: ListingScope, quirks: Quirks) -> Conversation[Folder]:
     """List one folder, many requests ahead."""
-    opened = yield from ask(wire.open_folder(paths.join(selection.root, folder.path)))
+    opened = yield from ask(wire.open_folder(paths.join(scope.root, folder.path)))
     if not isinstance(opened, Handle):
         folder.refused = opened if isinstance(opened, Status) else Status(wire.FAILURE, "")
         reason = f"the folder can't be read: {describe(folder.refused)}"
         folder.reject(folder.path, reason, folder=True)
         return folder
     try:
-        yield from _read_entries(opened, folder, selection)
+        yield from _read_entries(opened, folder, scope)
     except PermanentSftpError:
         yield from leave(opened)
         raise
     yield from leave(opened)
-    yield from _settle_kinds(folder, selection, quirks)
-    yield from _settle_links(folder, selection)
+    yield from _settle_kinds(folder, scope, quirks)
+    yield from _settle_links(folder, scope)
     return folder
 
 
-def _read_entries(handle: Handle, folder: Folder, selection: ListingScope) -> Conversation[None]:
+def _read_entries(handle: Handle, folder: Folder, scope: ListingScope) -> Conversation[None]:
     """Sort the folder's entries into `folder`, until the server says that there are no more.
 
     As OpenSSH's client does it, an answer without a name is the end, too. Names may come after it:
@@ -195,8 +195,8 @@ def _read_entries(handle: Handle, folder: Folder, selection: ListingScope) -> Co
         _, reply = yield requests
         in_flight -= 1
         if isinstance(reply, Names) and reply.entries:
-            selection.count(folder.path, reply.entries)
-            folder.sort(reply.entries, selection)
+            scope.count(folder.path, reply.entries)
+            folder.sort(reply.entries, scope)
             if not ended and batches.repeat(reply.entries):
                 ended = True
                 folder.reject(folder.path, "its listing repeats itself without end", folder=True)
@@ -223,34 +223,34 @@ class _Batches:
         return self._repeated >= _MOST_REPEATED
 
 
-def _settle_kinds(folder: Folder, selection: ListingScope, quirks: Quirks) -> Conversation[None]:
+def _settle_kinds(folder: Folder, scope: ListingScope, quirks: Quirks) -> Conversation[None]:
     """Find out what the entries without a type are: by STAT, else the long name, else OPENDIR."""
     entries = folder.untyped
     replies: Sequence[Reply] = [Status(wire.OP_UNSUPPORTED, "")] * len(entries)
     if quirks.types_by_stat:
         replies = yield from _look_at(
-            [paths.join(folder.path, entry.name) for entry in entries], selection
+            [paths.join(folder.path, entry.name) for entry in entries], scope
         )
     for entry, looked in zip(entries, replies, strict=True):
         path, known = paths.join(folder.path, entry.name), with_kind(entry, looked)
         if isinstance(looked, Attributes) and not type_of(looked):
             quirks.types_by_stat = False
         if not type_of(known):
-            known = yield from _try_to_open(path, known, folder, selection)
-        elif type_of(known) == stat.S_IFDIR and selection.visits(path):
-            known = yield from _unless_a_link(path, known, selection)
-        folder.take(path, known, selection)
+            known = yield from _try_to_open(path, known, folder, scope)
+        elif type_of(known) == stat.S_IFDIR and scope.visits(path):
+            known = yield from _unless_a_link(path, known, scope)
+        folder.take(path, known, scope)
 
 
 def _try_to_open(
-    path: bytes, known: Attributes, folder: Folder, selection: ListingScope
+    path: bytes, known: Attributes, folder: Folder, scope: ListingScope
 ) -> Conversation[Attributes]:
     """Tell a folder by that it can be opened; one that may not be is a problem, not a file.
 
     Some servers open whatever path as a folder: what has a file's name must have entries, too.
     """
-    wanted = selection.wants(paths.split(path)[1])
-    reply = yield from ask(wire.open_folder(paths.join(selection.root, path)))
+    wanted = scope.wants(paths.split(path)[1])
+    reply = yield from ask(wire.open_folder(paths.join(scope.root, path)))
     if isinstance(reply, Handle):
         first = yield from ask(wire.read_folder(reply))
         yield from leave(reply)
@@ -263,18 +263,16 @@ def _try_to_open(
     return known._replace(mode=stat.S_IFREG)
 
 
-def _unless_a_link(
-    path: bytes, known: Attributes, selection: ListingScope
-) -> Conversation[Attributes]:
+def _unless_a_link(path: bytes, known: Attributes, scope: ListingScope) -> Conversation[Attributes]:
     """Look at a folder itself: STAT follows links, and those to folders can lead anywhere."""
-    itself = yield from ask(wire.lstat(paths.join(selection.root, path)))
+    itself = yield from ask(wire.lstat(paths.join(scope.root, path)))
     is_link = isinstance(itself, Attributes) and type_of(itself) == stat.S_IFLNK
     return known._replace(mode=stat.S_IFLNK) if is_link else known
 
 
-def _settle_links(folder: Folder, selection: ListingScope) -> Conversation[None]:
+def _settle_links(folder: Folder, scope: ListingScope) -> Conversation[None]:
     """Take links to regular files, and files whose listing lacked size or time."""
-    replies = yield from _look_at([*folder.links], selection)
+    replies = yield from _look_at([*folder.links], scope)
     for (path, is_link), reply in zip(folder.links.items(), replies, strict=True):
         if isinstance(reply, Attributes):
             folder.add(path, reply)
@@ -284,9 +282,9 @@ def _settle_links(folder: Folder, selection: ListingScope) -> Conversation[None]
             folder.reject(path, f"{what}: {describe(reply)}")
 
 
-def _look_at(found: Sequence[bytes], selection: ListingScope) -> Conversation[list[Reply]]:
+def _look_at(found: Sequence[bytes], scope: ListingScope) -> Conversation[list[Reply]]:
     """STAT paths, many at once; those refused again, one by one."""
-    requests = [wire.stat(paths.join(selection.root, path)) for path in found]
+    requests = [wire.stat(paths.join(scope.root, path)) for path in found]
     replies = yield from ask_each(requests, READ_AHEADS)
     refused = [at for at, reply in enumerate(replies) if is_refusal(reply)]
     for at in refused:

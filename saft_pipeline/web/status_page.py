@@ -80,7 +80,7 @@ def main_part(seen: Snapshot, place: Viewer, interval: int, workers: int) -> str
     )
 
 
-_AGAIN = "It is asked again by itself; this page recovers when it answers."
+_RECOVERS = "It is asked again by itself; this page recovers when it answers."
 _SILENT = {
     "sftp": "the SFTP server does not answer",
     "supabase": "the database does not answer",
@@ -95,7 +95,7 @@ def troubles(seen: Snapshot) -> Iterator[Trouble]:
     silent = {_SILENT[name]: said for name, said in states.items() if said != CONNECTED}
     silent |= {_SILENT[who]: reason for who, reason in seen.problems.items()}
     for title, reason in silent.items():
-        yield Trouble(title, reason=reason, advice=_AGAIN)
+        yield Trouble(title, reason=reason, advice=_RECOVERS)
     if seen.tick and (said := _why_none(seen.tick)):
         yield Trouble("the last look at the folder failed", _iso(seen.tick.began), said)
     if count := sum(_total(seen.ledger or {}, state) for state in _WANTING):
