@@ -79,10 +79,13 @@ def test_a_copy_finds_a_malformed_number_after_good_ones(number: str, version: s
     assert (of_copy.kept, of_copy.counts) == (found.kept, found.counts)
 
 
-@pytest.mark.parametrize("case", [*cases(), *varied()], ids=lambda case: case.name)
-def test_a_copy_finds_what_is_found_without_one(case: Case) -> None:
+def test_a_copy_finds_what_is_found_without_one() -> None:
+    assert [case.name for case in (*cases(), *varied()) if not _is_same_by_a_copy(case)] == []
+
+
+def _is_same_by_a_copy(case: Case) -> bool:
     found, of_copy = check(reading(case.content).records), _by_a_copy(case.content)
-    assert (of_copy.kept, of_copy.counts) == (found.kept, found.counts)
+    return (of_copy.kept, of_copy.counts) == (found.kept, found.counts)
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason=f"no corpus at {CORPUS}")
