@@ -77,7 +77,10 @@ def export(
 
 def _by_name(out: Path | None) -> FileFormat:
     ending = out.suffix.lower().removeprefix(".") if out else ""
-    return FileFormat(ending) if ending in list(FileFormat) else FileFormat.CSV
+    if ending and ending not in list(FileFormat):
+        known = ", ".join(f".{form}" for form in FileFormat)
+        raise CannotRunError(f"{out}: its name may end in {known}; for another say --format")
+    return FileFormat(ending or FileFormat.CSV)
 
 
 def _require(name: str, form: FileFormat, out: Path | None, *, excel: bool) -> None:

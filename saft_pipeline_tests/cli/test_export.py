@@ -134,6 +134,7 @@ def test_parquet_keeps_decimals_days_and_text_as_they_are(saft: Command) -> None
         (["nothing"], "nothing: nothing is called that; there are: companies, "),
         (["companies", "--from", "2025-01-01"], "companies have no date"),
         (["invoices", "--format", "xlsx"], "say --out FILE"),
+        (["invoices", "--out", "o.xls"], "may end in .csv, .xlsx, .parquet; for another say --f"),
         (["invoices", "--company", "1"], "no company 1; there are:"),
         (["invoices", "--out", "no/such/folder.csv"], "no/such/folder.csv: No such file"),
         (["invoices", "--from", "31/01/2025"], "not a date such as 2025-01-31"),
