@@ -31,19 +31,32 @@ class Documents:
     def __init__(self, header: Header) -> None:
         self._start = header.start_date or "0000"
         self._end = header.end_date or "9999"
+        created = header.date_created or ""
+        self._created = created if created >= self._start else "9999"  # the Header is told of
+        self.last_time = f"{self._created}T~"  # that a document may tell of
         year = header.fiscal_year or self._start[:4]
         self._by_calendar = year == self._start[:4] and self._end[:4] in (year, "9999")
 
     def documents(self, invoice: Invoice) -> Iterable[Finding]:
         """Codes, status and dates."""
         values = invoice.values
-        are_right = are_times_right(values) and self.are_codes_right(values)
+        are_right = self.are_times_right(values) and self.are_codes_right(values)
         return () if are_right else self._looked_at(invoice)
 
     def are_codes_right(self, values: Row) -> bool:
         """Whether nothing is to be said of what is `CODED`: type, status, and days of the date."""
         date, kind, status, source, period = _coded_by(values)
         return not _coded(kind, status, source, date) and not any(self._dated(date, period))
+
+    def are_times_right(self, values: Row) -> bool:
+        """Whether, at first sight, its times agree, and if it is cancelled it says why."""
+        entered = values[_ENTERED]
+        return (
+            entered is not None
+            and (values[_DATE] or "~") <= entered <= (values[_STATUS_DATE] or entered)
+            and (values[_STATUS_DATE] or entered) <= self.last_time
+            and (values[_STATUS] != "A" or values[_REASON] is not None)
+        )
 
     def _looked_at(self, invoice: Invoice) -> Iterator[Finding]:
         values = invoice.values
@@ -60,6 +73,10 @@ class Documents:
         if date is not None and date > entered:
             expected = f"{entered[:10]}, when it was entered, or before"
             yield _about(invoice, "invoice_date", expected, date)
+        last = max(entered, changed or "")
+        if last > self.last_time and not last.endswith("Z"):
+            expected = f"{self._created}, when the file was made, or before"
+            yield _about(invoice, "later_than_file", expected, last)
 
     def _codes(self, invoice: Invoice) -> Iterator[Finding]:
         date, kind, status, source, period = _coded_by(invoice.values)
@@ -82,16 +99,6 @@ class Documents:
 def is_before(time: str, other: str) -> bool:
     """Whether the clock showed a time before another: of UTC (Z) beside local time not told."""
     return time < other and time.endswith("Z") == other.endswith("Z")
-
-
-def are_times_right(values: Row) -> bool:
-    """Whether, at first sight, its times agree, and if it is cancelled it says why."""
-    entered = values[_ENTERED]
-    return (
-        entered is not None
-        and (values[_DATE] or "~") <= entered <= (values[_STATUS_DATE] or "~")
-        and (values[_STATUS] != "A" or values[_REASON] is not None)
-    )
 
 
 def orders(invoice: Invoice) -> Iterator[Finding]:

@@ -72,6 +72,7 @@ class Glance:
         self._identifiers, self._documents, self._regimes = identifiers, documents, regimes
         self._series, self._credits, self._verified = series, credits_, verified
         self._customers = masters.usual_customers
+        self._last = documents.last_time
         self._alike: defaultdict[Head, dict[str, _Alike]] = defaultdict(dict)
         self._room_for_alike = _MOST_ALIKE
         self._lines = lines_by_era()  # whose products are known, too
@@ -120,7 +121,8 @@ class Glance:
         asked: list[InvoiceRule] = [] if are_lines_right else [amounts]
         if series is None or not self._identifiers.are_right(name, digits, atcud, date, signature):
             asked.append(self._identifiers.identifiers)
-        if not (alike.is_right and (date or "~") <= (entered or "") <= (changed or "~")):
+        entered = entered or ""
+        if not (alike.is_right and (date or "~") <= entered <= (changed or entered) <= self._last):
             asked.append(self._documents.documents)
         if plan.moved and _is_early(date, values, plan.moved):
             asked.append(self._regimes.regimes)
