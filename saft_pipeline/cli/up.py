@@ -24,7 +24,7 @@ def up() -> None:
             "`saft serve` adds the API to it; unset it for an instance of `saft up`'s own"
         )
     from saft_pipeline.processes.child_logs import LogLines
-    from saft_pipeline.processes.supervisor import Stop, running
+    from saft_pipeline.processes.supervisor import Stop, Supervisor
     from saft_pipeline.store.opening import open_store
     from saft_pipeline.web import server
 
@@ -33,8 +33,7 @@ def up() -> None:
     logs = LogLines(settings.log_format)
     with alone(settings.home), Stop() as stop:
         open_store(settings).close()
-        starting = running(settings, logs, api=True, stopping=lambda: stop.asked)
-        with starting as supervisor:
+        with Supervisor(settings, logs, api=True, stopping=lambda: stop.asked) as supervisor:
             say(
                 f"status at {origin(settings, settings.api_host, settings.api_port)}, Dagster at "
                 f"{supervisor.url}; polling every {settings.poll_interval_seconds} s"

@@ -21,7 +21,7 @@ from saft_pipeline.dagster_runtime.partitions import partition_key
 from saft_pipeline.demo.generator import Sample, samples
 from saft_pipeline.demo.sftp_server import DemoSftpServer
 from saft_pipeline.processes.child_logs import LogFiles
-from saft_pipeline.processes.supervisor import Supervisor, free_port, is_free, running
+from saft_pipeline.processes.supervisor import Supervisor, free_port, is_free
 from saft_pipeline.settings import load, variables
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.opening import open_store
@@ -125,7 +125,7 @@ def running_demo(count: int, say: Callable[[str], object], *, page: bool) -> Ite
         store = open_store(settings)
         say("starting Dagster: daemon, web server, code server")
         logs = home / "logs"
-        with running(
+        with Supervisor(
             settings, LogFiles(logs), api=page, environ=_without_settings() | given, folder=home
         ) as supervisor:
             say(f"Dagster at {supervisor.url}; the sensor polls the SFTP server")

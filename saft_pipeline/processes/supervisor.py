@@ -19,10 +19,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 import yaml
 
@@ -68,7 +68,11 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Starts the processes, watches them, stops them in the opposite order."""
+    """Starts the processes for a block, watches them, stops them in the opposite order.
+
+    `stopping` may end the start early; `environ` and `folder` are the children's, in the place of
+    this process's own.
+    """
 
     settings: Settings
     logs: Logs
@@ -89,6 +93,17 @@ class Supervisor:
         self._code = self._folder / "code.sock"
         self._code_due = time.monotonic() + _START_WITHIN
         self._unanswered = 0
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Start all, and wait until the page answers.
@@ -261,28 +276,6 @@ def _group_lives(process: subprocess.Popen[bytes]) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-@contextmanager
-def running(
-    settings: Settings,
-    logs: Logs,
-    *,
-    api: bool = False,
-    stopping: Callable[[], bool] = lambda: False,
-    environ: Mapping[str, str] | None = None,
-    folder: Path | None = None,
-) -> Iterator[Supervisor]:
-    """A started supervisor, stopped when the block ends; `stopping` may end the start early.
-
-    `environ` and `folder`: the children's, in the place of this process's own.
-    """
-    supervisor = Supervisor(settings, logs, api, stopping, environ, folder)
-    try:
-        supervisor.start()
-        yield supervisor
-    finally:
-        supervisor.stop()
 
 
 class Stop:
