@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 
 from saft_pipeline_tests.postgrest import statements
-from saft_pipeline_tests.postgrest.database import Database, Result, Transaction
+from saft_pipeline_tests.postgrest.database import Database, Transaction
 from saft_pipeline_tests.postgrest.errors import ApiError, not_implemented
 from saft_pipeline_tests.postgrest.keys import Identity
 from saft_pipeline_tests.postgrest.statements import Statement
@@ -53,13 +53,11 @@ class Api:
         Raises:
             ApiError: the answer is an error.
         """
-        if request.method != "GET" or "count=" in request.headers.get("prefer", ""):
-            raise not_implemented(f"{request.method} of tables, or counting their rows")
+        if request.method != "GET":
+            raise not_implemented(f"{request.method} of tables")
         self._database.cache.require_table(SCHEMA, name)
         statement = statements.read(SCHEMA, name, request.query)
-        result = self._run(request, statement, is_read_only=True)
-        rows = f"0-{result.rows - 1}" if result.rows else "*"
-        return Answer(200, {**_JSON, "Content-Range": f"{rows}/*"}, result.body)
+        return Answer(200, dict(_JSON), self._run(request, statement, is_read_only=True))
 
     def call(self, request: Request, name: str) -> Answer:
         """A call of a function.
@@ -72,15 +70,15 @@ class Api:
         given = set(statements.arguments_of(request.body))
         routine = self._database.cache.routine(SCHEMA, name, given)
         statement = statements.call(routine, request.body)
-        result = self._run(
+        body = self._run(
             request, statement, is_read_only=not routine.is_volatile, settings=routine.settings
         )
-        return Answer(204, {}) if routine.returns_void else Answer(200, dict(_JSON), result.body)
+        return Answer(204, {}) if routine.returns_void else Answer(200, dict(_JSON), body)
 
     def _run(
         self, request: Request, statement: Statement, *, is_read_only: bool,
         settings: Mapping[str, str] | None = None,
-    ) -> Result:  # fmt: skip
+    ) -> str:  # fmt: skip
         role, claims = request.identity.role, request.identity.claims
         all_settings = {
             "search_path": f'"{SCHEMA}", "extensions"',

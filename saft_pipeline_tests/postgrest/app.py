@@ -41,7 +41,6 @@ def create_app(database: Database, secret_key: str | None, faults: Faults) -> St
         async def answer(request: requests.Request) -> responses.Response:
             fault = faults.take(request.url.path)
             body = await request.body()
-            await asyncio.sleep(fault.delay)
             if fault.status:
                 return responses.Response(fault.body, fault.status, media_type=fault.content_type)
             response = await run_in_threadpool(_answer, request, body, handler, secret_key)

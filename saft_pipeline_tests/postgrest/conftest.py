@@ -42,9 +42,6 @@ create function patient() returns text language sql stable
     set statement_timeout = '90s' as $$ select current_setting('statement_timeout') $$;
 create function impatient() returns void language plpgsql
     set statement_timeout = '50ms' as $$ begin perform pg_sleep(20); end $$;
-create function serial() returns text language sql stable
-    set default_transaction_isolation = 'serializable'
-    as $$ select current_setting('transaction_isolation') $$;
 create function fail(state text) returns void language plpgsql as $$
     begin raise using errcode = state, message = 'failed', hint = 'do so'; end $$;
 create function typed(a integer, b date, c text[], d jsonb, e numeric default 1.50)
@@ -53,11 +50,7 @@ create function typed(a integer, b date, c text[], d jsonb, e numeric default 1.
 create function nothing() returns void language sql as $$ select $$;
 create function null_number() returns integer language sql as $$ select null::integer $$;
 create function exact() returns numeric language sql as $$ select 1234567890123456789.10 $$;
-create function one_item() returns items language sql as $$ select * from items limit 1 $$;
-create function all_items() returns setof items language sql as $$ select * from items $$;
-create function numbers(up_to integer) returns setof integer language sql
-    as $$ select generate_series(1, up_to) $$;
-create function pair(out first integer, out second text) language sql as $$ select 1, 'b' $$;
+create function same(number integer) returns integer language sql as $$ select number $$;
 create function twice(a integer) returns integer language sql as $$ select a $$;
 create function twice(a text) returns text language sql as $$ select a $$;
 create function add_item(id integer) returns void language sql

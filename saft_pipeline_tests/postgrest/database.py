@@ -10,10 +10,9 @@ import dataclasses
 import queue
 import threading
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
-from psycopg.rows import namedtuple_row
 from psycopg.sql import SQL
 
 from saft_pipeline_tests.postgrest import keys
@@ -28,16 +27,7 @@ _POOL_SIZE = 10
 _ACQUISITION_LIMIT = 10.0
 """Defaults of `db-pool` and, in seconds, of `db-pool-acquisition-timeout`."""
 
-_ISOLATION = "default_transaction_isolation"
-
 Connection = psycopg.Connection[Any]
-
-
-class Result(NamedTuple):
-    """The one row of a statement: how many rows are in `body`."""
-
-    rows: int
-    body: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,8 +71,8 @@ class Database:
             except psycopg.OperationalError:
                 await asyncio.sleep(0.1)
 
-    def run(self, transaction: Transaction, statement: Statement) -> Result:
-        """Run the statement in a transaction of its own.
+    def run(self, transaction: Transaction, statement: Statement) -> str:
+        """Run the statement in a transaction of its own; what it answers.
 
         Raises:
             ApiError: what Postgres said; nothing was committed, unless the connection broke in the
@@ -90,16 +80,11 @@ class Database:
         """
         connection = self._take()
         try:
-            settings = self._settings(transaction)
-            isolation = settings.pop(_ISOLATION, "read committed").upper().replace(" ", "_")
-            connection.isolation_level = psycopg.IsolationLevel[isolation]
             connection.read_only = transaction.is_read_only
             with connection.transaction():
-                _set(connection, settings, is_local=True)
-                cursor = connection.cursor(row_factory=namedtuple_row)
-                row = cursor.execute(statement.text, statement.parameters).fetchone()
-                assert row is not None
-                return Result(*row)
+                _set(connection, self._settings(transaction), is_local=True)
+                ((body,),) = connection.execute(statement.text, statement.parameters).fetchall()
+                return str(body)
         except psycopg.Error as error:
             raise from_postgres(error, anonymous=transaction.role == keys.ANON) from error
         finally:

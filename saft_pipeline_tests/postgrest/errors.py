@@ -37,12 +37,6 @@ class ApiError(Exception):
         self.body = {"code": code, "message": message, "details": details, "hint": hint}
 
 
-def cannot_parse(what: str, text: str, position: int, details: str) -> ApiError:
-    """A parameter of the query string that the grammar doesn't allow; `position` from 0."""
-    message = f'"failed to parse {what} ({text})" (line 1, column {position + 1})'
-    return ApiError(400, "PGRST100", message, details)
-
-
 def not_implemented(what: str) -> ApiError:
     """What PostgREST can do, but not this stand-in."""
     return ApiError(400, "PGRST127", "Feature not implemented", f"{what}, by this stand-in")

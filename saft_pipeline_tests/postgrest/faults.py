@@ -17,7 +17,6 @@ class Fault:
     status: int | None = None
     body: str = ""
     content_type: str = ""
-    delay: float = 0.0
 
 
 class Faults:
@@ -36,10 +35,6 @@ class Faults:
     ) -> None:
         """The next request isn't run, and gets what a gateway answers, usually a page."""
         self._add(Fault(path, status=status, body=body, content_type=content_type))
-
-    def delay(self, seconds: float, path: str = "") -> None:
-        """The next request waits before it runs, whether or not its client still does."""
-        self._add(Fault(path, delay=seconds))
 
     @property
     def pending(self) -> int:

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 from saft_pipeline_tests.postgrest.errors import ApiError
 
-HOISTED = ("statement_timeout", "plan_filter.statement_cost_limit", "default_transaction_isolation")
+HOISTED = ("statement_timeout",)
 """Settings of a function that hold for its whole transaction (`db-hoisted-tx-settings`)."""
 
 _TABLES = """
@@ -26,25 +26,22 @@ where n.nspname = 'public' and c.relkind in ('r', 'v', 'm', 'f', 'p')
 """
 
 _ROUTINES = """
-select n.nspname as schema, p.proname as name, p.proretset as returns_set,
+select n.nspname as schema, p.proname as name,
     p.prorettype = 'void'::regtype as returns_void,
-    (t.typtype = 'c' or coalesce(p.proargmodes::text[] && '{t,b,o}', false)) as returns_row,
     p.provolatile = 'v' as is_volatile,
     coalesce(p.proconfig, '{}') as settings,
     coalesce((
         select json_agg(json_build_object(
             'name', coalesce(p.proargnames[a.index], ''),
             'type', format_type(a.type, -1),
-            'required', a.place <= p.pronargs - p.pronargdefaults) order by a.index)
-        from (select type, index, row_number() over (order by index) as place
-              from unnest(coalesce(p.proallargtypes, p.proargtypes::oid[]))
-                  with ordinality as every (type, index)
-              where p.proargmodes is null or p.proargmodes[every.index] in ('i', 'b', 'v')) a
+            'required', a.index <= p.pronargs - p.pronargdefaults) order by a.index)
+        from unnest(p.proargtypes::oid[]) with ordinality as a (type, index)
     ), '[]') as parameters
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace
 join pg_type t on t.oid = p.prorettype
 where n.nspname = 'public' and p.prokind = 'f' and p.prorettype <> 'trigger'::regtype
+    and not p.proretset and t.typtype <> 'c' and p.proargmodes is null
 """
 
 
@@ -65,8 +62,6 @@ class Routine:
     name: str
     parameters: tuple[Parameter, ...]
     returns_void: bool
-    returns_row: bool
-    returns_set: bool
     is_volatile: bool
     settings: dict[str, str]
 
