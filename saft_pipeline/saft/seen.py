@@ -10,7 +10,7 @@ import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Hashable
-from struct import calcsize, pack, unpack_from
+from struct import Struct
 from typing import Any
 
 _FREE = 0
@@ -63,7 +63,7 @@ class SeenKeys:
         """Note the number that comes next in a series; False, and nothing is done, for another."""
         if run.following != number or run.has_strays or self._in_runs >= self._most_in_runs:
             return False
-        run.rows += pack(run.row, *beside)
+        run.rows += run.row.pack(*beside)
         run.following = number + 1
         self._in_runs += 1
         return True
@@ -136,7 +136,7 @@ class Run:
 
     def __init__(self, number: int, row: str) -> None:
         self._starts, self._offsets = array("Q", (number,)), array("Q", (0,))
-        self.row, self.rows = row, bytearray()
+        self.row, self.rows = Struct(row), bytearray()
         self.following = number
         self.has_strays = False  # whether the table has numbers of this series, too
 
@@ -147,7 +147,7 @@ class Run:
                 return False
             self._offsets.append(self._size())
             self._starts.append(number)
-        self.rows += pack(self.row, *beside)
+        self.rows += self.row.pack(*beside)
         self.following = number + 1
         return True
 
@@ -161,7 +161,7 @@ class Run:
             return None
         at = self._offsets[part] + number - self._starts[part]
         ends = self._offsets[part + 1] if part + 1 < len(self._offsets) else self._size()
-        return unpack_from(self.row, self.rows, at * calcsize(self.row)) if at < ends else None
+        return self.row.unpack_from(self.rows, at * self.row.size) if at < ends else None
 
 
 class _Table:

@@ -19,8 +19,8 @@ _STATUS_DATE, _REASON = of_invoice("invoice_status_date status_reason")
 _MOST = 1_000
 _SECONDS = len("2025-01-31T23:59:59")
 _order_dates = re.compile(r'"order_date":"([^"]*)"').findall
-CODED = (_DATE, _TYPE, _STATUS, _SOURCE, _PERIOD)
-_coded_by = itemgetter(*CODED)
+CODED = (_TYPE, _STATUS, _SOURCE)
+_coded_by = itemgetter(*CODED, _DATE)
 
 _Said = tuple[str, str, str]  # rule, expected, found
 
@@ -40,13 +40,16 @@ class Documents:
     def documents(self, invoice: Invoice) -> Iterable[Finding]:
         """Codes, status and dates."""
         values = invoice.values
-        are_right = self.are_times_right(values) and self.are_codes_right(values)
+        are_right = (
+            self.are_times_right(values)
+            and are_codes_right(values)
+            and self.is_day_right(values[_DATE], values[_PERIOD])
+        )
         return () if are_right else self._looked_at(invoice)
 
-    def are_codes_right(self, values: Row) -> bool:
-        """Whether nothing is to be said of what is `CODED`: type, status, and days of the date."""
-        date, kind, status, source, period = _coded_by(values)
-        return not _coded(kind, status, source, date) and not any(self._dated(date, period))
+    def is_day_right(self, date: str | None, period: str | None) -> bool:
+        """Whether nothing is to be said of InvoiceDate and Period."""
+        return not any(self._dated(date, period))
 
     def are_times_right(self, values: Row) -> bool:
         """Whether, at first sight, its times agree, and if it is cancelled it says why."""
@@ -79,8 +82,9 @@ class Documents:
             yield _about(invoice, "later_than_file", expected, last)
 
     def _codes(self, invoice: Invoice) -> Iterator[Finding]:
-        date, kind, status, source, period = _coded_by(invoice.values)
-        for said in (*_coded(kind, status, source, date), *self._dated(date, period)):
+        values = invoice.values
+        dated = self._dated(values[_DATE], values[_PERIOD])
+        for said in (*_coded(*_coded_by(values)), *dated):
             yield _about(invoice, *said)
 
     def _dated(self, date: str | None, period: str | None) -> Iterator[_Said]:
@@ -94,6 +98,11 @@ class Documents:
             yield "period_number", "1 to 12", period
         elif self._by_calendar and int(period) != int(date[5:7]):
             yield "period_month", f"{int(date[5:7])}, of {date}", period
+
+
+def are_codes_right(values: Row) -> bool:
+    """Whether nothing is to be said of what is `CODED`, in documents of its date's era."""
+    return not _coded(*_coded_by(values))
 
 
 def is_before(time: str, other: str) -> bool:

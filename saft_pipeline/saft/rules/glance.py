@@ -16,29 +16,34 @@ from functools import cached_property
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.amounts import SIGNS, amounts, are_near, near
 from saft_pipeline.saft.rules.credits import Credits, day_of
-from saft_pipeline.saft.rules.documents import Documents, orders
+from saft_pipeline.saft.rules.documents import Documents, are_codes_right, orders
 from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
-from saft_pipeline.saft.rules.kept import Amounts, SameRates, lines_by_era
+from saft_pipeline.saft.rules.kept import Amounts, LinesByKind, SameRates, lines_by_era
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.payments import is_above_limit, payments, simplified
-from saft_pipeline.saft.rules.plans import Head, LinePlan, Plan, plan_of
+from saft_pipeline.saft.rules.plans import Head, LinePlan, Plan, of_own, plan_of
 from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.series import AllSeries
 from saft_pipeline.saft.rules.slots import of_invoice
 from saft_pipeline.saft.rules.taxes import era
 from saft_pipeline.saft.shapes import Values
 
-_DATE, _TYPE, _STATUS = of_invoice("invoice_date invoice_type invoice_status")
-_REASON, _CASH_VAT, _PAID = of_invoice("status_reason cash_vat_scheme payment_amount")
+_TYPE, _STATUS, _REASON = of_invoice("invoice_type invoice_status status_reason")
+_CASH_VAT, _PAID = of_invoice("cash_vat_scheme payment_amount")
+# Where these are in what a document says for itself.
+_NUMBER, _DATE, _HASH, _ATCUD, _PERIOD, _CUSTOMER, _TAX, _NET, _GROSS = of_own(
+    "invoice_no invoice_date hash atcud period customer_id tax_payable net_total gross_total"
+)
 _MOST_HEADS, _MOST_CODES, _MOST_ALIKE, _MOST_LINES = 200, 200, 10_000, 4_096
+_MOST_DAYS = 10_000
 
 InvoiceRule = Callable[[Invoice], Iterable[Finding]]
 
 
 @dataclass(slots=True)
 class _Alike:
-    """What is known of documents that are built alike and have the same codes and days."""
+    """What is known of documents of an era that are built alike and have the same codes."""
 
     is_right: bool
     is_paid: bool  # or needn't be
@@ -47,8 +52,20 @@ class _Alike:
     is_cancelled: bool
     is_under_cash_vat: bool
     sign: int | None
-    day: int
+
+
+@dataclass(slots=True)
+class _Day:
+    """What is known of documents of an InvoiceDate and Period."""
+
+    is_right: bool
+    number: int
     era: int
+    alike: _ByHead
+    lines: LinesByKind
+
+
+_ByHead = defaultdict[Head, dict[str, _Alike]]
 
 
 class Glance:
@@ -73,7 +90,8 @@ class Glance:
         self._series, self._credits, self._verified = series, credits_, verified
         self._customers = masters.usual_customers
         self._last = documents.last_time
-        self._alike: defaultdict[Head, dict[str, _Alike]] = defaultdict(dict)
+        self._alike: defaultdict[int, _ByHead] = defaultdict(lambda: defaultdict(dict))
+        self._days: dict[tuple[str | None, str | None], _Day] = {}
         self._room_for_alike = _MOST_ALIKE
         self._lines = lines_by_era()  # whose products are known, too
         self._room_for_lines = _MOST_LINES
@@ -109,20 +127,60 @@ class Glance:
         if plan is None or (whole := invoice.whole) is None or not plan.lines:
             return self.all
         values = whole[1]
-        alike = self._alike[plan.head].get("\0".join(plan.alike(values)))
-        if alike is None and (alike := self._alike_as(invoice, plan, values)) is None:
-            return self.all
         own = plan.own(values)
-        number, date, _, _, entered, signature, atcud, _, changed, customer, *totals, paid = own
-        gross = totals[2]
-        name, _, digits = (number or "").rpartition("/")
+        dates = own[_DATE], own[_PERIOD]
+        day = self._days.get(dates) or self._day(*dates)
+        alike = day.alike[plan.head].get("\0".join(plan.alike(values)))
+        if alike is None and (alike := self._alike_as(invoice, plan, values, day)) is None:
+            return self.all
+        return self._asked(plan, values, own, day, alike)
+
+    def _asked(
+        self, plan: Plan, values: Values, own: Row, day: _Day, alike: _Alike
+    ) -> Sequence[InvoiceRule]:
+        name, _, digits = (own[_NUMBER] or "").rpartition("/")
         series = self._series.follow(name, digits, own)
-        are_lines_right = self._are_lines_right(date, totals, alike, plan, values)
+        are_lines_right = self._are_lines_right(plan, values, own, day, alike)
         asked: list[InvoiceRule] = [] if are_lines_right else [amounts]
-        if series is None or not self._identifiers.are_right(name, digits, atcud, date, signature):
+        if series is None or not self._identifiers.are_right(
+            name, digits, own[_ATCUD], own[_DATE], own[_HASH]
+        ):
             asked.append(self._identifiers.identifiers)
+        self._ask_of_head(asked, plan, values, own, day, alike)
+        if not are_lines_right:
+            asked += self._of_lines
+        if series is None:
+            asked.append(self._series.series)
+        if alike.is_note:
+            is_taken = are_lines_right and self._is_taken(plan, values, own, day, alike)
+            if not is_taken:
+                asked.append(self._credits.credits)
+        else:
+            is_taken = True
+            in_order = None if digits[:1] == "0" else series
+            self._credits.note(
+                own[_NUMBER], day.number, own[_CUSTOMER], own[_GROSS], alike.is_cancelled, in_order
+            )
+        if self._verified:
+            asked += self._verified
+        if not (is_taken and are_lines_right):
+            asked.append(self._series.references)
+        return asked
+
+    def _ask_of_head(
+        self,
+        asked: list[InvoiceRule],
+        plan: Plan,
+        values: Values,
+        own: Row,
+        day: _Day,
+        alike: _Alike,
+    ) -> None:
+        """Add the rules of a document that is no number, line or note."""
+        _, date, _, _, entered, _, _, _, changed, _, customer, _, _, gross, paid = own
         entered = entered or ""
-        if not (alike.is_right and (date or "~") <= entered <= (changed or entered) <= self._last):
+        are_dates_right = (date or "~") <= entered <= (changed or entered) <= self._last
+        if not (are_dates_right and alike.is_right and day.is_right):
             asked.append(self._documents.documents)
         if plan.moved and _is_early(date, values, plan.moved):
             asked.append(self._regimes.regimes)
@@ -138,77 +196,58 @@ class Glance:
             asked.append(simplified)
         if customer not in self._customers and not self._masters.has_customer(customer):
             asked.append(self._masters.known_customer)
-        if not are_lines_right:
-            asked += self._of_lines
-        if series is None:
-            asked.append(self._series.series)
-        is_taken = not alike.is_note or (
-            are_lines_right and self._is_taken(customer, gross, alike, plan.references(values))
-        )
-        if not is_taken:
-            asked.append(self._credits.credits)
-        elif not alike.is_note:
-            in_order = None if digits[:1] == "0" else series
-            self._credits.note(number, alike.day, customer, gross, alike.is_cancelled, in_order)
-        if self._verified:
-            asked += self._verified
-        if not (is_taken and are_lines_right):
-            asked.append(self._series.references)
-        return asked
 
-    def _alike_as(self, invoice: Invoice, plan: Plan, values: Values) -> _Alike | None:
+    def _day(self, date: str | None, period: str | None) -> _Day:
+        """What is known of an InvoiceDate and Period that is met for the first time."""
+        of_era = era(date)
+        is_right = self._documents.is_day_right(date, period)
+        found = _Day(is_right, day_of(date), of_era, self._alike[of_era], self._lines[of_era])
+        if len(self._days) < _MOST_DAYS:
+            self._days[date, period] = found
+        return found
+
+    def _alike_as(self, invoice: Invoice, plan: Plan, values: Values, day: _Day) -> _Alike | None:
         """What an invoice has in common with others; None if its codes may be wrong."""
         if plan.codes(values) not in self._kept.right.get(plan.head, ()):
             return None
         row = invoice.values
-        kind, date, is_cancelled = row[_TYPE], row[_DATE], row[_STATUS] == "A"
-        is_under_cash_vat = row[_CASH_VAT] is not None
-        is_right = self._documents.are_codes_right(row) and not (
-            is_cancelled and row[_REASON] is None
-        )
-        is_paid = plan.head.is_plain and (kind != "FR" or row[_PAID] is not None)
+        kind, is_cancelled = row[_TYPE], row[_STATUS] == "A"
         found = _Alike(
-            is_right=is_right,
-            is_paid=is_paid,
-            is_note=kind == "NC",
-            is_simplified=kind == "FS",
-            is_cancelled=is_cancelled,
-            is_under_cash_vat=is_under_cash_vat,
-            sign=SIGNS.get(kind),
-            day=day_of(date),
-            era=era(date),
+            are_codes_right(row) and not (is_cancelled and row[_REASON] is None),
+            plan.head.is_plain and (kind != "FR" or row[_PAID] is not None),
+            kind == "NC",
+            kind == "FS",
+            is_cancelled,
+            row[_CASH_VAT] is not None,
+            SIGNS.get(kind),
         )
         if self._room_for_alike:
             self._room_for_alike -= 1
-            self._alike[plan.head]["\0".join(plan.alike(values))] = found
+            day.alike[plan.head]["\0".join(plan.alike(values))] = found
         return found
 
-    def _is_taken(
-        self, customer: str | None, gross: str | None, alike: _Alike, references: Row
-    ) -> bool:
+    def _is_taken(self, plan: Plan, values: Values, own: Row, day: _Day, alike: _Alike) -> bool:
         """Whether a note gives back of one document, and has been taken."""
-        first, *others = references
+        first, *others = plan.references(values)
         if first is None or others.count(first) < len(others) or not self._series.is_seen(first):
             return False
-        return alike.is_cancelled or self._credits.take(first, alike.day, customer, gross)
+        return alike.is_cancelled or self._credits.take(
+            first, day.number, own[_CUSTOMER], own[_GROSS]
+        )
 
     def _are_lines_right(
-        self,
-        date: str | None,
-        totals: Sequence[str | None],
-        alike: _Alike,
-        plan: Plan,
-        values: Values,
+        self, plan: Plan, values: Values, own: Row, day: _Day, alike: _Alike
     ) -> bool:
         """Whether no rule of lines has anything to say, and the totals follow from them."""
         if plan.corrects is not alike.is_note:
             return False
-        known = self._lines[alike.era]
+        date, known = own[_DATE], day.lines
         net = tax = 0.0
         for line in plan.lines:
-            found = known[line.kind].get(key := "\0".join(line.said(values)))
-            if found is None or values[line.point] != date:
-                found = self._looked_at(line, key, values, date, alike.era)
+            kind, said, point, _, _ = line
+            found = known[kind].get(key := "\0".join(said(values)))
+            if found is None or values[point] != date:
+                found = self._looked_at(line, key, values, date, day.era)
                 if found is None:
                     return False
             amount, taxed = found
@@ -216,6 +255,7 @@ class Glance:
             tax += taxed
         if plan.ordered and any((values[n] or "") > (date or "~") for n in plan.ordered):
             return False
+        totals = own[_TAX], own[_NET], own[_GROSS]
         return are_near(totals, alike.sign, net, tax, plan.slack)
 
     def _looked_at(

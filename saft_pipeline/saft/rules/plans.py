@@ -30,7 +30,8 @@ _SAID = of_line(
 # What a document says for itself alone.
 _OWN = (
     *OF_LAST,
-    *of_invoice("invoice_status_date customer_id tax_payable net_total gross_total payment_amount"),
+    *of_invoice("invoice_status_date period customer_id"),
+    *of_invoice("tax_payable net_total gross_total payment_amount"),
 )
 _MOST_KINDS = 400
 
@@ -114,10 +115,10 @@ class Plan:
         (shape, places), *inner = layout.parts
         columns, *of_lines = layout.columns
         self.head = head = _head(shape, _present(values, places))
-        dated = [columns[slot] for slot in CODED]
-        alike = [*dated, columns[_CONTROL], *(places[n] for n in head.codes)]
+        codes = [columns[_CONTROL], *(places[n] for n in head.codes)]
+        alike = [*(columns[slot] for slot in CODED), *codes]
         self.alike = picker([n for n in alike if values[n] is not None])
-        self.codes = picker([columns[_CONTROL], *(places[n] for n in head.codes)])
+        self.codes = picker(codes)
         self.own = picker([columns[slot] for slot in _OWN])
         self.moved = [places[n] for n in head.moved]
         there = [place for n in head.amounts if values[place := places[n]] is not None]
@@ -133,6 +134,11 @@ class Plan:
         self.ordered = [places[n] for kind, (_, places) in within for n in kind.ordered]
         corrects = {kind.has_reference for kind in kinds}
         self.corrects = corrects.pop() if len(corrects) == 1 else None
+
+
+def of_own(names: str) -> list[int]:
+    """Where these columns are in what `own` of a Plan picks."""
+    return [_OWN.index(slot) for slot in of_invoice(names)]
 
 
 def _present(values: Values, places: Sequence[int]) -> Present:

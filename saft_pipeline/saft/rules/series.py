@@ -34,7 +34,6 @@ _last_of = itemgetter(*OF_LAST)
 _REFERENCE = of_line("reference")[0]
 _MOST_SIGNATURES = 1_398_000  # two thirds of 2^21: 17 MB
 _FEW_SIGNATURES = 1 << 16  # 5 MB
-_UNSIGNED = (None, "0")
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
 _HIGHEST = 1 << 63
@@ -116,7 +115,7 @@ class AllSeries:
         if not _follows(known.last, known.code, now):
             return None
         signature = now[_HASH]
-        if (signature not in _UNSIGNED) is not known.is_signed:
+        if _is_signed(signature) is not known.is_signed:
             return None
         if known.is_signed and self._signatures.add(hash((name, signature))) is not None:
             return None
@@ -131,7 +130,7 @@ class AllSeries:
             return None
         if len(self._series) >= _MOST_SERIES or code[1] in self._series_of_code:
             return None
-        is_signed = signature not in _UNSIGNED
+        is_signed = _is_signed(signature)
         if is_signed and self._signatures.add(hash((name, signature))) is not None:
             return None
         known = self._series[name] = Series(name, int(digits))
@@ -151,7 +150,7 @@ class AllSeries:
                 yield from _in_time(known.last, now)
         if not (known.code and (now[_ATCUD] or "").startswith(known.code)):
             yield from self._same_code(known, now[_ATCUD])
-        is_signed = now[_HASH] not in _UNSIGNED
+        is_signed = _is_signed(now[_HASH])
         if is_signed and self._signatures.add(hash((known.name, now[_HASH]))) is not None:
             expected = "a signature that no document of the series before has"
             yield "hash_repeated", expected, f"{now[_HASH]}"[:40]
@@ -232,6 +231,10 @@ def _answered(
             yield finding("reference", line, document, expected, reference)
 
 
+def _is_signed(signature: str | None) -> bool:
+    return signature is not None and signature != "0"
+
+
 def _digits_of(number: int) -> str:
     """How a number is written without zeros before it; empty for one that has too many digits."""
     return str(number) if number < _TOO_MANY else ""
@@ -245,23 +248,23 @@ def _is_written(number: int, digits: str) -> bool:
 
 def _follows(before: Row, code: str | None, now: Row) -> bool:
     """Whether there is nothing to say of it after the very document before it: most are so."""
-    _, date_before, type_before, control_before, entered_before, *_ = before
-    _, date, kind, control, entered, _, atcud, *_ = now
+    atcud = now[_ATCUD]
     return (
         (atcud is None or atcud == "0" or (code is not None and atcud.startswith(code)))
-        and type_before == kind
-        and control_before == control
-        and (date_before or "~") <= (date or "")
-        and (entered_before or "~") <= (entered or "")
+        and before[_TYPE] == now[_TYPE]
+        and before[_CONTROL] == now[_CONTROL]
+        and (before[_DATE] or "~") <= (now[_DATE] or "")
+        and (before[_ENTERED] or "~") <= (now[_ENTERED] or "")
     )
 
 
 def _after(before: Row, now: Row) -> Iterator[_Said]:
     """Against the very invoice before it."""
     yield from _in_time(before, now)
-    is_first = before[_HASH] in _UNSIGNED and (before[_DATE] or SIGNED_SINCE) < SIGNED_SINCE
-    if (now[_HASH] in _UNSIGNED) != (before[_HASH] in _UNSIGNED) and not is_first:
-        is_was = "no signature" if before[_HASH] in _UNSIGNED else "a signature"
+    was_signed = _is_signed(before[_HASH])
+    is_first = not was_signed and (before[_DATE] or SIGNED_SINCE) < SIGNED_SINCE
+    if _is_signed(now[_HASH]) != was_signed and not is_first:
+        is_was = "a signature" if was_signed else "no signature"
         yield "hash_chain", f"{is_was}, as {before[_NUMBER]} has", now[_HASH]
     control, control_before = now[_CONTROL], before[_CONTROL]
     if control != control_before and _key(control) < _key(control_before):

@@ -11,7 +11,13 @@ from itertools import chain
 from operator import itemgetter
 
 from saft_pipeline.saft.records import Invoice, Row
-from saft_pipeline.saft.rules.codes import COUNTRIES, EXEMPTION_CODES, TAX_TYPES, VAT_CODES
+from saft_pipeline.saft.rules.codes import (
+    COUNTRIES,
+    EXEMPTION_CODES,
+    INVOICE_TYPES,
+    TAX_TYPES,
+    VAT_CODES,
+)
 from saft_pipeline.saft.rules.dated import ALWAYS, turns
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.rates import RATES, rates_between
@@ -27,7 +33,7 @@ _tax_of = itemgetter(_TYPE, _REGION, _CODE, _PERCENTAGE, _AMOUNT, _REASON, _REAS
 _is_exemption_code = re.compile(r"(?:M[0-9]{2})+", re.ASCII).fullmatch
 _is_stamp_code = re.compile(r"[A-Za-z0-9.]{1,10}", re.ASCII).fullmatch
 _MOST = 10_000
-_TURNS = turns(chain(EXEMPTION_CODES.rows, *RATES.values()))
+_TURNS = turns(chain(EXEMPTION_CODES.rows, INVOICE_TYPES.rows, *RATES.values()))
 
 Key = tuple[str | None, str | None, str | None]  # TaxType, TaxCountryRegion, TaxCode
 Rate = tuple[Key, str]
@@ -36,7 +42,7 @@ _Wrong = tuple[str, str, str | None]  # rule, expected, found
 
 @lru_cache(maxsize=1_000)
 def era(day: str | None) -> int:
-    """One of the spans of time in which no rate and no exemption reason begins or ends."""
+    """One of the spans of time in which no rate, exemption reason or type begins or ends."""
     return bisect_right(_TURNS, day) if day is not None else -1
 
 
