@@ -45,7 +45,7 @@ class _NoChecker:
     def see(self, record: Record) -> None:
         pass
 
-    def finish(self, _: object = ()) -> Findings:
+    def finish(self, *_: object) -> Findings:
         return self._findings
 
 
