@@ -226,6 +226,7 @@ def _mark_float(number: int) -> float:
 
 # For each kind of value, how to make one that stands nowhere else.
 _MARKS: dict[type, Callable[[int], Any]] = {
+    type(None): lambda _: None,  # all of the same shape have none there
     str: _mark_text,
     int: _mark_int,
     float: _mark_float,
@@ -236,10 +237,10 @@ _MARKS: dict[type, Callable[[int], Any]] = {
 
 
 def _cut(text: str, marks: Sequence[Any]) -> _Form | None:
-    shown = [json.dumps(mark) for mark in marks]
-    if any(text.count(mark) != 1 for mark in shown):
+    shown = {n: json.dumps(mark) for n, mark in enumerate(marks) if mark is not None}
+    if any(text.count(mark) != 1 for mark in shown.values()):
         return None
-    order = sorted(range(len(shown)), key=lambda n: text.index(shown[n]))
+    order = sorted(shown, key=lambda n: text.index(shown[n]))
     parts = []
     for n in order:
         part, _, text = text.partition(shown[n])

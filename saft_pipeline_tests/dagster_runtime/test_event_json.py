@@ -9,6 +9,7 @@ from dagster._serdes import deserialize_value, serialize_value
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from saft_pipeline.dagster_runtime import event_json
 from saft_pipeline.dagster_runtime.event_json import (
     MATERIALIZED,
     OBSERVED,
@@ -33,6 +34,7 @@ values = {
     "timestamp": times.map(dg.MetadataValue.timestamp),
     "url": texts.map(dg.MetadataValue.url),
     "bool": st.booleans(),
+    "none": st.none(),
 }
 metadata = st.fixed_dictionaries({}, optional=values)
 events = st.builds(
@@ -79,6 +81,30 @@ def test_dagster_reads_an_evaluation_as_it_is(given_checks: list[CheckEvent]) ->
     for event in given_checks:
         found = deserialize_value(serializer.text(event), EventLogEntry)
         assert serialize_value(found) == serialize_value(event.entry(STEP))
+
+
+@pytest.mark.parametrize("partition", [None, "p"])
+def test_evaluations_that_differ_in_words_alone_are_serialized_once(
+    partition: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serialized = []
+
+    def noted(text: str) -> str:
+        serialized.append(text)
+        return text
+
+    monkeypatch.setattr(event_json, "compact", noted)
+    serializer = Serializer(STEP)
+    for name in ("nif", "hash", "series"):
+        found = dg.AssetCheckEvaluation(
+            asset_key=dg.AssetKey("invoices"),
+            check_name=name,
+            passed=True,
+            metadata={"findings": 0},
+            partition=partition,
+        )
+        serializer.text(CheckEvent(found, 1.5))
+    assert len(serialized) == 1
 
 
 def test_an_event_takes_a_third_less_than_dagster_makes_of_it() -> None:
