@@ -112,12 +112,9 @@ class AllSeries:
         number = known.number + 1
         if digits != known.following and not _is_written(number, digits):
             return None
-        if not _follows(known.last, known.code, now):
+        if not _follows(known, now):
             return None
-        signature = now[_HASH]
-        if _is_signed(signature) is not known.is_signed:
-            return None
-        if known.is_signed and self._signatures.add(hash((name, signature))) is not None:
+        if known.is_signed and self._signatures.add(hash((name, now[_HASH]))) is not None:
             return None
         known.ends[-1] = known.number = number
         known.following = _digits_of(number + 1)
@@ -246,11 +243,12 @@ def _is_written(number: int, digits: str) -> bool:
     return is_usual and int(digits) == number
 
 
-def _follows(before: Row, code: str | None, now: Row) -> bool:
+def _follows(known: Series, now: Row) -> bool:
     """Whether there is nothing to say of it after the very document before it: most are so."""
-    atcud = now[_ATCUD]
+    before, code, atcud, signature = known.last, known.code, now[_ATCUD], now[_HASH]
     return (
         (atcud is None or atcud == "0" or (code is not None and atcud.startswith(code)))
+        and (signature is not None and signature != "0") is known.is_signed
         and before[_TYPE] == now[_TYPE]
         and before[_CONTROL] == now[_CONTROL]
         and (before[_DATE] or "~") <= (now[_DATE] or "")

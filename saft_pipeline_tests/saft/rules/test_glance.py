@@ -259,6 +259,17 @@ def test_a_rate_of_another_time_is_found_in_a_line_that_was_right_before() -> No
     assert check(reading(content).records).counts["tax_rate"] == 1
 
 
+def test_a_type_that_has_ended_is_found_after_documents_of_its_time() -> None:
+    sales_ = [numbered(f"{n}").replace("Type>FT", "Type>VD") for n in range(1, 7)]
+    days = ["2012-12-31"] * 5 + ["2013-01-01"]
+    several = [text.replace("2025-03-01", day) for text, day in zip(sales_, days, strict=True)]
+    header = HEADER.replace("2025-01-01", "2012-01-01").replace("2025-12-31", "2013-12-31")
+    header = header.replace("<FiscalYear>2025", "<FiscalYear>2012")
+    content = document(MASTERS, sales(*several), header=header).encode()
+    assert_alike(content)
+    assert check(reading(content).records).counts["invoice_type_ended"] == 1
+
+
 def test_a_negative_settlement_of_a_paid_document_is_found() -> None:
     before, at, after = ALIKE_WITH_MORE.rpartition("<SettlementAmount>0</SettlementAmount><Settl")
     content = f"{before}{at.replace('>0<', '>-1<')}{after}".encode()

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from saft_pipeline.saft.rules.codes import EXEMPTION_CODES
+from saft_pipeline.saft.rules.codes import EXEMPTION_CODES, INVOICE_TYPES
 from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.rates import RATES, rates_between
 from saft_pipeline.saft.rules.taxes import era
@@ -115,9 +115,10 @@ def test_each_wrong_line_is_found() -> None:
     assert rules(found) == ["tax_rate", "tax_rate"]
 
 
-def test_days_of_one_era_have_the_same_rates_and_exemption_codes() -> None:
+def test_days_of_one_era_have_the_same_rates_exemption_codes_and_types() -> None:
     def in_force(on: str) -> tuple[list[bool], list[list[str]]]:
-        codes = [EXEMPTION_CODES.in_force(row.value, on) for row in EXEMPTION_CODES.rows]
+        lists = EXEMPTION_CODES, INVOICE_TYPES
+        codes = [codes.in_force(row.value, on) for codes in lists for row in codes.rows]
         return codes, [rates_between(*key, on, on) for key in RATES]
 
     first = date(1990, 1, 1)
