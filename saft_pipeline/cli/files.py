@@ -53,9 +53,9 @@ def ingest(
     with uninterrupted(), gc_frozen():
         from saft_pipeline.dagster_runtime.in_process import local_runs
         from saft_pipeline.loading.sources import LOCAL
-        from saft_pipeline.store.opening import open_store
+        from saft_pipeline.store.opening import shared_store
 
-    store = open_store(settings)
+    store = shared_store(settings)
     store.observe(LOCAL, list(seen.values()), whole=False)
     files = _in_ledger(store, seen)
     with local_runs(settings) as runs:

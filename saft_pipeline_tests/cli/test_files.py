@@ -9,11 +9,13 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import psycopg
 import pytest
 
 from saft_pipeline.cli.status import StateOption
+from saft_pipeline.store import opening
 from saft_pipeline.store.model import STATES, Failure, SeenFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import (
@@ -99,6 +101,15 @@ def test_ingest_needs_no_server(
 ) -> None:
     monkeypatch.delenv("SFTP_HOST")
     assert saft("ingest", good).status == 0
+
+
+def test_ingest_opens_one_store(
+    project: Project, saft: Command, good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Mock(wraps=opening.open_store)
+    monkeypatch.setattr(opening, "open_store", opened)
+    assert saft("ingest", good).status == 0
+    opened.assert_called_once()
 
 
 def test_ingest_leaves_the_file_where_it_is(
