@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from saft_pipeline_tests.fixtures import in_thread
 
 
 @dataclass
@@ -45,12 +46,6 @@ def hook_server() -> Iterator[Hook]:
             """Nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    hook.url = f"http://127.0.0.1:{server.server_port}/services/s3cret"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with in_thread.answering(server) as port:
+        hook.url = f"http://127.0.0.1:{port}/services/s3cret"
         yield hook
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

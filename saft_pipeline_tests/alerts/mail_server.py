@@ -6,13 +6,13 @@ import base64
 import socket
 import socketserver
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+from saft_pipeline_tests.fixtures import in_thread
 from saft_pipeline_tests.fixtures.tls import Certificate
 
 
@@ -46,15 +46,8 @@ def mail_server(certificate: Certificate | None, *, tls_first: bool = False) -> 
                 return  # the client did not like our certificate
 
     server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
-    box.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with in_thread.answering(server) as box.port:
         yield box
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 class _Conversation:

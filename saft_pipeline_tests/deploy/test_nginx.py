@@ -9,7 +9,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from saft_pipeline_tests.fixtures import in_thread
 from saft_pipeline_tests.fixtures.sshd import free_port
 from saft_pipeline_tests.fixtures.tls import Certificate, self_signed
 
@@ -62,7 +62,7 @@ class Site:
             return client.request(method, path, **options)
 
 
-def stand_in(name: str) -> Starlette:
+def stand_in(name: str) -> uvicorn.Server:
     """A server that says who it is and what it was asked; over a websocket it repeats."""
 
     async def answer(request: Request) -> JSONResponse:
@@ -75,23 +75,18 @@ def stand_in(name: str) -> Starlette:
         await socket.close()
 
     every = Route("/{path:path}", answer, methods=["GET", "POST"])
-    return Starlette(routes=[WebSocketRoute("/graphql", repeat), every])
+    app = Starlette(routes=[WebSocketRoute("/graphql", repeat), every])
+    return uvicorn.Server(uvicorn.Config(app, log_config=None))
 
 
 @pytest.fixture(scope="module")
 def ports() -> Iterator[dict[str, int]]:
     """Of the stand-ins."""
-    servers, threads, found = [], [], {}
-    for name in ("dagster", "api"):
-        sock = socket.create_server(("127.0.0.1", 0))
-        found[name] = sock.getsockname()[1]
-        servers.append(uvicorn.Server(uvicorn.Config(stand_in(name), log_config=None)))
-        threads.append(threading.Thread(target=servers[-1].run, args=([sock],)))
-        threads[-1].start()
-    yield found
-    for server, thread in zip(servers, threads, strict=True):
-        server.should_exit = True
-        thread.join()
+    with (
+        in_thread.listening(stand_in("dagster")) as dagster,
+        in_thread.listening(stand_in("api")) as api,
+    ):
+        yield {"dagster": dagster, "api": api}
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,6 +22,7 @@ import yaml
 from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline.settings import Settings
 from saft_pipeline.store import migrate
+from saft_pipeline_tests.fixtures import in_thread
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.sshd import free_port
 
@@ -198,12 +198,9 @@ class Health(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def api() -> Iterator[HTTPServer]:
-    with HTTPServer(("127.0.0.1", 0), Health) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    server = HTTPServer(("127.0.0.1", 0), Health)
+    with in_thread.answering(server):
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def healthcheck(port: int, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,9 @@ from pathlib import Path
 
 from psycopg import conninfo
 
+from saft_pipeline_tests.fixtures import in_thread
+from saft_pipeline_tests.fixtures.sshd import free_port
+
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 
 _SETTINGS = """
@@ -37,7 +40,7 @@ def transaction_pooler(url: str) -> Iterator[str]:
     assert PGBOUNCER is not None
     server = conninfo.conninfo_to_dict(url)
     with _relay(f"{server['host']}/.s.PGSQL.{server['port']}") as server_port:
-        port = _free_port()
+        port = free_port()
         text = _SETTINGS.format(server_port=server_port, user=server["user"], port=port)
         with tempfile.NamedTemporaryFile("w", suffix=".ini") as settings:
             settings.write(text)
@@ -78,17 +81,10 @@ def _relay(path: str) -> Iterator[int]:
         daemon_threads = True
         block_on_close = False
 
-    with Relay(("127.0.0.1", 0), _Handler) as relay:
-        relay.path = path  # type: ignore[attr-defined]
-        threading.Thread(target=relay.serve_forever, daemon=True).start()
-        yield relay.server_address[1]
-        relay.shutdown()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-        return port
+    relay = Relay(("127.0.0.1", 0), _Handler)
+    relay.path = path  # type: ignore[attr-defined]
+    with in_thread.answering(relay) as port:
+        yield port
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
 from saft_pipeline.settings import Settings
 from saft_pipeline.web.app import build
 from saft_pipeline.web.services import Services, services
+from saft_pipeline_tests.fixtures import in_thread
 
 
 class Daemon:
@@ -99,21 +98,7 @@ def serving(settings: Settings) -> Iterator[Api]:
         open_instance(settings, {"run_launcher": launcher}) as instance,
         loaded(instance) as workspace,
         services(settings) as opened,
-        listening(opened) as url,
-        httpx.Client(base_url=url, headers=headers, timeout=60) as client,
+        in_thread.listening(uvicorn.Server(uvicorn.Config(build(opened), log_config=None))) as port,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=60) as client,
     ):
         yield Api(client, opened, Daemon(settings, instance, workspace))
-
-
-@contextlib.contextmanager
-def listening(opened: Services) -> Iterator[str]:
-    """Uvicorn in a thread; the address."""
-    server = uvicorn.Server(uvicorn.Config(build(opened), log_config=None))
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()

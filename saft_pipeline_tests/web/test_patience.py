@@ -21,6 +21,7 @@ from websockets.sync.client import connect
 
 from saft_pipeline.web import patience
 from saft_pipeline.web.patience import PatientProtocol, PatientServer
+from saft_pipeline_tests.fixtures import in_thread
 from saft_pipeline_tests.fixtures.tls import self_signed
 
 SOON = 0.3
@@ -41,13 +42,8 @@ async def repeat(socket: WebSocket) -> None:
 def running(**given: Any) -> Iterator[int]:
     app = Starlette(routes=[Route("/", answer), WebSocketRoute("/ws", repeat)])
     config = uvicorn.Config(app, http=PatientProtocol, log_config=None, **given)
-    server = PatientServer(config)
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
-        thread.start()
-        yield sock.getsockname()[1]
-        server.should_exit = True
-        thread.join()
+    with in_thread.listening(PatientServer(config)) as port:
+        yield port
 
 
 @pytest.fixture
