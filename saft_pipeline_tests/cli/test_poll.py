@@ -27,7 +27,7 @@ from saft_pipeline_tests.fixtures.project import (
     poll_once,
 )
 from saft_pipeline_tests.fixtures.sshd import free_port
-from saft_pipeline_tests.loading.test_servers import wait_for
+from saft_pipeline_tests.fixtures.waiting import wait_for
 
 
 def drop(project: Project, count: int) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,7 @@ from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice, partition_of
 from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.fixtures.waiting import wait_for
 
 _EARLY = 1_750_000_000
 _BROKEN = "007.xml"
@@ -76,7 +77,7 @@ class Held:
             except (httpx.HTTPError, ValueError):
                 return False
 
-        _wait_for(answers)
+        wait_for(answers)
 
     def asked(self, query: str, **variables: object) -> Any:
         """What Dagster's page answers."""
@@ -141,7 +142,7 @@ def files(shared_project: Project, tmp_path: Path) -> str:
 @pytest.fixture
 def held(up: Held, hold: None, files: str) -> Held:
     """The sensor's run."""
-    _wait_for(up.is_waited_for)
+    wait_for(up.is_waited_for)
     return up
 
 
@@ -153,8 +154,8 @@ def hold(up: Held) -> None:
 @pytest.fixture
 def loaded_before(up: Held, files: str, store: Store) -> dict[str, Says]:
     """All files were loaded before, but the broken one; what the ledger says of each."""
-    _wait_for(lambda: set(_states(store, files)) == {"loaded"})
-    _wait_for(lambda: up.run()["status"] in ("SUCCESS", "FAILURE"))
+    wait_for(lambda: set(_states(store, files)) == {"loaded"})
+    wait_for(lambda: up.run()["status"] in ("SUCCESS", "FAILURE"))
     return _says(store, files)
 
 
@@ -165,7 +166,7 @@ def backfill(loaded_before: dict[str, Says], up: Held, files: str, store: Store)
     up.hold()
     answer = up.asked(_BACKFILL, assets=[{"path": [name]} for name in FILE_ASSETS], keys=keys)
     assert answer["launchPartitionBackfill"]["__typename"] == "LaunchBackfillSuccess", answer
-    _wait_for(up.is_waited_for)
+    wait_for(up.is_waited_for)
     return up
 
 
@@ -185,14 +186,6 @@ def _up(project: Project, home: Path) -> Iterator[tuple[subprocess.Popen[bytes],
     finally:
         process.terminate()
         process.wait(120)
-
-
-def _wait_for(done: Callable[[], bool]) -> None:
-    for _ in range(900):
-        if done():
-            return
-        time.sleep(0.2)
-    raise AssertionError("it never came")
 
 
 def _files(store: Store, folder: str) -> list[LedgerFile]:
@@ -227,7 +220,7 @@ def test_who_terminates_a_run_at_the_page_marks_only_what_was_not_finished(
 ) -> None:
     held.asked(_TERMINATE, id=held.run()["runId"])
     held.let_go()
-    _wait_for(lambda: held.run()["status"] == "CANCELED")
+    wait_for(lambda: held.run()["status"] == "CANCELED")
     states = _states(store, files)
     assert states["loaded"] >= _first(50)
     assert states["failed"] == _first(_FILES) - states["loaded"] != set()
@@ -242,7 +235,7 @@ def test_who_terminates_a_backfill_takes_nothing_from_what_was_loaded_or_failed_
     assert {says for name, says in loaded_before.items() if name != _BROKEN} == {("loaded", None)}
     backfill.asked(_TERMINATE, id=backfill.run()["runId"])
     backfill.let_go()
-    _wait_for(lambda: backfill.run()["status"] == "CANCELED")
+    wait_for(lambda: backfill.run()["status"] == "CANCELED")
     assert _says(store, files) == loaded_before
 
 

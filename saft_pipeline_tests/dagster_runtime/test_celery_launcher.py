@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +33,7 @@ from saft_pipeline_tests.fixtures import celery
 from saft_pipeline_tests.fixtures.postgres import empty
 from saft_pipeline_tests.fixtures.project import one_invoice
 from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.fixtures.waiting import wait_for
 
 OWNER = "claim-of-the-test"
 LEASE = timedelta(minutes=2)
@@ -65,14 +65,7 @@ class Machines:
         return found
 
     def wait_for(self, run_id: str, status: dg.DagsterRunStatus) -> None:
-        eventually(lambda: self.run(run_id).status == status)
-
-
-def eventually(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        wait_for(lambda: self.run(run_id).status == status)
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -17,6 +16,7 @@ from saft_pipeline.dagster_runtime.runs import end_dead_runs, waits_for_pool
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice
+from saft_pipeline_tests.fixtures.waiting import wait_for
 
 EXPIRED = timedelta(seconds=-1)
 
@@ -45,10 +45,7 @@ def blocked(project: Project, runs: LocalRuns, store: Store) -> Iterator[LedgerF
 def _wait_until_blocked(instance: dg.DagsterInstance, run_id: str) -> None:
     run = instance.get_run_by_id(run_id)
     assert run
-    deadline = time.monotonic() + 30
-    while not waits_for_pool(instance, run):
-        assert time.monotonic() < deadline, "it does not wait for its pool"
-        time.sleep(0.05)
+    wait_for(lambda: waits_for_pool(instance, run))
 
 
 def test_it_is_not_taken_for_dead(runs: LocalRuns, store: Store, blocked: LedgerFile) -> None:

@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -99,15 +98,6 @@ def value(url: str, query: str) -> object:
 
 def postmaster(home: Path) -> int:
     return int((home / "postgres/data/postmaster.pid").read_text().split("\n")[0])
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 15) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def stopped(home: Path) -> bool:

@@ -18,7 +18,6 @@ from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
 from saft_pipeline_tests.embedded_postgres.homes import (
     Starts,
     bare,
-    eventually,
     home,
     made,
     postmaster,
@@ -28,6 +27,7 @@ from saft_pipeline_tests.embedded_postgres.homes import (
     user,
     value,
 )
+from saft_pipeline_tests.fixtures.waiting import wait_for
 
 __all__ = ["bare", "home", "made", "server", "user"]
 
@@ -102,7 +102,7 @@ def test_server_stops_after_all_users_were_killed(home: Path, user: Starts) -> N
     process = user()
     said(process)
     process.kill()
-    assert eventually(lambda: stopped(home))
+    wait_for(lambda: stopped(home))
 
 
 def test_killed_postgres_is_recovered_with_its_rows(home: Path, server: EmbeddedPostgres) -> None:
@@ -149,7 +149,7 @@ def test_stop_never_signals_a_foreign_process(home: Path, server: EmbeddedPostgr
 
 def test_killed_initdb_leaves_nothing_half_made(bare: Path, user: Starts) -> None:
     process = user()
-    assert eventually(lambda: any(bare.glob("postgres/initdb-*/base/1")))
+    wait_for(lambda: any(bare.glob("postgres/initdb-*/base/1")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (bare / "postgres/data").exists()

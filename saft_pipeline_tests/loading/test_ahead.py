@@ -25,8 +25,8 @@ from saft_pipeline.store.errors import StoreError
 from saft_pipeline.store.model import LedgerFile
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.fixtures.project import Project, one_invoice, poll_once
+from saft_pipeline_tests.fixtures.waiting import wait_for
 from saft_pipeline_tests.loading.test_loader import EARLY, LEASE
-from saft_pipeline_tests.loading.test_servers import wait_for
 from saft_pipeline_tests.loading.without_dagster import loader_of
 
 _FILES = FIRST_GROUP_FILES + 3  # of the second run: two groups

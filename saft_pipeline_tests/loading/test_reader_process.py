@@ -22,7 +22,7 @@ from saft_pipeline.saft import parallel
 from saft_pipeline.sftp.model import Fetched, RemoteFile
 from saft_pipeline.store.spool import Spool
 from saft_pipeline_tests.fixtures.project import broken, half, ledger_file, one_invoice
-from saft_pipeline_tests.loading.test_servers import wait_for
+from saft_pipeline_tests.fixtures.waiting import wait_for
 
 FILES = [one_invoice("FT R/1"), broken("FT R/2"), half("FT R/3"), one_invoice("FT R/4")]
 

@@ -8,14 +8,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import stamina
 
 from saft_pipeline.loading import looks, servers, sftp_source
 from saft_pipeline.loading.errors import SourceError, TransientSourceError
@@ -36,6 +35,7 @@ from saft_pipeline_tests.fixtures.project import (
     poll_once,
 )
 from saft_pipeline_tests.fixtures.sshd import Sshd
+from saft_pipeline_tests.fixtures.waiting import wait_for
 from saft_pipeline_tests.loading.without_dagster import go_round
 
 EARLY = 1_750_000_000
@@ -234,11 +234,6 @@ def polling(project: Project, *behind: str) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             process.kill()
-
-
-@stamina.retry(on=AssertionError, attempts=None, timeout=60, wait_initial=0.1, wait_max=0.1)
-def wait_for(condition: Callable[[], bool]) -> None:
-    assert condition()
 
 
 def sessions(quirky_sshd: tuple[Sshd, Path]) -> int:

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,11 @@ from saft_pipeline.processes.child_logs import LogFiles
 from saft_pipeline.processes.supervisor import ChildDiedError, Stop, Supervisor, free_port, is_free
 from saft_pipeline.settings import load
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.embedded_postgres.homes import eventually, postmaster, stopped
+from saft_pipeline_tests.embedded_postgres.homes import postmaster, stopped
 from saft_pipeline_tests.fixtures import sshd
 from saft_pipeline_tests.fixtures.own_home import own_home
 from saft_pipeline_tests.fixtures.project import Project, one_invoice
-
-PATIENCE = 90.0
+from saft_pipeline_tests.fixtures.waiting import wait_for
 
 
 @pytest.fixture
@@ -73,15 +72,6 @@ def test_signals_mean_what_they_meant_before() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def wait_for(what: Callable[[], bool], supervisor: Supervisor) -> None:
-    """Wait until something is so; the processes go on meanwhile."""
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        supervisor.check()
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.1)
-
-
 def processes_with(text: str) -> list[int]:
     """Processes whose command line or environment mentions something."""
     found = []
@@ -122,7 +112,7 @@ def test_a_killed_postgres_is_started_again(
 ) -> None:
     home = Path(history_of_its_own)
     os.kill(postmaster(home), signal.SIGKILL)
-    assert eventually(lambda: stopped(home))
+    wait_for(lambda: stopped(home))
     assert list(supervisor.mend()) == ["the embedded Postgres did not answer; started again"]
     assert answers(server_place(home))
 
@@ -180,7 +170,8 @@ def test_a_dropped_file_is_loaded_by_itself_and_nothing_is_left_running(
     try:
         supervisor.start()
         project.put("f.xml", one_invoice("FT J/1"))
-        wait_for(lambda: store.counts().get("loaded") == 1, supervisor)
+        wait_for(lambda: store.counts().get("loaded") == 1)
+        supervisor.check()
         # Runs are forked from a process that no other thread of it could leave in disorder.
         forked_from = min(pid for pid in processes_with(mark) if b"forkserver" in command(pid))
         assert len(list(Path(f"/proc/{forked_from}/task").iterdir())) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -15,6 +14,7 @@ from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.selection import Selection
 from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.waiting import wait_for
 from saft_pipeline_tests.reports.papers import COMPANY, empty, file_of, load, paper, taxed
 
 OTHER = "501442600"
@@ -101,8 +101,7 @@ def test_what_is_taken_away_during_a_look_is_missed_at_the_next(
 def _until_one_waits(url: str) -> None:
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
     with psycopg.connect(url, autocommit=True) as connection:
-        while connection.execute(waiting).fetchone() == (0,):
-            time.sleep(0.01)
+        wait_for(lambda: connection.execute(waiting).fetchone() != (0,))
 
 
 def test_looks_at_once_see_what_one_after_the_other_would(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from saft_pipeline.store.postgres import PostgresTransport
 from saft_pipeline.store.store import Store
+from saft_pipeline_tests.fixtures.waiting import wait_for
 from saft_pipeline_tests.store import publisher
 from saft_pipeline_tests.store.building import SOURCE, load, owner
 from saft_pipeline_tests.store.looking import Reader, halves, value
@@ -42,8 +43,7 @@ def _time_of_a_run(url: str) -> float:
 
 def _take_again(url: str, seed: int) -> None:
     """What the dead process had claimed comes back when its lease is over."""
-    while value(url, _AT_WORK):
-        time.sleep(0.01)
+    wait_for(lambda: not value(url, _AT_WORK))
     store = Store(PostgresTransport(url), lambda _table: 1000)
     for file in store.files(source=SOURCE, state="running"):
         store.renew(file.claimed_by or "", -publisher.LEASE)  # as if time had passed

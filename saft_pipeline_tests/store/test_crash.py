@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from saft_pipeline.store.rest import RestTransport
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.embedded_postgres.homes import bare, home, made, postmaster, server
 from saft_pipeline_tests.fixtures.postgrest import SECRET_KEY
+from saft_pipeline_tests.fixtures.waiting import wait_for
 from saft_pipeline_tests.postgrest.server import Server
 from saft_pipeline_tests.store.building import File, at, invoice, load, owner, prepare, publish
 from saft_pipeline_tests.store.looking import halves, rows
@@ -51,8 +51,7 @@ def test_a_publication_that_a_crash_cuts_off_is_made_whole(
         target=lambda: states.extend(o.status for o in publish(store, publications, by))
     )
     thread.start()
-    while not rows(url, "select from pg_stat_activity where wait_event = 'PgSleep'"):
-        time.sleep(0.01)
+    wait_for(lambda: bool(rows(url, "select from pg_stat_activity where wait_event = 'PgSleep'")))
     kill(home, server)
     thread.join()
     store.close()

@@ -19,8 +19,8 @@ from saft_pipeline.store.postgres import PostgresTransport, connect_postgres, st
 from saft_pipeline.store.spool import Spool
 from saft_pipeline.store.store import Store
 from saft_pipeline.store.transport import RETRY
-from saft_pipeline_tests.embedded_postgres.homes import eventually
 from saft_pipeline_tests.fixtures.sshd import free_port
+from saft_pipeline_tests.fixtures.waiting import wait_for
 from saft_pipeline_tests.store.building import File, at, invoice, load
 from saft_pipeline_tests.store.looking import halves, rows, value
 from saft_pipeline_tests.store.pooler import PGBOUNCER, transaction_pooler
@@ -145,7 +145,7 @@ def test_calls_at_once_go_over_connections_of_their_own_that_are_kept(url: str) 
         assert list(pool.map(call, range(3))) == [[{}] * 20] * 3
     assert 1 <= value(url, OURS) <= 3
     transport.close()
-    assert eventually(lambda: value(url, OURS) == 0)
+    wait_for(lambda: value(url, OURS) == 0)
 
 
 def test_a_closed_transport_opens_again(url: str) -> None:
