@@ -11,7 +11,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from saft_pipeline.store import postgres
 from saft_pipeline.store.alerts import AlertLimits, Watch
 from saft_pipeline.store.operations import Operations
 from saft_pipeline.store.postgres import PostgresTransport
@@ -19,7 +18,7 @@ from saft_pipeline.store.reports import Reports
 from saft_pipeline.store.store import Store
 from saft_pipeline_tests.store.building import LEASE, SOURCE, File, at, customer, invoice, load
 from saft_pipeline_tests.store.looking import execute
-from saft_pipeline_tests.store.test_plans import EXPLAINING, Work
+from saft_pipeline_tests.store.test_plans import Work, counted
 
 _HOUR = timedelta(hours=1)
 _SHORT, _LONG = 60, 6_000
@@ -45,16 +44,7 @@ analyze;
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
-    work, connect = Work(), postgres.connect_postgres
-
-    def explaining(url: str) -> postgres.Connection:
-        connection = connect(url)
-        connection.execute(EXPLAINING + "set enable_seqscan = off; set max_parallel_workers = 0;")
-        connection.add_notice_handler(work.note)
-        return connection
-
-    monkeypatch.setattr(postgres, "connect_postgres", explaining)
-    return work
+    return counted(monkeypatch, "set enable_seqscan = off; set max_parallel_workers = 0;")
 
 
 def questions(url: str) -> dict[str, Callable[[], object]]:

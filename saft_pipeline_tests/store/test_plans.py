@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 import pytest
@@ -76,11 +76,16 @@ def _through(plan: dict[str, Any]) -> int:
 
 @pytest.fixture
 def work(monkeypatch: pytest.MonkeyPatch) -> Work:
+    return counted(monkeypatch)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, planning: LiteralString = "") -> Work:
+    """The work of all connections that are opened from now on."""
     work, connect = Work(), postgres.connect_postgres
 
     def explaining(url: str) -> postgres.Connection:
         connection = connect(url)
-        connection.execute(EXPLAINING)
+        connection.execute(EXPLAINING + planning)
         connection.add_notice_handler(work.note)
         return connection
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from saft_pipeline.settings import load
 from saft_pipeline_tests.fixtures.project import Polled, Project
 from saft_pipeline_tests.web.serving import Api, serving
 
@@ -21,4 +22,12 @@ def api(project: Project) -> Iterator[Api]:
 def looked(polled: Polled) -> Iterator[Api]:
     """The API of an installation that has loaded files, without a token."""
     with serving(polled.project.settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def orphaned(polled: Polled) -> Iterator[Api]:
+    """An API whose database is down."""
+    url = "postgresql://nobody:hunter2@127.0.0.1:9/nothing"
+    with serving(load({**polled.project.env, "SUPABASE_DB_URL": url})) as running:
         yield running

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 
-from saft_pipeline.settings import load
 from saft_pipeline.web import services as services_module
-from saft_pipeline_tests.fixtures.project import Polled
-from saft_pipeline_tests.web.serving import Api, serving
+from saft_pipeline_tests.web.serving import Api
 
 MOST = 64 << 10
-
-
-@pytest.fixture(scope="module")
-def orphaned(polled: Polled) -> Iterator[Api]:
-    """An API whose database is down."""
-    url = "postgresql://nobody:hunter2@127.0.0.1:9/nothing"
-    with serving(load({**polled.project.env, "SUPABASE_DB_URL": url})) as running:
-        yield running
 
 
 def code(api: Api, method: str, path: str, content: bytes | None = None) -> tuple[int, str]:

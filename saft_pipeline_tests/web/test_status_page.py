@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from importlib import resources
 
 import httpx
@@ -126,14 +125,6 @@ def test_reports_have_addresses(looked: Api, name: str) -> None:
 )
 def test_a_report_that_is_none_is_told(looked: Api, address: str, status: int) -> None:
     assert looked.client.get(f"/reports/{address}").status_code == status
-
-
-@pytest.fixture(scope="module")
-def orphaned(polled: Polled) -> Iterator[Api]:
-    """An API whose database is down."""
-    url = "postgresql://nobody@127.0.0.1:9/nothing"
-    with serving(load({**polled.project.env, "SUPABASE_DB_URL": url})) as running:
-        yield running
 
 
 def test_a_dead_database_is_told_on_the_page(orphaned: Api) -> None:
