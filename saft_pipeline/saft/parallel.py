@@ -1,4 +1,4 @@
-"""Reading a document; of a large one the invoices are read by two more processes.
+"""Reading a document; of a large one the invoices are read by three more processes.
 
 The text is cut here, and each chunk is read by a worker, which gives what is made of it. Where
 anything can't be settled by a chunk alone (a refusal, an InvoiceNo seen before, a chunk that was
@@ -27,8 +27,8 @@ from saft_pipeline.saft.totals import RunningTotals
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-BYTES_WORTH_IT = 8 << 20  # bytes of a file from which on two processes are started for it
-_WORKERS = 2  # this process is busy only a quarter of the time
+BYTES_WORTH_IT = 8 << 20  # bytes of a file from which on processes are started for it
+_WORKERS = 3  # with two a processor waits whenever both have answered: this process takes a while
 
 
 Make = Callable[[Iterable[Record]], Any]
