@@ -1,4 +1,4 @@
-"""What a run that was killed had loaded and did not come to tell of: the ledger knows."""
+"""What a run had loaded and did not come to tell of: the ledger knows."""
 
 from __future__ import annotations
 
@@ -62,5 +62,5 @@ def _figures(asset: str, file: LedgerFile) -> Mapping[str, Any]:
         "attempt": file.attempts,
         "invoices": counts["invoices"],
         "lines": counts["invoice_lines"],
-        "told by": "the ledger: the run was killed before it told of this file",
+        "told by": "the ledger: the run did not come to tell of this file",
     }

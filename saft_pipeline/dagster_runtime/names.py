@@ -52,6 +52,8 @@ FILES_TAG = "saft/files"
 SOURCE_TAG = "saft/source"
 # And of one that has ended: how many of its files were not loaded, `1 of 37`.
 FAILED_TAG = "saft/failed"
+# And of one that could not tell Dagster of all that it did, which the next tick does: `yes`.
+UNTOLD_TAG = "saft/untold"
 
 # Without it a run logs to stderr as Dagster likes, whatever LOG_LEVEL says.
 RUN_CONFIG: dict[str, dict[str, dict[str, str]]] = {"loggers": {LOGGER: {}}}

@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 
 import dagster as dg
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -21,7 +21,13 @@ from dagster_shared.error import SerializableErrorInfo
 
 from saft_pipeline.dagster_runtime.late_events import tell_of_loaded
 from saft_pipeline.dagster_runtime.location import REPOSITORY_TAG, Location
-from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FAILED_TAG, FILES_TAG, SOURCE_TAG
+from saft_pipeline.dagster_runtime.names import (
+    CLAIM_TAG,
+    FAILED_TAG,
+    FILES_TAG,
+    SOURCE_TAG,
+    UNTOLD_TAG,
+)
 from saft_pipeline.dagster_runtime.redis_queue import TASK_TAG
 from saft_pipeline.dagster_runtime.run_process import is_gone
 from saft_pipeline.dagster_runtime.waiting_runs import WaitingRuns
@@ -37,7 +43,7 @@ WORKING = (
 UNFINISHED = (*WAITING, *WORKING)
 _OURS = re.compile(r"saft_pipeline\.")
 _LATE_TAG = "saft/late"
-"""Of a run that did not come to the end of its step: what was told of it afterwards."""
+"""Of a run that did not tell of all that it did: what was told of it afterwards."""
 _RECENT = timedelta(days=7)  # a sensor may have been off over a holiday
 _MOST_ENDED, _MOST_SETTLED = 1_000, 50  # of them a tick looks at, and does something for
 _SHOWN = 8  # characters of a run's id on Dagster's page
@@ -248,18 +254,17 @@ def end_dead_runs(
 
 
 def _settle_ended(instance: dg.DagsterInstance, location: Location, store: Store) -> None:
-    """Do for runs that others ended what the step could not: Dagster's monitoring, a person.
+    """Do for runs that have ended what the step could not.
 
-    Who cancels a run gives its files up. One whose step came to its end has said so.
+    Others ended them (Dagster's monitoring, a person: who cancels a run gives its files up), or
+    Dagster's history was away. One whose step came to its end and told of all has said so.
     """
-    ended = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED],
-        tags={REPOSITORY_TAG: location.label},
-        updated_after=datetime.now(UTC) - _RECENT,
-    )
-    found = (record.dagster_run for record in instance.get_run_records(ended, limit=_MOST_ENDED))
-    settled = {FAILED_TAG, _LATE_TAG}
-    open_ones = (run for run in found if location.owns(run) and not settled & run.tags.keys())
+    ours = {REPOSITORY_TAG: location.label}
+    ended = [
+        _ended(instance, ours, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED),
+        _ended(instance, {**ours, UNTOLD_TAG: "yes"}, dg.DagsterRunStatus.SUCCESS),
+    ]
+    open_ones = (run for run in chain(*ended) if location.owns(run) and not _is_settled(run))
     for run in islice(open_ones, _MOST_SETTLED):
         if run.status is dg.DagsterRunStatus.CANCELED:
             store.give_up(owner_of(run), run_id=run.run_id)
@@ -267,6 +272,17 @@ def _settle_ended(instance: dg.DagsterInstance, location: Location, store: Store
             continue
         late = _told_late(instance, location, store, run)
         instance.add_run_tags(run.run_id, {_LATE_TAG: late or "nothing"})
+
+
+def _ended(
+    instance: dg.DagsterInstance, tags: dict[str, str], *statuses: dg.DagsterRunStatus
+) -> list[dg.DagsterRun]:
+    recent = dg.RunsFilter(statuses=statuses, tags=tags, updated_after=datetime.now(UTC) - _RECENT)
+    return [each.dagster_run for each in instance.get_run_records(recent, limit=_MOST_ENDED)]
+
+
+def _is_settled(run: dg.DagsterRun) -> bool:
+    return _LATE_TAG in run.tags or (FAILED_TAG in run.tags and UNTOLD_TAG not in run.tags)
 
 
 def _told_late(

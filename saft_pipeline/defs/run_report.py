@@ -8,7 +8,7 @@ import dagster as dg
 from saft_pipeline.artifacts.local import Artifacts
 from saft_pipeline.dagster_runtime import partitions
 from saft_pipeline.dagster_runtime.file_events import FileEvents
-from saft_pipeline.dagster_runtime.names import FAILED_TAG, FILE_ASSETS, PUBLISHING
+from saft_pipeline.dagster_runtime.names import FAILED_TAG, FILE_ASSETS, PUBLISHING, UNTOLD_TAG
 from saft_pipeline.defs import file_checks, file_metadata
 from saft_pipeline.defs.run_log import say_of
 from saft_pipeline.defs.run_tags import CommonTags
@@ -39,6 +39,7 @@ class RunReport:
         self._events = FileEvents(context, prefix)
         self._failed: list[Load] = []
         self._tags = CommonTags()
+        self._is_untold = False
         self._loaded = 0
         self._total = 0
 
@@ -104,9 +105,12 @@ class RunReport:
         with self._harmless():
             self._events.checked(self._checks.finish())
             self._events.store()
+        with self._harmless():
             tags = self._tags.tags
             if self._failed:
                 tags |= {FAILED_TAG: f"{len(self._failed)} of {self._total}"}
+            if self._is_untold:
+                tags |= {UNTOLD_TAG: "yes"}
             if tags:
                 self._context.instance.add_run_tags(self._context.run.run_id, tags)
         total = self._total
@@ -126,6 +130,7 @@ class RunReport:
         try:
             yield
         except Exception as error:
+            self._is_untold = True
             self._context.log.warning(
                 "Dagster does not know of all that was done, which the ledger does (saft status): "
                 f"{type(error).__name__}: {error}"

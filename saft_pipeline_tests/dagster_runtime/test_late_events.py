@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
 
 from saft_pipeline.dagster_runtime import runs as runs_module
+from saft_pipeline.dagster_runtime.file_events import FileEvents
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.late_events import tell_of_loaded
 from saft_pipeline.dagster_runtime.location import Location
 from saft_pipeline.dagster_runtime.names import CLAIM_TAG, FILE_ASSETS
 from saft_pipeline.defs.run_report import RunReport
 from saft_pipeline.store.store import Store
-from saft_pipeline_tests.fixtures.project import Project, one_invoice, partition_of
+from saft_pipeline_tests.fixtures.project import Project, broken, one_invoice, partition_of
 
 
 @pytest.fixture
@@ -54,6 +56,31 @@ def test_what_a_run_had_loaded_that_dagster_s_monitoring_failed_is_told_once(
         runs_module.end_dead_runs(runs.instance, Location(), store, 60)
         assert made(runs.instance, "invoices", partition_of(file)) == 1
     run = runs.instance.get_run_by_id(untold.run_id)
+    assert run
+    assert run.tags["saft/late"] == "files that it had loaded and not told of: 1"
+
+
+@pytest.mark.parametrize(
+    "others", [{}, {"g.xml": broken("FT L/2")}], ids=["well", "with-a-failure"]
+)
+def test_what_a_run_could_not_tell_of_while_the_history_was_away_is_told_at_the_next_tick(
+    project: Project,
+    runs: LocalRuns,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    others: dict[str, str],
+) -> None:
+    monkeypatch.setenv("RUN_PER_FILE_UP_TO", "0")
+    for name, text in {"f.xml": one_invoice("FT L/1"), **others}.items():
+        project.put(name, text)
+    with monkeypatch.context() as patch:
+        patch.setattr(FileEvents, "store", Mock(side_effect=ConnectionError("away")))
+        runs.tick()
+        (run_id,) = runs.run_waiting()
+    runs_module.end_dead_runs(runs.instance, Location(), store, 60)
+    (file,) = store.files(path="f.xml")
+    assert made(runs.instance, "invoices", partition_of(file)) == 1
+    run = runs.instance.get_run_by_id(run_id)
     assert run
     assert run.tags["saft/late"] == "files that it had loaded and not told of: 1"
 
