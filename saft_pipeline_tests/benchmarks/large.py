@@ -6,13 +6,13 @@ Its home is there before, as in the benchmark of tiny files.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from saft_pipeline.demo.generator import write_large
 from saft_pipeline_tests.benchmarks.designs import dlt, saft
-from saft_pipeline_tests.benchmarks.measuring import children, sampled
+from saft_pipeline_tests.benchmarks.measuring import below, sampled
 from saft_pipeline_tests.benchmarks.report import Ratio
 from saft_pipeline_tests.benchmarks.rig import rig
 
@@ -54,13 +54,7 @@ class _Sessions:
         self.largest = 0
 
     def look(self) -> None:
-        self.largest = max(self.largest, *map(_own_bytes, _below(os.getpid())), 0)
-
-
-def _below(pid: int) -> Iterator[int]:
-    for child in children(pid):
-        yield child
-        yield from _below(child)
+        self.largest = max(self.largest, *map(_own_bytes, below(os.getpid())), 0)
 
 
 def _own_bytes(pid: int) -> int:

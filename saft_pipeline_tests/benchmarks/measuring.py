@@ -138,6 +138,14 @@ def children(pid: int) -> set[int]:
     return found
 
 
+def below(pid: int) -> dict[int, int]:
+    """All processes below one, each with its parent."""
+    found = dict.fromkeys(children(pid), pid)
+    for child in list(found):
+        found |= below(child)
+    return found
+
+
 def sizes(pid: int) -> tuple[int, int]:
     """Bytes: proportional set size now, and the peak resident set (proc(5))."""
     with suppress(OSError, ValueError):

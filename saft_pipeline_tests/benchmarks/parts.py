@@ -14,7 +14,7 @@ import psycopg
 from lxml import etree
 
 from saft_pipeline_tests.benchmarks.designs import saft, write_tiny
-from saft_pipeline_tests.benchmarks.measuring import children, sampled
+from saft_pipeline_tests.benchmarks.measuring import below, sampled
 from saft_pipeline_tests.benchmarks.report import Ratio
 from saft_pipeline_tests.benchmarks.rig import Rig, rig
 
@@ -64,13 +64,13 @@ class _Parts:
 
     def __init__(self, port: int) -> None:
         self._tables = f"-p {port}"
-        self._before = {pid: _cpu(pid) for pid in _below(os.getpid())}
+        self._before = {pid: _cpu(pid) for pid in below(os.getpid())}
         self._spent: dict[int, float] = {}
         self._names: dict[int, str] = {}
 
     def look(self) -> None:
         """Processes end; what they used is what it was when last looked at."""
-        for pid, parent in _below(os.getpid()).items():
+        for pid, parent in below(os.getpid()).items():
             spent = _cpu(pid) - self._before.get(pid, 0)
             if spent > 0:
                 self._spent[pid] = max(spent, self._spent.get(pid, 0))
@@ -91,14 +91,6 @@ class _Parts:
             ours = self._tables in command + parent
             return "Postgres: ledger and tables" if ours else "Postgres: Dagster's history"
         return "main process" if " poll " in command else "reading processes"
-
-
-def _below(pid: int) -> dict[int, int]:
-    """All processes below one, each with its parent."""
-    found = dict.fromkeys(children(pid), pid)
-    for child in list(found):
-        found |= _below(child)
-    return found
 
 
 def _command(pid: int) -> str:

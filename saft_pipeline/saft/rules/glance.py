@@ -213,13 +213,13 @@ class Glance:
         row = invoice.values
         kind, is_cancelled = row[_TYPE], row[_STATUS] == "A"
         found = _Alike(
-            are_codes_right(row) and not (is_cancelled and row[_REASON] is None),
-            plan.head.is_plain and (kind != "FR" or row[_PAID] is not None),
-            kind == "NC",
-            kind == "FS",
-            is_cancelled,
-            row[_CASH_VAT] is not None,
-            SIGNS.get(kind),
+            is_right=are_codes_right(row) and not (is_cancelled and row[_REASON] is None),
+            is_paid=plan.head.is_plain and (kind != "FR" or row[_PAID] is not None),
+            is_note=kind == "NC",
+            is_simplified=kind == "FS",
+            is_cancelled=is_cancelled,
+            is_under_cash_vat=row[_CASH_VAT] is not None,
+            sign=SIGNS.get(kind),
         )
         if self._room_for_alike:
             self._room_for_alike -= 1
