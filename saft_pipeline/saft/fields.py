@@ -163,5 +163,13 @@ SettlementDiscount ShipFromAddress ShipToAddress StreetName TaxBase TaxExemption
 TaxExemptionReason TaxExpirationDate Telephone TransactionID UNNumber WarehouseID Website
 WithholdingTax WithholdingTaxDescription WithholdingTaxType
 """
+_OPTIONAL_IN_101 = """
+CurrencyCode CurrencyCreditAmount CurrencyDebitAmount Tax TaxAmount TaxCode TaxCountryRegion
+TaxPercentage TaxType
+"""
 # With the warning of it: in 1.01 a Currency may be empty.
-OPTIONAL = dict.fromkeys(_OPTIONAL.split(), "empty_element") | {"Currency": "empty_currency"}
+OPTIONAL = {
+    **dict.fromkeys(_OPTIONAL.split(), "empty_element"),
+    **dict.fromkeys(_OPTIONAL_IN_101.split(), "empty_part"),
+    "Currency": "empty_currency",
+}

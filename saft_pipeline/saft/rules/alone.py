@@ -27,7 +27,9 @@ from saft_pipeline.saft.rules.taxes import Rate, odd_codes
 
 _ID, _ACCOUNT, _COUNTRY = of_customer("customer_id account_id country")
 _is_account = re.compile(r"[0-9a-zA-Z/._+*-]*", re.ASCII).fullmatch
+_is_account_of_101 = re.compile(r"[1-8][0-9a-zA-Z]*|Desconhecido", re.ASCII).fullmatch
 _is_tax_code = re.compile(r"[0-9a-zA-Z.]{1,10}", re.ASCII).fullmatch
+_is_usual_code = re.compile(r"RED|INT|NOR|ISE|OUT|NS|NA|[0-9.]+", re.ASCII).fullmatch
 _CUSTOMS = (("cn_code", "CNCode", 8), ("un_number", "UNNumber", 4))
 _MOST_KEPT, _LONGEST_KEPT = 1_000, 1_000  # characters
 
@@ -147,6 +149,9 @@ def _account(account: Value, about: str | None) -> Iterable[Finding]:
     if isinstance(account, str) and not _is_account(account):
         expected = "letters, digits and -/._+* in an AccountID, or Desconhecido"
         yield finding("account_id", 0, about, expected, account)
+    elif isinstance(account, str) and not _is_account_of_101(account):
+        expected = "1 to 8, letters and digits in an AccountID, or Desconhecido"
+        yield finding("account_id_101", 0, about, expected, account)
 
 
 def _table_entry(row: Extra) -> Iterable[Finding]:
@@ -154,6 +159,8 @@ def _table_entry(row: Extra) -> Iterable[Finding]:
     about = f"TaxTableEntry {code}"
     if isinstance(code, str) and not _is_tax_code(code):
         yield finding("tax_code", 0, about, "at most ten letters, digits and points", code)
+    elif isinstance(code, str) and not _is_usual_code(code):
+        yield finding("tax_table_code", 0, about, "RED, INT, NOR, ISE, OUT or a number", code)
     for key in ("tax_percentage", "tax_amount"):
         if isinstance(amount := row.get(key), str) and amount.startswith("-"):
             expected = f"{element(key)} of 0 or more"

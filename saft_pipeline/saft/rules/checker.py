@@ -29,12 +29,11 @@ from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
 from saft_pipeline.saft.rules.series import AllSeries, Series
-from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
+from saft_pipeline.saft.rules.slots import of_invoice, of_line
 
 _DATE, _TYPE, _STATUS, _CASH_VAT = of_invoice(
     "invoice_date invoice_type invoice_status cash_vat_scheme"
 )
-(_CUSTOMER,) = of_customer("customer_id")
 (_REFERENCE,) = of_line("reference")
 
 
@@ -168,7 +167,7 @@ class Checker:
 
     def _of_others(self, record: Record) -> Iterable[Finding]:
         if isinstance(record, Customer):
-            self._masters.add_customer(record.values[_CUSTOMER])
+            self._masters.add_customer(record.values)
             return _placed(alone.customer(record), record.line)
         if isinstance(record, Other):
             says = alone.other(record)

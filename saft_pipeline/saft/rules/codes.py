@@ -52,6 +52,9 @@ EXEMPTION_CODES = CodeList(
     dated(f"{_AT}, 2025", "M44 M45 M46", since="2025-01-01"),
 )
 
+# The buyer owes the tax.
+REVERSE_CHARGE = frozenset(("M08", "M30", "M31", "M32", "M33", "M34", "M40", "M41", "M42", "M43"))
+
 # First digits of taxpayer numbers: DL 14/2013, and the authority's table for its older ranges.
 NIF_PREFIXES = CodeList(
     dated("DL 14/2013, art. 4: natural persons", "1 2 3"),

@@ -19,6 +19,7 @@ _STATUS_DATE, _REASON = of_invoice("invoice_status_date status_reason")
 _MOST = 1_000
 _SECONDS = len("2025-01-31T23:59:59")
 _order_dates = re.compile(r'"order_date":"([^"]*)"').findall
+_negative_duties = re.compile(r'"iec_amount":"(-[^"]*)"').findall
 CODED = (_TYPE, _STATUS, _SOURCE)
 _coded_by = itemgetter(*CODED, _DATE)
 
@@ -110,16 +111,18 @@ def is_before(time: str, other: str) -> bool:
     return time < other and time.endswith("Z") == other.endswith("Z")
 
 
-def orders(invoice: Invoice) -> Iterator[Finding]:
-    """The dates of the documents that lines come from (OrderReferences)."""
+def line_extras(invoice: Invoice) -> Iterator[Finding]:
+    """The dates of the documents that lines come from (OrderReferences), and excise duties."""
     date = invoice.values[_DATE]
-    if date is None or not invoice.lines.have_extras:
+    if not invoice.lines.have_extras:
         return
     for row, extra in chain.from_iterable(invoice.lines.blocks()):
+        about = f"{invoice.values[_NUMBER]} line {row[0]}"
         for ordered in _order_dates(extra):
-            if ordered > date:
-                about = f"{invoice.values[_NUMBER]} line {row[0]}"
+            if date is not None and ordered > date:
                 yield finding("order_date", invoice.line, about, f"{date} or before", ordered)
+        for duty in _negative_duties(extra):
+            yield finding("negative_amount", invoice.line, about, "IECAmount of 0 or more", duty)
 
 
 @lru_cache(maxsize=_MOST)

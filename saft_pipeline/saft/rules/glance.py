@@ -15,15 +15,16 @@ from functools import cached_property
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.amounts import SIGNS, amounts, are_near, near
+from saft_pipeline.saft.rules.buyers import asks_for_buyer
 from saft_pipeline.saft.rules.credits import Credits, day_of
-from saft_pipeline.saft.rules.documents import Documents, are_codes_right, orders
+from saft_pipeline.saft.rules.documents import Documents, are_codes_right, line_extras
 from saft_pipeline.saft.rules.findings import Finding
 from saft_pipeline.saft.rules.identifiers import Identifiers
 from saft_pipeline.saft.rules.kept import Amounts, LinesByKind, SameRates, lines_by_era
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.payments import is_above_limit, payments, simplified
 from saft_pipeline.saft.rules.plans import Head, LinePlan, Plan, of_own, plan_of
-from saft_pipeline.saft.rules.regimes import Regimes
+from saft_pipeline.saft.rules.regimes import Regimes, is_transaction
 from saft_pipeline.saft.rules.series import AllSeries
 from saft_pipeline.saft.rules.slots import of_invoice
 from saft_pipeline.saft.rules.taxes import era
@@ -102,15 +103,15 @@ class Glance:
         return (
             *(self._kept.mandatory.mandatory, amounts, self._identifiers.identifiers),
             *(self._documents.documents, self._regimes.regimes, payments, simplified),
-            self._masters.known_customer,
+            *(self._masters.known_customer, self._masters.buyers),
             *self._of_lines,
             *self.following,
         )
 
     @cached_property
     def _of_lines(self) -> Sequence[InvoiceRule]:
-        known = self._kept
-        return known.mandatory.of_lines, known.taxes.taxes, self._masters.known_products, orders
+        mandatory, taxes = self._kept.mandatory.of_lines, self._kept.taxes.taxes
+        return mandatory, taxes, self._masters.known_products, line_extras
 
     @cached_property
     def following(self) -> Sequence[InvoiceRule]:
@@ -182,7 +183,9 @@ class Glance:
         are_dates_right = (date or "~") <= entered <= (changed or entered) <= self._last
         if not (are_dates_right and alike.is_right and day.is_right):
             asked.append(self._documents.documents)
-        if plan.moved and _is_early(date, values, plan.moved):
+        if (plan.moved and _is_early(date, values, plan.moved)) or not all(
+            is_transaction(values[n] or "") for n in plan.booked
+        ):
             asked.append(self._regimes.regimes)
         elif alike.is_under_cash_vat:
             self._regimes.count_cash_vat(is_cancelled=alike.is_cancelled)
@@ -196,6 +199,8 @@ class Glance:
             asked.append(simplified)
         if customer not in self._customers and not self._masters.has_customer(customer):
             asked.append(self._masters.known_customer)
+        if plan.exemptions and asks_for_buyer("".join(plan.exemptions(values))):
+            asked.append(self._masters.buyers)
 
     def _day(self, date: str | None, period: str | None) -> _Day:
         """What is known of an InvoiceDate and Period that is met for the first time."""
@@ -254,6 +259,8 @@ class Glance:
             net += amount
             tax += taxed
         if plan.ordered and any((values[n] or "") > (date or "~") for n in plan.ordered):
+            return False
+        if plan.duties and any((values[n] or "").startswith("-") for n in plan.duties):
             return False
         totals = own[_TAX], own[_NET], own[_GROSS]
         return are_near(totals, alike.sign, net, tax, plan.slack)

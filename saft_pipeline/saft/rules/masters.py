@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from saft_pipeline.saft.records import Invoice
+from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.alone import OtherSays
+from saft_pipeline.saft.rules.buyers import buyer_of, exempt_to
 from saft_pipeline.saft.rules.findings import Finding, finding
-from saft_pipeline.saft.rules.slots import of_invoice, of_line
+from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Rate
 from saft_pipeline.saft.seen import SeenKeys
 
 _NUMBER, _CUSTOMER = of_invoice("invoice_no customer_id")
+_ID, _TAX_ID, _COUNTRY = of_customer("customer_id customer_tax_id country")
 _PRODUCT = of_line("product_code")[0]
 _MOST_USUAL = 10_000
 _MOST_RATES = 10_000
@@ -25,7 +27,7 @@ class MasterFiles:
     """
 
     def __init__(self) -> None:
-        self._customers, self._products, self._suppliers = SeenKeys(), SeenKeys(), SeenKeys()
+        self._customers, self._products, self._suppliers = SeenKeys("B"), SeenKeys(), SeenKeys()
         self._has_customers = self._has_products = self._has_others = False
         self.rates: list[Rate] = []  # of the TaxTable
         # Those that need no second look.
@@ -37,10 +39,10 @@ class MasterFiles:
         """Whether no Product was seen."""
         return not self._has_products
 
-    def add_customer(self, number: str | None) -> None:
-        """Note a CustomerID."""
+    def add_customer(self, values: Row) -> None:
+        """Note a Customer."""
         self._has_customers = True
-        self._customers.add(number)
+        self._customers.add(values[_ID], buyer_of(values[_TAX_ID], values[_COUNTRY]))
 
     def add(self, line: int, says: OtherSays) -> Iterator[Finding]:
         """Note a Product, TaxTableEntry or Supplier, which says this."""
@@ -72,6 +74,11 @@ class MasterFiles:
             return ()
         expected = "a Customer of MasterFiles"
         return (finding("customer", invoice.line, invoice.values[_NUMBER], expected, who),)
+
+    def buyers(self, invoice: Invoice) -> Iterable[Finding]:
+        """Reasons for no tax that don't hold for the customer, where that is in the table."""
+        found = self._customers.get(invoice.values[_CUSTOMER])
+        return exempt_to(invoice, found[0]) if found else ()
 
     def has_customer(self, who: str | None) -> bool:
         """Whether a CustomerID needs no word: it is in the table, or there is none."""

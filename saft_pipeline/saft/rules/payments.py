@@ -46,8 +46,8 @@ def _is_usual(values: Row, extra: str) -> bool:
         return False
     if not is_settled(values):
         return False
-    if values[_PAID] is None:
-        return _PAYMENT not in extra and _has_known_mechanisms(extra)
+    if values[_PAID] is None and _PAYMENT in extra:
+        return False
     return _NEGATIVE not in extra and _has_known_mechanisms(extra)
 
 

@@ -21,7 +21,9 @@ from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.shapes import Shape, Values
 
 (_CONTROL,) = of_invoice("hash_control")
-_POINT, _PRODUCT, _REFERENCE = of_line("tax_point_date product_code reference")
+_POINT, _PRODUCT, _REFERENCE, _EXEMPTION = of_line(
+    "tax_point_date product_code reference tax_exemption_code"
+)
 # What many lines say alike; of texts rules only ask whether they are there.
 _SAID = of_line(
     "product_code quantity unit_price tax_base debit_amount credit_amount settlement_amount "
@@ -41,6 +43,7 @@ CODES = ("_indicator", "payment_mechanism", "withholding_tax_type", "country", "
 AMOUNTS = ("_amount", "exchange_rate")
 ENDS = (*CODES, *AMOUNTS)
 MOVED, ORDERED = "movement_start_time", "order_date"
+BOOKED, DUTY = "transaction_id", "iec_amount"
 SELDOM = frozenset(("currency", "currency_code", "withholding_tax"))
 
 Present = tuple[bool, ...]
@@ -49,13 +52,14 @@ Present = tuple[bool, ...]
 class Head:
     """Documents alike in all but their lines: places in their shape."""
 
-    __slots__ = ("amounts", "codes", "is_plain", "moved")
+    __slots__ = ("amounts", "booked", "codes", "is_plain", "moved")
 
     def __init__(self, shape: Shape) -> None:
         texts = shape.texts()
         keys = _keys(shape)
         self.codes = [place for place, key in keys.items() if key.endswith(CODES)]
         self.moved = [place for place, key in keys.items() if key == MOVED]
+        self.booked = [place for place, key in keys.items() if key == BOOKED]
         self.amounts = [place for place, key in keys.items() if key.endswith(AMOUNTS)]
         self.is_plain = not any(
             SELDOM & set(map(key_of, path.split("/"))) for path in texts.values()
@@ -70,10 +74,11 @@ def _head(shape: Shape, _: Present) -> Head:
 class LineKind:
     """Lines that are alike, but for what they say: places in their shape."""
 
-    __slots__ = ("has_reference", "has_references", "ordered")
+    __slots__ = ("duties", "has_reference", "has_references", "ordered")
 
     def __init__(self, shape: Shape, present: Present) -> None:
         self.ordered = [place for place, key in _keys(shape).items() if key == ORDERED]
+        self.duties = [place for place, key in _keys(shape).items() if key == DUTY]
         self.has_reference = present[_REFERENCE]
         # They are kept beside the columns where there are several.
         self.has_references = any(shape.texts()[n].startswith("References/") for n in shape.rest)
@@ -107,7 +112,7 @@ class Plan:
     """Picks of the values of invoices of one form."""
 
     __slots__ = (
-        *("alike", "amounts", "codes", "corrects", "head"),
+        *("alike", "amounts", "booked", "codes", "corrects", "duties", "exemptions", "head"),
         *("lines", "moved", "ordered", "own", "references", "slack"),
     )
 
@@ -121,6 +126,7 @@ class Plan:
         self.codes = picker(codes)
         self.own = picker([columns[slot] for slot in _OWN])
         self.moved = [places[n] for n in head.moved]
+        self.booked = [places[n] for n in head.booked]
         there = [place for n in head.amounts if values[place := places[n]] is not None]
         self.amounts = picker(there) if there else None
         self.lines = [
@@ -130,8 +136,11 @@ class Plan:
         self.slack = NEAR * (1 + len(of_lines))
         self.references = picker([at[_REFERENCE] for at in of_lines])
         kinds = [line.kind for line in self.lines]
-        within = zip(kinds, inner, strict=True)
+        within = list(zip(kinds, inner, strict=True))
         self.ordered = [places[n] for kind, (_, places) in within for n in kind.ordered]
+        self.duties = [places[n] for kind, (_, places) in within for n in kind.duties]
+        exempt = [at[_EXEMPTION] for at in of_lines if values[at[_EXEMPTION]] is not None]
+        self.exemptions = picker(exempt) if exempt else None
         corrects = {kind.has_reference for kind in kinds}
         self.corrects = corrects.pop() if len(corrects) == 1 else None
 

@@ -23,6 +23,10 @@ _odd_indicator = re.compile(r'"([a-z_]+_indicator)":"((?!(?:0|1)")[^"]*)"').sear
 _started = re.compile(r'"movement_start_time":"([^"]+)"').search
 _activity = re.compile(r'"eac_code":"([^"]*)"').search
 _is_activity = re.compile(r"[0-9]{5}", re.ASCII).fullmatch
+_transaction = re.compile(r'"transaction_id":"([^"]*)"').search
+is_transaction = re.compile(
+    r"[1-9][0-9]{3}-[01][0-9]-[0-3][0-9] [^ ]{1,30} [^ ]{1,20}", re.ASCII
+).fullmatch
 _SOURCE, _MOVED, _ADDRESS = '"source_id":', '"movement_start_time":', '"address":'
 
 
@@ -56,6 +60,9 @@ class Regimes:
             yield from again(invoice.extra, invoice.line, invoice.values[_NUMBER])
         if (code := _activity(extra)) and not _is_activity(code[1]):
             yield _about(invoice, "code_form", "5 digits as EACCode", code[1])
+        if (booked := _transaction(extra)) and not is_transaction(booked[1]):
+            expected = "a date, a journal and a number as TransactionID"
+            yield _about(invoice, "transaction_id", expected, booked[1])
 
     def count_cash_vat(self, *, is_cancelled: bool) -> None:
         """Count a document under the cash VAT scheme."""

@@ -103,6 +103,15 @@ _ROWS: tuple[Rule, ...] = (
     Rule("account_id", "code_lists", "error",
          "AccountID has letters, digits and -/._+* only, until 1.03.",
          "schemas 1.01_01 to 1.03_01, AccountID, pattern", ("1.01", "1.03")),
+    Rule("account_id_101", "code_lists", "error",
+         "In 1.01 AccountID is letters and digits after one of 1 to 8, or Desconhecido.",
+         "schema 1.01_01, AccountID, pattern", ("1.01", "1.01")),
+    Rule("tax_table_code", "code_lists", "error",
+         "Until 1.03 TaxCode is RED, INT, NOR, ISE, OUT, NS, NA or a number in TaxTable, too.",
+         "schemas 1.01_01 to 1.03_01, TaxTableEntry/TaxCode, pattern", ("1.01", "1.03")),
+    Rule("transaction_id", "code_lists", "error",
+         "TransactionID is a date, a journal and a number, with a blank between them.",
+         "schemas 1.01_01 to 1.04_01, SAFPTTransactionID; " + _P302 + "4.1.4.15", _SINCE_101),
     Rule("address_country", "code_lists", "warning",
          "The countries of suppliers, and of where goods leave and come to, are of ISO 3166; a "
          "supplier's is known.", _XSD + "Country and SupplierCountry, pattern", _SINCE_101),
@@ -264,6 +273,15 @@ _ROWS: tuple[Rule, ...] = (
          "TaxExemptionCode is in the tax authority's table, and in force on InvoiceDate or "
          "TaxPointDate.",
          "tax authority's table of exemption reasons", _SINCE_104),
+    Rule("reverse_charge_buyer", "tax_exemptions", "warning",
+         "What the buyer owes the tax of (M08, M30 to M34, M40 to M43) is not sold to a consumer "
+         "without a number.",
+         "CIVA art. 2 n.º 1 e), g), i) to n), art. 6 n.º 6 a); RITI art. 8 n.º 3; DL 21/2007; "
+         "DL 362/99", _SINCE_104),
+    Rule("foreign_buyer", "tax_exemptions", "warning",
+         "What goes to another member state free of tax (M16) is sold to a VAT number of it, a "
+         "service taxed abroad (M40) to a number that is not Portuguese.",
+         "RITI art. 14 a) (new vehicles, b), apart); CIVA art. 6 n.º 6 a)", _SINCE_104),
     Rule("customer", "master_files", "warning", "Every CustomerID is that of a Customer.",
          _XSD + "keyref InvoiceCustomerID"),
     Rule("customer_country", "master_files", "warning",
@@ -294,6 +312,9 @@ _ROWS: tuple[Rule, ...] = (
          "schemas 1.01_01 to 1.04_01, minLength and types", _SINCE_101),
     Rule("empty_currency", "reading", "error", "A Currency that is there is not empty.",
          "schemas 1.02_01 to 1.04_01, Currency", _SINCE_102),
+    Rule("empty_part", "reading", "error",
+         "In 1.01 Tax, and what is in it or in Currency, is not there empty.",
+         "schema 1.01_01, Tax and Currency", ("1.01", "1.01")),
     Rule("line_number", "reading", "error", "Each line of a document has its LineNumber.",
          "schemas 1.01_01 to 1.04_01, LineNumber", _SINCE_101),
     Rule("line_numbers", "reading", "warning", "No LineNumber of a document stands twice.",

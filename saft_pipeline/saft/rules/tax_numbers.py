@@ -14,9 +14,9 @@ from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer
 
 _ID, _NIF, _COUNTRY = of_customer("customer_id customer_tax_id country")
-_DIGITS, _CONSUMER = 9, "999999990"
+_DIGITS, CONSUMER = 9, "999999990"
 _UNKNOWN = frozenset((None, "Desconhecido", "desconhecido", "DESCONHECIDO"))
-_PORTUGAL = frozenset(("PT", "pt", "PRT", "Portugal", "PORTUGAL"))
+PORTUGAL = frozenset(("PT", "pt", "PRT", "Portugal", "PORTUGAL"))
 
 
 @lru_cache(maxsize=4096)
@@ -45,9 +45,9 @@ def company(header: Header) -> Iterator[Finding]:
 def customer(record: Customer) -> Iterator[Finding]:
     """The number of a customer, by the country of its address."""
     number, country = record.values[_NIF], record.values[_COUNTRY]
-    if not number or number == _CONSUMER:
+    if not number or number == CONSUMER:
         return
-    if country in _PORTUGAL or (
+    if country in PORTUGAL or (
         country in _UNKNOWN and len(number) == _DIGITS and number.isdecimal()
     ):
         yield from _portuguese(record, number)
