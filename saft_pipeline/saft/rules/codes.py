@@ -35,6 +35,7 @@ PAYMENT_MECHANISMS = CodeList(
 )
 WITHHOLDING_TAX_TYPES = CodeList(dated(f"{_P302}, 4.1.4.21.1", "IRS IRC IS"))
 TAX_ACCOUNTING_BASES = CodeList(dated(f"{_P302}, 1.4", "C E F I P R S T"))
+BASES_SINCE = {"E": "1.02", "R": "1.03", "T": "1.03"}  # versions; the others always
 PRODUCT_TYPES = CodeList(dated(f"{_P302}, 2.4.1", "P S O E I"))
 
 EXEMPTION_CODES = CodeList(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from saft_pipeline.saft.records import Header
-from saft_pipeline.saft.rules.codes import TAX_ACCOUNTING_BASES
+from saft_pipeline.saft.rules.codes import BASES_SINCE, TAX_ACCOUNTING_BASES
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.identifiers import value_of
 from saft_pipeline.saft.rules.registry import version_of
@@ -34,12 +34,18 @@ def header(record: Header) -> Iterator[Finding]:
     if isinstance(company, str) and not _is_company_id(company):
         expected = "nine digits, or a registry, a blank and its number"
         yield finding("company_id", record.line, "Header", expected, company)
-    basis = record.tax_accounting_basis
-    if basis is not None and basis not in TAX_ACCOUNTING_BASES:
-        expected = "C, E, F, I, P, R, S or T"
-        yield finding("tax_accounting_basis", record.line, "Header", expected, basis)
+    yield from _basis(record)
     yield from _forms(record)
     yield from _dates(record)
+
+
+def _basis(record: Header) -> Iterator[Finding]:
+    basis, version = record.tax_accounting_basis, version_of(record.audit_file_version)
+    codes = [row.value for row in TAX_ACCOUNTING_BASES.rows]
+    known = [code for code in codes if BASES_SINCE.get(code, version) <= version]
+    if basis is not None and basis not in known:
+        expected = f"one of {', '.join(known)}"
+        yield finding("tax_accounting_basis", record.line, "Header", expected, basis)
 
 
 def _forms(record: Header) -> Iterator[Finding]:

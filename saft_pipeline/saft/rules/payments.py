@@ -79,7 +79,7 @@ def _all(invoice: Invoice) -> Iterator[Finding]:
             yield _about(invoice, "payment_mechanism", expected, mechanism)
     if values[_PAID] is not None or values[_WITHHELD] is not None:
         yield from _settled(invoice)
-    elif values[_TYPE] == "FR" and values[_STATUS] != "A":
+    elif values[_TYPE] == "FR" and values[_STATUS] != "A" and float(values[_GROSS] or 1):
         yield _about(invoice, "fr_unpaid", "a Payment", None)
     if _CURRENCY in invoice.extra_json or values[_CODE] is not None:
         yield from _currency(invoice)
@@ -147,6 +147,8 @@ def simplified(invoice: Invoice) -> Iterable[Finding]:
     """The limits of FS."""
     gross = invoice.values[_GROSS]
     if invoice.values[_TYPE] != "FS" or gross is None or not is_above_limit(gross):
+        return ()
+    if invoice.values[_STATUS] == "A":
         return ()
     if (invoice.values[_DATE] or "") >= _SMALL_SINCE and _is_of_small_firm(invoice):
         return ()

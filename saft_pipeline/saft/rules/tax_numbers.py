@@ -51,7 +51,7 @@ def customer(record: Customer) -> Iterator[Finding]:
         country in _UNKNOWN and len(number) == _DIGITS and number.isdecimal()
     ):
         yield from _portuguese(record, number)
-    elif country in EU_MEMBERS and not _is_vat_number(country, number):
+    elif country in EU_MEMBERS and not (_is_vat_number(country, number) or is_nif(number)):
         expected = f"a VAT number of {country}"
         yield finding("vat_number", record.line, record.values[_ID], expected, number)
 
