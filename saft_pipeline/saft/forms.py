@@ -32,21 +32,26 @@ class Form:
         self._pick_absent = picker(absent)
         self._absent = (None,) * len(absent)
         of_kinds: dict[Unchanged, list[int]] = {}
-        for n in present:
+        for at, n in enumerate(present):
             if unchanged := cleaned[n].unchanged:
-                of_kinds.setdefault(unchanged, []).append(n)
+                of_kinds.setdefault(unchanged, []).append(at)
         self._of_kinds = [(unchanged.holds, picker(of)) for unchanged, of in of_kinds.items()]
 
     def text(self, texts: Sequence[str | None]) -> str:
         """All that an element says, as one text; empty if it has another form."""
-        present = self._pick(texts)
-        if not all(present) or self._pick_absent(texts) != self._absent:
+        return (
+            "" if self._pick_absent(texts) != self._absent else self.of_present(self._pick(texts))
+        )
+
+    def of_present(self, present: Sequence[str | None]) -> str:
+        """The same of the texts that are present, where the others are known to be absent."""
+        if not all(present):
             return ""
-        text = _BETWEEN.join(present)
+        text = _BETWEEN.join(present)  # type: ignore[arg-type]
         if not text or _has_blanks(text):
             return ""
         for all_unchanged, pick in self._of_kinds:
-            if not all_unchanged(pick(texts)):
+            if not all_unchanged(pick(present)):
                 return ""
         return text
 

@@ -16,7 +16,7 @@ from saft_pipeline.saft.fields import (
     SUMMED,
 )
 from saft_pipeline.saft.json_text import picker
-from saft_pipeline.saft.kinds import ElementKind, Layout, Part
+from saft_pipeline.saft.kinds import ElementKind, Layout, Part, Taken
 from saft_pipeline.saft.records import Invoice, Lines, Row
 from saft_pipeline.saft.sections import STATUS_TAGS, Section, Sums
 from saft_pipeline.saft.shapes import ABSENT, Nodes, Values, Warn
@@ -66,6 +66,7 @@ _INVOICE = ElementKind(
         f"DocumentTotals/Currency/{tag}": _SLOT["currency_amount"] for tag in _OLD_CURRENCY
     },
 )
+invoice_layout = _INVOICE.layout
 _MISSING, _REPEATED = "missing", "repeated"
 NOT_TOLD = 0  # instead of a hash of what an invoice says
 # Of other documents only what their section's totals are made of is taken.
@@ -109,9 +110,11 @@ class WholeInvoice:
 
     __slots__ = ("_layout", "_values", "content", "line", "line_count", "number", "record")
 
-    def __init__(self, nodes: Nodes, warn: Warn, line: int, company_id: str | None) -> None:
-        self._layout = layout = _INVOICE.layout(nodes)
-        self._values, form, text = layout.take(nodes, warn)
+    def __init__(
+        self, layout: InvoiceLayout, taken: Taken, line: int, company_id: str | None
+    ) -> None:
+        self._layout = layout
+        self._values, form, text = taken
         layout.complete(self._values, company_id, layout.lines)
         self.line = line
         self.line_count = layout.lines
@@ -187,7 +190,7 @@ class InvoiceDraft:
 
     def take(self, nodes: Nodes, warn: Warn, company_id: str | None) -> None:
         """Add the invoice without the lines that were added before."""
-        layout = _INVOICE.layout(nodes)
+        layout = invoice_layout(nodes)
         values, _, _ = layout.take(nodes, warn)
         layout.complete(values, company_id, len(self.lines) + layout.lines)
         self.row, self.extra_json = layout.row(values), layout.extra_json(values)

@@ -81,8 +81,7 @@ class Layout:
         if not text:
             values = values_of(self._cleaned, elements, values, warn)
             form, text = self._form_of(values)
-        for shape, places in self._odd:
-            values += shape.settled(values, elements, places, warn)
+        self.settle(values, elements, warn)
         for n in self._optional if form is None else form.empty:
             if values[n] is None:
                 tag = local_name(str(elements[n].tag))
@@ -104,6 +103,17 @@ class Layout:
             form.empty = [n for n in self._optional if n not in present]
         self._form = form
         return form, form.text(texts)
+
+    def settle(self, values: Values, elements: Sequence[Element], warn: Warn) -> None:
+        """Add the columns that several nodes may fill; see Shape.settled."""
+        for shape, places in self._odd:
+            values += shape.settled(values, elements, places, warn)
+
+    def usual(self, nodes: Nodes) -> Form | None:
+        """The form of an element of which nothing is to be looked at but its texts."""
+        form, text = self._form_of(nodes[2])
+        needs_look = any(shape.needs_look for shape, _ in self._odd)
+        return form if form and text and not (form.empty or needs_look) else None
 
     def extra_json(self, values: Values) -> str:
         """All else that the element holds, without the inner ones, as members of a JSON object."""

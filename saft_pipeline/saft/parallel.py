@@ -21,7 +21,7 @@ from saft_pipeline.saft.errors import RepeatedError
 from saft_pipeline.saft.ndjson import to_json
 from saft_pipeline.saft.reader import Document
 from saft_pipeline.saft.records import Record
-from saft_pipeline.saft.splitting import Chunk, Splitter, tree_of
+from saft_pipeline.saft.splitting import Chunk, Splitter
 from saft_pipeline.saft.totals import RunningTotals
 
 if TYPE_CHECKING:
@@ -160,10 +160,10 @@ class _Worker:
 def _part(splitter: Splitter, make: Make, chunk: Chunk) -> _Part | None:
     branch = splitter.walker.branch()
     try:
-        section = tree_of(splitter.wrapper, chunk)
-        if section is None:
+        records = splitter.records_of(chunk, branch)
+        if records is None:
             return None
-        made = make(branch.read_invoices(section, chunk.line))
+        made = make(records)
     except Exception:  # whatever it is, it shows again where it can be told
         return None
     return _Part(made, branch.totals)

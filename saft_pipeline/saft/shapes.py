@@ -165,7 +165,8 @@ class Shape:
         self._known: dict[Row, str] = {}
         again = [slot for slot, _ in self._again]
         self.odd_slots = list(dict.fromkeys([*again, *self._sums, *self._alternatives]))
-        self.is_odd = bool(self._misplaced or self._repeated or self.odd_slots)
+        self.needs_look = bool(self._misplaced or self._repeated or self._again)
+        self.is_odd = bool(self.needs_look or self.odd_slots)
 
     def _set_columns(self, width: int, columns: Sequence[tuple[int, int]]) -> None:
         first: dict[int, int] = {}

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from lxml import etree
-from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.encoding import Text
-from saft_pipeline.saft.parser import OPTIONS, Parser
+from saft_pipeline.saft.parser import Parser
 from saft_pipeline.saft.records import Record
+from saft_pipeline.saft.text_forms import LUCK, TextForms, encoded
 from saft_pipeline.saft.totals import RunningTotals
 from saft_pipeline.saft.walk import Walker
 
@@ -34,6 +34,11 @@ class Chunk(NamedTuple):
     lines: int
     size: int
 
+    @property
+    def text(self) -> str:
+        """The same as text."""
+        return self.content.decode(self.encoding)
+
 
 class Splitter:
     """Reads a document, once, but for the chunks that it cuts."""
@@ -45,13 +50,13 @@ class Splitter:
         self._waiting = ""  # neither read nor cut
         self._line = 1  # where that begins
         self.goes_on = True  # whether chunks are read apart
-        self.wrapper = b""  # a start tag that declares what an invoice may use
+        self._forms: TextForms | None = None
 
     def parts(self) -> Iterator[Chunk | Iterator[Record]]:
         """Chunks, and records of what is between them, in their order."""
         pieces = _with_last(self._text)
         for piece, last in pieces:
-            tag = "" if last or self.wrapper else _invoice_tag(piece)
+            tag = "" if last or self._forms else _invoice_tag(piece)
             if not tag:
                 yield self.feed(piece, last=last)
                 continue
@@ -71,7 +76,10 @@ class Splitter:
         self._line = self._parser.line
         prefixes = {prefix: uri for prefix, uri in root.nsmap.items() if prefix}
         wrapper = etree.Element("SalesInvoices", nsmap=prefixes)
-        self.wrapper = etree.tostring(wrapper).replace(b"/>", b">")
+        self._forms = TextForms(
+            etree.tostring(wrapper).replace(b"/>", b">"),
+            luck=0 if self.walker.totals.exact else LUCK,
+        )
 
     def _chunks(
         self, pieces: Iterator[tuple[str, bool]], tag: str
@@ -89,7 +97,7 @@ class Splitter:
 
     def _cut(self, at: int) -> Chunk:
         text, self._waiting = self._waiting[:at], self._waiting[at:]
-        chunk = Chunk(*_encoded(text), self._line, text.count("\n"), at)
+        chunk = Chunk(*encoded(text), self._line, text.count("\n"), at)
         self._line += chunk.lines
         return chunk
 
@@ -111,30 +119,18 @@ class Splitter:
 
     def read(self, chunk: Chunk) -> Iterable[Record]:
         """Read a chunk here."""
-        section = tree_of(self.wrapper, chunk)
-        if section is None or not self.goes_on:
+        records = self.records_of(chunk, self.walker) if self.goes_on else None
+        if records is None:
             self.goes_on = False
-            return self.feed(chunk.content.decode(chunk.encoding))
+            return self.feed(chunk.text)
         self.skip(chunk)
-        return self.walker.read_invoices(section, chunk.line)
+        return records
 
-
-def tree_of(wrapper: bytes, chunk: Chunk) -> Element | None:
-    """An element that holds a chunk's invoices; None if it was cut where none begins."""
-    options = OPTIONS | {"encoding": chunk.encoding}
-    parser = etree.XMLParser(**options)  # type: ignore[arg-type]
-    try:
-        return etree.fromstring(b"%b%b</SalesInvoices>" % (wrapper, chunk.content), parser)
-    except etree.XMLSyntaxError:
-        return None
-
-
-def _encoded(text: str) -> tuple[bytes, str]:
-    """As ISO-8859-1 if it can be: Python writes that at once, and libxml2 reads it fast."""
-    try:
-        return text.encode("iso-8859-1"), "iso-8859-1"
-    except UnicodeEncodeError:
-        return text.encode(), "utf-8"
+    def records_of(self, chunk: Chunk, walker: Walker) -> Iterator[Record] | None:
+        """What a chunk holds; None if it was cut where no invoice begins."""
+        assert self._forms
+        parts = self._forms.parts(chunk.text, chunk.line)
+        return None if parts is None else walker.read_parts(parts)
 
 
 def _invoice_tag(text: str) -> str:

@@ -7,14 +7,20 @@ nothing is kept longer than it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from lxml import etree
 from lxml.etree import _Element as Element
 
 from saft_pipeline.saft.errors import ContentError, RepeatedError, SaftError
 from saft_pipeline.saft.header import read_header, refuse_foreign_namespace
-from saft_pipeline.saft.invoices import NOT_TOLD, DocumentDraft, InvoiceDraft, WholeInvoice
+from saft_pipeline.saft.invoices import (
+    NOT_TOLD,
+    DocumentDraft,
+    InvoiceDraft,
+    WholeInvoice,
+    invoice_layout,
+)
 from saft_pipeline.saft.kinds import ElementKind, Layout
 from saft_pipeline.saft.layouts import local_name
 from saft_pipeline.saft.master_files import read_customer, read_other
@@ -27,6 +33,7 @@ from saft_pipeline.saft.shapes import (
     nodes_of,
     warn_of_stray,
 )
+from saft_pipeline.saft.text_forms import Cut, Tree
 from saft_pipeline.saft.totals import RunningTotals
 from saft_pipeline.saft.values import XML_BLANKS
 
@@ -77,13 +84,23 @@ class Walker:
         self.totals.warnings.finish()
         yield from self._taken()
 
-    def read_invoices(self, section: Element, first_line: int) -> Iterator[Record]:
+    def _read_invoices(self, section: Element, first_line: int) -> Iterator[Record]:
         """What stands in an element of its own, as if in the open section."""
         before, self.first_line = self.first_line, first_line - 1
         self._has_tails = bool(_has_tails(section))
         for _ in self._steps(section, _OF_SECTIONS["sales_invoices"], ended=True):
             yield from self._taken()
         self.first_line, self._has_tails = before, True
+
+    def read_parts(self, parts: Iterable[Cut | Tree]) -> Iterator[Record]:
+        """The same of a text with invoices, some of which were cut out of it."""
+        for part in parts:
+            if isinstance(part, Tree):
+                yield from self._read_invoices(*part)
+            else:
+                assert self.header
+                self._end_whole(WholeInvoice(*part, self.header.values[0]))
+                yield from self._taken()
 
     def branch(self) -> Walker:
         """One that goes on between two invoices, with totals of its own."""
@@ -260,14 +277,19 @@ class Walker:
         line, tails = self._line(element), self._warn if self._has_tails else None
         company_id = self._header_before(element).values[0]
         try:
-            invoice = WholeInvoice(nodes_of(element, tails), self._warn, line, company_id)
+            nodes = nodes_of(element, tails)
+            layout = invoice_layout(nodes)
+            invoice = WholeInvoice(layout, layout.take(nodes, self._warn), line, company_id)
         except ElementError as error:
             error.name_document(_number_of(element))
             raise
+        self._end_whole(invoice)
+        return None
+
+    def _end_whole(self, invoice: WholeInvoice) -> None:
         self._end_invoice(invoice)
         if self._section is not None:
             invoice.add_to(self._section)
-        return None
 
     def _read_document(self, element: Element, done: bool) -> None:  # noqa: FBT001
         draft = self._draft
