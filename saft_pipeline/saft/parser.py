@@ -7,7 +7,6 @@ processing instructions and blanks between elements don't get into the tree.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable
 
 from lxml import etree
@@ -86,7 +85,7 @@ class Parser:
         self.line = 1  # where what is fed next begins
         self.skipped_lines = 0  # of text that was read apart
         self._first_skipped = self._skipped_from = self._skipped_to = 0
-        self._marks: Counter[int] = Counter()  # on each line
+        self._marks: list[int] = []  # how many characters there were before each
         self._place_after = place_after
         self._parser = etree.XMLPullParser(events=("start",), tag="{*}AuditFile", **OPTIONS)  # type: ignore[arg-type]
         self._head = ""  # all that was fed, while there is no root
@@ -137,8 +136,11 @@ class Parser:
         """
         if not self._in_sales_invoices(*DECLARED_TAGS) or _OPEN.search(self._tail):
             return False
-        self._marks[self.line] += 1
-        self._parser.feed(_MARK.encode())
+        self._marks.append(self._characters)
+        try:
+            self._parser.feed(_MARK.encode())
+        except etree.XMLSyntaxError as error:  # so no Invoice may stand here
+            raise self._refused(str(error.msg), error.position) from None
         return self._in_sales_invoices(_MARK.strip("</>"))
 
     def _in_sales_invoices(self, *last: str) -> bool:
@@ -224,7 +226,7 @@ class Parser:
 
     def _refused(self, message: str, place: tuple[int, int]) -> SaftError:
         line, column = place
-        column -= len(_MARK) * self._marks[line]
+        column -= len(_MARK) * self._marks_before(line, column)
         if self._skipped_to and line == self._first_skipped:
             before, after = (
                 self._place_after(self._skipped_from),
@@ -238,6 +240,10 @@ class Parser:
         if self._nul >= 0 and (line, column) == self._place_after(self._nul):
             reason = f"NUL bytes in the text, as a broken disk or transfer leaves them ({reason})"
         return NotWellFormedError(f"not well-formed: {reason}", line=line, column=column)
+
+    def _marks_before(self, line: int, column: int) -> int:
+        places = map(self._place_after, self._marks)
+        return sum(line == at and column >= first + len(_MARK) for at, first in places)
 
     def _shifted(self, line: re.Match[str]) -> str:
         """A line of the tree as one of the file, in libxml2's words."""

@@ -239,3 +239,13 @@ def test_what_looks_like_an_invoice_before_the_first_is_none(prolog: str, where:
     if where != "<NumberOfEntries>":
         assert refusal is None
         assert lines.count(b'"record":"invoice"') == 30
+
+
+@pytest.mark.parametrize("before", ["<", "<Other a='", "<Other a='>"])
+def test_tag_that_is_open_before_the_first_invoice_has_its_place(
+    before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = document(sales(*many())).replace("<Invoice>", f"{before}<Invoice>", 1)
+    refusal = assert_same(text)[2]
+    monkeypatch.setattr("saft_pipeline.saft.encoding.PIECE", len(text) * 2)
+    assert refusal == outcome(text, by_processes=False)[2] is not None
