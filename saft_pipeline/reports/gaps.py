@@ -2,7 +2,8 @@
 
 Numbers of a series that no file has; months between a company's first and last that no file of
 invoices covers; validation codes (ATCUD) that are not of one series; documents that credit notes
-take back more than once; numbers that came twice with other content.
+take back more than once; credit notes of what is cancelled, later or another customer's; numbers
+that came twice with other content.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ _TABLES = {
         "Credited above what was invoiced",
         "company_id invoice_no invoice_date net_total credited",
         "net_total credited",
+    ),
+    "credit_notes": (
+        "Credit notes of what is cancelled, later or another customer's",
+        "company_id credit_note_no credit_note_date customer_id invoice_no invoice_date "
+        "invoice_status invoice_customer_id",
+        "",
     ),
     "conflicts": ("Numbers that came twice with other content", "company_id invoice_no path", ""),
 }

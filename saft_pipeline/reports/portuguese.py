@@ -50,6 +50,9 @@ TEXTS = {
         "Códigos de validação que não são de uma só série"
     ),
     "Credited above what was invoiced": "Creditado acima do faturado",
+    "Credit notes of what is cancelled, later or another customer's": (
+        "Notas de crédito do que foi anulado, é posterior ou é de outro cliente"
+    ),
     "Numbers that came twice with other content": "Números recebidos duas vezes com outro conteúdo",
     "Nothing is missing, and nothing contradicts itself.": "Nada falta e nada se contradiz.",
     "To look at: {findings}.": "A ver: {findings}.",
@@ -176,6 +179,7 @@ LABELS = {
     "id": "Id",
     "incomplete": "Incompletos",
     "invoice_credits": "Creditado por fatura",
+    "invoice_customer_id": "Cliente da fatura",
     "invoice_date": "Data",
     "invoice_file_id": "Id do ficheiro",
     "invoice_file_links": "Faturas dos ficheiros",

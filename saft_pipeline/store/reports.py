@@ -63,7 +63,7 @@ class Reports:
     def gaps(
         self, company_id: str | None, start_date: date | None, end_date: date | None
     ) -> dict[str, Rows]:
-        """`gaps` in series, `months` without a file, and `codes`, `credits` and `conflicts`."""
+        """`gaps`, `months` without a file, `codes`, `credits`, `credit_notes` and `conflicts`."""
         arguments = {"company_id": company_id, **_period(start_date, end_date)}
         return dict(json.loads(self._transport.call("saft_report_gaps", arguments)))
 

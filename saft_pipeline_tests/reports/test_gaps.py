@@ -84,11 +84,35 @@ def test_a_series_with_two_codes_and_a_code_of_two_series_are_told(of: Of) -> No
     assert told == {("FT A", "ABCD1234, WXYZ6789"), ("FT A, FT B", "ABCD1234")}
 
 
-def test_credit_notes_of_other_files_above_their_invoice_are_told(of: Of) -> None:
+def note(number: int) -> str:
+    """A credit note of FT A/1, dated 2025-03-05."""
     reference = "<References><Reference>FT A/1</Reference></References><Description>"
     line = taxed("6", side="Debit").replace("<Description>", reference, 1)
-    notes = [file_of(paper(f"NC A/{n}", line, net="6")) for n in (1, 2)]
-    (credit,) = rows(of(file_of(invoice(1)), *notes), "credits")
+    return paper(f"NC A/{number}", line, net="6", day="2025-03-05")
+
+
+def test_a_credit_note_of_another_file_that_fits_its_invoice_is_not_told(of: Of) -> None:
+    assert of(file_of(invoice(1)), file_of(note(1))).is_well
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<InvoiceStatus>N", "<InvoiceStatus>A"),
+        ("2025-03-01", "2025-03-06"),
+        ("<CustomerID>C1", "<CustomerID>C2"),
+    ],
+    ids=["cancelled", "later", "of another customer"],
+)
+def test_a_credit_note_of_another_file_that_contradicts_its_invoice_is_told(
+    of: Of, old: str, new: str
+) -> None:
+    (told,) = rows(of(file_of(invoice(1).replace(old, new)), file_of(note(1))), "credit_notes")
+    assert (told["credit_note_no"], told["invoice_no"]) == ("NC A/1", "FT A/1")
+
+
+def test_credit_notes_of_other_files_above_their_invoice_are_told(of: Of) -> None:
+    (credit,) = rows(of(file_of(invoice(1)), *(file_of(note(n)) for n in (1, 2))), "credits")
     assert (credit["invoice_no"], credit["net_total"], credit["credited"]) == (
         "FT A/1", "10", "12"
     )  # fmt: skip

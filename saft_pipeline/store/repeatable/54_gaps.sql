@@ -1,8 +1,9 @@
 -- What is missing across files and months, and what contradicts itself there. `gaps`: numbers missing
 -- within a series; `months`: without a file of invoices between a company's first and last;
 -- `codes`: series with several validation codes, and codes of several series; `credits`: documents
--- of which credit notes take back more than they came to; `conflicts`: numbers that came twice with
--- other content. A thousand of each at most. The dates are those of the document after the gap.
+-- of which credit notes take back more than they came to; `credit_notes`: those of cancelled
+-- documents, of later ones or of other customers'; `conflicts`: numbers that came twice with other
+-- content. A thousand of each at most. The dates are those of the document after the gap.
 
 -- Invoices of a company, or these, by series and number; all of them where both are null. A regular
 -- expression for the form takes ten times as long.
@@ -52,7 +53,7 @@ as $$
         select * from codes c order by c.company_id, c.series, c.codes limit 1000) c
 $$;
 
--- `months`, `credits` and `conflicts`, which are read of few rows.
+-- `months`, `credits`, `credit_notes` and `conflicts`, which are read of few rows.
 create or replace function saft.across_files(company_id text, start_date date, end_date date)
 returns json
 language plpgsql stable
@@ -80,16 +81,26 @@ begin
                         and q.last >= m.month)
                 and (start_date is null or m.month + interval '1 month' > start_date)
                 and (end_date is null or m.month <= end_date)
-        ), credits as (
-            select l.company_id, l.invoice_no, l.invoice_date, i.net_total::text,
-                sum(l.amount)::text as credited
+        ), links as materialized (
+            select l.*, i.net_total, i.invoice_status, i.customer_id as invoice_customer_id
             from public.credit_note_links l
             join public.invoices i on i.id = l.invoice_id
             where (company_id is null or l.company_id = company_id)
                 and (start_date is null or l.invoice_date >= start_date)
                 and (end_date is null or l.invoice_date <= end_date)
-            group by l.company_id, l.invoice_no, l.invoice_date, i.id
-            having sum(l.amount) > abs(i.net_total) + 0.01 * count(*)
+        ), credits as (
+            select l.company_id, l.invoice_no, l.invoice_date, l.net_total::text,
+                sum(l.amount)::text as credited
+            from links l
+            group by l.company_id, l.invoice_no, l.invoice_date, l.invoice_id, l.net_total
+            having sum(l.amount) > abs(l.net_total) + 0.01 * count(*)
+        ), credit_notes as (
+            select l.company_id, l.credit_note_no, l.credit_note_date, n.customer_id, l.invoice_no,
+                l.invoice_date, l.invoice_status, l.invoice_customer_id
+            from links l
+            join public.invoices n on n.id = l.credit_note_id
+            where l.invoice_status = 'A' or l.credit_note_date < l.invoice_date
+                or n.customer_id <> l.invoice_customer_id
         ), conflicts as (
             select f.company_id, w ->> 'invoice_no' as invoice_no, f.path
             from public.invoice_files f
@@ -102,6 +113,9 @@ begin
                 select * from months m order by m.company_id, m.month limit 1000) m),
             'credits', (select coalesce(json_agg(c), '[]') from (
                 select * from credits c order by c.company_id, c.invoice_no limit 1000) c),
+            'credit_notes', (select coalesce(json_agg(c), '[]') from (
+                select * from credit_notes c
+                order by c.company_id, c.credit_note_no, c.invoice_no limit 1000) c),
             'conflicts', (select coalesce(json_agg(c), '[]') from (
                 select * from conflicts c order by c.company_id, c.invoice_no limit 1000) c)));
 end $$;
@@ -146,6 +160,7 @@ begin
                 select saft.odd_codes(array_agg(c.company_id), array_agg(c.series), array_agg(c.code))
                 from coded c),
             'credits', others -> 'credits',
+            'credit_notes', others -> 'credit_notes',
             'conflicts', others -> 'conflicts')::text);
 end $$;
 
@@ -282,6 +297,7 @@ begin
                 select saft.odd_codes(array_agg(c.company_id), array_agg(c.series), array_agg(c.code))
                 from coded c),
             'credits', others -> 'credits',
+            'credit_notes', others -> 'credit_notes',
             'conflicts', others -> 'conflicts')::text);
 end $$;
 
