@@ -273,7 +273,7 @@ _ROWS: tuple[Rule, ...] = (
          "TaxExemptionCode is M and two digits.", _XSD + "TaxExemptionCode, pattern", _SINCE_104),
     Rule("exemption_code", "tax_exemptions", "warning",
          "TaxExemptionCode is in the tax authority's table, and in force on InvoiceDate or "
-         "TaxPointDate.",
+         "TaxPointDate; in a correction, before.",
          "tax authority's table of exemption reasons", _SINCE_104),
     Rule("reverse_charge_buyer", "tax_exemptions", "warning",
          "What the buyer owes the tax of (M08, M30 to M34, M40 to M43) is not sold to a consumer "

@@ -90,7 +90,7 @@ class Taxes:
             yield from self._listed(row)
         yield from self._exemption(row)
         if (code := row[_REASON_CODE]) is not None:
-            yield from _exemption_code(code, days)
+            yield from _exemption_code(code, days, row[_REFERENCE])
 
     def _listed(self, row: Row) -> Iterator[_Wrong]:
         """Only a rate that contradicts the table is told: many leave rarer taxes out of it."""
@@ -133,7 +133,8 @@ def _expected_code(kind: str | None, code: str) -> str | None:
     return None
 
 
-def _exemption_code(code: str, days: Sequence[str]) -> Iterator[_Wrong]:
+def _exemption_code(code: str, days: Sequence[str], corrected: str | None) -> Iterator[_Wrong]:
+    """A correction may have the reason of what it corrects, though that has ended since."""
     if not _is_exemption_code(code):
         yield "exemption_code_form", "M and two digits", code
         return
@@ -143,6 +144,8 @@ def _exemption_code(code: str, days: Sequence[str]) -> Iterator[_Wrong]:
             yield "exemption_code", "a code of the tax authority's table", one
         elif days and not any(EXEMPTION_CODES.in_force(one, day) for day in days):
             row = EXEMPTION_CODES.last(one)
+            if corrected is not None and row.since <= days[-1]:
+                continue
             ends = f" until {row.until}" if row.until else ""
             expected = f"a code in force on {days[-1]}: {one} is so from {row.since}{ends}"
             yield "exemption_code", expected, one
