@@ -35,8 +35,7 @@ class Documents:
         created = header.date_created or ""
         self._created = created if created >= self._start else "9999"  # the Header is told of
         self.last_time = f"{self._created}T~"  # that a document may tell of
-        year = header.fiscal_year or self._start[:4]
-        self._by_calendar = year == self._start[:4] and self._end[:4] in (year, "9999")
+        self._first_month = _first_month(self._start, self._end, header.fiscal_year)
 
     def documents(self, invoice: Invoice) -> Iterable[Finding]:
         """Codes, status and dates."""
@@ -97,8 +96,18 @@ class Documents:
             return
         if not 1 <= int(period) <= 12:
             yield "period_number", "1 to 12", period
-        elif self._by_calendar and int(period) != int(date[5:7]):
-            yield "period_month", f"{int(date[5:7])}, of {date}", period
+        elif first := self._first_month:
+            expected = (int(date[5:7]) - first) % 12 + 1
+            if int(period) != expected:
+                yield "period_month", f"{expected}, of {date}", period
+
+
+def _first_month(start: str, end: str, year: str | None) -> int:
+    """The fiscal year's: January where it can be the calendar's; 0 where the file is of a part."""
+    if (year or start[:4]) == start[:4] and end[:4] in (start[:4], "9999"):
+        return 1
+    months = 12 * (int(end[:4]) - int(start[:4])) + int(end[5:7] or 0) - int(start[5:7] or 0)
+    return int(start[5:7]) if months == 11 else 0
 
 
 def are_codes_right(values: Row) -> bool:

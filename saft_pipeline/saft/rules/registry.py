@@ -207,7 +207,8 @@ _ROWS: tuple[Rule, ...] = (
          "SystemEntryDate and InvoiceStatusDate are not after the day on which the file was made.",
          _P302 + "1.12, 4.1.4.3.2, 4.1.4.12"),
     Rule("period_month", "document_dates", "info",
-         "Period is the month of InvoiceDate (where the fiscal year is the calendar's).",
+         "Period is the month of InvoiceDate, counted from the fiscal year's first (where the file "
+         "is of a whole one, or that can be the calendar's).",
          _P302 + "4.1.4.6"),
     Rule("period_number", "document_dates", "error", "Period is 1 to 12.",
          "schemas 1.01_01 to 1.04_01, Period", _SINCE_101),
