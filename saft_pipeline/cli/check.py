@@ -19,6 +19,7 @@ from saft_pipeline.settings import Settings, SettingsError, SourceSettings, load
 if TYPE_CHECKING:
     from saft_pipeline.sftp.client import Sftp
     from saft_pipeline.store.migrate import SchemaState
+    from saft_pipeline.store.postgres import Connection
 
 _OLDEST_POSTGRES = 15
 _PATIENCE = 60.0
@@ -183,6 +184,7 @@ def _folder(settings: Settings, sftp: Sftp) -> CheckResult:
 
 
 def _database(settings: Settings) -> Iterator[CheckResult]:
+    from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgresError
     from saft_pipeline.store import migrate
     from saft_pipeline.store.errors import StoreError
     from saft_pipeline.store.opening import database_url, is_made, open_transport, where
@@ -203,7 +205,7 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
             return
         url = database_url(settings)
         with connect_postgres(url) as connection:
-            yield _server(connection.info.server_version, embedded=not settings.supabase_db_url)
+            yield _server(connection, embedded=not settings.supabase_db_url)
             step, cure = "schema", ""  # what is wrong there says it
             found = migrate.state(connection)
             yield _schema(found, migrate.lacking(connection), settings)
@@ -214,16 +216,24 @@ def _database(settings: Settings) -> Iterator[CheckResult]:
             transport.close()
     except StoreError as error:
         yield CheckResult(step, ok=False, message=f"{error}; {cure}" if cure else str(error))
+    except (EmbeddedPostgresError, OSError) as error:
+        yield CheckResult(step, ok=False, message=str(error))
 
 
-def _server(version: int, *, embedded: bool) -> CheckResult:
-    major = version // 10_000
+def _server(connection: Connection, *, embedded: bool) -> CheckResult:
+    major = connection.info.server_version // 10_000
     where = "embedded in SAFT_HOME" if embedded else "at SUPABASE_DB_URL"
     message = f"PostgreSQL {major} {where}"
     if major < _OLDEST_POSTGRES:
         return CheckResult(
             "database", ok=False, message=f"{message}; it must be {_OLDEST_POSTGRES} or newer"
         )
+    if connection.execute("show transaction_read_only").fetchone() == ("on",):
+        message += (
+            "; it takes no writes: it is a standby, or default_transaction_read_only is on for "
+            "this login or database: give the primary's address, or alter role … set it off"
+        )
+        return CheckResult("database", ok=False, message=message)
     return CheckResult("database", ok=True, message=message)
 
 

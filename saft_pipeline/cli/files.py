@@ -16,6 +16,7 @@ from saft_pipeline.cli.output import (
     AsJson,
     CannotRunError,
     OfSource,
+    OneOfLedger,
     file_line,
     file_row,
     finish,
@@ -122,9 +123,7 @@ def _tell(files: list[LedgerFile], seconds: float, *, as_json: bool) -> None:
 
 
 def retry(
-    paths: Annotated[
-        list[str] | None, typer.Argument(help="Files as the ledger names them.")
-    ] = None,
+    paths: Annotated[list[str] | None, OneOfLedger] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All failed files.")] = False,
     source: OfSource = None,
     as_json: AsJson = False,

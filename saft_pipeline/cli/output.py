@@ -22,8 +22,30 @@ if TYPE_CHECKING:
 
 ALL_WELL, FOUND, COULD_NOT = 0, 1, 2
 
+_SHOWN = re.compile(
+    r"\\(?:\\|[ntr]|x0[1-9a-f]|x1[0-9a-f]|x7f|u(?!d[89a-f])[0-9a-f]{4})|[\udc80-\udcff]"
+)
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 OfSource = Annotated[str | None, typer.Option("--source", help="Only files of this source.")]
+
+
+def ledger_path(text: str) -> str:
+    """What the ledger calls a file that is typed, or copied from where it is shown."""
+    return _SHOWN.sub(_as_stored, text)
+
+
+def _as_stored(found: re.Match[str]) -> str:
+    if found[0] == r"\\":
+        return found[0]
+    if found[0].startswith("\\"):  # as `one_line` shows it
+        return found[0].encode().decode("unicode_escape")
+    return f"\\x{ord(found[0]) - 0xDC00:02x}"  # a byte that isn't UTF-8
+
+
+OneOfLedger = typer.Argument(
+    parser=ledger_path, metavar="PATH", help="A file, as the ledger names it: see saft status."
+)
 
 words = Console(stderr=True, highlight=False)
 stdout = Console(highlight=False)

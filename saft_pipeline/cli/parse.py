@@ -6,7 +6,6 @@ To import typer and the settings takes longer than to read a small file.
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from pathlib import Path
 
@@ -15,9 +14,6 @@ def main() -> None:
     """`saft parse FILE`; what goes wrong is told as by all commands."""
     try:
         write_ndjson(Path(sys.argv[2]))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
-        sys.exit(1)
     except BaseException as error:
         from saft_pipeline.cli.running import ended_by
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from signal import SIGINT, SIGTERM, signal
 from typing import Annotated, Any, NoReturn
 
@@ -12,7 +13,7 @@ import typer
 from typer.core import TyperOption
 
 from saft_pipeline import __version__
-from saft_pipeline.cli.output import COULD_NOT, say
+from saft_pipeline.cli.output import COULD_NOT, FOUND, say
 
 
 def new_app() -> typer.Typer:
@@ -48,7 +49,11 @@ def saft(
 def run(app: typer.Typer, arguments: list[str]) -> None:
     """Run it; what could not be done is told in a sentence, with status 2."""
     try:
-        _command(app)(arguments, prog_name="saft")
+        try:
+            _command(app)(arguments, prog_name="saft")
+        finally:
+            if sys.stdout:
+                sys.stdout.flush()  # here, where it can be told that it can't be written
     except (Exception, KeyboardInterrupt) as error:
         ended_by(error)
 
@@ -57,9 +62,13 @@ def ended_by(error: BaseException) -> NoReturn:
     """Tell what a command ended by, and exit; raise it again if it is no sentence for people."""
     if isinstance(error, KeyboardInterrupt):
         sys.exit(130)
-    if not _is_ours(error):
+    if isinstance(error, OSError):
+        _settle_stdout()
+    if isinstance(error, BrokenPipeError):
+        sys.exit(FOUND)
+    if (sentence := _sentence(error)) is None:
         raise error
-    say(str(error))
+    say(sentence)
     sys.exit(COULD_NOT)
 
 
@@ -93,6 +102,26 @@ def _command(app: typer.Typer) -> Callable[..., Any]:
     return command
 
 
-def _is_ours(error: BaseException) -> bool:
-    """CannotRunError, SettingsError, SftpError and the like, without importing what raises them."""
-    return type(error).__module__.startswith("saft_pipeline.")
+def _sentence(error: BaseException) -> str | None:
+    """What to tell people of an error; None if nothing but its traceback tells.
+
+    CannotRunError, SettingsError, SftpError and the like are known without importing what raises
+    them.
+    """
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
+    if isinstance(error, UnicodeEncodeError):
+        part = error.object[error.start : error.end]
+        return f"{part!r} can't be written in {error.encoding}: set PYTHONIOENCODING=utf-8"
+    return str(error) if type(error).__module__.startswith("saft_pipeline.") else None
+
+
+def _settle_stdout() -> None:
+    """What stdout still holds, and can't write, is not tried again at the end."""
+    with suppress(AttributeError, OSError):  # there is none, or none with a file
+        descriptor = sys.stdout.fileno()
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

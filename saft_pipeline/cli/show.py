@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saft_pipeline.cli.output import CannotRunError, say
+from saft_pipeline.cli.output import CannotRunError, OneOfLedger, say
 from saft_pipeline.settings import load
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def show(
-    path: Annotated[str, typer.Argument(help="A file, as the ledger names it: see saft status.")],
+    path: Annotated[str, OneOfLedger],
     raw: Annotated[bool, typer.Option("--raw", help="Its bytes as they came (default).")] = False,
     parsed: Annotated[bool, typer.Option("--parsed", help="What was read of it.")] = False,
 ) -> None:

@@ -16,6 +16,7 @@ from saft_pipeline.cli.output import (
     AsJson,
     CannotRunError,
     OfSource,
+    OneOfLedger,
     file_row,
     nothing_of,
     print_json,
@@ -57,7 +58,7 @@ class _Look:
 
 
 def status(
-    path: Annotated[str | None, typer.Argument(help="One file, as the ledger names it.")] = None,
+    path: Annotated[str | None, OneOfLedger] = None,
     state: Annotated[
         StateOption | None,
         typer.Option(metavar="STATE", help=f"All files in one state: {', '.join(StateOption)}."),

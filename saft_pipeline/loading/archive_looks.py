@@ -66,7 +66,7 @@ def looked_into(listing: Listing, source: SourceSettings, sftp: Sftp, due: float
         if found is None:
             continue
         paths = [f"{file.text}/{member.path}" for member in found.members]
-        if not found.unread or source.after_load != "delete":
+        if found.is_read_whole or source.after_load != "delete":
             packed[file] = Packed(paths, found.sha256)
         for path, member in zip(paths, found.members, strict=True):
             if reason := too_long(raw_path(path)):
@@ -112,8 +112,9 @@ def _wants(source: SourceSettings) -> Callable[[str], bool]:
 class _Found:
     """What is in a zip, or why it can't be taken; `noticed` once it was told what isn't read.
 
-    `unread` are how many files in it don't fit the pattern, `looks` how much is known of a broken
-    one (see `_ENOUGH`), which is looked into again from `again_at` (epoch) on.
+    `unread` are how many files in it don't fit the pattern, `overwritten` the paths that more than
+    one file of it has, `looks` how much is known of a broken one (see `_ENOUGH`), which is looked
+    into again from `again_at` (epoch) on.
     """
 
     members: Sequence[Member]
@@ -124,23 +125,33 @@ class _Found:
     unread: int = 0
     noticed: bool = False
     sha256: str = ""
+    overwritten: Sequence[str] = ()
+
+    @property
+    def is_read_whole(self) -> bool:
+        """Whether nothing is lost with it once its members are loaded."""
+        return not (self.unread or self.overwritten)
 
     def problems(self, file: RemoteFile, source: SourceSettings) -> Iterator[ListingProblem]:
         """What there is to tell of it at this look."""
         if self.reason:
             yield ListingProblem(file.path, self.reason, state=self.state)
-        elif not self.noticed and (reason := self._unread(source)):
+        elif not self.noticed and (reasons := list(self._notices(source))):
             self.noticed = True
-            yield ListingProblem(file.path, reason, notice=True)
+            yield ListingProblem(file.path, "; ".join(reasons), notice=True)
 
-    def _unread(self, source: SourceSettings) -> str | None:
+    def _notices(self, source: SourceSettings) -> Iterator[str]:
         if not self.members:
-            return f"no member of it fits SFTP_PATTERN ({NOT_IN_ZIPS}): not ours"
-        if not self.unread or source.after_load == "keep":
-            return None
-        files = "1 file in it does" if self.unread == 1 else f"{self.unread:,} files in it do"
-        goes = "not deleted" if source.after_load == "delete" else "archived whole, unread"
-        return f"it is {goes}: {files} not fit SFTP_PATTERN ({NOT_IN_ZIPS})"
+            yield f"no member of it fits SFTP_PATTERN ({NOT_IN_ZIPS}): not ours"
+            return
+        if self.overwritten:
+            names = ", ".join(self.overwritten[:3])
+            kept = "; it is not deleted" if source.after_load == "delete" else ""
+            yield f"more than one file in it is called {names}: only the last is read{kept}"
+        if self.unread and source.after_load != "keep":
+            files = "1 file in it does" if self.unread == 1 else f"{self.unread:,} files in it do"
+            goes = "not deleted" if source.after_load == "delete" else "archived whole, unread"
+            yield f"it is {goes}: {files} not fit SFTP_PATTERN ({NOT_IN_ZIPS})"
 
 
 def _found(
@@ -151,7 +162,9 @@ def _found(
             packed = Zip(archive)
             members = packed.members(wants)
             unread = len(packed) - len(members)
-            return _Found(members, unread=unread, sha256=fetched.sha256)
+            return _Found(
+                members, unread=unread, sha256=fetched.sha256, overwritten=packed.overwritten
+            )
     except BrokenArchiveError as error:
         is_whole = fetched.file.size == listed.size > 0
         looks = (before.looks if before else 0) + (_ALL_OF_IT if is_whole else _PART_OF_IT)

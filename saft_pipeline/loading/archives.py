@@ -101,6 +101,12 @@ class Zip:
     def __len__(self) -> int:
         return len(self._infos)
 
+    @cached_property
+    def overwritten(self) -> list[str]:
+        """The paths that files of different bytes have, of which only the last is in `members`."""
+        infos = _files_in(self._opened)
+        return sorted({name for name, info in infos if info.CRC != self._infos[name].CRC})
+
     def members(self, wants: Callable[[str], bool]) -> list[Member]:
         """The members whose file names are wanted.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import xlsxwriter
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -83,7 +84,10 @@ class _Book:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self._book.close()
+        try:
+            self._book.close()
+        except FileCreateError as error:
+            raise error.args[0] from None  # the OSError
 
     def summary(self, report: Report) -> None:
         """The first sheet: what the report is of, its verdict and figures, what its tables mean."""

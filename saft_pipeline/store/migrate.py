@@ -21,6 +21,13 @@ from pg_attribute a join pg_class c on c.oid = a.attrelid
 where c.relnamespace = to_regnamespace('public') and a.attnum > 0 and not a.attisdropped
 """
 _INDEXES = "select indexname from pg_indexes where schemaname = 'public'"
+_NAMES = """
+select n.nspname || '.' || o.name from pg_namespace n join (
+    select relnamespace, relname from pg_class union all select pronamespace, proname from pg_proc
+) o(namespace, name) on o.namespace = n.oid
+where n.nspname in ('public', 'saft')
+union all select tgname from pg_trigger
+"""
 _LONG = {"timestamp": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
 
 MADE_ANEW = "functions and views"
@@ -31,7 +38,8 @@ class SchemaState:
     """How a database differs from this program's schema.
 
     `missing` are migrations to be applied, `edited` the names of those that were applied with
-    another text than landed. `is_stale`: functions and views are another version's.
+    another text than landed. `is_stale`: functions and views are another version's, or not all
+    there.
     """
 
     missing: tuple[Migration, ...]
@@ -46,7 +54,7 @@ class SchemaState:
             count, first = len(self.missing), self.missing[0].version
             differences.append(f"{count} migrations are to be applied, from {first}")
         elif self.is_stale:
-            differences.append("functions and views are another version's")
+            differences.append("functions and views are another version's, or not all there")
         if self.edited:
             differences.append(f"applied with another text than is known: {', '.join(self.edited)}")
         return f"{'; '.join(differences)}; run: saft db migrate" if differences else None
@@ -214,7 +222,8 @@ def _is_made(connection: Connection) -> bool:
         select count(*) from pg_catalog.pg_proc
         where oid = to_regprocedure('saft.repeatable_checksum()') and position(%s in prosrc) > 0"""
     row = connection.execute(query, [schema.repeatable_checksum()]).fetchone()
-    return bool(row and row[0])
+    there = {name for (name,) in connection.execute(_NAMES.encode())}
+    return bool(row and row[0]) and schema.names_made_anew() <= there
 
 
 def _foreign(connection: Connection) -> list[str]:

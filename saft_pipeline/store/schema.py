@@ -33,6 +33,9 @@ TABLES = (
 )
 _SEQUENCES = ("invoices_id_seq", "invoice_files_id_seq")
 _VIEW = re.compile(r"^create or replace view public\.(\w+)", re.MULTILINE)
+_MADE_ANEW = re.compile(
+    r"^create (?:or replace |unlogged )*(?:table|view|function|trigger) ([\w.]+)", re.MULTILINE
+)
 BEGIN = """\
 select pg_advisory_xact_lock(hashtextextended('saft migrations', 0));
 set local quote_all_identifiers = off;
@@ -77,6 +80,11 @@ def repeatable() -> str:
 def views() -> tuple[str, ...]:
     """The views in `public`, later ones first, as they build upon others."""
     return tuple(reversed(_VIEW.findall(repeatable())))
+
+
+def names_made_anew() -> set[str]:
+    """Tables, views and functions as `saft.ledger`, triggers as `count_new`."""
+    return set(_MADE_ANEW.findall(repeatable()))
 
 
 def repeatable_checksum() -> str:

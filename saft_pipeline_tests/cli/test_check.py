@@ -141,6 +141,16 @@ def test_newer_tables_are_told_with_their_own_cure_alone(
     assert message.endswith("install the newer version of saft_pipeline; nothing was touched")
 
 
+def test_a_database_that_takes_no_writes_is_told(
+    saft: Command, ready: Project, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_only = "-c default_transaction_read_only=on"
+    url = psycopg.conninfo.make_conninfo(database_url, options=read_only)
+    monkeypatch.setenv("SUPABASE_DB_URL", url)
+    check, message = problem(saft("check", "--json"))
+    assert (check, "it takes no writes" in message) == ("database", True)
+
+
 def test_foreign_tables_are_found(saft: Command, project: Project, database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("create table public.invoices (id uuid)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -13,12 +14,32 @@ from rich.console import Console
 
 from saft_pipeline.cli import output
 from saft_pipeline.settings import load
+from saft_pipeline.visible import one_line
 from saft_pipeline_tests.fixtures.project import ledger_file
 
 
 def test_a_document_is_printed_with_its_accents(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_json({"file": "Évora.xml"})
     assert capsys.readouterr().out == '{\n  "file": "Évora.xml"\n}\n'
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "a.xml",
+        "a\nb\tc\rd.xml",
+        "\x1b[31m\x7f\u202e.xml",
+        r"back\\new.xml",
+        r"\xe7\xff.xml",
+        "ç😀.xml",
+    ],
+)
+def test_a_file_s_name_is_known_as_it_is_shown(stored: str) -> None:
+    assert output.ledger_path(one_line(stored)) == stored
+
+
+def test_a_typed_byte_that_is_not_utf_8_is_as_the_ledger_has_it() -> None:
+    assert output.ledger_path(os.fsdecode(b"ficheiro-\xe7\xff.xml")) == r"ficheiro-\xe7\xff.xml"
 
 
 def test_a_time_in_a_document_is_iso_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,6 +114,21 @@ def test_what_is_not_read_of_a_zip_is_not_deleted_with_it(
     assert [told in each for each in said] == [True, False, False]
 
 
+def test_a_file_that_another_of_its_zip_has_the_name_of_is_told_and_not_deleted(
+    project: Project, store: Store
+) -> None:
+    settings = load({**project.env, "AFTER_LOAD": "delete"})
+    packed = io.BytesIO(zip_of(same=OTHER))
+    with zipfile.ZipFile(packed, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("in/same.xml", GOOD)
+    project.put("twice.zip", packed.getvalue(), modified_at=LONG_AGO)
+    said = ["\n".join(go_round(settings, store)[0].problems()) for _ in range(3)]
+    told = "more than one file in it is called in/same.xml: only the last is read"
+    assert [told in each for each in said] == [True, False, False]
+    assert states(store) == {"twice.zip/in/same.xml": "loaded"}
+    assert (project.folder / "twice.zip").exists()
+
+
 def test_a_zip_is_fetched_for_its_members_once(
     project: Project, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

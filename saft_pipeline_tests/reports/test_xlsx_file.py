@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -26,6 +27,11 @@ def opened(*rows: Any, column: SheetColumn = VAT, summed: tuple[str, ...] = ()) 
     sheet = Sheet("rates", (column,), [(value,) for value in rows], summed)
     xlsx_file.write(sheet, out, PORTUGUESE)
     return openpyxl.load_workbook(out, data_only=True).active
+
+
+def test_a_folder_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        xlsx_file.write(Sheet("rates", (VAT,), [], ()), tmp_path / "no" / "vat.xlsx", PORTUGUESE)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,22 @@ def test_a_second_time_nothing_is_done(database_url: str) -> None:
     assert schema(database_url) == before
 
 
+@pytest.mark.parametrize(
+    "gone",
+    [
+        "view public.invoice_overview",
+        "function public.saft_backlog",
+        "trigger count_new on public.invoice_files",
+        "table saft.staging_links",
+    ],
+)
+def test_what_somebody_dropped_is_made_anew(database_url: str, gone: str) -> None:
+    migrate.migrate(database_url)
+    execute(database_url, f"drop {gone}")
+    assert migrate.migrate(database_url) == [migrate.MADE_ANEW]
+    execute(database_url, f"drop {gone}")  # it is there
+
+
 def test_at_once_they_are_applied_once(database_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         applied = list(pool.map(migrate.migrate, [database_url] * 4))
