@@ -62,8 +62,7 @@ def ended_by(error: BaseException) -> NoReturn:
     """Tell what a command ended by, and exit; raise it again if it is no sentence for people."""
     if isinstance(error, KeyboardInterrupt):
         sys.exit(130)
-    if isinstance(error, OSError):
-        _settle_stdout()
+    _settle_stdout()
     if isinstance(error, BrokenPipeError):
         sys.exit(FOUND)
     if (sentence := _sentence(error)) is None:

@@ -49,7 +49,7 @@ def test_a_full_disk_behind_stdout_is_told_in_a_sentence(
 ) -> None:
     (tmp_path / "a.xml").write_text(one_invoice("FT A/1"))
     with Path("/dev/full").open("wb") as full:
-        done = ran(*command, stdout=full, cwd=tmp_path)
+        done = ran(*command, stdout=full, cwd=tmp_path, env={})  # buffered
     assert done.returncode == 2
     assert done.stderr.splitlines()[0].endswith("No space left on device")
     assert len(done.stderr.splitlines()) == 1
