@@ -111,6 +111,12 @@ def test_a_credit_note_of_another_file_that_contradicts_its_invoice_is_told(
     assert (told["credit_note_no"], told["invoice_no"]) == ("NC A/1", "FT A/1")
 
 
+def test_a_customer_is_the_same_under_another_number_with_the_same_nif(of: Of) -> None:
+    one = file_of(invoice(1)).replace(b"<CustomerTaxID>999999990", b"<CustomerTaxID>599998768")
+    other = one.replace(b"<CustomerID>C1", b"<CustomerID>C2")
+    assert of(other, one.replace(invoice(1).encode(), note(1).encode())).is_well
+
+
 def test_credit_notes_of_other_files_above_their_invoice_are_told(of: Of) -> None:
     (credit,) = rows(of(file_of(invoice(1)), *(file_of(note(n)) for n in (1, 2))), "credits")
     assert (credit["invoice_no"], credit["net_total"], credit["credited"]) == (

@@ -118,8 +118,8 @@ class Checker:
         self._header = Header((), 0)
         self._version, self._is_certified = version_of(None), False
         self._series = AllSeries()
-        self._credits = Credits()
         self._masters = MasterFiles()
+        self._credits = Credits(self._masters.buyer)
         self._regimes = Regimes(self._version)
         self._glance: Glance | None = None
 
@@ -140,7 +140,8 @@ class Checker:
         The copy is made before the first invoice.
         """
         if self._glance is None:
-            self._series, self._credits, self._signatures = _NoSeries(), _NoCredits(), None
+            self._series, self._credits = _NoSeries(), _NoCredits(self._masters.buyer)
+            self._signatures = None
         glance = self._glance or self._begin_documents()
         found = _found_by(glance.rules_for(invoice), invoice, glance)
         values, lines = invoice.values, invoice.lines

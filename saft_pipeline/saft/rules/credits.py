@@ -5,7 +5,7 @@ What came in other files is compared in the tables (view `invoice_credits`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,8 +24,7 @@ _MOST = 340_000  # documents that notes can be compared with: 17 MB, and four ti
 _MOST_NOTES = 10_000
 _FEW = 64  # beyond, numbers that follow each other are added faster
 _CANCELLED = 1 << 31
-_CUSTOMER_BITS = _CANCELLED - 1
-_NOBODY = hash(None) & _CUSTOMER_BITS
+CUSTOMER_BITS = _CANCELLED - 1
 _CENT = 0.011
 
 
@@ -42,9 +41,13 @@ class _Note(NamedTuple):
 
 
 class Credits:
-    """Follows documents, and compares each credit note with those that it names."""
+    """Follows documents, and compares each credit note with those that it names.
 
-    def __init__(self) -> None:
+    `buyer` gives a number of `CUSTOMER_BITS` for who has a CustomerID: the same for the same.
+    """
+
+    def __init__(self, buyer: Callable[[str | None], int]) -> None:
+        self._buyer = buyer
         self._documents = SeenKeys("dII", _MOST, few=_FEW)  # GrossTotal, day, customer and state
         self._credited: dict[str, float] = {}
         self._waiting: list[_Note] = []
@@ -60,7 +63,7 @@ class Credits:
         return self._given_back(invoice) if values[_STATUS] != "A" else ()
 
     def _given_back(self, invoice: Invoice) -> Iterator[Finding]:
-        for note in _notes(invoice):
+        for note in _notes(invoice, self._buyer(invoice.values[_CUSTOMER])):
             found = self._documents.get(note.reference)
             if found is not None:
                 yield from self._compared(note, *found)
@@ -82,7 +85,7 @@ class Credits:
 
         `series` is that which it follows the last one of, if that is known.
         """
-        state = hash(customer) & _CUSTOMER_BITS
+        state = self._buyer(customer)
         if is_cancelled:
             state |= _CANCELLED
         beside = abs(float(gross or "inf")), day, state  # where there is none, any note fits
@@ -104,11 +107,7 @@ class Credits:
         most, from_day, state = found
         before = self._credited.get(reference, 0.0)
         given = before + abs(float(gross))
-        if (
-            (day and day < from_day)
-            or state != hash(customer) & _CUSTOMER_BITS
-            or given > most + _CENT
-        ):
+        if (day and day < from_day) or state != self._buyer(customer) or given > most + _CENT:
             return False
         if len(self._credited) < _MOST_NOTES or before:
             self._credited[reference] = given
@@ -122,10 +121,10 @@ class Credits:
         if state & _CANCELLED:
             expected = "a document that is not cancelled"
             yield finding("credit_cancelled", note.line, note.number, expected, about)
-        customers = {state & _CUSTOMER_BITS, note.customer}
-        if len(customers) > 1 and _NOBODY not in customers:
+        customers = {state & CUSTOMER_BITS, note.customer}
+        if len(customers) > 1 and self._buyer(None) not in customers:
             expected = f"the customer of {about}"
-            yield finding("credit_customer", note.line, note.number, expected, "another CustomerID")
+            yield finding("credit_customer", note.line, note.number, expected, "another customer")
         before = self._credited.get(about, 0.0)
         given = before + note.amount
         if len(self._credited) < _MOST_NOTES or before:
@@ -142,7 +141,7 @@ class Credits:
                 yield from self._compared(note, *found)
 
 
-def _notes(invoice: Invoice) -> Iterator[_Note]:
+def _notes(invoice: Invoice, customer: int) -> Iterator[_Note]:
     """One for each document that the lines name; of a single one the whole GrossTotal."""
     values, lines = invoice.values, len(invoice.lines)
     gross = values[_GROSS]
@@ -155,7 +154,7 @@ def _notes(invoice: Invoice) -> Iterator[_Note]:
         for row in invoice.lines:
             if (reference := row[_REFERENCE]) is not None:
                 given[reference] += _with_tax(row)
-    day, customer = day_of(values[_DATE]), hash(values[_CUSTOMER]) & _CUSTOMER_BITS
+    day = day_of(values[_DATE])
     for reference, amount in given.items():
         slack = _CENT * (lines + 1) if len(given) > 1 else _CENT
         yield _Note(invoice.line, values[_NUMBER], day, customer, reference, amount, slack)

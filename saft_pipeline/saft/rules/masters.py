@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from zlib import crc32
 
 from saft_pipeline.saft.records import Invoice, Row
 from saft_pipeline.saft.rules.alone import OtherSays
-from saft_pipeline.saft.rules.buyers import buyer_of, exempt_to
+from saft_pipeline.saft.rules.buyers import Buyer, buyer_of, exempt_to
+from saft_pipeline.saft.rules.credits import CUSTOMER_BITS
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_customer, of_invoice, of_line
 from saft_pipeline.saft.rules.taxes import Rate
@@ -27,12 +29,13 @@ class MasterFiles:
     """
 
     def __init__(self) -> None:
-        self._customers, self._products, self._suppliers = SeenKeys("B"), SeenKeys(), SeenKeys()
+        self._customers, self._products, self._suppliers = SeenKeys("BI"), SeenKeys(), SeenKeys()
         self._has_customers = self._has_products = self._has_others = False
         self.rates: list[Rate] = []  # of the TaxTable
         # Those that need no second look.
         self._usual_products: set[str | None] = {None}
         self.usual_customers: set[str | None] = {None}
+        self._usual_buyers: dict[str | None, int] = {}
 
     @property
     def is_extract(self) -> bool:
@@ -42,7 +45,10 @@ class MasterFiles:
     def add_customer(self, values: Row) -> None:
         """Note a Customer."""
         self._has_customers = True
-        self._customers.add(values[_ID], buyer_of(values[_TAX_ID], values[_COUNTRY]))
+        number = values[_TAX_ID] or ""
+        kind = buyer_of(number, values[_COUNTRY])
+        who = 0 if kind == Buyer.CONSUMER else crc32(number.removeprefix("PT").encode())
+        self._customers.add(values[_ID], kind, who)
 
     def add(self, line: int, says: OtherSays) -> Iterator[Finding]:
         """Note a Product, TaxTableEntry or Supplier, which says this."""
@@ -74,6 +80,16 @@ class MasterFiles:
             return ()
         expected = "a Customer of MasterFiles"
         return (finding("customer", invoice.line, invoice.values[_NUMBER], expected, who),)
+
+    def buyer(self, who: str | None) -> int:
+        """A number for who has a CustomerID: that of a taxpayer is the same for each of them."""
+        found = self._usual_buyers.get(who)
+        if found is None:
+            _, number = self._customers.get(who) or (None, 0)
+            found = (number or hash(who)) & CUSTOMER_BITS
+            if len(self._usual_buyers) < _MOST_USUAL:
+                self._usual_buyers[who] = found
+        return found
 
     def buyers(self, invoice: Invoice) -> Iterable[Finding]:
         """Reasons for no tax that don't hold for the customer, where that is in the table."""

@@ -100,7 +100,12 @@ begin
             from links l
             join public.invoices n on n.id = l.credit_note_id
             where l.invoice_status = 'A' or l.credit_note_date < l.invoice_date
-                or n.customer_id <> l.invoice_customer_id
+                or (n.customer_id <> l.invoice_customer_id and not exists (
+                    select from public.customers a
+                    join public.customers b using (company_id, customer_tax_id)
+                    where a.company_id = l.company_id and a.customer_id = n.customer_id
+                        and b.customer_id = l.invoice_customer_id
+                        and a.customer_tax_id <> '999999990'))
         ), conflicts as (
             select f.company_id, w ->> 'invoice_no' as invoice_no, f.path
             from public.invoice_files f
