@@ -17,10 +17,10 @@ DumpFolder = Annotated[
     Path, typer.Argument(help="Where the dumps are, in pg_dump's custom format.")
 ]
 
-app = typer.Typer(help="The tables: make or upgrade them, find them.", no_args_is_help=True)
+db = typer.Typer(help="The tables: make or upgrade them, find them.", no_args_is_help=True)
 
 
-@app.command()
+@db.command()
 def migrate(
     schema: Annotated[
         str | None,
@@ -43,7 +43,7 @@ def migrate(
     say(f"applied: {', '.join(applied)}" if applied else "nothing to do: up to date")
 
 
-@app.command()
+@db.command()
 def url() -> None:
     """Print the address of the database in use, for psql and the like."""
     from saft_pipeline.store.opening import database_url
@@ -51,7 +51,7 @@ def url() -> None:
     sys.stdout.write(f"{database_url(load())}\n")
 
 
-@app.command()
+@db.command()
 def sql(
     readers: Annotated[
         bool,
@@ -66,7 +66,7 @@ def sql(
     sys.stdout.write(schema.readers_sql() if readers else schema.sql())
 
 
-@app.command()
+@db.command()
 def sources() -> None:
     """Print the tables as dbt's sources, each linked to its asset."""
     import yaml
@@ -89,7 +89,7 @@ def sources() -> None:
     sys.stdout.write(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 
 
-@app.command()
+@db.command()
 def dump(folder: DumpFolder) -> None:
     """Back up the embedded Postgres, also while `saft up` runs."""
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres
@@ -107,7 +107,7 @@ def dump(folder: DumpFolder) -> None:
             say(f"written: {folder / name}")
 
 
-@app.command()
+@db.command()
 def restore(folder: DumpFolder) -> None:
     """Put a backup of the embedded Postgres back, over what is there, with `saft up` stopped."""
     from saft_pipeline.embedded_postgres.postgres import EmbeddedPostgres

@@ -44,15 +44,6 @@ _STDIN = Path("/dev/stdin")
 _OFTEN = 500  # records between two looks at the progress
 
 
-def spelled_out(arguments: list[str]) -> list[str]:
-    """`--rules` without a value, at the end or before another option, asks for the list."""
-    if arguments[:1] != ["validate"] or "--rules" not in arguments:
-        return arguments
-    place = arguments.index("--rules") + 1
-    is_open = place == len(arguments) or arguments[place].startswith("--")
-    return [*arguments[:place], _LIST, *arguments[place:]] if is_open else arguments
-
-
 def validate(
     paths: Annotated[
         list[Path] | None,

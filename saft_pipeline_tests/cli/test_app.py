@@ -52,6 +52,18 @@ def test_every_command_has_a_sentence_of_help(saft: Command, name: str) -> None:
     assert re.search(r"[A-Z].+\.", saft(name, "--help").out.partition("╭")[0], re.DOTALL)
 
 
+def test_command_that_is_typed_imports_no_other() -> None:
+    typed = (
+        "import atexit, sys; sys.argv = ['saft', 'validate', '--help'];"
+        "atexit.register(lambda: print(*sys.modules));"
+        "from saft_pipeline.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", typed], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "saft_pipeline.cli.validate" in imported
+    assert not imported & {"saft_pipeline.cli.status", "saft_pipeline.settings", "psycopg"}
+
+
 def test_the_version_is_printed(saft: Command) -> None:
     assert saft("--version").out == f"saft_pipeline {__version__}\n"
 

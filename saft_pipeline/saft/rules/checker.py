@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from saft_pipeline.saft.records import (
 )
 from saft_pipeline.saft.rules import alone
 from saft_pipeline.saft.rules.control_totals import control_totals
-from saft_pipeline.saft.rules.credits import Credits
+from saft_pipeline.saft.rules.credits import Credits, day_of
 from saft_pipeline.saft.rules.documents import Documents
 from saft_pipeline.saft.rules.findings import Finding, Findings, finding
 from saft_pipeline.saft.rules.glance import Glance, InvoiceRule
@@ -28,12 +29,14 @@ from saft_pipeline.saft.rules.kept import kept
 from saft_pipeline.saft.rules.masters import MasterFiles
 from saft_pipeline.saft.rules.regimes import Regimes
 from saft_pipeline.saft.rules.registry import READING, RULES, version_of
-from saft_pipeline.saft.rules.series import AllSeries, Series
+from saft_pipeline.saft.rules.series import OF_LAST, AllSeries, Series
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 
 _DATE, _TYPE, _STATUS, _CASH_VAT = of_invoice(
     "invoice_date invoice_type invoice_status cash_vat_scheme"
 )
+_last_of = itemgetter(*OF_LAST)
+_NUMBER, _CUSTOMER, _GROSS = of_invoice("invoice_no customer_id gross_total")
 (_REFERENCE,) = of_line("reference")
 
 
@@ -121,6 +124,7 @@ class Checker:
         self._masters = MasterFiles()
         self._credits = Credits(self._masters.buyer)
         self._regimes = Regimes(self._version)
+        self._verified: Sequence[InvoiceRule] = ()
         self._glance: Glance | None = None
 
     def see(self, record: Record) -> None:
@@ -151,16 +155,36 @@ class Checker:
     def see_examined(self, examined: Examined) -> None:
         """Take the next invoice, which a copy has looked at."""
         glance = self._glance or self._begin_documents()
-        values, lines = examined.values, Lines()
-        lines.extend(examined.rows, [""] * len(examined.rows))
-        invoice = Invoice(values, lines, examined.line)
+        values = examined.values
         if values[_CASH_VAT] is not None:
             self._regimes.count_cash_vat(is_cancelled=values[_STATUS] == "A")
         for found in examined.found:
             self._add(found, values[_DATE])
-        for rule in glance.following:
-            for found in rule(invoice):
+        if rules := self._rules_for(examined, glance):
+            lines = Lines()
+            lines.extend(examined.rows, [""] * len(examined.rows))
+            invoice = Invoice(values, lines, examined.line)
+            for found in (found for rule in rules for found in rule(invoice)):
                 self._add(found, values[_DATE])
+
+    def _rules_for(self, examined: Examined, glance: Glance) -> Sequence[InvoiceRule]:
+        """Those that know other documents and have to look; what they keep of it is kept."""
+        values = examined.values
+        if values[_TYPE] == "NC" or examined.rows:
+            return glance.following
+        name, _, digits = (values[_NUMBER] or "").rpartition("/")
+        series = self._series.follow(name, digits, _last_of(values))
+        if series is None:
+            return glance.following
+        self._credits.note(
+            values[_NUMBER],
+            day_of(values[_DATE]),
+            values[_CUSTOMER],
+            values[_GROSS],
+            values[_STATUS] == "A",
+            None if digits[:1] == "0" else series,
+        )
+        return self._verified
 
     def _add(self, found: Finding, day: str | None = None) -> None:
         if found.rule in self._only and RULES[found.rule].holds(self._version, day):
@@ -189,6 +213,7 @@ class Checker:
             self._add(found)
         self._regimes = Regimes(version)
         signatures = self._signatures(header) if self._signatures else None
+        self._verified = (signatures,) if signatures else ()
         self._glance = Glance(
             kept(version, tuple(masters.rates), is_extract=masters.is_extract),
             Identifiers(has_atcud=version >= "1.04", certified=self._is_certified),
@@ -197,7 +222,7 @@ class Checker:
             masters,
             self._series,
             self._credits,
-            (signatures,) if signatures else (),
+            self._verified,
         )
         return self._glance
 
