@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 
 from saft_pipeline.saft.records import Invoice
-from saft_pipeline.saft.rules.codes import EU_MEMBERS, REVERSE_CHARGE
+from saft_pipeline.saft.rules.codes import COUNTRIES, EU_MEMBERS, REVERSE_CHARGE
 from saft_pipeline.saft.rules.findings import Finding, finding
 from saft_pipeline.saft.rules.slots import of_invoice, of_line
 from saft_pipeline.saft.rules.tax_numbers import CONSUMER, PORTUGAL
@@ -24,7 +24,7 @@ asks_for_buyer = re.compile("|".join(sorted((_SUPPLY, *REVERSE_CHARGE)))).search
 class Buyer(IntEnum):
     """What a buyer's tax number and country tell of it."""
 
-    CONSUMER, PORTUGUESE, COMMUNITY, BRITISH, OTHER = range(5)
+    CONSUMER, PORTUGUESE, COMMUNITY, BRITISH, OTHER, UNKNOWN = range(6)
 
 
 def buyer_of(number: str | None, country: str | None) -> Buyer:
@@ -36,7 +36,9 @@ def buyer_of(number: str | None, country: str | None) -> Buyer:
         return Buyer.OTHER if number.startswith(_NON_RESIDENT) else Buyer.PORTUGUESE
     if place == "GB":
         return Buyer.BRITISH
-    return Buyer.COMMUNITY if place in _WITHIN else Buyer.OTHER
+    if place in _WITHIN:
+        return Buyer.COMMUNITY
+    return Buyer.OTHER if place in COUNTRIES else Buyer.UNKNOWN
 
 
 def exempt_to(invoice: Invoice, buyer: int) -> Iterator[Finding]:
@@ -57,7 +59,7 @@ def _wrong(code: str, buyer: int, day: str) -> tuple[str, str] | None:
         return "reverse_charge_buyer", "a buyer with a tax number, who owes the tax"
     if code == _SERVICE and buyer == Buyer.PORTUGUESE:
         return "foreign_buyer", "a buyer abroad"
-    is_within = buyer == Buyer.COMMUNITY or (buyer == Buyer.BRITISH and day < _LEFT)
-    if code == _SUPPLY and not is_within:
+    may_be = buyer in (Buyer.COMMUNITY, Buyer.UNKNOWN) or (buyer == Buyer.BRITISH and day < _LEFT)
+    if code == _SUPPLY and not may_be:
         return "foreign_buyer", "a buyer with a VAT number of another member state"
     return None
