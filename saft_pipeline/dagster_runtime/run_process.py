@@ -10,13 +10,20 @@ from saft_pipeline.dagster_runtime.names import CLAIM_TAG, JOB
 from saft_pipeline.store.owners import has_ended, is_left, process_name
 
 _TAG = "saft/process"
+_ONCE_TAG = "dagster/retry_on_asset_or_op_failure"
 
 
 def note(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Tag a run of our job, all of which is executed in one process, with this one."""
+    """Tag a run of our job, all of which is executed in one process, with this one.
+
+    And any run as one that `run_retries` of an instance must not execute again for its failed
+    files: when these are taken again the ledger knows.
+    """
+    tags = {_ONCE_TAG: "false"}
     if run.job_name == JOB and (here := process_name(os.getpid())):
         # A run that is executed again begins with its parent's tags.
-        instance.add_run_tags(run.run_id, {_TAG: f"{run.run_id} {here}"})
+        tags[_TAG] = f"{run.run_id} {here}"
+    instance.add_run_tags(run.run_id, tags)
 
 
 def is_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

@@ -7,7 +7,9 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.events import RunFailureReason
 from dagster._core.execution.api import execute_run
+from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from saft_pipeline.dagster_runtime.in_process import LocalRuns
 from saft_pipeline.dagster_runtime.names import FILES_TAG, RUN_CONFIG
@@ -102,6 +104,19 @@ def test_a_partition_whose_file_another_holds_is_not_said_to_be_loaded(
     (file,) = store.files()
     run_id = runs.execute(dg.RunRequest(partition_key=partition_of(file)))
     assert run_of(runs, run_id).status == DagsterRunStatus.FAILURE
+
+
+def test_what_failed_is_not_executed_again_by_an_instance_that_retries_runs(
+    runs: LocalRuns, store: Store, parent: dg.DagsterRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dg.DagsterInstance, "run_retries_max_retries", 2)
+    (file,) = store.files(path="good.xml", state="loaded")
+    run_id = runs.execute(dg.RunRequest(partition_key=partition_of(file)))
+    by_hand = run_of(runs, run_id)._replace(status=DagsterRunStatus.FAILURE)
+    for run in (parent, by_hand):
+        again = auto_reexecution_should_retry_run(runs.instance, run, RunFailureReason.STEP_FAILURE)
+        assert not again
+    assert auto_reexecution_should_retry_run(runs.instance, parent, RunFailureReason.RUN_EXCEPTION)
 
 
 def test_a_run_of_partitions_is_tagged_with_how_many_files_it_has(
