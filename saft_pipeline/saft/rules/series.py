@@ -141,6 +141,8 @@ class AllSeries:
             known.ends[-1] = number
             yield from _after(known.last, now)
         elif known.last:
+            if known.starts[-1] <= number <= known.ends[-1]:
+                yield "repeated_number", "a number that no document before has", now[_NUMBER]
             known.starts.append(number)
             known.ends.append(number)
             if number > known.number:
