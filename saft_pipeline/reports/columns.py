@@ -32,7 +32,7 @@ _KINDS = {
     "days missing total_invoices total_lines declared_number_of_entries computed_number_of_entries "
     "loaded failed incomplete pending running gone unreadable",
     ColumnKind.MONTH: "month",
-    ColumnKind.DATE: "invoice_date previous_date day",
+    ColumnKind.DATE: "invoice_date previous_date credit_note_date day",
 }
 _BY_NAME = {name: kind for kind, names in _KINDS.items() for name in names.split()}
 _BY_TYPE = {

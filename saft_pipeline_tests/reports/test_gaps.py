@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from saft_pipeline.reports.columns import ColumnKind, column_kind
 from saft_pipeline.reports.gaps import gaps_report
 from saft_pipeline.reports.report import Report
 from saft_pipeline.reports.selection import Selection
@@ -109,6 +110,13 @@ def test_a_credit_note_of_another_file_that_contradicts_its_invoice_is_told(
 ) -> None:
     (told,) = rows(of(file_of(invoice(1).replace(old, new)), file_of(note(1))), "credit_notes")
     assert (told["credit_note_no"], told["invoice_no"]) == ("NC A/1", "FT A/1")
+
+
+def test_all_days_of_its_tables_are_written_alike(of: Of) -> None:
+    report = of(file_of(invoice(1).replace("Status>N", "Status>A")), file_of(note(1)))
+    (table,) = (table for table in report.tables if table.name == "credit_notes")
+    days = [column for column in map(str, table.frame) if column.endswith("_date")]
+    assert [column_kind(day) for day in days] == [ColumnKind.DATE, ColumnKind.DATE]
 
 
 def test_a_customer_is_the_same_under_another_number_with_the_same_nif(of: Of) -> None:
