@@ -60,7 +60,10 @@ _DESCRIPTIONS = {
         "cancelled, the same customer's, and of no less."
     ),
     "tax_rates": ("VAT is at the rate of its region, code and date."),
-    "tax_exemptions": ("A line without tax says why with a code in force; one with tax not."),
+    "tax_exemptions": (
+        "A line without tax says why with a code in force that holds for the buyer; one with tax "
+        "not."
+    ),
     "master_files": ("Every customer and product that a document names is in MasterFiles."),
     "cash_vat": ("Documents under the cash VAT scheme: their VAT is owed when paid."),
 }
