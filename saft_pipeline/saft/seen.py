@@ -45,11 +45,10 @@ class SeenKeys:
         first = self._first
         if first is None:
             return self._note(key, beside)
-        known = len(first)
-        found = first.setdefault(key, beside)
-        if len(first) == known:
-            return found
-        if known == self._few:
+        if key in first:
+            return first[key]
+        first[key] = beside
+        if len(first) > self._few:
             self._first, self._table = None, _Table(self._columns)
             for each, numbers in first.items():
                 self._note(each, numbers)

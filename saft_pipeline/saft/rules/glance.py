@@ -144,7 +144,7 @@ class Glance:
         are_lines_right = self._are_lines_right(plan, values, own, day, alike)
         asked: list[InvoiceRule] = [] if are_lines_right else [amounts]
         if series is None or not self._identifiers.are_right(
-            name, digits, own[_ATCUD], own[_DATE], own[_HASH]
+            series.code, digits, own[_ATCUD], own[_DATE], own[_HASH]
         ):
             asked.append(self._identifiers.identifiers)
         self._ask_of_head(asked, plan, values, own, day, alike)

@@ -35,7 +35,6 @@ _is_control = re.compile(
 ).fullmatch
 _MOST_KNOWN = 1_000
 _MOST_DIGITS, _ABOVE_ALL = 1_000, 10**1_000
-_NO_CODE = "\n"  # no ATCUD begins so
 _ATCUD_SINCE = "2023-01-01"
 SIGNED_SINCE = "2011-01-01"
 
@@ -72,7 +71,6 @@ class Identifiers:
         self._has_atcud = has_atcud  # 1.04
         self._certified = certified
         self._controls: set[str | None] = {None}  # right ones
-        self._codes: dict[str, str] = {}  # of each series' last right ATCUD, with its hyphen
 
     def identifiers(self, invoice: Invoice) -> Iterable[Finding]:
         """InvoiceNo, ATCUD, Hash and HashControl."""
@@ -81,34 +79,28 @@ class Identifiers:
         if (
             parts is not None
             and values[_CONTROL] in self._controls
-            and self.are_right(*parts, values[_ATCUD], values[_DATE], values[_HASH])
+            and self.are_right(None, parts[1], values[_ATCUD], values[_DATE], values[_HASH])
         ):
             return ()
         return self._looked_at(invoice, parts)
 
     def are_right(
-        self, series: str, number: str, atcud: str | None, date: str | None, signature: str | None
+        self,
+        code: str | None,
+        number: str,
+        atcud: str | None,
+        date: str | None,
+        signature: str | None,
     ) -> bool:
-        """Whether Hash and ATCUD are right at first sight; InvoiceNo has these parts."""
-        if self._has_atcud:
-            if atcud == "0":
-                if (date or "") >= _ATCUD_SINCE:
-                    return False
-            elif atcud != self._codes.get(series, _NO_CODE) + number and not self._is_right_code(
-                series, number, atcud, date
-            ):
-                return False
-        return (signature is not None and is_signature(signature)) or self._hash(
-            signature, date
-        ) is None
+        """Whether Hash and ATCUD are right; InvoiceNo, which has the right form, ends in a number.
 
-    def _is_right_code(self, series: str, number: str, atcud: str | None, date: str | None) -> bool:
-        """The same of an ATCUD that has not the code of the one before."""
-        if atcud is None or _atcud(atcud, number, date or "") is not None:
+        `code` is that of its series, with its hyphen, if that is known.
+        """
+        is_usual = code is not None and atcud == code + number
+        if not is_usual and self._has_atcud and _atcud(atcud, number, date or ""):
             return False
-        if len(self._codes) < _MOST_KNOWN:
-            self._codes[series] = atcud[: atcud.rfind("-") + 1]
-        return True
+        is_signed = signature is not None and is_signature(signature)
+        return is_signed or self._hash(signature, date) is None
 
     def _looked_at(self, invoice: Invoice, parts: tuple[str, str] | None) -> Iterator[Finding]:
         values = invoice.values

@@ -37,7 +37,7 @@ _FEW_SIGNATURES = 1 << 16  # 5 MB
 _MOST_SERIES = 10_000  # a file has some tens
 _MOST_WAITING = 10_000
 _HIGHEST = 1 << 63
-_MOST_DIGITS, _TOO_MANY = 18, 10**18
+_MOST_DIGITS = 18
 
 _Said = tuple[str, str, str | None]  # rule, expected, found
 
@@ -45,28 +45,22 @@ _Said = tuple[str, str, str | None]  # rule, expected, found
 class Series:
     """One series, and the invoice of it that was seen last."""
 
-    __slots__ = (
-        *("code", "ends", "following", "is_signed"),
-        *("last", "name", "number", "run", "starts"),
-    )
+    __slots__ = ("code", "ends", "is_signed", "last", "name", "number", "run", "starts")
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name
         self.starts = array("Q", (number,))
-        self.ends = array("Q", (number,))
+        self.ends = array("Q")  # of all runs but the last
         self.number = number
         self.last: Row = ()
         self.is_signed = False  # the last one
-        self.following = ""  # the digits of the number that comes next
-        self.code: str | None = None
+        self.code: str | None = None  # with its hyphen
         self.run: Run | None = None  # of what credit notes are compared with
 
     def runs(self) -> list[tuple[int, int]]:
         """The numbers seen, as ranges in their order."""
-        if len(self.starts) == 1:
-            return [(self.starts[0], self.ends[0])]
         merged: list[tuple[int, int]] = []
-        for start, end in sorted(zip(self.starts, self.ends, strict=True)):
+        for start, end in sorted(zip(self.starts, (*self.ends, self.number), strict=True)):
             if merged and start <= merged[-1][1] + 1:
                 merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
             else:
@@ -110,15 +104,11 @@ class AllSeries:
         if known is None:
             return self._begin(name, digits, now)
         number = known.number + 1
-        if digits != known.following and not _is_written(number, digits):
-            return None
-        if not _follows(known, now):
+        if not (_is_written(number, digits) and _follows(known, now)):
             return None
         if known.is_signed and self._signatures.add(hash((name, now[_HASH]))) is not None:
             return None
-        known.ends[-1] = known.number = number
-        known.following = _digits_of(number + 1)
-        known.last = now
+        known.number, known.last = number, now
         return known
 
     def _begin(self, name: str, digits: str, now: Row) -> Series | None:
@@ -133,18 +123,16 @@ class AllSeries:
         known = self._series[name] = Series(name, int(digits))
         self._series_of_code[code[1]] = name
         known.code, known.last, known.is_signed = f"{code[1]}-", now, is_signed
-        known.following = _digits_of(known.number + 1)
         return known
 
     def _looked_at(self, number: int, known: Series, now: Row) -> Iterator[_Said]:
         if number == known.number + 1:
-            known.ends[-1] = number
             yield from _after(known.last, now)
         elif known.last:
-            if known.starts[-1] <= number <= known.ends[-1]:
+            if known.starts[-1] <= number <= known.number:
                 yield "repeated_number", "a number that no document before has", now[_NUMBER]
             known.starts.append(number)
-            known.ends.append(number)
+            known.ends.append(known.number)
             if number > known.number:
                 yield from _in_time(known.last, now)
         if not (known.code and (now[_ATCUD] or "").startswith(known.code)):
@@ -156,7 +144,6 @@ class AllSeries:
         if known.last and known.last[_TYPE] != now[_TYPE]:
             yield from _same_type(known.last, now)
         known.number, known.last, known.is_signed = number, now, is_signed
-        known.following = _digits_of(number + 1)
 
     def _same_code(self, known: Series, atcud: str | None) -> Iterator[_Said]:
         """A series has one validation code, and no two have the same (Portaria 195/2020)."""
@@ -193,7 +180,7 @@ class AllSeries:
         known = self._series.get(parts[0]) if parts else None
         if known is None or parts is None or len(parts[1]) > _MOST_DIGITS:
             return False
-        return known.starts[-1] <= int(parts[1]) <= known.ends[-1]
+        return known.starts[-1] <= int(parts[1]) <= known.number
 
     def finish(self, left_out: int = 0) -> Iterator[Finding]:
         """Gaps, and the references that no document of the file answers."""
@@ -234,15 +221,13 @@ def _is_signed(signature: str | None) -> bool:
     return signature is not None and signature != "0"
 
 
-def _digits_of(number: int) -> str:
-    """How a number is written without zeros before it; empty for one that has too many digits."""
-    return str(number) if number < _TOO_MANY else ""
-
-
 def _is_written(number: int, digits: str) -> bool:
     """Whether digits write a number, with zeros before it or not."""
-    is_usual = len(digits) <= _MOST_DIGITS and digits.isascii() and digits.isdecimal()
-    return is_usual and int(digits) == number
+    if len(digits) > _MOST_DIGITS:
+        return False
+    return digits == str(number) or (
+        digits.isascii() and digits.isdecimal() and int(digits) == number
+    )
 
 
 def _follows(known: Series, now: Row) -> bool:

@@ -300,6 +300,12 @@ def test_numbers_with_zeros_before_them_follow_each_other(numbers: tuple[str, ..
     assert "series_gap" not in check(reading(content).records).counts
 
 
+def test_a_number_of_thousands_of_digits_is_looked_at_after_others() -> None:
+    several = [numbered(f"{n}") for n in range(1, 6)]
+    content = document(MASTERS, sales(*several, numbered("9" * 5_000))).encode()
+    assert_alike(content)
+
+
 def test_a_gap_between_numbers_with_zeros_before_them_is_found() -> None:
     several = [numbered(f"{n}").replace("FT A/", "FT B/") for n in range(1, 5)]
     numbers = map(numbered, ("009", "010", "012"))
