@@ -70,13 +70,12 @@ def _loading(settings: Settings, prefix: Sequence[str], group: str | None) -> dg
     assets = described([folder, load_files, *REPORT_DEFINITIONS], settings, prefix, group)
     loading, *_ = (a for a in assets if isinstance(a, dg.AssetsDefinition))
     across_files = build_gaps_check(dg.AssetKey([*prefix, "invoices"]))
-    interval = min(each.poll_interval_seconds for each in settings.sources)
     return dg.Definitions(
         assets=assets,
         asset_checks=[build_folder_check(dg.AssetKey([*prefix, FOLDER])), across_files],
         jobs=[build_job(loading, across_files)],
         schedules=[build_gaps_schedule(across_files, dg.AssetKey([*prefix, PUBLISHING]))],
-        sensors=[build_sensor(interval, prefix), build_report_sensor(prefix)],
+        sensors=[build_sensor(settings.look_interval, prefix), build_report_sensor(prefix)],
     )
 
 

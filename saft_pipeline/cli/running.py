@@ -112,7 +112,8 @@ def _sentence(error: BaseException) -> str | None:
         return f"{os.fsdecode(error.filename)}: {reason}" if error.filename else reason
     if isinstance(error, UnicodeEncodeError):
         part = error.object[error.start : error.end]
-        return f"{part!r} can't be written in {error.encoding}: set PYTHONIOENCODING=utf-8"
+        cure = "" if error.encoding == "utf-8" else ": set PYTHONIOENCODING=utf-8"
+        return f"{part!r} can't be written in {error.encoding}{cure}"
     return str(error) if type(error).__module__.startswith("saft_pipeline.") else None
 
 

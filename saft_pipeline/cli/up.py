@@ -36,7 +36,7 @@ def up() -> None:
         with Supervisor(settings, logs, api=True, stopping=lambda: stop.asked) as supervisor:
             say(
                 f"status at {origin(settings, settings.api_host, settings.api_port)}, Dagster at "
-                f"{supervisor.url}; polling every {settings.poll_interval_seconds} s"
+                f"{supervisor.url}; polling every {settings.look_interval} s"
             )
             while not stop.asked:
                 for line in supervisor.mend():

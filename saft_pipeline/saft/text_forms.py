@@ -24,6 +24,7 @@ from saft_pipeline.saft.values import XML_BLANKS
 
 _MOST = 1000  # real files show some tens
 LUCK = 500  # so many more that could not be cut out than could, and it isn't tried any further
+_END = b"<_/></SalesInvoices>"  # an element more: it tells the line of a text before it
 _BETWEEN = "<"  # no name has it
 _FORBIDDEN = re.compile("[\0-\x1f\ufffe\uffff]")  # by XML, but for blanks, which no value needs
 
@@ -37,7 +38,7 @@ class Cut(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """An element with invoices of which the first begins on that line."""
+    """An element with invoices, of which the first begins on that line, and one element more."""
 
     section: Element
     line: int
@@ -130,7 +131,7 @@ class TextForms:
         content, encoding = encoded(text)
         parser = etree.XMLParser(**(OPTIONS | {"encoding": encoding}))  # type: ignore[arg-type]
         try:
-            whole = b"%b%b</SalesInvoices>" % (self._wrapper, content)
+            whole = b"%b%b%b" % (self._wrapper, content, _END)
             return Tree(etree.fromstring(whole, parser), line)
         except etree.XMLSyntaxError:
             return None
@@ -138,7 +139,7 @@ class TextForms:
 
 def _form_of(section: Element, texts: Sequence[str]) -> _TextForm | None:
     """That of the only invoice in an element, whose tags have these texts behind them."""
-    if len(section) != 1:
+    if len(section) != 2:
         return None
     nodes = nodes_of(section[0], None)
     invoice_layout(nodes)

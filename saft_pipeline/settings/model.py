@@ -183,6 +183,11 @@ class Settings(BaseModel):
         """Every SFTP folder: the tables of SOURCES_FILE, in their order, or the only one."""
         return self._sources or (SourceSettings(**dict(self), source=self.address),)
 
+    @property
+    def look_interval(self) -> int:
+        """Seconds from one look of the sensor to the next: what the most frequent source asks."""
+        return min(each.poll_interval_seconds for each in self.sources)
+
     def source_named(self, name: str) -> SourceSettings | None:
         """The one that the ledger calls so."""
         return next((each for each in self.sources if each.source == name), None)

@@ -141,7 +141,7 @@ def _stalled(services: Services, since: float) -> str | None:
     """Why no look has ended well for long, though the daemon is well; `since` is when we began."""
     well = sensor_ticks.last_well(services.instance, services.location)
     seconds = time.time() - max(since, well.began if well else 0.0)
-    if seconds < max(_STALLED, 3 * services.settings.poll_interval_seconds):
+    if seconds < max(_STALLED, 3 * services.settings.look_interval):
         return None
     newest = sensor_ticks.newest_ended(services.instance, services.location)
     why = (newest and (newest.error or newest.skip_reason)) or (

@@ -39,7 +39,7 @@ class People:
         place = viewer_of(request, self._services.settings)
         settings = self._services.settings
         body = status_page.main_part(
-            seen, place, settings.poll_interval_seconds, settings.max_concurrent_runs
+            seen, place, settings.look_interval, settings.max_concurrent_runs
         )
         if request.query_params.get("part") != "main":
             return _whole(request, place, "Status", main=body, live=True)

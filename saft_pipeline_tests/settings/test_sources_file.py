@@ -46,6 +46,11 @@ def test_a_table_stands_upon_the_environment() -> None:
     assert (first.companies, second.companies) == (("500000000", "501964843"), ())
 
 
+@pytest.mark.parametrize(("others", "interval"), [("", 60), ("30", 30), ("7200", 60)])
+def test_looks_are_as_frequent_as_one_source_asks(others: str, interval: int) -> None:
+    assert of(TWO, POLL_INTERVAL_SECONDS=others).look_interval == interval
+
+
 def test_a_secret_comes_from_its_file() -> None:
     _, second = of(TWO).sources
     assert second.require_sftp().password == "s3cret"

@@ -167,6 +167,17 @@ def test_looks_that_no_longer_end_well_are_told_with_the_last_error(
     assert not said or said.endswith("it hangs")
 
 
+def test_looks_that_no_source_wants_soon_are_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sources.toml").write_text("[monthly]\npoll_interval_seconds = 86400\n")
+    server = {"SFTP_HOST": "h", "SFTP_USERNAME": "u", "SFTP_PASSWORD": "p"}
+    settings = load({**server, "SOURCES_FILE": str(tmp_path / "sources.toml")})
+    monkeypatch.setattr(sensor_ticks, "last_well", lambda *_: None)
+    services: Any = SimpleNamespace(instance=None, location=None, settings=settings)
+    assert health._stalled(services, since=time.time() - 80_000) is None
+
+
 def test_looks_that_have_only_begun_are_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sensor_ticks, "last_well", lambda *_: None)
     services: Any = SimpleNamespace(instance=None, location=None, settings=load({}))
