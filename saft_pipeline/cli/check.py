@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _OLDEST_POSTGRES = 15
 _PATIENCE = 60.0
+_LEAST_FREE = 0.1  # GB
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,9 @@ def _home(settings: Settings) -> CheckResult:
         message = f"{home} can't be written to: mend its rights, or set SAFT_HOME to another folder"
         return CheckResult("home", ok=False, message=message)
     free = shutil.disk_usage(home).free / 1e9
+    if free < _LEAST_FREE:
+        message = f"{home} has {free:.1f} GB free: make room, or set SAFT_HOME to another folder"
+        return CheckResult("home", ok=False, message=message)
     if open_to := stat.S_IMODE(home.stat().st_mode) & 0o077:
         message = f"{home} is open to others (mode ..{open_to:02o}): chmod 700 {home}"
         return CheckResult("home", ok=False, message=message)
@@ -278,9 +282,10 @@ def _dagster(settings: Settings) -> CheckResult:
     from saft_pipeline.dagster_runtime.instance import daemons, open_instance, unlimited
 
     where = "at DAGSTER_DB_URL" if settings.dagster_db_url else f"in {settings.dagster_home}"
-    if not (settings.dagster_db_url or settings.dagster_home.exists()):
-        return CheckResult("dagster", ok=True, message=f"history {where}, made at the first use")
     try:
+        if not (settings.dagster_db_url or settings.dagster_home.exists()):
+            message = f"history {where}, made at the first use"
+            return CheckResult("dagster", ok=True, message=message)
         with open_instance(settings) as instance:
             statuses = instance.get_daemon_statuses(daemons(instance))
             problem = unlimited(instance)

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 import yaml
 
+from saft_pipeline.cli import check
 from saft_pipeline.store import schema
 from saft_pipeline_tests.fixtures.project import Command, Done, Project
 from saft_pipeline_tests.fixtures.sshd import Sshd
@@ -87,6 +88,22 @@ def test_each_problem_has_its_cure(
     found = {f["check"]: f["message"] for f in done.json if not f["ok"]}
     assert done.status == 1
     assert cure in found[check]
+
+
+def test_a_full_disk_is_told(
+    saft: Command, ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_LEAST_FREE", 1e9)
+    found, message = problem(saft("check", "--json"))
+    assert (found, "GB free: make room" in message) == ("home", True)
+
+
+def test_a_history_that_cant_be_looked_for_hides_nothing(
+    saft: Command, ready: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAFT_HOME", "x" * 300)  # no file system takes such a name
+    done = saft("check", "--json")
+    assert {f["check"] for f in done.json if not f["ok"]} == {"home", "dagster"}
 
 
 def test_one_problem_hides_no_other(
