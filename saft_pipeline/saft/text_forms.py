@@ -22,8 +22,9 @@ from saft_pipeline.saft.parser import OPTIONS
 from saft_pipeline.saft.shapes import nodes_of
 from saft_pipeline.saft.values import XML_BLANKS
 
-_MOST = 1000  # real files show some tens
-LUCK = 500  # so many more that could not be cut out than could, and it isn't tried any further
+_MOST, _LONGEST = 1000, 1 << 14  # real files show some tens of two or three thousand characters
+_MOST_MET = 10_000
+LUCK = 200  # so many more that could not be cut out than could, and it isn't tried any further
 _END = b"<_/></SalesInvoices>"  # an element more: it tells the line of a text before it
 _BETWEEN = "<"  # no name has it
 _FORBIDDEN = re.compile("[\0-\x1f\ufffe\uffff]")  # by XML, but for blanks, which no value needs
@@ -84,6 +85,7 @@ class TextForms:
 
     def __init__(self, wrapper: bytes, luck: int = LUCK) -> None:
         self._wrapper = wrapper
+        self._met: set[int] = set()
         self._known: dict[str, _TextForm | None] = {}
         self._luck = luck
 
@@ -96,24 +98,28 @@ class TextForms:
             tree = self._tree(text, line)
             return [tree] if tree else None
         found: list[Cut | Tree | None] = []
-        waiting, since = "", line
+        waiting: list[str] = []
+        since = line
         for piece in _pieces(text):
             part = self._part(piece, line)
-            if part:
-                found += [self._tree(waiting, since), part] if waiting else [part]
-                waiting = ""
-            else:
-                waiting, since = waiting + piece, since if waiting else line
             self._luck = min(self._luck + 1, LUCK) if type(part) is Cut else self._luck - 1
             line += piece.count("\n")
+            if part is None:
+                waiting.append(piece)
+                continue
+            if waiting:
+                found.append(self._tree("".join(waiting), since))
+                waiting.clear()
+            found.append(part)
+            since = line
         if waiting:
-            found.append(self._tree(waiting, since))
+            found.append(self._tree("".join(waiting), since))
         parts = [part for part in found if part]
         return parts if len(parts) == len(found) else None
 
     def _part(self, text: str, line: int) -> Cut | Tree | None:
         """An invoice that can be read by itself."""
-        if "&" in text:
+        if "&" in text or len(text) > _LONGEST:
             return None
         tokens = text.replace(">", "<").split("<")
         names = _BETWEEN.join(tokens[1::2])
@@ -121,11 +127,19 @@ class TextForms:
         if known:
             taken = known.taken(tokens[2::2])
             return Cut(known.layout, taken, line) if taken else None
-        if names in self._known or len(self._known) >= _MOST:
+        if names in self._known or len(self._known) >= _MOST or self._is_new(names):
             return None
         tree = self._tree(text, line)
         self._known[names] = tree and _form_of(tree.section, tokens[2::2])
         return tree
+
+    def _is_new(self, names: str) -> bool:
+        """Whether these tags were never met: most such ones don't come again."""
+        if (key := hash(names)) in self._met:
+            return False
+        if len(self._met) < _MOST_MET:
+            self._met.add(key)
+        return True
 
     def _tree(self, text: str, line: int) -> Tree | None:
         content, encoding = encoded(text)
@@ -138,9 +152,7 @@ class TextForms:
 
 
 def _form_of(section: Element, texts: Sequence[str]) -> _TextForm | None:
-    """That of the only invoice in an element, whose tags have these texts behind them."""
-    if len(section) != 2:
-        return None
+    """That of the invoice in an element, whose tags have these texts behind them."""
     nodes = nodes_of(section[0], None)
     invoice_layout(nodes)
     layout = invoice_layout(nodes)  # one that was met before: only such ones have forms

@@ -52,6 +52,7 @@ ODD = {
     "stray text": ("<Tax>", "stray<Tax>"),
     "stray no-break space": ("<Tax>", "\xa0<Tax>"),
     "stray text at the end": ("</Tax>", "</Tax>stray"),
+    "stray text before the end": ("</DocumentTotals>", "</DocumentTotals>stray"),
     "stray text behind the invoice": ("</Invoice>\n", "</Invoice>\nstray"),
     "blank in a tag": ("<Tax>", "<Tax >"),
     "blank in an end tag": ("</Tax>", "</Tax\n>"),
@@ -113,12 +114,12 @@ def kinds(forms: TextForms, text: str) -> list[type]:
 
 
 def test_invoices_with_the_tags_of_one_before_are_cut_out() -> None:
-    assert kinds(TextForms(WRAPPER), "".join(USUAL[:4])) == [Tree, Cut, Cut, Cut]
+    assert kinds(TextForms(WRAPPER), "".join(USUAL[:4])) == [Tree, Tree, Cut, Cut]
 
 
 def test_columns_that_several_elements_fill_are_settled() -> None:
     twice = [u.replace("</DocumentTotals>", TWO_PAYMENTS + "</DocumentTotals>") for u in USUAL]
-    assert kinds(TextForms(WRAPPER), "".join(twice[:3])) == [Tree, Cut, Cut]
+    assert kinds(TextForms(WRAPPER), "".join(twice[:3])) == [Tree, Tree, Cut]
     assert_same(document(sales(*twice)))
 
 
@@ -175,9 +176,14 @@ def test_where_hardly_any_can_be_cut_out_it_is_not_tried_any_further() -> None:
     assert kinds(forms, "".join(USUAL[4:7])) == [Tree]
 
 
+def test_tags_of_a_large_invoice_are_not_kept() -> None:
+    large = invoice("FT A/1", "".join(line(n) for n in range(80)))
+    assert kinds(TextForms(WRAPPER), large * 3) == [Tree]
+
+
 def test_no_more_kinds_are_known_than_memory_is_meant_to_hold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(text_forms, "_MOST", 1)
     other = [text.replace("<Settlement/>", "<Settlement></Settlement>") for text in USUAL]
-    assert kinds(TextForms(WRAPPER), USUAL[0] + other[0] + other[1] + USUAL[1]) == [Tree, Tree, Cut]
+    assert kinds(TextForms(WRAPPER), "".join([*USUAL[:3], *other[:3]])) == [Tree, Tree, Cut, Tree]
