@@ -78,9 +78,11 @@ def file_line(file: LedgerFile) -> str:
     """What became of a file: `loaded Porto/FT_1.xml: 24 invoices, 31 lines`."""
     from saft_pipeline.store.model import holding, with_path
 
+    shown = one_line(file.path)
     if file.status != "loaded":
-        return f"{file.status}: {with_path(file.path, file.error or '')}".rstrip(": ")
-    return f"loaded {file.path}: {holding(file.total_invoices or 0, file.total_lines or 0)}"
+        said = with_path(file.path, file.error or "").replace(file.path, shown)
+        return f"{file.status}: {said}".rstrip(": ")
+    return f"loaded {shown}: {holding(file.total_invoices or 0, file.total_lines or 0)}"
 
 
 def file_row(file: LedgerFile) -> dict[str, Any]:
@@ -96,8 +98,8 @@ def nothing_of(settings: Settings, source: str | None) -> str:
     """What is said where the ledger has no file of a source."""
     if source is None:
         return "the ledger is empty"
-    names = ", ".join(each.source for each in settings.sources)
-    return f"no file of {source} in the ledger; sources: {names}"
+    names = ", ".join(each.source for each in settings.sources if each.sftp_host)
+    return f"no file of {source} in the ledger; sources: {names or 'none in the settings'}"
 
 
 def progress() -> Progress:

@@ -94,6 +94,18 @@ def test_logs_are_quiet_unless_asked_for(given: str, level: str) -> None:
     assert output.quiet(load({"LOG_LEVEL": given})).log_level == level
 
 
+@pytest.mark.parametrize("status", ["loaded", "failed"])
+def test_a_name_of_two_lines_makes_no_second(status: str) -> None:
+    file = replace(ledger_file("a\nloaded b.xml"), status=status, error="a\nloaded b.xml:3: odd")
+    assert output.file_line(file).startswith(rf"{status}{':' * (status == 'failed')} a\nloaded b")
+
+
+def test_without_a_server_no_source_is_made_up() -> None:
+    assert output.nothing_of(load({}), "x") == (
+        "no file of x in the ledger; sources: none in the settings"
+    )
+
+
 @pytest.mark.parametrize("reason", ["it can't be reached", "a/f.xml: it can't be reached"])
 def test_what_became_of_a_file_names_it_once(reason: str) -> None:
     file = replace(ledger_file("a/f.xml"), status="failed", error=reason)
