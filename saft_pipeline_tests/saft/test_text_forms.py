@@ -52,7 +52,7 @@ ODD = {
     "stray text": ("<Tax>", "stray<Tax>"),
     "stray no-break space": ("<Tax>", "\xa0<Tax>"),
     "stray text at the end": ("</Tax>", "</Tax>stray"),
-    "stray text before the end": ("</DocumentTotals>", "</DocumentTotals>stray"),
+    "stray text before the end": ("</DocumentTotals>\n", "</DocumentTotals>stray"),
     "stray text behind the invoice": ("</Invoice>\n", "</Invoice>\nstray"),
     "blank in a tag": ("<Tax>", "<Tax >"),
     "blank in an end tag": ("</Tax>", "</Tax\n>"),
