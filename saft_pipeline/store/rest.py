@@ -49,7 +49,7 @@ def open_rest(url: str, key: str) -> RestTransport:
         )
     found, _, checksum = answer.partition(".")
     if found < newest or (found == newest and checksum != schema.repeatable_checksum()):
-        raise StoreError(f"the tables are older than this program ({found}): {APPLY}")
+        raise StoreError(f"the tables are older than this program, or not whole ({found}): {APPLY}")
     if found > newest:
         raise StoreError(
             f"the tables are newer than this program (migration {found}): install the newer "

@@ -105,9 +105,11 @@ def clear() -> str:
 def made_anew() -> str:
     """Run last: functions, views and staging, and the checksums of all that was applied."""
     known = ", ".join(f"('{m.version}', '{m.checksum}')" for m in migrations())
+    names = f"{{{','.join(sorted(names_made_anew()))}}}"
     return (
         "set local check_function_bodies = on;\n"
-        f"{_constant('repeatable_checksum', 'text', repeatable_checksum())};\n\n{repeatable()}\n"
+        f"{_constant('repeatable_checksum', 'text', repeatable_checksum())};\n"
+        f"{_constant('names_made_anew', 'text[]', names)};\n\n{repeatable()}\n"
         "update saft.migrations m set checksum = known.checksum\n"
         f"from (values {known}) known(version, checksum)\n"
         "where m.version = known.version and m.checksum is distinct from known.checksum;\n"

@@ -118,6 +118,15 @@ def test_what_the_script_makes_is_seen_by_the_api(postgrest: Postgrest, database
     open_rest(postgrest.url, postgrest.key).close()
 
 
+def test_a_function_that_somebody_dropped_is_told_with_the_cure(url: str, rest_api: Server) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("alter function public.saft_backlog rename to saft_backlog_gone")
+        said = refused(rest_api.url, SECRET_KEY)
+        connection.execute("alter function public.saft_backlog_gone rename to saft_backlog")
+    assert "not whole" in said
+    assert "`saft db sql`" in said
+
+
 @pytest.mark.parametrize(
     ("newest", "said"),
     [("20000101000000", "older than this program"), ("99990101000000", "newer than this program")],

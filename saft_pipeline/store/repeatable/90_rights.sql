@@ -42,12 +42,22 @@ begin
     notify pgrst, 'reload schema';
 end $$;
 
--- The newest migration that was applied, and the checksum of the functions and views: who writes
--- over REST asks before anything else. Programs that know no checksum take it for a newer version.
+-- The newest migration that was applied, and the checksum of the functions and views, another if
+-- some are gone: who writes over REST asks before anything else. Programs that know no checksum take it for a newer version.
 create or replace function public.saft_schema_version() returns text
 language sql stable set search_path = ''
 as $$
-    select max(m.version) || '.' || saft.repeatable_checksum() from saft.migrations m
+    select max(m.version) || '.' || saft.repeatable_checksum()
+        || case when saft.names_made_anew() <@ array(
+            select n.nspname || '.' || o.name
+            from pg_catalog.pg_namespace n join (
+                select c.relnamespace, c.relname from pg_catalog.pg_class c
+                union all select p.pronamespace, p.proname from pg_catalog.pg_proc p
+            ) o(namespace, name) on o.namespace = n.oid
+            where n.nspname in ('public', 'saft')
+            union all select t.tgname from pg_catalog.pg_trigger t
+        ) then '' else '_in_part' end
+    from saft.migrations m
 $$;
 
 select saft.revoke_public();
