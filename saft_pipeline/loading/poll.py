@@ -164,7 +164,10 @@ def _clear_leftovers(
     """Archive or delete what was loaded and not cleared away: who loaded it died, or couldn't."""
     if source.after_load == "keep":
         return
-    left = [f for f in store.uncleared(source.source, source.lease) if _is_file(f.path, listing)]
+    uncleared = store.uncleared(source.source, source.lease)
+    if listing.whole:
+        store.mark_removed([f.id for f in uncleared if _has_left_its_zip(f.path, listing)])
+    left = [f for f in uncleared if _is_file(f.path, listing)]
     sftp = SftpSource(source, due)
     try:
         done = list(sftp.clear_away(left)) if left else []
@@ -177,6 +180,14 @@ def _clear_leftovers(
     stuck += [problem for _, problem in done if problem]
     words = [f"{len(stuck):,} loaded files stay on the server: {stuck[0]}"] if stuck else []
     yield from news(source, "stays", words)
+
+
+def _has_left_its_zip(path: str, listing: Listing) -> bool:
+    """Whether it was a zip's member, and that lies there without it or not at all."""
+    zips = [zipped for zipped, _ in splits(path)]
+    if not zips or raw_path(path) in listing.files.paths:
+        return False
+    return all(listing.archives.get(zipped, True) for zipped in zips)
 
 
 def _is_file(path: str, listing: Listing) -> bool:

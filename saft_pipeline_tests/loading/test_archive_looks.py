@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import dagster as dg
+import psycopg
 import pytest
 
 from saft_pipeline.dagster_runtime import partitions
@@ -127,6 +128,22 @@ def test_a_file_that_another_of_its_zip_has_the_name_of_is_told_and_not_deleted(
     assert [told in each for each in said] == [True, False, False]
     assert states(store) == {"twice.zip/in/same.xml": "loaded"}
     assert (project.folder / "twice.zip").exists()
+
+
+def test_what_is_no_longer_in_a_zip_is_not_said_to_stay_on_the_server(
+    project: Project, store: Store
+) -> None:
+    settings = load({**project.env, "AFTER_LOAD": "delete", "LEASE_SECONDS": "5"})
+    half = zip_of(good=GOOD, bad=broken("FT Z/3"))
+    project.put("half.zip", half, modified_at=LONG_AGO)
+    go_round(settings, store)
+    project.put("half.zip", zip_of(bad=broken("FT Z/3")), modified_at=LONG_AGO)
+    with psycopg.connect(project.env["SUPABASE_DB_URL"], autocommit=True) as connection:
+        connection.execute("update invoice_files set loaded_at = loaded_at - interval '1 h'")
+    (source,) = settings.sources
+    assert [f.filename for f in store.uncleared(source.source, source.lease)] == ["good.xml"]
+    go_round(settings, store)
+    assert store.uncleared(source.source, source.lease) == []
 
 
 def test_a_zip_is_fetched_for_its_members_once(
