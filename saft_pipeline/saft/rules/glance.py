@@ -183,9 +183,8 @@ class Glance:
         are_dates_right = (date or "~") <= entered <= (changed or entered) <= self._last
         if not (are_dates_right and alike.is_right and day.is_right):
             asked.append(self._documents.documents)
-        if (plan.moved and _is_early(date, values, plan.moved)) or not all(
-            is_transaction(values[n] or "") for n in plan.booked
-        ):
+        is_early = plan.moved and _is_early(date, values, plan.moved)
+        if is_early or (plan.booked and not _are_booked(values, plan.booked)):
             asked.append(self._regimes.regimes)
         elif alike.is_under_cash_vat:
             self._regimes.count_cash_vat(is_cancelled=alike.is_cancelled)
@@ -301,6 +300,11 @@ class Glance:
         right = self._kept.right.setdefault(plan.head, set())
         if len(right) < _MOST_CODES:
             right.add(plan.codes(invoice.whole[1]))
+
+
+def _are_booked(values: Values, booked: Sequence[int]) -> bool:
+    """Whether TransactionIDs have the right form."""
+    return all(is_transaction(values[n] or "") for n in booked)
 
 
 def _is_early(date: str | None, values: Values, moved: Sequence[int]) -> bool:

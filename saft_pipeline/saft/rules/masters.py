@@ -21,6 +21,21 @@ _MOST_USUAL = 10_000
 _MOST_RATES = 10_000
 
 
+class _Buyers(dict[str | None, int]):
+    """A number for who has a CustomerID: that of a taxpayer is the same for each of them."""
+
+    def __init__(self, customers: SeenKeys) -> None:
+        super().__init__()
+        self._customers = customers
+
+    def __missing__(self, who: str | None) -> int:
+        _, number = self._customers.get(who) or (None, 0)
+        found: int = (number or hash(who)) & CUSTOMER_BITS
+        if len(self) < _MOST_USUAL:
+            self[who] = found
+        return found
+
+
 class MasterFiles:
     """What was seen of MasterFiles before the first document.
 
@@ -35,7 +50,7 @@ class MasterFiles:
         # Those that need no second look.
         self._usual_products: set[str | None] = {None}
         self.usual_customers: set[str | None] = {None}
-        self._usual_buyers: dict[str | None, int] = {}
+        self.buyer = _Buyers(self._customers).__getitem__
 
     @property
     def is_extract(self) -> bool:
@@ -80,16 +95,6 @@ class MasterFiles:
             return ()
         expected = "a Customer of MasterFiles"
         return (finding("customer", invoice.line, invoice.values[_NUMBER], expected, who),)
-
-    def buyer(self, who: str | None) -> int:
-        """A number for who has a CustomerID: that of a taxpayer is the same for each of them."""
-        found = self._usual_buyers.get(who)
-        if found is None:
-            _, number = self._customers.get(who) or (None, 0)
-            found = (number or hash(who)) & CUSTOMER_BITS
-            if len(self._usual_buyers) < _MOST_USUAL:
-                self._usual_buyers[who] = found
-        return found
 
     def buyers(self, invoice: Invoice) -> Iterable[Finding]:
         """Reasons for no tax that don't hold for the customer, where that is in the table."""
