@@ -66,6 +66,15 @@ def test_workers_end_whatever_the_program_does_at_sigterm() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.timeout(20)
+def test_workers_end_though_sigterm_does_not_reach_them() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        assert_same(document(sales(*many())))
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+
+
 def test_workers_do_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise the others would pass with no process at work."""
     answers: list[bool] = []
